@@ -1,0 +1,36 @@
+"""Write files so that a kill or a full disk never leaves half of one under its final name."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def atomic_path(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary name beside ``path`` (file or folder to be); rename it to ``path`` when the block succeeds.
+
+    The temporary name keeps every suffix of ``path``, so that writers which look at ``.gz`` or ``.parquet`` still do.
+    An existing file or folder at ``path`` is replaced only then; on an exception the temporary is removed.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".tmp-{uuid.uuid4().hex[:8]}-{path.name}")
+    try:
+        yield temporary
+        if temporary.is_dir() and path.is_dir():
+            retired = path.with_name(f".old-{uuid.uuid4().hex[:8]}-{path.name}")
+            os.rename(path, retired)
+            os.rename(temporary, path)
+            shutil.rmtree(retired)
+        else:
+            os.replace(temporary, path)
+    finally:
+        if temporary.is_dir():
+            shutil.rmtree(temporary)
+        else:
+            temporary.unlink(missing_ok=True)

@@ -1,0 +1,284 @@
+"""Candidates: the one data model, query-grouped candidate lists held in columns and never changed in place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from rankdistill.errors import DataError, UnknownNameError, UsageError
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class QueryCandidates:
+    """One query's candidates, for people; kernels take the arrays of `Candidates`."""
+
+    query_id: str
+    doc_ids: list[str]
+    columns: dict[str, Floats]
+
+    def __len__(self) -> int:
+        return len(self.doc_ids)
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """Candidate lists of many queries: row ``n`` is a (query, document) pair, rows of a query stand together.
+
+    query_ids: string (Q,), unique. offsets: int64 (Q+1,); rows ``offsets[i]:offsets[i+1]`` are query i's candidates.
+    doc_ids: string (N,), unique within a query. columns: name -> float32 (N,), NaN = missing.
+    Ids are Arrow arrays (`pyarrow.LargeStringArray`), so that 90 million rows are no 90 million Python objects.
+    """
+
+    query_ids: pa.Array
+    offsets: Ints
+    doc_ids: pa.Array
+    columns: Mapping[str, Floats] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "query_ids", as_ids(self.query_ids))
+        object.__setattr__(self, "doc_ids", as_ids(self.doc_ids))
+        object.__setattr__(self, "offsets", np.ascontiguousarray(self.offsets, dtype=np.int64))
+        object.__setattr__(
+            self, "columns", {name: np.ascontiguousarray(v, dtype=np.float32) for name, v in self.columns.items()}
+        )
+        n, offsets = len(self.doc_ids), self.offsets
+        steps = np.diff(offsets, prepend=0, append=n)
+        if offsets.shape != (len(self.query_ids) + 1,) or offsets[0] != 0 or (steps < 0).any() or offsets[-1] != n:
+            raise UsageError(
+                f"offsets must rise from 0 to {n} in {len(self.query_ids) + 1} steps (queries + 1), "
+                f"got shape {offsets.shape}"
+            )
+        for name, values in self.columns.items():
+            if values.shape != (n,):
+                raise UsageError(f"column {name!r} has shape {values.shape}, expected ({n},): one value a candidate")
+
+    @classmethod
+    def from_rows(cls, query_ids: Any, doc_ids: Any, columns: Mapping[str, Any] | None = None) -> Candidates:
+        """Group rows by query, queries in order of first appearance, rows of a query in the order given.
+
+        Raises `DataError` where a document stands twice in a query's list.
+        """
+        codes = pc.dictionary_encode(as_ids(query_ids))
+        query_of_row = codes.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+        doc_ids = as_ids(doc_ids)
+        values = {name: np.asarray(v) for name, v in (columns or {}).items()}
+        if query_of_row.size and (np.diff(query_of_row) < 0).any():
+            order = np.argsort(query_of_row, kind="stable")
+            query_of_row, doc_ids = query_of_row[order], doc_ids.take(pa.array(order))
+            values = {name: v[order] for name, v in values.items()}
+        offsets = np.searchsorted(query_of_row, np.arange(len(codes.dictionary) + 1))
+        made = cls(codes.dictionary, offsets, doc_ids, values)
+        made.check_unique()
+        return made
+
+    @classmethod
+    def from_dict(cls, lists: Mapping[str, Mapping[str, float]], column: str) -> Candidates:
+        """Build from ``{query_id: {doc_id: value}}`` with the values under ``column``."""
+        queries = [q for q, documents in lists.items() for _ in documents]
+        documents = [d for documents in lists.values() for d in documents]
+        return cls.from_rows(queries, documents, {column: [v for docs in lists.values() for v in docs.values()]})
+
+    # -- shape ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def n_queries(self) -> int:
+        return len(self.query_ids)
+
+    def __len__(self) -> int:
+        """Number of rows, that is of (query, document) pairs."""
+        return len(self.doc_ids)
+
+    @cached_property
+    def query_of_row(self) -> Ints:
+        """int64 (N,): for each row the index of its query."""
+        return np.repeat(np.arange(self.n_queries), np.diff(self.offsets))
+
+    @property
+    def row_query_ids(self) -> pa.Array:
+        """string (N,): for each row the id of its query."""
+        return self.query_ids.take(pa.array(self.query_of_row))
+
+    def __repr__(self) -> str:
+        names = ", ".join(self.columns) or "none"
+        return f"Candidates({self.n_queries} queries, {len(self)} candidates, columns: {names})"
+
+    # -- access --------------------------------------------------------------------------------------------------------
+
+    def __getitem__(self, column: str) -> Floats:
+        if column not in self.columns:
+            raise UnknownNameError("column", column, self.columns)
+        return self.columns[column]
+
+    def __iter__(self) -> Iterator[QueryCandidates]:
+        for i in range(self.n_queries):
+            yield self.query(i)
+
+    def query(self, i: int) -> QueryCandidates:
+        """View of the i-th query's candidates."""
+        rows = slice(int(self.offsets[i]), int(self.offsets[i + 1]))
+        ids = self.doc_ids[rows].to_pylist()
+        return QueryCandidates(self.query_ids[i].as_py(), ids, {name: v[rows] for name, v in self.columns.items()})
+
+    # -- new candidates from these -------------------------------------------------------------------------------------
+
+    def with_columns(self, columns: Mapping[str, Any] | None = None, **named: Any) -> Candidates:
+        """Add or replace columns (float (N,)); arrays are shared, not copied."""
+        return Candidates(self.query_ids, self.offsets, self.doc_ids, {**self.columns, **(columns or {}), **named})
+
+    def only_columns(self, *names: str) -> Candidates:
+        """Keep these columns."""
+        return Candidates(self.query_ids, self.offsets, self.doc_ids, {name: self[name] for name in names})
+
+    def take_rows(self, rows: Any) -> Candidates:
+        """Keep these rows (a mask, or indices whose order inside a query is kept); queries left empty are dropped."""
+        rows = np.asarray(rows)
+        if rows.dtype == bool:
+            rows = np.flatnonzero(rows)
+        query_of_row = self.query_of_row[rows]
+        if query_of_row.size and (np.diff(query_of_row) < 0).any():
+            order = np.argsort(query_of_row, kind="stable")
+            rows, query_of_row = rows[order], query_of_row[order]
+        kept, sizes = np.unique(query_of_row, return_counts=True)
+        return Candidates(
+            self.query_ids.take(pa.array(kept)),
+            np.concatenate([[0], np.cumsum(sizes)]),
+            self.doc_ids.take(pa.array(rows)),
+            {name: v[rows] for name, v in self.columns.items()},
+        )
+
+    def take_queries(self, queries: Any) -> Candidates:
+        """Keep these queries, in this order: a mask (Q,), indices, or query ids; unknown ids raise `DataError`."""
+        if not isinstance(queries, np.ndarray):
+            queries = np.asarray(queries) if len(queries) else np.zeros(0, np.int64)
+        if queries.dtype.kind in "UOT":
+            found = pc.index_in(as_ids(queries.tolist()), value_set=self.query_ids)
+            if found.null_count:
+                missing = queries[found.is_null().to_numpy(zero_copy_only=False)]
+                raise DataError(f"{found.null_count} queries are not among the candidates, the first is {missing[0]!r}")
+            queries = found.to_numpy(zero_copy_only=False).astype(np.int64)
+        if queries.dtype == bool:
+            queries = np.flatnonzero(queries)
+        sizes = np.diff(self.offsets)[queries]
+        offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        rows = np.arange(offsets[-1]) + np.repeat(self.offsets[:-1][queries] - offsets[:-1], sizes)
+        return Candidates(
+            self.query_ids.take(pa.array(queries)),
+            offsets,
+            self.doc_ids.take(pa.array(rows)),
+            {name: v[rows] for name, v in self.columns.items()},
+        )
+
+    def ranking(self, by: str) -> Ints:
+        """int64 (N,): row indices, each query's rows by falling ``by``, ties as trec_eval: larger document id first.
+
+        Missing values (NaN) come last. Document ids compare as UTF-8 bytes.
+        """
+        values = self[by]
+        id_rank = np.zeros(len(self), np.int64)
+        by_score = np.lexsort((-values, self.query_of_row))
+        tied = (np.diff(values[by_score]) == 0) & (np.diff(self.query_of_row[by_score]) == 0)
+        missing = np.isnan(values)
+        if tied.any() or missing.any():
+            rows = np.unique(np.concatenate([by_score[:-1][tied], by_score[1:][tied], np.flatnonzero(missing)]))
+            id_rank[rows] = pc.rank(
+                self.doc_ids.take(pa.array(rows)), sort_keys="descending", tiebreaker="dense"
+            ).to_numpy()
+            by_score = np.lexsort((id_rank, -values, self.query_of_row))
+        return by_score
+
+    def ranked(self, by: str) -> Candidates:
+        """Sort each query's rows by falling ``by`` (see `ranking`)."""
+        return self.take_rows(self.ranking(by))
+
+    def top_k(self, k: int, by: str) -> Candidates:
+        """Keep each query's k best rows by ``by``, best first."""
+        if k < 1:
+            raise UsageError(f"k must be at least 1, got {k}")
+        order = self.ranking(by)
+        position = np.arange(len(self)) - self.offsets[:-1][self.query_of_row]
+        return self.take_rows(order[position < k])
+
+    def join(self, other: Candidates, *names: str) -> Candidates:
+        """Add ``other``'s columns (all, or these) by query and document; NaN where ``other`` lacks the pair."""
+        names = names or tuple(other.columns)
+        rows = other.find(self)
+        found = rows >= 0
+        added = {}
+        for name in names:
+            values = np.full(len(self), np.nan, np.float32)
+            values[found] = other[name][rows[found]]
+            added[name] = values
+        return self.with_columns(added)
+
+    def find(self, other: Candidates) -> Ints:
+        """int64 (len(other),): for each row of ``other`` the row here of the same query and document, -1 where none."""
+        if not len(self) or not len(other):
+            return np.full(len(other), -1, np.int64)
+        mine = pc.dictionary_encode(self.doc_ids)
+        n_documents = np.int64(len(mine.dictionary))
+        key = self.query_of_row * n_documents + mine.indices.to_numpy(zero_copy_only=False)
+        query = _positions(other.query_ids, self.query_ids)[other.query_of_row]
+        document = _positions(other.doc_ids, mine.dictionary)
+        order = np.argsort(key)
+        wanted = query * n_documents + document
+        at = np.minimum(np.searchsorted(key, wanted, sorter=order), len(key) - 1)
+        rows = order[at]
+        return np.where((query >= 0) & (document >= 0) & (key[rows] == wanted), rows, -1)
+
+    # -- checks --------------------------------------------------------------------------------------------------------
+
+    def check_unique(self) -> None:
+        """Raise `DataError` naming the first document that stands twice in a query's list."""
+        codes = pc.dictionary_encode(self.doc_ids)
+        key = self.query_of_row * np.int64(max(1, len(codes.dictionary))) + codes.indices.to_numpy(zero_copy_only=False)
+        order = np.argsort(key, kind="stable")
+        repeated = np.flatnonzero(np.diff(key[order]) == 0)
+        if repeated.size:
+            row = int(order[repeated[0] + 1])
+            query_id = self.query_ids[int(self.query_of_row[row])].as_py()
+            raise DataError(
+                f"document {self.doc_ids[row].as_py()!r} stands twice in the list of query {query_id!r} "
+                f"({repeated.size} repeated in all): keep one of each"
+            )
+
+
+def as_ids(ids: Any) -> pa.Array:
+    """Ids as one Arrow large_string array, from an Arrow array, a NumPy array or a sequence of str."""
+    if isinstance(ids, pa.ChunkedArray):
+        ids = ids.combine_chunks()
+    if isinstance(ids, pa.Array):
+        return ids if ids.type == pa.large_string() else ids.cast(pa.large_string())
+    if isinstance(ids, np.ndarray):
+        ids = ids.tolist()
+    return pa.array(ids, type=pa.large_string())
+
+
+def _positions(wanted: pa.Array, among: pa.Array) -> Ints:
+    """int64: for each wanted id its position among the others, -1 where absent."""
+    found = pc.index_in(wanted, value_set=among)
+    return pc.fill_null(found, -1).to_numpy(zero_copy_only=False).astype(np.int64)
+
+
+def concatenate(parts: Sequence[Candidates]) -> Candidates:
+    """Join candidates of disjoint queries into one; all must have the same columns."""
+    names = list(parts[0].columns)
+    sizes = np.concatenate([np.diff(p.offsets) for p in parts])
+    joined = Candidates(
+        pa.concat_arrays([p.query_ids for p in parts]),
+        np.concatenate([[0], np.cumsum(sizes)]),
+        pa.concat_arrays([p.doc_ids for p in parts]),
+        {name: np.concatenate([p[name] for p in parts]) for name in names},
+    )
+    if len(pc.unique(joined.query_ids)) != joined.n_queries:
+        raise DataError("a query stands in more than one of the parts; join columns of the same queries with `join`")
+    return joined
