@@ -1,0 +1,19 @@
+"""Models that score: the cross-encoder, its score contract, shallower copies, engines, and the base encoder."""
+
+from rankdistill.models.base import DEFAULT_BASE, resolve_base
+from rankdistill.models.batches import length_sorted_batches
+from rankdistill.models.contract import CONTRACTS, ScoreContract
+from rankdistill.models.cross_encoder import CrossEncoder
+from rankdistill.models.engines import ENGINES
+from rankdistill.models.layers import keep_layers
+
+__all__ = [
+    "CONTRACTS",
+    "DEFAULT_BASE",
+    "ENGINES",
+    "CrossEncoder",
+    "ScoreContract",
+    "keep_layers",
+    "length_sorted_batches",
+    "resolve_base",
+]

@@ -1,0 +1,58 @@
+"""Length-sorted batches under a budget of padded tokens: longest first, so that memory peaks at the start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rankdistill.errors import UsageError
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Batches:
+    """Batches over items: batch b holds the items ``order[bounds[b]:bounds[b + 1]]``, padded to its first's length.
+
+    order: int64 (N,), items by falling length, ties by position. bounds: int64 (batches + 1,). lengths: int64 (N,).
+    """
+
+    order: Ints
+    bounds: Ints
+    lengths: Ints
+
+    def __len__(self) -> int:
+        return len(self.bounds) - 1
+
+    def __iter__(self) -> Iterator[Ints]:
+        """Yield the item indices of each batch; ``out[items] = result`` restores the original order."""
+        for start, end in zip(self.bounds[:-1], self.bounds[1:], strict=True):
+            yield self.order[start:end]
+
+    @property
+    def padding(self) -> float:
+        """Share of the padded tokens that are padding, 0 to 1."""
+        if not len(self.order):
+            return 0.0
+        padded = int((self.lengths[self.order[self.bounds[:-1]]] * np.diff(self.bounds)).sum())
+        return 1.0 - int(self.lengths.sum()) / padded if padded else 0.0
+
+
+def length_sorted_batches(lengths: Any, batch_tokens: int) -> Batches:
+    """Group items so that each batch is at most ``batch_tokens`` padded tokens, or one item longer than that.
+
+    lengths: int (N,), tokens of each item. The result depends on the lengths and the budget alone.
+    """
+    lengths = np.asarray(lengths, dtype=np.int64)
+    if batch_tokens < 1:
+        raise UsageError(f"batch_tokens must be at least 1, got {batch_tokens}")
+    order = np.argsort(-lengths, kind="stable")
+    bounds = [0]
+    while bounds[-1] < len(order):
+        longest = max(1, int(lengths[order[bounds[-1]]]))
+        bounds.append(min(len(order), bounds[-1] + max(1, batch_tokens // longest)))
+    return Batches(order, np.asarray(bounds, dtype=np.int64), lengths)

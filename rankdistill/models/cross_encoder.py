@@ -1,0 +1,247 @@
+"""CrossEncoder: a classification model, its tokenizer and its score contract; an ordinary transformers folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+from rankdistill.data.atomic import atomic_path
+from rankdistill.errors import DataError, UsageError
+from rankdistill.models.base import DEFAULT_BASE, quiet_loading, resolve_base
+from rankdistill.models.batches import length_sorted_batches
+from rankdistill.models.contract import ScoreContract
+from rankdistill.models.engines import Engine, make_engine
+from rankdistill.models.layers import keep_layers, layer_list
+
+Floats = NDArray[np.float32]
+CPU_BATCH_TOKENS = 4096
+GPU_BATCH_TOKENS = 131_072
+_LONGEST = 512
+
+
+class CrossEncoder:
+    """Scores (query, document) pairs by reading both together.
+
+    model: a transformers sequence classification model with one or two logits. tokenizer: its fast tokenizer.
+    contract: how logits become scores. max_length: tokens of a pair, special ones included; longer pairs are cut,
+    longest text first. engine, dtype: what computes, see `ENGINES` and `TorchEngine`.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        contract: ScoreContract | None = None,
+        *,
+        max_length: int | None = None,
+        engine: str = "torch",
+        dtype: str | None = None,
+    ) -> None:
+        n_logits = model.config.num_labels
+        self.model = model
+        self.tokenizer = tokenizer
+        self.contract = contract or ScoreContract.for_logits(n_logits)
+        if self.contract.n_logits != n_logits:
+            raise UsageError(
+                f"contract {self.contract.form!r} needs {self.contract.n_logits} logits, the model has {n_logits}"
+            )
+        self.max_length = _checked_length(model, tokenizer, max_length)
+        tokenizer.model_max_length = self.max_length
+        self.engine_name, self.dtype = engine, dtype
+
+    # -- making and loading --------------------------------------------------------------------------------------------
+
+    @classmethod
+    def from_pretrained(cls, path: str | Path, engine: str = "auto", dtype: str | None = None) -> CrossEncoder:
+        """Load a folder or hub id of any sequence classification model with one or two logits.
+
+        A model that states no score contract: one logit is the score, of two it is P(relevant). engine: "torch" or
+        "auto". dtype: None (float32), "bfloat16" or "auto". Raises `DataError` for a folder without weights or head.
+        """
+        folder = resolve_base(path)
+        model, missing = _load(folder)
+        if missing:
+            raise DataError(
+                f"{folder} is no trained cross-encoder: its weights lack {', '.join(missing[:3])}; "
+                "to start a new one from it use `CrossEncoder.from_base`"
+            )
+        contract = ScoreContract.from_config(getattr(model.config, "rankdistill", None), model.config.num_labels)
+        return cls(model, AutoTokenizer.from_pretrained(folder), contract, engine=engine, dtype=dtype)
+
+    @classmethod
+    def from_base(
+        cls,
+        base: str | Path = DEFAULT_BASE,
+        n_logits: int = 1,
+        *,
+        layers: Sequence[int] | None = None,
+        max_length: int | None = None,
+        seed: int = 0,
+        contract: ScoreContract | None = None,
+        dtype: str | None = None,
+    ) -> CrossEncoder:
+        """Start a cross-encoder from a base encoder, or from a trained one whose head is kept if it has ``n_logits``.
+
+        layers: encoder layers to keep, in this order (None: all), see `keep_layers`. max_length: tokens of a pair
+        (None: all the base can read). seed: of whatever the base lacks, usually the head; same seed, same weights.
+        """
+        contract = contract or ScoreContract.for_logits(n_logits)
+        folder = resolve_base(base)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            model, missing = _load(folder, num_labels=n_logits, ignore_mismatched_sizes=True)
+        inside = layer_list(model) + "."
+        lost = [key for key in missing if key.startswith(inside)]
+        if lost:
+            raise DataError(f"{folder} lacks weights of its encoder, the first is {lost[0]}: is it a whole model?")
+        if layers is not None:
+            model = keep_layers(model, layers)
+        return cls(model, AutoTokenizer.from_pretrained(folder), contract, max_length=max_length, dtype=dtype)
+
+    def with_model(self, model: Any) -> CrossEncoder:
+        """The same tokenizer, contract, length and engine around another model."""
+        return CrossEncoder(
+            model,
+            self.tokenizer,
+            self.contract,
+            max_length=self.max_length,
+            engine=self.engine_name,
+            dtype=self.dtype,
+        )
+
+    def save(self, path: str | Path) -> Path:
+        """Write an ordinary transformers folder (safetensors, tokenizer, config), whole or not at all.
+
+        It also loads in `sentence_transformers.CrossEncoder` with the same scores, except that two logits stay two
+        there and a contract's scale is not applied. Returns the path.
+        """
+        config = self.model.config
+        config.rankdistill = self.contract.to_config()
+        config.sentence_transformers = {"activation_fn": self.contract.activation}
+        with atomic_path(path) as folder, quiet_loading():
+            self.model.save_pretrained(folder)
+            self.tokenizer.save_pretrained(folder)
+        return Path(path)
+
+    # -- scoring -------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def engine(self) -> Engine:
+        """What computes the logits; it shares the model's weights."""
+        return make_engine(self.engine_name, self.model, self.dtype)
+
+    def with_dtype(self, dtype: str | None) -> CrossEncoder:
+        """The same model computing in another dtype; None keeps it as it is."""
+        if dtype is None or dtype == self.dtype:
+            return self
+        made = self.with_model(self.model)
+        made.dtype = dtype
+        return made
+
+    @property
+    def batch_tokens(self) -> int:
+        """Default number of padded tokens in a batch, by device."""
+        return GPU_BATCH_TOKENS if torch.cuda.is_available() else CPU_BATCH_TOKENS
+
+    def logits(self, pairs: Sequence[tuple[str, str]], *, batch_tokens: int | None = None) -> Floats:
+        """Compute the logits float32 (N, n_logits) of (query, document) pairs."""
+        queries, documents = _two_columns(pairs)
+        logits = np.zeros((len(queries), self.contract.n_logits), np.float32)
+        if not queries:
+            return logits
+        encoded = self.tokenizer(
+            queries, documents, truncation="longest_first", max_length=self.max_length, padding=False
+        )
+        lengths = [len(ids) for ids in encoded["input_ids"]]
+        padding = {"input_ids": self.tokenizer.pad_token_id, "token_type_ids": self.tokenizer.pad_token_type_id}
+        for items in length_sorted_batches(lengths, batch_tokens or self.batch_tokens):
+            shape = len(items), lengths[items[0]]
+            batch = {name: np.full(shape, padding.get(name, 0), np.int64) for name in encoded}
+            for name, values in batch.items():
+                for row, item in enumerate(items):
+                    values[row, : lengths[item]] = encoded[name][item]
+            logits[items] = self.engine.logits(batch)
+        return logits
+
+    def predict(self, pairs: Sequence[tuple[str, str]], *, batch_tokens: int | None = None) -> Floats:
+        """Score (query, document) pairs: float32 (N,), higher = more relevant, in the form the contract states."""
+        return self.contract.scores(self.logits(pairs, batch_tokens=batch_tokens))
+
+    def rank(self, query: str, documents: Sequence[str], top_k: int | None = None) -> list[dict[str, Any]]:
+        """Rank documents for a query, best first: ``{"corpus_id": position, "score": float, "text": document}``.
+
+        Equal scores keep the order given.
+        """
+        if top_k is not None and top_k < 1:
+            raise UsageError(f"top_k must be at least 1, got {top_k}")
+        scores = self.predict([(query, document) for document in documents])
+        order = np.argsort(-scores, kind="stable")[:top_k]
+        return [{"corpus_id": int(i), "score": float(scores[i]), "text": documents[i]} for i in order]
+
+    # -- facts ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of weights, embeddings included."""
+        return sum(p.numel() for p in self.model.parameters())
+
+    def fingerprint(self) -> str:
+        """Hash of everything in the model that changes a score: weights, shape, tokenizer, length and contract."""
+        config = self.model.config.to_dict()
+        for volatile in ("_name_or_path", "transformers_version", "sentence_transformers", "rankdistill"):
+            config.pop(volatile, None)
+        tokenizer = json.loads(self.tokenizer.backend_tokenizer.to_str())
+        tokenizer.pop("truncation", None)
+        tokenizer.pop("padding", None)
+        facts = [config, tokenizer, self.max_length, self.contract.to_config()]
+        digest = hashlib.blake2b(json.dumps(facts, sort_keys=True, default=str).encode(), digest_size=20)
+        for name, weight in sorted(self.model.state_dict().items()):
+            digest.update(f"{name} {weight.dtype} {tuple(weight.shape)}".encode())
+            digest.update(weight.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+        return digest.hexdigest()
+
+
+def _load(folder: str, **options: Any) -> tuple[Any, list[str]]:
+    """The classification model of a folder, in float32 and eval mode, and the names of the weights that it lacks."""
+    with quiet_loading():
+        model, report = AutoModelForSequenceClassification.from_pretrained(
+            folder,
+            output_loading_info=True,
+            use_safetensors=True,
+            local_files_only=True,
+            trust_remote_code=False,
+            dtype=torch.float32,
+            **options,
+        )
+    return model.eval(), sorted(report["missing_keys"])
+
+
+def _checked_length(model: Any, tokenizer: Any, wanted: int | None) -> int:
+    """``wanted``, or the most tokens that both model and tokenizer can read (512 where neither states a limit)."""
+    limit = getattr(model.config, "max_position_embeddings", None) or _LONGEST
+    for name, module in model.named_modules():
+        if name.endswith("position_embeddings") and isinstance(module, nn.Embedding) and module.padding_idx is not None:
+            limit = module.num_embeddings - module.padding_idx - 1
+    if wanted is None:
+        return int(min(limit, tokenizer.model_max_length))
+    if not 8 <= wanted <= limit:
+        raise UsageError(f"max_length must be from 8 to the model's {limit} tokens, got {wanted}")
+    return int(wanted)
+
+
+def _two_columns(pairs: Sequence[tuple[str, str]]) -> tuple[list[str], list[str]]:
+    """Queries and documents of the pairs, checked."""
+    for position, pair in enumerate(pairs):
+        if isinstance(pair, str) or len(pair) != 2 or not all(isinstance(text, str) for text in pair):
+            raise UsageError(f"pair {position} must be (query, document), two strings, got {pair!r:.120}")
+    return [query for query, _ in pairs], [document for _, document in pairs]
