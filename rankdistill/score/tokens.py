@@ -1,0 +1,97 @@
+"""TokenizedTexts: each text tokenised once, kept as flat token ids without the special ones, to be paired by row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rankdistill.data.atomic import atomic_path
+from rankdistill.errors import DataError, UsageError
+
+Ints = NDArray[np.int64]
+_CHUNK = 4096
+_PARTS = ("ids", "offsets", "lengths")
+
+
+@dataclass(frozen=True, eq=False)
+class TokenizedTexts:
+    """Token ids of texts: text i is ``ids[offsets[i]:offsets[i + 1]]``, without special tokens.
+
+    ids: int32 (T,). offsets: int64 (n + 1,). lengths: int64 (n,), tokens before the cap: where it is more than what
+    is kept, the text was cut. The true lengths decide how an over-long pair is shared, so cutting changes no pair.
+    """
+
+    ids: NDArray[np.int32]
+    offsets: Ints
+    lengths: Ints
+
+    @classmethod
+    def from_texts(
+        cls, tokenizer: Any, texts: Sequence[str] | Iterable[Sequence[str]], max_tokens: int | None = None
+    ) -> TokenizedTexts:
+        """Tokenise a list of texts, or an iterable of lists of texts, which are then never all in memory.
+
+        tokenizer: a fast transformers tokenizer (its own threads are used). max_tokens: keep a text's first
+        ``max_tokens`` tokens; a pair of at most L tokens never needs more than L of either text.
+        """
+        if not tokenizer.is_fast:
+            raise DataError(
+                f"{type(tokenizer).__name__} is not a fast tokenizer; save the model with its tokenizer.json"
+            )
+        if max_tokens is not None and max_tokens < 1:
+            raise UsageError(f"max_tokens must be at least 1, got {max_tokens}")
+        chunks: Iterable[Any] = texts
+        if isinstance(texts, Sequence) and (not len(texts) or isinstance(texts[0], str)):
+            chunks = (texts[start : start + _CHUNK] for start in range(0, len(texts), _CHUNK))
+        flat, lengths = [np.zeros(0, np.int32)], [np.zeros(0, np.int64)]
+        for chunk in chunks:
+            encoded = tokenizer(
+                list(chunk),
+                add_special_tokens=False,
+                truncation=False,
+                padding=False,
+                return_attention_mask=False,
+                return_token_type_ids=False,
+                verbose=False,
+            )["input_ids"]
+            lengths.append(np.fromiter(map(len, encoded), np.int64, len(encoded)))
+            kept_ids = chain.from_iterable(ids[:max_tokens] for ids in encoded)
+            flat.append(np.fromiter(kept_ids, dtype=np.int32))
+        true = np.concatenate(lengths)
+        kept = true if max_tokens is None else np.minimum(true, max_tokens)
+        return cls(np.concatenate(flat), np.concatenate([[0], np.cumsum(kept)]).astype(np.int64), true)
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __getitem__(self, row: int) -> NDArray[np.int32]:
+        """Token ids int32 of one text, without special tokens."""
+        row = range(len(self))[row]
+        return self.ids[self.offsets[row] : self.offsets[row + 1]]
+
+    @property
+    def n_truncated(self) -> int:
+        """Number of texts of which only the first tokens were kept."""
+        return int((self.lengths > np.diff(self.offsets)).sum())
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the arrays as ``.npy`` files into a folder, whole or not at all."""
+        with atomic_path(folder) as made:
+            made.mkdir()
+            for part in _PARTS:
+                np.save(made / f"{part}.npy", getattr(self, part))
+        return Path(folder)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> TokenizedTexts:
+        """Open what `save` wrote, memory-mapped."""
+        missing = [part for part in _PARTS if not (Path(folder) / f"{part}.npy").is_file()]
+        if missing:
+            raise DataError(f"{folder} holds no tokenised texts: {missing[0]}.npy is missing")
+        return cls(*(np.load(Path(folder) / f"{part}.npy", mmap_mode="r") for part in _PARTS))
