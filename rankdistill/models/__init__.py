@@ -4,6 +4,7 @@ from rankdistill.models.base import DEFAULT_BASE, resolve_base
 from rankdistill.models.batches import length_sorted_batches
 from rankdistill.models.contract import CONTRACTS, ScoreContract
 from rankdistill.models.cross_encoder import CrossEncoder
+from rankdistill.models.encoder import Encoder
 from rankdistill.models.engines import ENGINES
 from rankdistill.models.layers import keep_layers
 
@@ -12,6 +13,7 @@ __all__ = [
     "DEFAULT_BASE",
     "ENGINES",
     "CrossEncoder",
+    "Encoder",
     "ScoreContract",
     "keep_layers",
     "length_sorted_batches",

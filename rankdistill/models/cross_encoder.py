@@ -164,7 +164,7 @@ class CrossEncoder:
         )
         lengths = [len(ids) for ids in encoded["input_ids"]]
         padding = {"input_ids": self.tokenizer.pad_token_id, "token_type_ids": self.tokenizer.pad_token_type_id}
-        for items in length_sorted_batches(lengths, batch_tokens or self.batch_tokens):
+        for items in length_sorted_batches(lengths, self.batch_tokens if batch_tokens is None else batch_tokens):
             shape = len(items), lengths[items[0]]
             batch = {name: np.full(shape, padding.get(name, 0), np.int64) for name in encoded}
             for name, values in batch.items():

@@ -1,0 +1,90 @@
+"""PairTexts: the texts that candidate lists need, each looked up once, and which of them every row pairs."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from rankdistill.data.candidates import Candidates
+from rankdistill.errors import DataError
+
+_SLICE = 16_384
+
+
+class TextLookup(Protocol):
+    """Texts by id."""
+
+    def take(self, ids: Any) -> list[str]:
+        """Texts of these ids; `DataError` naming an id without a text."""
+
+
+class TextCollection(Protocol):
+    """What a collection must have for its candidates to be scored."""
+
+    @property
+    def queries(self) -> Any:
+        """A `TextLookup`."""
+
+    @property
+    def documents(self) -> Any:
+        """A `TextLookup`."""
+
+
+class PairTexts:
+    """Queries and documents of candidates without repetition; row n pairs ``query_rows[n]``, ``document_rows[n]``.
+
+    query_rows, document_rows: int (N,). Texts are looked up slice by slice when iterated, never held all at once.
+    """
+
+    def __init__(self, candidates: Candidates, collection: TextCollection) -> None:
+        codes = pc.dictionary_encode(candidates.doc_ids)
+        self.query_ids, self.document_ids = candidates.query_ids, codes.dictionary
+        self.query_rows = candidates.query_of_row
+        self.document_rows: NDArray[Any] = codes.indices.to_numpy(zero_copy_only=False)
+        self._queries: TextLookup = collection.queries
+        self._documents: TextLookup = collection.documents
+        self.n_empty_documents = 0
+
+    @property
+    def n_texts(self) -> int:
+        return len(self.query_ids) + len(self.document_ids)
+
+    def queries(self) -> Iterator[Sequence[str]]:
+        """Yield slices of the query texts; a query without a single visible character is a `DataError`."""
+        for ids, texts in _slices(self.query_ids, self._queries):
+            for position, text in enumerate(texts):
+                if not text.strip():
+                    raise DataError(
+                        f"query {ids[position].as_py()!r} is empty: give it a text or leave its candidates out"
+                    )
+            yield texts
+
+    def documents(self) -> Iterator[Sequence[str]]:
+        """Yield slices of the document texts; empty ones are allowed and counted in ``n_empty_documents``."""
+        self.n_empty_documents = 0
+        for _, texts in _slices(self.document_ids, self._documents):
+            self.n_empty_documents += sum(not text.strip() for text in texts)
+            yield texts
+
+    def digest(self) -> str:
+        """Hash of every pair's two texts in order; ids do not matter, as they do not change a score."""
+        digest = hashlib.blake2b(digest_size=20)
+        for slices in (self.queries(), self.documents()):
+            for texts in slices:
+                for buffer in pa.array(texts, pa.large_string()).buffers()[1:]:
+                    digest.update(b"" if buffer is None else memoryview(buffer))
+        for rows in (self.query_rows, self.document_rows):
+            digest.update(np.ascontiguousarray(rows, dtype=np.int64).data)
+        return digest.hexdigest()
+
+
+def _slices(ids: pa.Array, texts: TextLookup) -> Iterator[tuple[pa.Array, list[str]]]:
+    for start in range(0, len(ids), _SLICE):
+        wanted = ids.slice(start, _SLICE)
+        yield wanted, texts.take(wanted)
