@@ -93,7 +93,7 @@ def write_run(candidates: Candidates, path: str | Path, by: str, tag: str = "ran
 def write_qrels(qrels: Candidates, path: str | Path, by: str = "label") -> None:
     """Write ``qid 0 docid grade`` in the order of the rows; gzipped where the name ends in ``.gz``.
 
-    Raises `DataError` for a label that is missing or no integer, an id with white space, or when nothing is to be written.
+    Raises `DataError` for a label that is missing or no integer, an id with white space, or when there is no row.
     """
     _check_writable(qrels, by, "label")
     labels = qrels[by]
