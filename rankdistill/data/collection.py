@@ -59,7 +59,7 @@ class Collection:
         return [query for query in self.queries.ids.to_pylist() if hash_percent(query) in HASHED_SPLITS[name]]
 
     def stats(self) -> dict[str, Any]:
-        """Numbers of the collection, JSON-ready: sizes, grades, mean lengths in words, judged documents without text."""
+        """Count what is in the collection, JSON-ready: sizes, grades, mean words a text, judged pairs without text."""
         names = self.splits or HASHED_SPLITS
         numbers: dict[str, Any] = {
             "name": self.name,
