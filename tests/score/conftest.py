@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
 from rankdistill.data.candidates import Candidates
-from rankdistill.errors import DataError
+from rankdistill.data.texts import Texts
 from rankdistill.models import CrossEncoder
 
 
@@ -25,42 +25,32 @@ def _beside(name: str) -> ModuleType:
 tiny_models = _beside("models/conftest.py")
 
 
-class ListedTexts:
-    """The texts of a dict, by id."""
-
-    def __init__(self, texts: dict[str, str]) -> None:
-        self.texts = texts
-
-    def take(self, ids) -> list[str]:
-        wanted = ids.to_pylist()
-        missing = [i for i in wanted if i not in self.texts]
-        if missing:
-            raise DataError(f"no text for {missing[0]!r}")
-        return [self.texts[i] for i in wanted]
+def changed(texts: Texts, **changes: str | None) -> Texts:
+    """The texts with some replaced, or left out where the change is None."""
+    known = {**dict(texts), **changes}
+    kept = {text_id: text for text_id, text in known.items() if text is not None}
+    return Texts.from_pairs(list(kept), list(kept.values()))
 
 
-class ListedCollection:
-    """Queries and documents, which is all that scoring needs of a collection."""
-
-    def __init__(self, queries: dict[str, str], documents: dict[str, str]) -> None:
-        self.queries, self.documents = ListedTexts(queries), ListedTexts(documents)
-
-
-def make_collection(n_queries: int = 6, n_documents: int = 40) -> ListedCollection:
+def make_collection(n_queries: int = 6, n_documents: int = 40) -> SimpleNamespace:
+    """Queries and documents, which is all that scoring needs of a collection; documents of 1 to 83 words."""
     words = tiny_models.WORDS
     queries = {f"q{i}": " ".join(words[(i + j) % len(words)] for j in range(2 + i % 4)) for i in range(n_queries)}
     documents = {
         f"d{i}": " ".join(words[(i * 7 + j * j) % len(words)] for j in range(1 + i * 5 % 83))
         for i in range(n_documents)
     }
-    return ListedCollection(queries, documents)
+    return SimpleNamespace(
+        queries=Texts.from_pairs(list(queries), list(queries.values())),
+        documents=Texts.from_pairs(list(documents), list(documents.values())),
+    )
 
 
-def make_candidates(collection: ListedCollection, size: int = 10) -> Candidates:
-    documents = list(collection.documents.texts)
+def make_candidates(collection: SimpleNamespace, size: int = 10) -> Candidates:
+    documents = collection.documents.ids.to_pylist()
     rows = [
         (query, documents[(i * 3 + j) % len(documents)])
-        for i, query in enumerate(collection.queries.texts)
+        for i, query in enumerate(collection.queries.ids.to_pylist())
         for j in range(size)
     ]
     return Candidates.from_rows([q for q, _ in rows], [d for _, d in rows])
@@ -78,10 +68,15 @@ def tiny_tokenizer():
 
 
 @pytest.fixture
-def collection() -> ListedCollection:
+def collection() -> SimpleNamespace:
     return make_collection()
 
 
 @pytest.fixture
-def candidates(collection: ListedCollection) -> Candidates:
+def candidates(collection: SimpleNamespace) -> Candidates:
     return make_candidates(collection)
+
+
+@pytest.fixture(name="changed")
+def changed_fixture():
+    return changed

@@ -18,14 +18,16 @@ def encoder(tiny: CrossEncoder) -> Encoder:
 def test_scores_are_cosines_row_for_row(encoder: Encoder, candidates, collection) -> None:
     scores = cosine(candidates, collection, encoder=encoder)
     assert scores.dtype == np.float32
-    queries, documents = candidates.row_query_ids.to_pylist(), candidates.doc_ids.to_pylist()
+    queries, documents = (
+        collection.queries.take(candidates.row_query_ids),
+        collection.documents.take(candidates.doc_ids),
+    )
     for row in range(0, len(scores), 7):
-        texts = [collection.queries.texts[queries[row]], collection.documents.texts[documents[row]]]
-        first, second = encoder.encode(texts).astype(np.float64)
+        first, second = encoder.encode([queries[row], documents[row]]).astype(np.float64)
         assert scores[row] == pytest.approx(first @ second, abs=1e-5)
 
 
-def test_id_without_text_is_an_error(encoder: Encoder, candidates, collection) -> None:
-    del collection.documents.texts["d3"]
+def test_id_without_text_is_an_error(encoder: Encoder, candidates, collection, changed) -> None:
+    collection.documents = changed(collection.documents, d3=None)
     with pytest.raises(DataError, match="d3"):
         cosine(candidates, collection, encoder=encoder)

@@ -14,14 +14,18 @@ import pytest
 import torch
 
 from rankdistill.data.candidates import Candidates
+from rankdistill.data.collection import load_collection
 from rankdistill.errors import DataError, UsageError
 from rankdistill.models import CrossEncoder, ScoreContract
 from rankdistill.score import score, score_with_report
 
 
 def pairs_of(candidates: Candidates, collection) -> list[tuple[str, str]]:
-    ids = zip(candidates.row_query_ids.to_pylist(), candidates.doc_ids.to_pylist(), strict=True)
-    return [(collection.queries.texts[q], collection.documents.texts[d]) for q, d in ids]
+    queries, documents = (
+        collection.queries.take(candidates.row_query_ids),
+        collection.documents.take(candidates.doc_ids),
+    )
+    return list(zip(queries, documents, strict=True))
 
 
 def test_scores_are_those_of_predict_row_for_row(tiny: CrossEncoder, candidates: Candidates, collection) -> None:
@@ -47,8 +51,8 @@ def test_scores_do_not_depend_on_batches_or_chunks(
     np.testing.assert_allclose(scores, score(tiny, candidates, collection), atol=1e-5)
 
 
-def test_report_counts_truncated_pairs_and_empty_documents(tiny: CrossEncoder, candidates, collection) -> None:
-    collection.documents.texts["d1"] = " "
+def test_report_counts_truncated_pairs_and_empty_documents(tiny: CrossEncoder, candidates, collection, changed) -> None:
+    collection.documents = changed(collection.documents, d1=" ")
     _, report = score_with_report(tiny, candidates, collection)
     encoded = tiny.tokenizer(*map(list, zip(*pairs_of(candidates, collection), strict=True)), verbose=False)[
         "input_ids"
@@ -59,17 +63,27 @@ def test_report_counts_truncated_pairs_and_empty_documents(tiny: CrossEncoder, c
     assert 0 <= report.padding < 1
 
 
+def test_real_collection_is_scored_with_its_own_run(tiny: CrossEncoder, shared_data: Path) -> None:
+    collection = load_collection(str(shared_data / "noveleval"))
+    candidates = collection.qrels
+    assert candidates is not None
+    few = candidates.take_queries(np.arange(2))
+    scores, report = score_with_report(tiny, few, collection)
+    assert np.isfinite(scores).all()
+    np.testing.assert_allclose(scores, tiny.predict(pairs_of(few, collection)), atol=1e-6)
+    assert report.n_pairs == len(few)
+
+
 def test_a_folder_is_scored_as_its_model(tiny: CrossEncoder, candidates, collection, tmp_path: Path) -> None:
     folder = tiny.save(tmp_path / "model")
     np.testing.assert_array_equal(score(str(folder), candidates, collection), score(tiny, candidates, collection))
 
 
-def test_id_without_text_and_empty_query_are_errors(tiny: CrossEncoder, candidates, collection) -> None:
-    removed = collection.documents.texts.pop("d3")
-    with pytest.raises(DataError, match="d3"):
+def test_id_without_text_and_empty_query_are_errors(tiny: CrossEncoder, candidates, collection, changed) -> None:
+    whole, collection.documents = collection.documents, changed(collection.documents, d3=None)
+    with pytest.raises(DataError, match="'d3' has no text"):
         score(tiny, candidates, collection)
-    collection.documents.texts["d3"] = removed
-    collection.queries.texts["q2"] = " \t"
+    collection.documents, collection.queries = whole, changed(collection.queries, q2=" \t")
     with pytest.raises(DataError, match="query 'q2' is empty"):
         score(tiny, candidates, collection)
     with pytest.raises(UsageError, match="chunk_pairs"):
@@ -89,7 +103,9 @@ def test_finished_store_is_read_without_scoring_again(tiny, candidates, collecti
     assert report.n_truncated == score_with_report(tiny, candidates, collection)[1].n_truncated
 
 
-def test_store_is_not_used_for_another_model_text_or_pair(tiny, candidates, collection, tmp_path: Path) -> None:
+def test_store_is_not_used_for_another_model_text_or_pair(
+    tiny, candidates, collection, changed, tmp_path: Path
+) -> None:
     def n_resumed(model: CrossEncoder, rows: Candidates) -> int:
         return score_with_report(model, rows, collection, store=tmp_path)[1].n_resumed
 
@@ -99,7 +115,7 @@ def test_store_is_not_used_for_another_model_text_or_pair(tiny, candidates, coll
     assert n_resumed(tiny.with_dtype("bfloat16"), candidates) == 0
     assert n_resumed(CrossEncoder(tiny.model, tiny.tokenizer, max_length=20), candidates) == 0
     tiny = CrossEncoder(tiny.model, tiny.tokenizer, max_length=64)
-    collection.documents.texts["d0"] += " dog"
+    collection.documents = changed(collection.documents, d0="another dog")
     assert n_resumed(tiny, candidates) == 0
     with torch.no_grad():
         tiny.model.classifier.bias += 1
