@@ -141,7 +141,7 @@ class Candidates:
 
     def take_rows(self, rows: Any) -> Candidates:
         """Keep these rows (a mask, or indices whose order inside a query is kept); queries left empty are dropped."""
-        rows = np.asarray(rows)
+        rows = np.asarray(rows) if len(rows) else np.zeros(0, np.int64)
         if rows.dtype == bool:
             rows = np.flatnonzero(rows)
         query_of_row = self.query_of_row[rows]
@@ -186,7 +186,8 @@ class Candidates:
         values = self[by]
         id_rank = np.zeros(len(self), np.int64)
         by_score = np.lexsort((-values, self.query_of_row))
-        tied = (np.diff(values[by_score]) == 0) & (np.diff(self.query_of_row[by_score]) == 0)
+        ordered = values[by_score]
+        tied = (ordered[1:] == ordered[:-1]) & (np.diff(self.query_of_row[by_score]) == 0)
         missing = np.isnan(values)
         if tied.any() or missing.any():
             rows = np.unique(np.concatenate([by_score[:-1][tied], by_score[1:][tied], np.flatnonzero(missing)]))
@@ -271,6 +272,8 @@ def _positions(wanted: pa.Array, among: pa.Array) -> Ints:
 
 def concatenate(parts: Sequence[Candidates]) -> Candidates:
     """Join candidates of disjoint queries into one; all must have the same columns."""
+    if not parts:
+        raise UsageError("nothing to concatenate: give at least one part")
     names = list(parts[0].columns)
     sizes = np.concatenate([np.diff(p.offsets) for p in parts])
     joined = Candidates(

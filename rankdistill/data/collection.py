@@ -102,12 +102,11 @@ def load_collection(source: str | Path) -> Collection:
     BEIR layout (``folder:PATH`` says so), of which ``PATH#TAG`` keeps the files tagged TAG.
     """
     prefix, _, argument = str(source).partition(":")
-    if prefix in SOURCES and (argument or prefix == "pydocs"):
-        return SOURCES[prefix](argument)
-    path = str(source)
-    if not (Path(path).is_dir() or Path(path.rpartition("#")[0] or path).is_dir()):
-        raise UsageError(f"no collection {path!r}: expected {FORMS}, and there is no such folder")
-    return SOURCES["folder"](path)
+    if prefix not in SOURCES or not (argument or prefix == "pydocs"):
+        prefix, argument = "folder", str(source)
+    if prefix == "folder" and not any(name and Path(name).is_dir() for name in (argument, argument.rpartition("#")[0])):
+        raise UsageError(f"no collection {str(source)!r}: expected {FORMS}, and there is no such folder")
+    return SOURCES[prefix](argument)
 
 
 def _folder(argument: str) -> Collection:

@@ -57,7 +57,7 @@ class Texts:
     def open(cls, path: str | Path) -> Texts:
         """Open what `save` wrote; the file is mapped, and read where texts are looked up."""
         try:
-            table = pa.ipc.leftfile(pa.memory_map(str(path))).read_all()
+            table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
         except FileNotFoundError as error:
             raise DataError(f"there is no file {path}") from error
         except (pa.ArrowInvalid, OSError) as error:

@@ -25,7 +25,7 @@ from rankdistill.data.candidates import Candidates
 from rankdistill.errors import DataError, FileFormatError, UsageError
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-LARGEST = float(np.finfo(np.float32).max)
+OVERFLOW = (2 - 2**-24) * 2.0**127  # the least magnitude that rounds to an infinite float32
 ROWS_PER_WRITE = 1 << 20
 
 
@@ -189,7 +189,7 @@ def _parse_whole(data: bytes, form: LineForm, header: bool) -> tuple[Any, Any, A
         ),
     )
     values = table[kept[2]].to_numpy()
-    if not (np.abs(values) <= LARGEST).all():
+    if not (np.abs(values) < OVERFLOW).all():
         raise pa.ArrowInvalid("a value that is no finite float32")
     return table[kept[0]], table[kept[1]], values
 
@@ -229,7 +229,7 @@ def _number(text: str, form: LineForm) -> float | None:
         value = int(text) if form.arrow_type == pa.int64() else float(text)
     except ValueError:
         return None
-    return value if abs(value) <= LARGEST else None
+    return value if abs(value) < OVERFLOW else None
 
 
 def _raise_duplicate(path: Path, number: int, query: str, document: str, first: int) -> NoReturn:
