@@ -256,7 +256,7 @@ class Candidates:
 def as_ids(ids: Any) -> pa.Array:
     """Ids as one Arrow large_string array, from an Arrow array, a NumPy array or a sequence of str."""
     if isinstance(ids, pa.ChunkedArray):
-        ids = ids.combine_chunks()
+        ids = ids.chunk(0) if ids.num_chunks == 1 else ids.combine_chunks()  # the latter copies even one chunk
     if isinstance(ids, pa.Array):
         return ids if ids.type == pa.large_string() else ids.cast(pa.large_string())
     if isinstance(ids, np.ndarray):

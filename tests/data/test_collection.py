@@ -1,5 +1,8 @@
 """Collection: what a source string names, how it is split, and its numbers."""
 
+import subprocess
+import sys
+
 import pytest
 
 from rankdistill.data import Candidates, Collection, Texts, load_collection
@@ -68,3 +71,11 @@ def test_an_unknown_source_lists_the_forms():
     for source in ("no/such/folder", "irds", "beir:scifact", "no/such#tag", "folder:no/such", ""):
         with pytest.raises(UsageError, match="irds:DATASET_ID, pydocs, or a folder"):
             load_collection(source)
+
+
+def test_importing_the_data_model_imports_nothing_heavy():
+    program = (
+        "import sys, rankdistill.data; print(*{'torch', 'transformers', 'ir_datasets', 'bm25s', 'faiss', 'numba', "
+        "'sklearn', 'pandas'} & set(sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "\n"
