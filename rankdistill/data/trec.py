@@ -189,8 +189,8 @@ def _parse_whole(data: bytes, form: LineForm, header: bool) -> tuple[Any, Any, A
         ),
     )
     values = table[kept[2]].to_numpy()
-    if not (np.abs(values) < OVERFLOW).all():
-        raise pa.ArrowInvalid("a value that is no finite float32")
+    if not len(values) or not (np.abs(values) < OVERFLOW).all():
+        raise pa.ArrowInvalid("no values, or one that is no finite float32")
     return table[kept[0]], table[kept[1]], values
 
 
@@ -218,6 +218,8 @@ def _parse_lines(path: Path, data: bytes, form: LineForm, header: bool) -> tuple
         queries.append(query)
         documents.append(document)
         values.append(value)
+    if not queries:
+        raise FileFormatError(path, 1, "a file without lines but its header", str(form))
     return queries, documents, values
 
 

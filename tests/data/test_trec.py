@@ -176,7 +176,8 @@ BAD_QRELS = {
     "five fields": ("q 0 a 1\nq 0 b 1 1\n", 2, "4 fields"),
     "a duplicate": ("q 0 a 1\nq 0 a 1\n", 2, "once"),
     "an unknown header": ("qid docid rel\nq a 1\n", 1, "integer grade"),
-    "only BEIR's header twice": ("query-id corpus-id score\nquery-id corpus-id score\n", 2, "integer grade"),
+    "only BEIR's header": ("query-id corpus-id score\n", 1, "3 fields"),
+    "BEIR's header twice": ("query-id corpus-id score\nquery-id corpus-id score\n", 2, "integer grade"),
     "a grade beyond 64 bits": ("q 0 a " + "9" * 400 + "\n", 1, "integer grade"),
 }
 
