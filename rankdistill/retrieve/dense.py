@@ -83,7 +83,7 @@ class DenseIndex:
         return found_candidates(queries.ids, self.doc_ids, rows, scores, "dense")
 
     def _nearest(self, vectors: Scores, k: int) -> list[tuple[Rows, Scores]]:
-        """For each vector (n, d) positions and inner products of the k nearest; of equal ones the lower position first."""
+        """For each vector (n, d) positions and inner products of the k nearest; of equal ones the lower position."""
         n_documents = len(self.doc_ids)
         fetched = min(n_documents, k + 1)
         scores, rows = self.index.search(vectors, fetched)
