@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -62,20 +62,20 @@ def check_k(k: int) -> None:
         raise UsageError(f"k must be at least 1, got {k}")
 
 
-def save_index_parts(folder: Path, doc_ids: pa.Array, form: dict[str, int]) -> None:
+def save_index_parts(folder: Path, doc_ids: pa.Array, form: Mapping[str, int | str]) -> None:
     """Write into an index's folder the ids of its documents, and what kind of index it is, of which version."""
     table = pa.table({"doc_id": doc_ids})
     with pa.ipc.new_file(str(folder / "doc_ids.arrow"), table.schema) as file:
         file.write_table(table)
-    (folder / "format.json").write_text(json.dumps(form))
+    (folder / "format.json").write_text(json.dumps(dict(form)))
 
 
-def load_doc_ids(folder: Path, form: dict[str, int]) -> pa.Array:
+def load_doc_ids(folder: Path, form: Mapping[str, int | str]) -> pa.Array:
     """Read the document ids of an index's folder. Raises `DataError` unless its kind and version are as expected."""
     try:
         got = json.loads((folder / "format.json").read_text())
-        if got != form:
-            raise DataError(f"{folder} holds an index of the form {got}, expected {form}: build it again")
+        if got != dict(form):
+            raise DataError(f"{folder} holds an index of the form {got}, expected {dict(form)}: build it again")
         return pa.ipc.open_file(pa.memory_map(str(folder / "doc_ids.arrow"))).read_all()["doc_id"].combine_chunks()
     except (OSError, ValueError) as error:
         raise DataError(f"{folder} is not a folder that an index was saved to ({error})") from error

@@ -33,7 +33,7 @@ from rankdistill.retrieve.found import (
 )
 
 K1, B = 0.9, 0.4
-FORM = {"lucene": 1}
+FORM: dict[str, int | str] = {"lucene": 1}
 _DOCUMENTS_A_CALL, _QUERIES_A_CALL = 4096, 64
 
 
@@ -90,7 +90,8 @@ class LuceneIndex:
         """Find each query's k best documents, best first, column "lucene".
 
         A query is the bag of its words, no query syntax. Anserini rounds scores to four decimals and lowers those that
-        tie by millionths, so that they keep their order. A query that finds nothing keeps an empty list, and a warning tells how many did.
+        tie by millionths, so that they keep their order. A query that finds nothing keeps an empty list, and a warning
+        tells how many did.
         """
         check_k(k)
         java = _java()

@@ -13,7 +13,9 @@ _EMPHASIS = re.compile(r"(?<![\w*])\*(\w[^*\n]*?)\*(?![\w*])")
 _SIGNATURE = re.compile(r"[\w.]+\(.*\)(\s*->.*)?\s*", re.DOTALL)
 _SENTENCE_END = re.compile(r"(?<!e\.g)(?<!i\.e)(?<!vs)(?<!etc)(?<!cf)[.!?](?=\s+[A-Z`:*\d(])")
 _UNDERLINE = re.compile(r"\s*([-=~^\"])\1{2,}\s*")
-_MARKUP_LINE = re.compile(r"^[ \t]*(?:\.\. [\w-]+::[ \t]*|:[\w-]+:[ \t]*\S*[ \t]*$|\.\. _[^\n]*:[ \t]*$)", re.MULTILINE)
+_MARKUP_LINE = re.compile(
+    r"^[ \t]*(?:\.\. [\w-]+::[ \t]*\n?|:[\w-]+:[ \t]*\S*[ \t]*(?:\n|$)|\.\. _[^\n]*:[ \t]*(?:\n|$))", re.MULTILINE
+)
 _SEE_ALSO_HEAD = re.compile(r"\s*see also:?\s*", re.IGNORECASE)
 _DIRECTIVE = re.compile(r"\s*\.\. seealso::", re.IGNORECASE)
 _INLINE_SEE = re.compile(r"\b[Ss]ee (?:also:?\s)?.{0,40}?:\w+:`[^`]+`")
@@ -48,7 +50,7 @@ def parse_docstring(text: str) -> Docstring:
     opening = " ".join(paragraphs[0].split())
     end = _SENTENCE_END.search(opening)
     cut = end.end() if end else len(opening)
-    summary = clean_markup(opening[:cut])
+    summary = " ".join(clean_markup(opening[:cut]).split())
     rest, see_also = split_see_also("\n\n".join([opening[cut:].strip(), *paragraphs[1:]]).strip())
     body = clean_markup(rest)
     if len(summary.split()) > 3:
