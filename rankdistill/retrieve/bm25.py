@@ -50,7 +50,7 @@ class BM25Index:
 
     @classmethod
     def build(cls, documents: Texts, k1: float = K1, b: float = B) -> BM25Index:
-        """Index documents. k1 (saturation of repeats) and b (length normalisation) as tuned on ``pydocs`` dev."""
+        """Index documents. k1: saturation of repeats, b: length normalisation; the defaults are the customary ones."""
         import bm25s
 
         if not len(documents):
