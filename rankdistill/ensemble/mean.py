@@ -1,0 +1,55 @@
+"""The ensembles that ask nothing of the labels: one teacher as it is, and the mean of several."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from rankdistill.errors import DataError, UsageError
+
+
+def mean(teacher_scores: ArrayLike) -> NDArray[np.float64]:
+    """Average the teachers: float (K, N) -> float64 (N,), never outside a document's own lowest and highest score.
+
+    Rounding alone can put the mean of equal scores a last digit above all of them; the bounds undo that.
+    Source: PILE §4.4 (AE-KD), METHODS §1.
+    """
+    scores = check_teacher_scores(teacher_scores)
+    bounded: NDArray[np.float64] = np.clip(
+        scores.mean(axis=0, dtype=np.float64), scores.min(axis=0), scores.max(axis=0)
+    )
+    return bounded
+
+
+def single(teacher_scores: ArrayLike) -> NDArray[np.float64]:
+    """Take the one teacher's scores as they are: float (1, N) -> float64 (N,).
+
+    Raises `UsageError` for more than one teacher: which of them is meant would be a guess.
+    """
+    scores = check_teacher_scores(teacher_scores)
+    if len(scores) != 1:
+        raise UsageError(f"method 'single' takes one teacher, got {len(scores)}; use 'mean' or 'pile' for several")
+    return scores[0].astype(np.float64)
+
+
+def check_teacher_scores(teacher_scores: ArrayLike) -> NDArray[Any]:
+    """Return the scores as a float32 or float64 array (K, N), refusing other shapes and missing or infinite scores.
+
+    Raises `DataError` naming the teacher (row of the array) and the candidate (column) of the first such score.
+    """
+    scores = np.asarray(teacher_scores)
+    if scores.dtype != np.float32:
+        scores = scores.astype(np.float64, copy=False)
+    if scores.ndim != 2 or not len(scores):
+        raise UsageError(f"teacher scores must have shape (teachers, candidates), got {scores.shape}")
+    finite = np.isfinite(scores)
+    if not finite.all():
+        teacher, row = (int(at[0]) for at in np.nonzero(~finite))
+        raise DataError(
+            f"teacher {teacher} has the score {scores[teacher, row]} at row {row} "
+            f"({finite.size - int(finite.sum())} scores are missing or infinite in all), expected every teacher to "
+            "score every candidate; `ensemble(..., missing=...)` can fill or drop"
+        )
+    return scores
