@@ -1,0 +1,65 @@
+"""Losses that look at one candidate at a time. Inputs and the mean taken: see `rankdistill.losses.counting`."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from rankdistill.errors import UsageError
+from rankdistill.losses.counting import counted, grades, mean_over, required
+
+
+def pointwise_mse(scores: Tensor, targets: Tensor | None, mask: Tensor, *, labels: Tensor | None = None) -> Tensor:
+    """Mean over candidates of (s_i - t_i)²: bring the student's scores to the teacher's, scale and all.
+
+    Use it to distil where the scores themselves matter (thresholds, fusion); together with `pairwise_mse` it is UEGP's
+    distillation loss. Takes targets; labels are not used. Source: UEGP eq. 8.
+    """
+    s, t, counts = counted(scores, mask, required(targets, "pointwise_mse", "targets"), loss="pointwise_mse")
+    return mean_over((s - t) ** 2, counts)
+
+
+def bce(
+    scores: Tensor,
+    targets: Tensor | None,
+    mask: Tensor,
+    *,
+    labels: Tensor | None = None,
+    relevant_from: float | None = 1.0,
+) -> Tensor:
+    """Mean over candidates of the binary cross entropy of sigmoid(s_i): is this document relevant?
+
+    relevant_from: the lowest label that means relevant; None takes the labels as probabilities, from 0 to 1.
+    Takes labels (or targets). Use it where labels are binary and lists are short; it compares nothing within a list, so
+    pairwise and listwise losses usually rank better (PD-BERT §3.1.1). Raises `UsageError` for probabilities outside
+    0 to 1. Source: the one-logit form of STinyBERT's L_hard, PD-BERT §3.1.2.
+    """
+    s, y, counts = counted(scores, mask, grades(targets, labels, "bce"), loss="bce")
+    if relevant_from is not None:
+        y = (y >= relevant_from).to(s.dtype)
+    elif ((y < 0) | (y > 1)).any():
+        raise UsageError("loss 'bce' with relevant_from=None takes probabilities from 0 to 1, got labels outside them")
+    return mean_over(functional.binary_cross_entropy_with_logits(s, y, reduction="none"), counts)
+
+
+def soft_cross_entropy(
+    scores: Tensor,
+    targets: Tensor | None,
+    mask: Tensor,
+    *,
+    labels: Tensor | None = None,
+    temperature: float = 1.0,
+) -> Tensor:
+    """Mean over candidates of -Σ_c softmax(z^T/τ)_c log softmax(z^S/τ)_c · τ²: distil heads of two logits (or more).
+
+    scores, targets: the student's and the teacher's logits z, float (Q, C, L), L = 2 for relevance; a candidate counts
+    where all its targets are known. The factor τ² keeps the gradient's size whatever the temperature (Hinton et al.
+    2015); TinyBERT's code lacks it, which at PD-BERT's τ = 1 is the same. Takes targets; labels are not used. With
+    `hinge` it makes PD-BERT (eq. 6). Source: L_logits of PD-BERT §3.1.2.
+    """
+    name = "soft_cross_entropy"
+    s, t, counts = counted(scores, mask, required(targets, name, "targets"), loss=name, logits=True)
+    probabilities = (t / temperature).softmax(dim=-1)
+    entropy = -torch.sum(probabilities * (s / temperature).log_softmax(dim=-1), dim=-1)
+    return mean_over(entropy * temperature**2, counts)

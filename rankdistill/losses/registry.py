@@ -1,0 +1,50 @@
+"""The losses by name, and what each needs of a trainer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from rankdistill.errors import UnknownNameError
+from rankdistill.losses.lambda_loss import lambda_loss
+from rankdistill.losses.listwise import kl_list, list_cross_entropy, listmle, listnet
+from rankdistill.losses.pairwise import hinge, margin_mse, pairwise_mse, ranknet
+from rankdistill.losses.pointwise import bce, pointwise_mse, soft_cross_entropy
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss and what it needs; called as ``loss.function(scores, targets, mask, labels=labels, **settings)``."""
+
+    function: Callable[..., Tensor]
+    needs_labels: bool = False
+    """It learns from relevance labels. Where it needs no targets too, it takes targets in place of absent labels."""
+    needs_targets: bool = False
+    """It fits a teacher's or an ensemble's scores, which must be passed as targets."""
+    n_logits: int = 1
+    """Logits a candidate: 1 for scores (Q, C), 2 for (Q, C, 2)."""
+
+
+LOSSES: dict[str, Loss] = {
+    "hinge": Loss(hinge, needs_labels=True),
+    "ranknet": Loss(ranknet, needs_labels=True),
+    "lambda": Loss(lambda_loss, needs_labels=True),
+    "listnet": Loss(listnet, needs_labels=True),
+    "list_cross_entropy": Loss(list_cross_entropy, needs_labels=True),
+    "listmle": Loss(listmle, needs_labels=True),
+    "bce": Loss(bce, needs_labels=True),
+    "pointwise_mse": Loss(pointwise_mse, needs_targets=True),
+    "pairwise_mse": Loss(pairwise_mse, needs_targets=True),
+    "margin_mse": Loss(margin_mse, needs_labels=True, needs_targets=True),
+    "kl_list": Loss(kl_list, needs_targets=True),
+    "soft_cross_entropy": Loss(soft_cross_entropy, needs_targets=True, n_logits=2),
+}
+
+
+def get_loss(name: str) -> Loss:
+    """Look a loss up; `UnknownNameError` lists the valid names and the nearest."""
+    if name not in LOSSES:
+        raise UnknownNameError("loss", name, LOSSES)
+    return LOSSES[name]
