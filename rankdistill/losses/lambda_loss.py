@@ -29,7 +29,7 @@ def lambda_loss(
     sigma: float = 1.0,
     mu: float = 10.0,
 ) -> Tensor:
-    """Mean over pairs y_i > y_j of w_ij log(1 + exp(-sigma (s_i - s_j))), w_ij the change of NDCG that the pair is worth.
+    """Mean over pairs y_i > y_j of w_ij log(1 + exp(-sigma (s_i - s_j))), w_ij what the pair is worth in NDCG.
 
     w_ij = δ_ij |G_i - G_j| / maxDCG, G the labels' gain ("exponential" 2^y - 1 or "linear" y), δ by ``weighting``: see
     `WEIGHTINGS`. The weights follow the student's present ranking and carry no gradient; equal scores rank the lesser

@@ -72,8 +72,8 @@ def listmle(scores: Tensor, targets: Tensor | None, mask: Tensor, *, labels: Ten
 
     Without ties in y this is ListMLE's likelihood of the labels' order (Plackett-Luce). With ties the original depends
     on how they happen to be sorted; here documents of equal label do not compete, so the loss does not depend on the
-    order of a list. The mean is over documents that have a lesser one. Takes labels, or targets to learn a teacher's order.
-    Source: Xia et al. 2008 (ListMLE).
+    order of a list. The mean is over documents that have a lesser one. Takes labels, or targets to learn a teacher's
+    order. Source: Xia et al. 2008 (ListMLE).
     """
     s, y, counts = counted(scores, mask, grades(targets, labels, "listmle"), loss="listmle")
     lesser = ordered_pairs(y, counts)

@@ -35,10 +35,11 @@ def ranknet(
     labels: Tensor | None = None,
     sigma: float = 1.0,
 ) -> Tensor:
-    """Mean over pairs y_i > y_j of log(1 + exp(-sigma (s_i - s_j))): the smooth `hinge`, `lambda_loss` without its weights.
+    """Mean over pairs y_i > y_j of log(1 + exp(-sigma (s_i - s_j))): the smooth form of `hinge`.
 
-    Takes labels, or targets to learn a teacher's order without its scale. Source: Burges et al. 2005 (RankNet), target
-    probability 1 for the pairs in order.
+    A pair far apart still asks for a little more. `lambda_loss` is the same with weights. Takes labels, or targets to
+    learn a teacher's order without its scale.
+    Source: Burges et al. 2005 (RankNet), with target probability 1 for the pairs in order.
     """
     s, y, counts = counted(scores, mask, grades(targets, labels, "ranknet"), loss="ranknet")
     return mean_over(functional.softplus(-sigma * differences(s)), ordered_pairs(y, counts))
