@@ -17,9 +17,10 @@ def mean(teacher_scores: ArrayLike) -> NDArray[np.float64]:
     Source: PILE §4.4 (AE-KD), METHODS §1.
     """
     scores = check_teacher_scores(teacher_scores)
-    bounded: NDArray[np.float64] = np.clip(
-        scores.mean(axis=0, dtype=np.float64), scores.min(axis=0), scores.max(axis=0)
-    )
+    total = np.zeros(scores.shape[1])
+    for teacher in scores:  # one after the other: NumPy's own sum changes its order, and last digits, with the layout
+        total += teacher
+    bounded: NDArray[np.float64] = np.clip(total / len(scores), scores.min(axis=0), scores.max(axis=0))
     return bounded
 
 
