@@ -20,8 +20,8 @@ def mean(teacher_scores: ArrayLike) -> NDArray[np.float64]:
     total = np.zeros(scores.shape[1])
     for teacher in scores:  # one after the other: NumPy's own sum changes its order, and last digits, with the layout
         total += teacher
-    bounded: NDArray[np.float64] = np.clip(total / len(scores), scores.min(axis=0), scores.max(axis=0))
-    return bounded
+    total /= len(scores)
+    return np.clip(total, scores.min(axis=0), scores.max(axis=0), out=total)
 
 
 def single(teacher_scores: ArrayLike) -> NDArray[np.float64]:

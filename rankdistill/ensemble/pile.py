@@ -141,9 +141,9 @@ def pile_one_query(
     while reversed_pairs > 0 and draws < cap:
         draws += 1
         state, i, j = draw_pair(state, n)
-        if y[i] < y[j]:
-            i, j = j, i
-        if y[i] > y[j] and e[i] < e[j]:
+        if is_reversed(y, e, i, j):
+            if y[i] < y[j]:
+                i, j = j, i
             reversed_pairs -= count_reversed_with(y, e, i, j)
             update_pair(f, e, i, j, rate)
             reversed_pairs += count_reversed_with(y, e, i, j)

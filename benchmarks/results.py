@@ -1,0 +1,94 @@
+"""Results that documents quote: one JSON file each, with what is needed to run it again, and its Markdown table."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from rankdistill.data.atomic import atomic_path
+
+FOLDER = Path(__file__).parent / "results"
+PACKAGES = ("rankdistill", "numpy", "numba", "pyarrow", "torch", "transformers")
+
+
+def write_result(
+    name: str,
+    command: str,
+    rows: Sequence[Mapping[str, Any]],
+    seeds: Sequence[int],
+    packages: Sequence[str] = PACKAGES,
+    folder: Path = FOLDER,
+) -> Path:
+    """Write results/NAME.json and results/NAME.md from the same rows; return the path of the JSON.
+
+    command: what to type in the project's root to get them again. rows: flat objects, the table's lines. packages:
+    those whose versions matter. The commit is the one checked out, with "-dirty" where tracked files differ from it.
+    """
+    path = folder / f"{name}.json"
+    result = {
+        "command": command,
+        "commit": _commit(),
+        "machine": machine(),
+        "versions": {"python": platform.python_version(), **_versions(packages)},
+        "seeds": list(seeds),
+        "rows": [dict(row) for row in rows],
+    }
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    with atomic_path(path.with_suffix(".md")) as temporary:
+        temporary.write_text(markdown_table(rows) + "\n", encoding="utf-8")
+    return path
+
+
+def markdown_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Draw flat rows as a Markdown table: a column per key in order of first appearance, numbers to the right."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    numeric = [all(isinstance(row.get(name, 0), int | float) for row in rows) for name in names]
+    lines = [names, ["--:" if right else "---" for right in numeric]]
+    lines += [[_shown(row.get(name)) for name in names] for row in rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def machine() -> dict[str, Any]:
+    """Describe the machine by what matters for speed, and by nothing that names it."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return {"cpu": _cpu(), "cores": len(os.sched_getaffinity(0)), "memory_gb": round(memory / 2**30)}
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.machine()
+
+
+def _commit() -> str:
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    described = subprocess.run(command, cwd=FOLDER.parent, capture_output=True, text=True, check=False)
+    return described.stdout.strip() or "unknown"
+
+
+def _versions(packages: Sequence[str]) -> dict[str, str]:
+    found = {}
+    for package in packages:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value).replace("|", "\\|")
