@@ -5,10 +5,11 @@ Run in the project's root: python -m benchmarks.pile_speed
 
 from __future__ import annotations
 
-import os
 import statistics
 import time
+from collections.abc import Callable
 from types import SimpleNamespace
+from typing import Any
 
 import numba
 import numpy as np
@@ -20,7 +21,6 @@ from tests.ensemble import pile_reference
 
 QUERIES, PAIRS, TEACHERS = 432_000, 8_800_000, 3
 SAMPLE = 2_000
-REPEATS = 5
 SEED = 0
 
 
@@ -35,62 +35,68 @@ def synthetic(seed: int) -> SimpleNamespace:
     return SimpleNamespace(scores=scores, labels=labels, offsets=offsets, ids=[f"q{i}" for i in range(QUERIES)])
 
 
-def compiled(data: SimpleNamespace, threads: int) -> tuple[list[float], dict[str, int]]:
-    """Seconds of each repetition on all queries, and the row's fields."""
+def timed(work: Callable[[], Any], repeats: int) -> tuple[Any, dict[str, float]]:
+    """Repeat the work; its last value, and the row's times.
+
+    "cores busy" is CPU over wall time: below the number of threads, somebody else had a core.
+    """
+    walls, cpus = [], []
+    for _ in range(repeats):
+        wall, cpu = time.perf_counter(), time.process_time()
+        value = work()
+        walls.append(time.perf_counter() - wall)
+        cpus.append(time.process_time() - cpu)
+    return value, {
+        "repeats": repeats,
+        "seconds (median)": round(statistics.median(walls), 4),
+        "seconds (best)": round(min(walls), 4),
+        "cores busy": round(sum(cpus) / sum(walls), 2),
+    }
+
+
+def compiled(data: SimpleNamespace, threads: int) -> dict[str, Any]:
+    """Time all queries on so many threads, compilation excluded; the ensemble stays in ``data``."""
     numba.set_num_threads(threads)
     ids = pa.array(data.ids, pa.large_string())
     pile_with_report(data.scores[:, :0], data.labels[:0], [0], query_ids=[])  # compiles, or loads what is compiled
-    seconds = []
-    for _ in range(REPEATS):
-        started = time.perf_counter()
-        ensemble, report = pile_with_report(data.scores, data.labels, data.offsets, seed=SEED, query_ids=ids)
-        seconds.append(time.perf_counter() - started)
-    data.ensemble, data.report = ensemble, report
-    return seconds, {"queries": QUERIES, "pairs": PAIRS}
+    (data.ensemble, data.report), times = timed(
+        lambda: pile_with_report(data.scores, data.labels, data.offsets, seed=SEED, query_ids=ids), repeats=7
+    )
+    name = f"compiled, {threads} thread{'s' * (threads > 1)}"
+    return {"system": name, "queries": QUERIES, "pairs": PAIRS, **times}
 
 
-def plain(data: SimpleNamespace) -> tuple[list[float], dict[str, int]]:
-    """Seconds of plain Python on a sample of the queries, whose results must equal the compiled ones."""
+def plain(data: SimpleNamespace) -> dict[str, Any]:
+    """Time plain Python on a sample of the queries; its results must equal the compiled ones.
+
+    It is the same algorithm, reversed pairs recounted only for the two documents moved, not a slower one.
+    """
     sample = np.sort(np.random.default_rng(SEED).choice(QUERIES, SAMPLE, replace=False))
     slices = [slice(int(data.offsets[q]), int(data.offsets[q + 1])) for q in sample]
-    lists = [(data.scores[:, rows].tolist(), data.labels[rows].tolist()) for rows in slices]
-    hashes = [pile_reference.hash_id(data.ids[q]) for q in sample]
-    started = time.perf_counter()
-    results = [pile_reference.pile_query(f, y, code, seed=SEED)[0] for (f, y), code in zip(lists, hashes, strict=True)]
-    seconds = time.perf_counter() - started
-    if any(result != data.ensemble[rows].tolist() for result, rows in zip(results, slices, strict=True)):
+    lists = [
+        (data.scores[:, rows].tolist(), data.labels[rows].tolist(), pile_reference.hash_id(data.ids[q]))
+        for rows, q in zip(slices, sample, strict=True)
+    ]
+    ensembles, times = timed(
+        lambda: [pile_reference.pile_query(f, y, code, seed=SEED)[0] for f, y, code in lists], repeats=5
+    )
+    if any(ensemble != data.ensemble[rows].tolist() for ensemble, rows in zip(ensembles, slices, strict=True)):
         raise SystemExit("the compiled PILE and the plain one differ: a time of the wrong thing is no result")
-    return [seconds], {"queries": SAMPLE, "pairs": sum(len(result) for result in results)}
+    return {"system": "plain Python", "queries": SAMPLE, "pairs": sum(map(len, ensembles)), **times}
 
 
 def main() -> None:
     """Time one thread, all threads and plain Python; print the table and write the result."""
     print(f"making {QUERIES:,} queries, {PAIRS:,} pairs, {TEACHERS} teachers", flush=True)
     data = synthetic(SEED)
-    load = os.getloadavg()[0]
-    cores = numba.config.NUMBA_NUM_THREADS
-    timed = [
-        (f"compiled, {threads} thread{'s' * (threads > 1)}", *compiled(data, threads)) for threads in sorted({1, cores})
-    ]
-    timed.append(("plain Python", *plain(data)))
+    rows = [compiled(data, threads) for threads in sorted({1, numba.config.NUMBA_NUM_THREADS})]
+    rows.append(plain(data))
     print(data.report)
-    slowest = timed[-1][2]["pairs"] / timed[-1][1][0]
-    rows = []
-    for system, seconds, size in timed:
-        speed = size["pairs"] / statistics.median(seconds)
-        rows.append(
-            {
-                "system": system,
-                **size,
-                "teachers": TEACHERS,
-                "seconds (median)": round(statistics.median(seconds), 4),
-                "seconds (best)": round(min(seconds), 4),
-                "repeats": len(seconds),
-                "pairs per second": round(speed),
-                "times plain Python": round(speed / slowest, 1),
-                "load before": round(load, 2),
-            }
-        )
+    speeds = [row["pairs"] / row["seconds (median)"] for row in rows]
+    rows = [
+        row | {"pairs per second": round(speed), "times plain Python": round(speed / speeds[-1], 1)}
+        for row, speed in zip(rows, speeds, strict=True)
+    ]
     print(markdown_table(rows))
     path = write_result(
         "pile_speed", "python -m benchmarks.pile_speed", rows, [SEED], ("rankdistill", "numpy", "numba")
