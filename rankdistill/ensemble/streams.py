@@ -2,7 +2,7 @@
 
 A query's stream starts from the caller's seed and a 64-bit hash that is the query's own: of its id, or where there are
 no ids of its labels and teacher scores. Source of the generator: Steele, Lea and Flood 2014, "Fast splittable
-pseudorandom number generators", figure 15.
+pseudorandom number generators", in the form Vigna published as splitmix64.c.
 """
 
 from __future__ import annotations
