@@ -1,25 +1,44 @@
 """Measures of a run, significance of a difference, and the leaderboard of many systems."""
 
 from rankdistill.evaluate.dcg import DCG, dcg
+from rankdistill.evaluate.leaderboard import Leaderboard, find_runs, leaderboard, leaderboard_from_folder
 from rankdistill.evaluate.measures import Evaluation, EvaluationWarning, evaluate, evaluate_per_query, evaluation
 from rankdistill.evaluate.names import parse_measure, parse_measures
+from rankdistill.evaluate.page import as_html, write_html
 from rankdistill.evaluate.pnr import PNR, pnr, pnr_counts, pnr_macro
 from rankdistill.evaluate.provider import register
+from rankdistill.evaluate.render import as_markdown, as_table
+from rankdistill.evaluate.significance import TESTS, Comparison, compare, effect_size, fisher, holm, paired_t
 
 register()
 
 __all__ = [
     "DCG",
     "PNR",
+    "TESTS",
+    "Comparison",
     "Evaluation",
     "EvaluationWarning",
+    "Leaderboard",
+    "as_html",
+    "as_markdown",
+    "as_table",
+    "compare",
     "dcg",
+    "effect_size",
     "evaluate",
     "evaluate_per_query",
     "evaluation",
+    "find_runs",
+    "fisher",
+    "holm",
+    "leaderboard",
+    "leaderboard_from_folder",
+    "paired_t",
     "parse_measure",
     "parse_measures",
     "pnr",
     "pnr_counts",
     "pnr_macro",
+    "write_html",
 ]

@@ -36,11 +36,6 @@ class JudgedRun:
         return self.run["label"]
 
     @property
-    def query_of_row(self) -> Ints:
-        """int64 (N,): for each row of ``run`` the index of its judged query."""
-        return np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
-
-    @property
     def n_queries(self) -> int:
         return self.qrels.n_queries
 

@@ -48,7 +48,7 @@ class Evaluation:
     unjudged_queries: int
     """Queries of the run without a judgment; they are ignored."""
     unreversed_queries: int | None
-    """Judged queries without a reversed pair, whose denominator is 1; None where ``PNR(avg=macro)`` was not asked for."""
+    """Judged queries without a reversed pair, whose denominator is 1; None unless ``PNR(avg=macro)`` was asked for."""
 
     @property
     def notes(self) -> list[str]:
