@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from rankdistill.data.atomic import atomic_path
 from rankdistill.data.candidates import Candidates
 from rankdistill.data.trec import read_qrels, read_run
@@ -37,7 +39,8 @@ class Leaderboard:
     test: str
     """A name of `TESTS`."""
     comparisons: dict[str, dict[str, Comparison]]
-    """System -> measure -> the comparison with the baseline, its p-value uncorrected; empty without a baseline."""
+    """System -> measure -> the comparison with the baseline, its p-value uncorrected; empty without a baseline, and
+    without the measures that are infinite or undefined for one of the two."""
     notes: list[str]
     """What should be said below the table about systems whose run does not match the judgments."""
 
@@ -59,9 +62,9 @@ def leaderboard(
     """Evaluate systems and compare each with the baseline.
 
     systems: name -> run, as Candidates (scores in their first column) or a TREC file. test: a name of `TESTS`, made on
-    the queries' values and corrected, measure by measure, for the number of systems compared. extra: name -> further
-    facts, ``parameters`` (a count) and ``pairs_per_second`` among them. PNR pools all pairs; its test compares the
-    queries' own ratios. Raises what `evaluate` does, naming the system.
+    the queries' values (pooled PNR: `pooled_shares`) and corrected, measure by measure, for the number of systems
+    compared. extra: name -> further facts, ``parameters`` (a count) and ``pairs_per_second`` among them. Raises what
+    `evaluate` does, naming the system.
     """
     if not systems:
         raise UsageError("no systems given, expected at least one run")
@@ -75,15 +78,12 @@ def leaderboard(
     judgments = qrels if isinstance(qrels, Candidates) else read_qrels(qrels)
     results = _evaluate_all(systems, judgments, measures)
     comparisons = _compare_all(results, names, baseline, test)
-    corrected = {
-        measure: dict(zip(comparisons, holm([made[measure].p_value for made in comparisons.values()]), strict=True))
-        for measure in names
-    }
+    corrected = {measure: _correct(comparisons, measure) for measure in names}
     rows = []
     for system, result in results.items():
         facts = {"parameters": None, "pairs_per_second": None, **extra.get(system, {})}
         coverage = {"queries": result.queries, "missing_queries": result.missing_queries}
-        tests = {f"p({m})": _p_value(corrected[m].get(system)) for m in names} if baseline is not None else {}
+        tests = {f"p({m})": corrected[m].get(system) for m in names} if baseline is not None else {}
         measured: dict[str, Any] = {"system": system, **result.values}
         if taken := facts.keys() & (measured.keys() | coverage.keys() | tests.keys()):
             raise UsageError(f"an extra fact of system {system!r} cannot be called {min(taken)!r}: its row has one")
@@ -145,17 +145,26 @@ def _compare_all(
 ) -> dict[str, dict[str, Comparison]]:
     if baseline is None:
         return {}
-    reference = results[baseline].per_query
+    reference = results[baseline]
     return {
-        system: {measure: compare(result.per_query[measure], reference[measure], test) for measure in measures}
+        system: {
+            measure: compare(result.shares[measure], reference.shares[measure], test)
+            for measure in measures
+            if math.isfinite(result.values[measure]) and math.isfinite(reference.values[measure])
+        }
         for system, result in results.items()
         if system != baseline
     }
 
 
-def _p_value(value: float | None) -> float | None:
-    return None if value is None or math.isnan(value) else float(value)
+def _correct(comparisons: Mapping[str, Mapping[str, Comparison]], measure: str) -> dict[str, float | None]:
+    """{system: Holm-corrected p-value}, None where the test could not be made."""
+    p_values = [made[measure].p_value if measure in made else math.nan for made in comparisons.values()]
+    pairs = zip(comparisons, holm(p_values).tolist(), strict=True)
+    return {system: None if math.isnan(p) else p for system, p in pairs}
 
 
 def _json_value(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        value = value.item()
     return None if isinstance(value, float) and not math.isfinite(value) else value

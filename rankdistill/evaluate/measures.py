@@ -23,7 +23,7 @@ from rankdistill.data.candidates import Candidates
 from rankdistill.errors import DataError, UsageError
 from rankdistill.evaluate.judged import JudgedRun, judge
 from rankdistill.evaluate.names import parse_measures
-from rankdistill.evaluate.pnr import PnrMeasure
+from rankdistill.evaluate.pnr import PnrMeasure, pooled_shares
 from rankdistill.evaluate.provider import OWN, own_values
 
 MeasureName = str | ir_measures.Measure
@@ -41,6 +41,8 @@ class Evaluation:
     """Measure -> its value over all judged queries."""
     per_query: dict[str, dict[str, float]]
     """Measure -> query id -> value. For PNR: concordant / max(1, discordant) of the query."""
+    shares: dict[str, dict[str, float]]
+    """What a paired test compares, the same as ``per_query`` but for pooled PNR: see `pooled_shares`."""
     queries: int
     """Judged queries."""
     missing_queries: int
@@ -110,6 +112,7 @@ def evaluation(
     return Evaluation(
         values,
         {name: {q: float(v) for q, v in per_query[measure].items()} for name, measure in named.items()},
+        {name: _shares(measure, per_query[measure]) for name, measure in named.items()},
         judged.n_queries,
         judged.missing_queries,
         judged.unjudged_queries,
@@ -172,6 +175,13 @@ def _aggregate(measure: ir_measures.Measure, per_query: dict[str, float]) -> flo
     for value in per_query.values():
         aggregator.add(value)
     return float(aggregator.result())
+
+
+def _shares(measure: ir_measures.Measure, per_query: dict[str, float]) -> dict[str, float]:
+    if isinstance(measure, PnrMeasure) and measure["avg"] == "pooled":
+        ratios: list[Any] = list(per_query.values())
+        return dict(zip(per_query, pooled_shares(ratios), strict=True))
+    return {query: float(value) for query, value in per_query.items()}
 
 
 def _warn(result: Evaluation) -> None:

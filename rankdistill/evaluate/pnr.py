@@ -158,6 +158,20 @@ class PooledPairs(Agg):
         return pooled_ratio(self.concordant, self.discordant)
 
 
+def pooled_shares(ratios: Sequence[PairRatio]) -> list[float]:
+    """Give each query its share in the pooled ratio R = ΣC / ΣD: R + (C_q - R · D_q) / mean(D), whose mean is R.
+
+    A paired test on these is the delta method's test of the pooled ratio, where one on the queries' own ratios would
+    test another quantity, ruled by the few queries with next to no reversed pair. NaN where R is not finite.
+    Source: Deng, Knoblich & Lu 2018, arXiv:1803.06336, §2.
+    """
+    pooled = pooled_ratio(sum(r.concordant for r in ratios), sum(r.discordant for r in ratios))
+    mean = sum(r.discordant for r in ratios) / max(1, len(ratios))
+    if not np.isfinite(pooled):
+        return [float("nan")] * len(ratios)
+    return [pooled + (r.concordant - pooled * r.discordant) / mean for r in ratios]
+
+
 class PnrMeasure(ir_measures.Measure):
     """PNR over the judged candidates of a run; its per-query values have the denominator 1 where none is reversed."""
 

@@ -54,8 +54,6 @@ def legend(board: Leaderboard) -> list[str]:
             f"Different from {printable(board.baseline)}: † p < .05, ‡ p < .01 ({TESTS[board.test].title}; Holm "
             f"correction for the number of systems, {len(board.comparisons)})."
         )
-        if "PNR" in board.measures:
-            lines.append("PNR pools the pairs of all queries; its test compares the queries' own ratios.")
     return lines + [printable(note) for note in board.notes]
 
 
