@@ -6,7 +6,6 @@ from collections import defaultdict
 import ir_measures
 import pytest
 import pytrec_eval
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
