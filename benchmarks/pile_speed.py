@@ -14,10 +14,10 @@ from typing import Any
 import numba
 import numpy as np
 import pyarrow as pa
+from tests.ensemble import pile_reference
 
 from benchmarks.results import markdown_table, write_result
-from rankdistill.ensemble import pile_with_report
-from tests.ensemble import pile_reference
+from rankdistill.ensembling import pile_with_report
 
 QUERIES, PAIRS, TEACHERS = 432_000, 8_800_000, 3
 SAMPLE = 2_000

@@ -40,6 +40,7 @@ class UnknownNameError(UsageError):
 
     def __init__(self, kind: str, name: str, valid: Iterable[str]) -> None:
         valid = sorted(valid)
-        near = difflib.get_close_matches(name, valid, n=1, cutoff=0.5)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        folded = {v.casefold(): v for v in valid}
+        near = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
+        hint = f"; did you mean {folded[near[0]]!r}?" if near else "."
         super().__init__(f"unknown {kind} {name!r}{hint} Valid: {', '.join(valid)}")

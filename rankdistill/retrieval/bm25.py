@@ -1,0 +1,126 @@
+"""BM25 by bm25s: an index that is built once and kept, and the candidates it finds for a collection's queries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from rankdistill.data.atomic import atomic_path
+from rankdistill.data.candidates import Candidates
+from rankdistill.data.collection import Collection
+from rankdistill.data.texts import Texts
+from rankdistill.errors import DataError, UsageError
+from rankdistill.progress import progress
+from rankdistill.retrieval.found import (
+    best,
+    check_k,
+    found_candidates,
+    load_doc_ids,
+    save_index_parts,
+    wanted_queries,
+)
+from rankdistill.retrieval.terms import terms
+
+if TYPE_CHECKING:
+    import bm25s
+
+K1, B = 1.2, 0.75
+FORM = {"bm25": 1}
+
+
+@dataclass(frozen=True, eq=False)
+class BM25Index:
+    """An index over documents; `build` or `load` one, then `search` it as often as needed.
+
+    score(q, d) = sum over terms t of q of  ln(1 + (N - n + 0.5) / (n + 0.5)) f / (f + k1 (1 - b + b |d| / mean |d|))
+    with f = occurrences of t in d, n = documents with t, of N; terms as `rankdistill.retrieval.terms` makes them.
+    Source: Robertson and Zaragoza 2009, in the form Lucene uses.
+    """
+
+    doc_ids: pa.Array
+    vocabulary: dict[str, int]
+    scorer: bm25s.BM25
+
+    @classmethod
+    def build(cls, documents: Texts, k1: float = K1, b: float = B) -> BM25Index:
+        """Index documents. k1: saturation of repeats, b: length normalisation; the defaults are the customary ones."""
+        import bm25s
+
+        if not len(documents):
+            raise DataError("there are no documents to index")
+        if k1 < 0 or not 0 <= b <= 1:
+            raise UsageError(f"BM25 needs k1 >= 0 and 0 <= b <= 1, got k1={k1}, b={b}")
+        # Documents stand by falling id, so that of equal scores the lower position is the larger id.
+        order = pc.array_sort_indices(documents.ids, order="descending")
+        vocabulary: dict[str, int] = {}
+        term_ids: list[list[int]] = []
+        with progress("indexing (BM25)", total=len(documents), unit="documents") as advance:
+            for start in range(0, len(documents), 4096):
+                texts = documents.texts.take(order.slice(start, 4096)).to_pylist()
+                term_ids += [[vocabulary.setdefault(term, len(vocabulary)) for term in terms(text)] for text in texts]
+                advance(len(texts))
+        if not vocabulary:
+            raise DataError(f"none of the {len(documents)} documents has a word to index")
+        scorer = bm25s.BM25(k1=k1, b=b, method="lucene")
+        scorer.index((term_ids, dict(vocabulary)), create_empty_token=False, show_progress=False)
+        return cls(documents.ids.take(order), vocabulary, scorer)
+
+    def search(self, queries: Texts, k: int = 100) -> Candidates:
+        """Find each query's k best documents, best first (ties: larger document id first), column "bm25".
+
+        Only documents that share a term with the query are found. A query that finds none keeps an empty list, and a
+        warning tells how many did.
+        """
+        check_k(k)
+        lists = []
+        with progress("searching (BM25)", total=len(queries), unit="queries") as advance:
+            for _, text in queries:
+                lists.append(best(self.scores(text), k))
+                advance(1)
+        return found_candidates(queries.ids, self.doc_ids, [r for r, _ in lists], [s for _, s in lists], "bm25")
+
+    def scores(self, text: str) -> NDArray[np.float32]:
+        """float32 (D,): the score of every document, in the order of ``doc_ids``."""
+        known = [self.vocabulary[term] for term in terms(text) if term in self.vocabulary]
+        if not known:
+            return np.zeros(len(self.doc_ids), np.float32)
+        return np.asarray(self.scorer.get_scores_from_ids(known), dtype=np.float32)
+
+    def save(self, folder: str | Path) -> None:
+        """Write the index as a folder, under its name only when it is whole."""
+        with atomic_path(folder) as temporary:
+            self.scorer.save(temporary, show_progress=False)
+            save_index_parts(temporary, self.doc_ids, FORM)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> BM25Index:
+        """Open what `save` wrote. Raises `DataError` for anything else."""
+        import bm25s
+
+        folder = Path(folder)
+        doc_ids = load_doc_ids(folder, FORM)
+        scorer = bm25s.BM25.load(folder, mmap=True)
+        return cls(doc_ids, scorer.vocab_dict, scorer)
+
+
+def bm25(
+    collection: Collection,
+    query_ids: Sequence[str] | None = None,
+    k: int = 100,
+    k1: float = K1,
+    b: float = B,
+    index: BM25Index | None = None,
+) -> Candidates:
+    """Find candidates for a collection's queries (all, or these) by BM25: column "bm25", k a query at most.
+
+    index: one that is at hand already; otherwise it is built from the collection's documents with k1 and b.
+    """
+    index = index or BM25Index.build(collection.documents, k1, b)
+    return index.search(wanted_queries(collection, query_ids), k)

