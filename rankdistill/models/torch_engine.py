@@ -50,12 +50,8 @@ class TorchEngine:
         if self.dtype == "float32":
             yield
             return
-        head = head_of(self.model).register_forward_hook(_in_float32)
-        try:
-            with torch.autocast(self.device.type, DTYPES[self.dtype]):
-                yield
-        finally:
-            head.remove()
+        with float32_head(self.model), torch.autocast(self.device.type, DTYPES[self.dtype]):
+            yield
 
 
 def default_device() -> torch.device:
@@ -97,6 +93,16 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 def head_of(model: Any) -> nn.Linear:
     """The linear layer that makes the logits: the last one with ``num_labels`` outputs."""
     return [m for m in model.modules() if isinstance(m, nn.Linear) and m.out_features == model.config.num_labels][-1]
+
+
+@contextmanager
+def float32_head(model: Any) -> Iterator[None]:
+    """Compute the model's logits in float32 inside the block, also under autocast."""
+    head = head_of(model).register_forward_hook(_in_float32)
+    try:
+        yield
+    finally:
+        head.remove()
 
 
 def _in_float32(head: nn.Linear, inputs: tuple[torch.Tensor, ...], _output: torch.Tensor) -> torch.Tensor:

@@ -1,0 +1,118 @@
+"""fit: train a cross-encoder on candidate lists, keep the best checkpoint by the dev set, resume after a kill."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainingArguments
+
+from rankdistill.data.atomic import atomic_path
+from rankdistill.data.candidates import Candidates
+from rankdistill.models import CrossEncoder
+from rankdistill.models.base import quiet_loading
+from rankdistill.models.torch_engine import default_device, resolve_dtype
+from rankdistill.progress import console
+from rankdistill.scoring.inputs import TextCollection
+from rankdistill.training.batches import TrainingLists
+from rankdistill.training.lists import plan_lists
+from rankdistill.training.objective import Objective
+from rankdistill.training.settings import TrainingSettings
+from rankdistill.training.trainer import DevSet, RankingTrainer
+
+KEPT_CHECKPOINTS = 2
+
+
+def fit(
+    model: CrossEncoder,
+    candidates: Candidates,
+    collection: TextCollection,
+    objective: Objective | str,
+    settings: TrainingSettings | None = None,
+    *,
+    dev: DevSet | None = None,
+    out: str | Path | None = None,
+) -> CrossEncoder:
+    """Train ``model`` in place and return it, in eval mode.
+
+    candidates: lists with the columns that the objective reads, NaN = missing. dev: evaluated every ``eval_steps``
+    updates and at the end; the weights that were best by its first measure are kept. out: folder for checkpoints and,
+    at the end, ``model/`` and ``log.json`` (every logged value); the same call after a kill goes on from its last
+    checkpoint and ends with the same weights, bit for bit on a CPU. Without it nothing is written.
+    """
+    settings = settings or TrainingSettings()
+    objective = Objective.parse(objective) if isinstance(objective, str) else objective
+    objective.check_logits(model.model.config.num_labels)
+    labels = objective.label_columns
+    plan = plan_lists(
+        candidates,
+        settings.list_size,
+        settings.epochs,
+        settings.seed,
+        labels=labels[0] if labels else None,
+        only_labelled=objective.only_labels,
+    )
+    if plan.n_left_out:
+        console.print(
+            f"{plan.n_left_out:,} of {candidates.n_queries:,} queries have no list to train on", highlight=False
+        )
+    lists = TrainingLists(model, candidates, collection, plan, objective.columns)
+    with tempfile.TemporaryDirectory() as scratch:
+        checkpoints = Path(out) / "checkpoints" if out else Path(scratch)
+        trainer = RankingTrainer(model, lists, objective, dev, _arguments(settings, checkpoints, dev, out is not None))
+        with quiet_loading():
+            trainer.train(resume_from_checkpoint=_last_whole(checkpoints))
+    model.model.eval()
+    if out:
+        model.save(Path(out) / "model")
+        with atomic_path(Path(out) / "log.json") as path:
+            path.write_text(json.dumps(trainer.state.log_history, indent=1))
+        shutil.rmtree(checkpoints, ignore_errors=True)
+    return model
+
+
+def _arguments(settings: TrainingSettings, folder: Path, dev: DevSet | None, save: bool) -> TrainingArguments:
+    """The settings as transformers takes them; the epochs are in the plan of lists, so there is one here."""
+    eval_steps = settings.eval_steps or 10**9
+    save_steps = settings.save_steps or settings.eval_steps
+    every: dict[str, Any] = {"save_strategy": "no"}
+    if save and save_steps:
+        every = {"save_strategy": "steps", "save_steps": save_steps, "save_total_limit": KEPT_CHECKPOINTS}
+    if dev:
+        every |= {"eval_strategy": "steps", "eval_steps": eval_steps}
+        if every["save_strategy"] == "steps" and settings.eval_steps:
+            every |= {"load_best_model_at_end": True, "metric_for_best_model": f"eval_{dev.measures[0]}"}
+            every |= {"greater_is_better": True, "save_steps": settings.eval_steps}
+    device = default_device()
+    return TrainingArguments(
+        output_dir=str(folder),
+        num_train_epochs=1,
+        max_steps=settings.max_steps,
+        per_device_train_batch_size=settings.lists_per_batch,
+        learning_rate=settings.learning_rate,
+        warmup_steps=settings.warmup_ratio,
+        weight_decay=settings.weight_decay,
+        adam_beta1=settings.adam_beta1,
+        adam_beta2=settings.adam_beta2,
+        max_grad_norm=settings.max_grad_norm,
+        lr_scheduler_type=settings.lr_scheduler_type,
+        bf16=resolve_dtype(settings.dtype, device) == "bfloat16",
+        use_cpu=device.type == "cpu",
+        logging_steps=settings.logging_steps,
+        seed=settings.seed,
+        report_to=[],
+        disable_tqdm=True,
+        log_level="error",
+        remove_unused_columns=False,
+        dataloader_pin_memory=False,
+        **every,
+    )
+
+
+def _last_whole(folder: Path) -> str | None:
+    """The last checkpoint that was written to its end: its trainer state is written after all else."""
+    whole = [path.parent for path in folder.glob("checkpoint-*/trainer_state.json")]
+    return str(max(whole, key=lambda path: int(path.name.rpartition("-")[2]))) if whole else None
