@@ -24,6 +24,10 @@ _HOMES = {
     "cosine": "rankdistill.scoring",
     "ensemble": "rankdistill.ensembling",
     "pile": "rankdistill.ensembling",
+    "fit": "rankdistill.training",
+    "TrainingSettings": "rankdistill.training",
+    "finetune": "rankdistill.recipes",
+    "distill": "rankdistill.recipes",
 }
 
 __all__ = ["__version__", *_HOMES]

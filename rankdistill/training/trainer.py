@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import torch
 from torch import Tensor
 from torch.utils.data import SequentialSampler
-from transformers import Trainer, TrainerCallback
+from transformers import PrinterCallback, Trainer, TrainerCallback
 
 from rankdistill.data.candidates import Candidates
 from rankdistill.errors import DataError
@@ -64,6 +64,7 @@ class RankingTrainer(Trainer):
             data_collator=lists.collate,
             callbacks=[Bar()],
         )
+        self.remove_callback(PrinterCallback)
         self.cross_encoder = cross_encoder
         self.objective: Objective = objective
         self.dev = dev

@@ -1,0 +1,98 @@
+"""Distil an ensemble of teachers, put in order by the labels, into a student. Source: PILE §3."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from rankdistill.data import Candidates, Collection, read_run
+from rankdistill.ensembling import EnsembleReport, ensemble
+from rankdistill.errors import DataError, UsageError
+from rankdistill.models import CrossEncoder
+from rankdistill.recipes.labels import Unjudged, with_labels
+from rankdistill.scoring import score
+from rankdistill.training import DevSet, TrainingSettings, fit
+
+
+@dataclass(frozen=True)
+class EnsembleSettings:
+    """How teachers become one target; see `rankdistill.ensembling.ensemble`."""
+
+    method: str = "pile"
+    rate: float = 0.9
+    normalize: str = "none"
+    missing: str = "error"
+    seed: int = 0
+
+
+def distill(
+    collection: Collection,
+    candidates: Candidates,
+    teachers: Sequence[str | Path] | Mapping[str, str | Path | CrossEncoder],
+    student: CrossEncoder,
+    settings: TrainingSettings | None = None,
+    *,
+    ensembling: EnsembleSettings | None = None,
+    objective: str = "hinge(label) + pointwise_mse({target}) + pairwise_mse({target})",
+    unjudged: Unjudged = "irrelevant",
+    dev: DevSet | None = None,
+    out: str | Path | None = None,
+    dtype: str | None = "auto",
+) -> tuple[CrossEncoder, EnsembleReport]:
+    """Score the candidates by every teacher, ensemble the scores under the labels, train the student on both.
+
+    teachers: folders or hub ids of cross-encoders, and TREC run files, mixed as you like; or name -> such. objective:
+    see `Objective`; ``{target}`` stands for the ensemble's column. out: see `fit`; teachers' scores are kept in its
+    ``scores/``, so that a killed run goes on from there. Returns the student and the ensemble's report.
+    """
+    ensembling = ensembling or EnsembleSettings()
+    labelled = with_labels(candidates, collection, unjudged)
+    named = teachers if isinstance(teachers, Mapping) else name_teachers(teachers)
+    scored = add_teachers(labelled, collection, named, store=Path(out) / "scores" if out else None, dtype=dtype)
+    target, report = ensemble(
+        scored,
+        list(named),
+        method=ensembling.method,
+        normalize=ensembling.normalize,
+        missing=ensembling.missing,
+        rate=ensembling.rate,
+        seed=ensembling.seed,
+    )
+    fit(student, target, collection, objective.format(target=ensembling.method), settings, dev=dev, out=out)
+    return student, report
+
+
+def name_teachers(teachers: Sequence[str | Path]) -> dict[str, str | Path]:
+    """Name each teacher by its place and what it is: ``t1``, ``t2``, … -> the model or run given."""
+    if not teachers:
+        raise UsageError("no teachers given, expected at least one model folder, hub id or TREC run file")
+    return {f"t{place}": teacher for place, teacher in enumerate(teachers, start=1)}
+
+
+def add_teachers(
+    candidates: Candidates,
+    collection: Collection,
+    teachers: Mapping[str, str | Path | CrossEncoder],
+    *,
+    store: str | Path | None = None,
+    dtype: str | None = "auto",
+) -> Candidates:
+    """Add one column of scores per teacher: read from its run file, or computed by its model.
+
+    A run that lacks a candidate leaves NaN there, for the ensemble's policy to decide; one that has none of them is a
+    `DataError`. store: folder of the resumable score stores. dtype: of models' scoring.
+    """
+    columns = {}
+    for name, teacher in teachers.items():
+        if isinstance(teacher, CrossEncoder) or not Path(teacher).is_file():
+            columns[name] = score(
+                teacher, candidates, collection, dtype=dtype, store=store, description=f"scoring by {name}"
+            )
+            continue
+        columns[name] = candidates.join(read_run(teacher, column=name), name)[name]
+        if len(candidates) and np.isnan(columns[name]).all():
+            raise DataError(f"{teacher} scores none of the candidates: is it a run over other queries or documents?")
+    return candidates.with_columns(columns)

@@ -1,0 +1,38 @@
+"""Join a collection's relevance labels to candidates, saying aloud what happens to those nobody judged."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import numpy as np
+
+from rankdistill.data import Candidates, Collection
+from rankdistill.errors import DataError, UnknownNameError
+from rankdistill.progress import console
+
+Unjudged = Literal["irrelevant", "missing"]
+
+
+def with_labels(candidates: Candidates, collection: Collection, unjudged: Unjudged = "irrelevant") -> Candidates:
+    """Add the column ``label``, float32, from the collection's qrels.
+
+    unjudged: candidates without a judgment count as grade 0 ("irrelevant", how collections with a few positives a query
+    are trained on) or stay NaN and count nowhere ("missing", for collections judged in depth). Their number is printed.
+    Raises `DataError` where the collection has no qrels, or none of a candidate.
+    """
+    if unjudged not in get_args(Unjudged):
+        raise UnknownNameError("treatment of unjudged candidates", unjudged, get_args(Unjudged))
+    if collection.qrels is None:
+        raise DataError(f"{collection.name} has no qrels; labels are needed here")
+    labels = candidates.join(collection.qrels, "label")["label"]
+    missing = np.isnan(labels)
+    if len(labels) and missing.all():
+        raise DataError(
+            f"none of the {len(labels):,} candidates has a judgment in the qrels of {collection.name}: "
+            "do the query and document ids of the run belong to this collection?"
+        )
+    if unjudged == "irrelevant":
+        labels = np.where(missing, np.float32(0), labels)
+    fate = "count as irrelevant" if unjudged == "irrelevant" else "are left out"
+    console.print(f"{missing.sum():,} of {len(labels):,} candidates are unjudged and {fate}", highlight=False)
+    return candidates.with_columns(label=labels)
