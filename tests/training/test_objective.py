@@ -1,0 +1,71 @@
+"""An objective is read as people write it, and is the weighted sum of its terms."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from rankdistill.errors import UnknownNameError, UsageError
+from rankdistill.losses import hinge, margin_mse, pairwise_mse
+from rankdistill.training import Objective, Term
+
+SCORES = torch.tensor([[0.3, -0.2, 1.0], [0.1, 0.4, 0.0]])
+COLUMNS = {
+    "label": torch.tensor([[1.0, 0, 0], [2, 0, float("nan")]]),
+    "pile": torch.tensor([[0.9, 0.1, 0.3], [0.5, 0.2, 0.0]]),
+}
+MASK = torch.tensor([[True, True, True], [True, True, False]])
+
+
+def test_a_written_sum_becomes_its_terms() -> None:
+    objective = Objective.parse("hinge(label, margin=0.5) + 0.25*pairwise_mse(pile) + margin_mse(pile, label)*2")
+    assert objective.terms == (
+        Term("hinge", labels="label", settings={"margin": 0.5}),
+        Term("pairwise_mse", targets="pile", weight=0.25),
+        Term("margin_mse", targets="pile", labels="label", weight=2),
+    )
+    assert objective.columns == ["label", "pile"]
+    assert str(objective) == "hinge(label) + 0.25*pairwise_mse(pile) + 2*margin_mse(pile, label)"
+
+
+def test_the_value_is_the_weighted_sum_and_every_term_is_reported_alone() -> None:
+    objective = Objective.parse("hinge(label) + 0.5*pairwise_mse(pile) + 2*margin_mse(pile, label)")
+    total, values = objective(SCORES, SCORES[..., None], COLUMNS, MASK)
+    labels, pile = COLUMNS["label"], COLUMNS["pile"]
+    expected = {
+        "hinge(label)": hinge(SCORES, None, MASK, labels=labels),
+        "pairwise_mse(pile)": pairwise_mse(SCORES, pile, MASK),
+        "margin_mse(pile, label)": margin_mse(SCORES, pile, MASK, labels=labels),
+    }
+    assert values.keys() == expected.keys()
+    for name, value in expected.items():
+        torch.testing.assert_close(values[name], value)
+    weights = torch.tensor([1.0, 0.5, 2.0])
+    torch.testing.assert_close(total, (weights * torch.stack(list(expected.values()))).sum())
+
+
+@pytest.mark.parametrize("written", ["", "hinge", "hinge(label", "hinge(label) - bce(label)", "-1*hinge(label)", "2"])
+def test_what_is_no_sum_of_losses_is_refused_with_an_example(written: str) -> None:
+    with pytest.raises(UsageError, match=r"expected a sum such as 'hinge\(label\)"):
+        Objective.parse(written)
+
+
+def test_an_unknown_loss_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(UnknownNameError, match="did you mean 'hinge'"):
+        Objective.parse("hinges(label)")
+
+
+@pytest.mark.parametrize("written", ["hinge(pile, label)", "margin_mse(pile)", "pairwise_mse()"])
+def test_a_wrong_number_of_columns_is_refused(written: str) -> None:
+    with pytest.raises(UsageError, match=r"takes \d columns"):
+        Objective.parse(written)
+
+
+def test_a_term_named_twice_is_refused() -> None:
+    with pytest.raises(UsageError, match="names a term twice"):
+        Objective.parse("hinge(label) + 2*hinge(label)")
+
+
+def test_a_loss_over_two_logits_refuses_a_model_with_one() -> None:
+    with pytest.raises(UsageError, match="needs a model with 2 logits, this one has 1"):
+        Objective.parse("soft_cross_entropy(t1)").check_logits(1)
