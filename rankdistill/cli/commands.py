@@ -1,0 +1,57 @@
+"""The table of commands, each imported when it is run, and the app that they make together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Any
+
+from cyclopts import App, Parameter
+
+from rankdistill import __version__
+from rankdistill.cli.config import options_from_yaml
+
+# Name -> purpose, the first line of its docstring. The command is the function of that name in the module of that name
+# here. The purposes stand here too so that `rankdistill --help` need not import what the commands import.
+COMMANDS: dict[str, str] = {
+    "retrieve": "Find first-stage candidates for a collection's queries and write them as a run.",
+    "ensemble": "Ensemble several teachers' runs into one run.",
+    "evaluate": "Evaluate runs against judgments.",
+    "leaderboard": "Compare the runs in a folder: table, significance, HTML page.",
+    "stats": "Count what is in a collection.",
+}
+
+EPILOGUE = "Each command tells its options and an example: rankdistill COMMAND --help"
+
+
+def build_app(chosen: str | None = None) -> App:
+    """Make the app. chosen: the command that is to be run, the only one whose module is imported."""
+    app = App(
+        name="rankdistill",
+        help="Any teachers, ensembled under the relevance labels, distilled into a small and fast re-ranker.",
+        help_epilogue=EPILOGUE,
+        help_format="plaintext",
+        version=__version__,
+        config=options_from_yaml,
+        # Lists as `--runs a b c`, one value at least; no `--no-json` and `--empty-runs`.
+        default_parameter=Parameter(negative=(), consume_multiple=1),
+        result_action="return_value",
+        suppress_keyboard_interrupt=False,
+    )
+    for position, (name, purpose) in enumerate(COMMANDS.items()):
+        if name == chosen:
+            app.command(load_command(name), name=name, sort_key=position, help_epilogue="")
+        else:
+            app.command(f"rankdistill.cli.{name}:{name}", name=name, sort_key=position, help=purpose)
+    return app
+
+
+def load_command(name: str) -> Callable[..., Any]:
+    """Import a command's function."""
+    command: Callable[..., Any] = getattr(import_module(f"rankdistill.cli.{name}"), name)
+    return command
+
+
+def chosen_command(arguments: Sequence[str]) -> str | None:
+    """The command that the arguments begin with; None where they begin with something else."""
+    return arguments[0] if arguments and arguments[0] in COMMANDS else None

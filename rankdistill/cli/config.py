@@ -1,0 +1,54 @@
+"""Options from a YAML file, ``--config FILE``: the same names as on the command line, which wins where both say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from cyclopts import App, ArgumentCollection
+from cyclopts.config import Dict
+
+from rankdistill.errors import DataError, FileFormatError, UnknownNameError
+
+EXPECTED = "a YAML mapping of option names to values, such as 'measures: [nDCG@10, RR@10]'"
+
+
+def options_from_yaml(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+    """Fill in from the file of ``--config`` what the command line leaves open; cyclopts calls this between the two.
+
+    Raises `UnknownNameError` for a key that is no option of the command, and what `read_options` raises.
+    """
+    named = {argument.name.lstrip("-").lower(): argument for argument in arguments if argument.parse}
+    config = named.pop("config", None)
+    if config is None or not config.tokens:
+        return
+    path = Path(config.tokens[-1].value)
+    options = {str(key).replace("_", "-"): value for key, value in read_options(path).items()}
+    for key in options:
+        if key not in named:
+            raise UnknownNameError(f"option of {' '.join(commands)} in {path}", key, named)
+    given = {key: value for key, value in options.items() if value is not None}
+    Dict(given, source=str(path), use_commands_as_keys=False)(app, commands, arguments)
+
+
+def read_options(path: Path) -> dict[Any, Any]:
+    """Read a YAML file that holds a mapping, by the safe loader; an empty file is an empty mapping.
+
+    Raises `FileFormatError` with the line that is no YAML or for anything but a mapping, `DataError` for no file.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise DataError(f"there is no file {path}") from error
+    except UnicodeDecodeError as error:
+        raise FileFormatError(path, 1, f"byte {error.start} that is no UTF-8", "text in UTF-8") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", None) or str(error)
+        raise FileFormatError(path, mark.line + 1 if mark else 1, problem, EXPECTED) from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise FileFormatError(path, 1, f"a {type(content).__name__}", EXPECTED)
+    return content

@@ -1,0 +1,75 @@
+"""ensemble: several teachers' runs and the judgments become one run."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from rankdistill.cli.options import Config, Json, Out, Seed
+from rankdistill.cli.output import print_json, say_wrote
+from rankdistill.data.candidates import Candidates
+from rankdistill.data.trec import read_qrels, read_run, write_run
+from rankdistill.ensembling.ensemble import METHODS, EnsembleReport
+from rankdistill.ensembling.ensemble import ensemble as ensembled
+from rankdistill.ensembling.join import join_runs
+from rankdistill.errors import UnknownNameError, UsageError
+
+
+def ensemble(
+    *,
+    runs: Annotated[list[str], Parameter(help="The teachers: TREC or MS MARCO's three columns, plain or .gz.")],
+    out: Out,
+    qrels: Annotated[Path | None, Parameter(help="Relevance judgments; pile needs them.")] = None,
+    method: Annotated[str, Parameter(help="pile, mean or single (of one run).")] = "pile",
+    rate: Annotated[
+        float, Parameter(help="PILE's step towards the teachers that agree with the labels, in (0, 1].")
+    ] = 0.9,
+    normalize: Annotated[
+        str, Parameter(help="none, zscore, minmax or rank: bring teachers to a common scale, query by query.")
+    ] = "none",
+    missing: Annotated[
+        str, Parameter(help="A candidate that a teacher did not score: error, mean-of-others, min or drop.")
+    ] = "error",
+    seed: Seed = 0,
+    json: Json = False,
+    config: Config = None,
+) -> None:
+    """Ensemble several teachers' runs into one run.
+
+    The candidates are the pairs that any of the runs has. For example
+
+        rankdistill ensemble --runs bert.trec t5.trec llm.trec --qrels qrels.txt \\
+            --method pile --missing min --normalize zscore --out pile.trec
+    """
+    if method not in METHODS:
+        raise UnknownNameError("ensemble method", method, METHODS)
+    if METHODS[method].needs_labels and qrels is None:
+        raise UsageError(f"--method {method} needs --qrels")
+    if repeated := [path for path in runs if runs.count(path) > 1]:
+        raise UsageError(f"run {repeated[0]} is given twice: name each teacher once")
+    candidates = join_runs({path: read_run(path) for path in runs})
+    if qrels is not None:
+        candidates = candidates.join(read_qrels(qrels), "label")
+    made, report = ensembled(candidates, runs, method, normalize=normalize, missing=missing, rate=rate, seed=seed)
+    write_run(made, out, method, tag=method)
+    if json:
+        print_json({"out": str(out), **asdict(report)})
+    else:
+        print("\n".join(_lines(made, report)))
+    say_wrote(out)
+
+
+def _lines(made: Candidates, report: EnsembleReport) -> list[str]:
+    """The report for people."""
+    lines = [
+        f"{report.method} of {len(report.teachers)} runs: {made.n_queries:,} queries, {report.candidates:,} candidates"
+    ]
+    if report.unlabelled is not None:
+        lines.append(f"{report.unlabelled:,} candidates without a label keep the mean")
+    lines += [f"{name}: {count:,} scores missing, {report.policy}" for name, count in report.missing.items() if count]
+    if report.dropped:
+        lines.append(f"{report.dropped:,} candidates dropped for want of a score")
+    return lines + ([str(report.pile)] if report.pile else [])

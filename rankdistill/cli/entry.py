@@ -1,0 +1,78 @@
+"""main: run a command, turn what went wrong into a message, and return the exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from cyclopts import CycloptsError
+
+from rankdistill.cli.commands import build_app, chosen_command
+from rankdistill.cli.output import say
+from rankdistill.errors import RankDistillError, UsageError
+
+DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
+AFTER_INTERRUPT = (
+    "interrupted: nothing is left half-written, and scores and checkpoints made so far are kept; "
+    "run the same command again to go on from there"
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line (None: of this process) and return its exit code.
+
+    0 done; 1 failed: a `RankDistillError` or `OSError`, told on standard error without a traceback; 2 wrong use: a
+    `UsageError`, an option that cannot be parsed, or no command; 130 interrupted from the keyboard.
+    """
+    tokens = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        with warnings_as_notes():
+            app = build_app(chosen_command(tokens))
+            if not tokens:
+                app.help_print(console=app.error_console)
+                return WRONG_USE
+            app(tokens, exit_on_error=False, print_error=False)
+            sys.stdout.flush()
+        return DONE
+    except (CycloptsError, UsageError) as error:
+        say(f"error: {error}")
+        return WRONG_USE
+    except BrokenPipeError:  # whoever read our output has seen enough; Python's own flush at exit must not fail either
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except RankDistillError as error:
+        say(f"error: {error}")
+        return FAILED
+    except OSError as error:
+        say(f"error: {_os_message(error)}")
+        return FAILED
+    except KeyboardInterrupt:
+        say(AFTER_INTERRUPT)
+        return INTERRUPTED
+
+
+@contextmanager
+def warnings_as_notes() -> Iterator[None]:
+    """Show warnings made for users (`UserWarning` and what derives from it) as one line each, every time."""
+
+    def show(message: Warning | str, category: type[Warning], *place: Any, **settings: Any) -> None:
+        if issubclass(category, UserWarning):
+            say(f"note: {message}")
+        else:
+            show_otherwise(message, category, *place, **settings)
+
+    with warnings.catch_warnings():
+        show_otherwise = warnings.showwarning
+        warnings.showwarning = show
+        warnings.simplefilter("always", UserWarning)
+        yield
+
+
+def _os_message(error: OSError) -> str:
+    """What failed, and on which file."""
+    reason = error.strerror or str(error) or type(error).__name__
+    return f"{error.filename}: {reason}" if error.filename else reason

@@ -1,0 +1,42 @@
+"""Options that several commands have, with the words their ``--help`` says about them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+Json = Annotated[
+    bool, Parameter(help="Print the result as JSON, and only that, on standard output.", show_default=False)
+]
+Config = Annotated[
+    Path | None, Parameter(help="YAML file with options of this command by name; the command line wins.")
+]
+Seed = Annotated[int, Parameter(help="Same seed, same result, whatever the number of threads.")]
+Qrels = Annotated[Path, Parameter(help="Relevance judgments: TREC or BEIR qrels, plain or .gz.")]
+Measures = Annotated[
+    tuple[str, ...],
+    Parameter(
+        help="Measures of ir_measures, and PNR and DCG: nDCG@10 RR@10 AP(rel=2) PNR DCG@10 ...", show_default=" ".join
+    ),
+]
+Source = Annotated[
+    str,
+    Parameter(help="Collection: pydocs, irds:DATASET_ID, or a folder in the BEIR layout (FOLDER#TAG of its files)."),
+]
+Model = Annotated[str, Parameter(help="Cross-encoder: its folder, or its id on the hub.")]
+Run = Annotated[Path, Parameter(help="Candidates: a TREC run or MS MARCO's three columns, plain or .gz.")]
+Out = Annotated[Path, Parameter(help="TREC run to write; gzipped where the name ends in .gz.")]
+BatchTokens = Annotated[
+    int | None,
+    Parameter(help="Tokens in a batch, padding included: more is faster until memory ends. [default: by device]"),
+]
+Dtype = Annotated[
+    str | None,
+    Parameter(help="float32, bfloat16, or auto (bfloat16 where the processor has it). [default: the model's]"),
+]
+Store = Annotated[
+    Path | None,
+    Parameter(help="Folder where scores are kept as they are made, to go on from after a kill. [default: OUT.scores]"),
+]

@@ -1,0 +1,58 @@
+"""What commands print: results on standard output, a table or JSON, and everything else on standard error."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+
+def say(message: str) -> None:
+    """Print one line for people on standard error."""
+    print(shown(message), file=sys.stderr, flush=True)
+
+
+def say_wrote(path: str | Path, what: str = "") -> None:
+    """Say where something was written."""
+    say(f"wrote {path}" + (f" ({what})" if what else ""))
+
+
+def print_json(value: Any) -> None:
+    """Print JSON on standard output; infinite and undefined numbers are null, as JSON has neither."""
+    print(json.dumps(json_value(value), indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def print_rich(content: RenderableType) -> None:
+    """Print a table on standard output."""
+    Console(file=sys.stdout).print(content)
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> Table:
+    """Make a table whose first ``left`` columns stand to the left and the others, numbers, to the right."""
+    made = Table()
+    for i, heading in enumerate(headings):
+        made.add_column(Text(heading), justify="left" if i < left else "right", overflow="fold")
+    for row in rows:
+        made.add_row(*(Text(shown(cell)) for cell in row))
+    return made
+
+
+def json_value(value: Any) -> Any:
+    """The value with each infinite or undefined number replaced by None."""
+    if isinstance(value, Mapping):
+        return {key: json_value(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [json_value(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def shown(text: str) -> str:
+    """The text with whatever a terminal might obey instead of show replaced by �."""
+    return "".join(c if c.isprintable() or c in "\n\t" else "�" for c in text)
