@@ -14,10 +14,15 @@ from rankdistill.cli.config import options_from_yaml
 # Name -> purpose, the first line of its docstring. The command is the function of that name in the module of that name
 # here. The purposes stand here too so that `rankdistill --help` need not import what the commands import.
 COMMANDS: dict[str, str] = {
+    "finetune": "Fine-tune a cross-encoder, a teacher or a baseline, on relevance labels.",
+    "distill": "Distil an ensemble of teachers, supervised by the labels, into a small student.",
     "retrieve": "Find first-stage candidates for a collection's queries and write them as a run.",
+    "score": "Score every candidate of a run with a cross-encoder and write a run.",
+    "rerank": "Re-rank a run with a cross-encoder, alone or fused with the first stage's scores.",
     "ensemble": "Ensemble several teachers' runs into one run.",
     "evaluate": "Evaluate runs against judgments.",
     "leaderboard": "Compare the runs in a folder: table, significance, HTML page.",
+    "search": "Search a collection: BM25 finds candidates, a cross-encoder orders them.",
     "stats": "Count what is in a collection.",
 }
 

@@ -1,7 +1,13 @@
 """Measures of a run, significance of a difference, and the leaderboard of many systems."""
 
 from rankdistill.evaluation.dcg import DCG, dcg
-from rankdistill.evaluation.leaderboard import Leaderboard, find_runs, leaderboard, leaderboard_from_folder
+from rankdistill.evaluation.leaderboard import (
+    DEFAULT_MEASURES,
+    Leaderboard,
+    find_runs,
+    leaderboard,
+    leaderboard_from_folder,
+)
 from rankdistill.evaluation.measures import Evaluation, EvaluationWarning, evaluate, evaluate_per_query, evaluation
 from rankdistill.evaluation.names import parse_measure, parse_measures
 from rankdistill.evaluation.page import as_html, write_html
@@ -14,6 +20,7 @@ register()
 
 __all__ = [
     "DCG",
+    "DEFAULT_MEASURES",
     "PNR",
     "TESTS",
     "Comparison",

@@ -16,16 +16,21 @@ from rankdistill.recipes.labels import Unjudged, with_labels
 from rankdistill.scoring import score
 from rankdistill.training import DevSet, TrainingSettings, fit
 
+DEFAULT_OBJECTIVE = "hinge(label) + pointwise_mse({target}) + pairwise_mse({target})"
+
 
 @dataclass(frozen=True)
 class EnsembleSettings:
     """How teachers become one target; see `rankdistill.ensembling.ensemble`."""
 
     method: str = "pile"
+    """How teachers are ensembled: pile, mean or single."""
     rate: float = 0.9
+    """PILE's update rate λ."""
     normalize: str = "none"
+    """Bring teachers to one scale first, query by query: none, zscore, minmax or rank."""
     missing: str = "error"
-    seed: int = 0
+    """Where a teacher lacks a score: error, mean-of-others, min or drop."""
 
 
 def distill(
@@ -36,7 +41,7 @@ def distill(
     settings: TrainingSettings | None = None,
     *,
     ensembling: EnsembleSettings | None = None,
-    objective: str = "hinge(label) + pointwise_mse({target}) + pairwise_mse({target})",
+    objective: str = DEFAULT_OBJECTIVE,
     unjudged: Unjudged = "irrelevant",
     dev: DevSet | None = None,
     out: str | Path | None = None,
@@ -59,7 +64,7 @@ def distill(
         normalize=ensembling.normalize,
         missing=ensembling.missing,
         rate=ensembling.rate,
-        seed=ensembling.seed,
+        seed=settings.seed if settings else 0,
     )
     fit(student, target, collection, objective.format(target=ensembling.method), settings, dev=dev, out=out)
     return student, report

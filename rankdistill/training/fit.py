@@ -39,7 +39,7 @@ def fit(
     """Train ``model`` in place and return it, in eval mode.
 
     candidates: lists with the columns that the objective reads, NaN = missing. dev: evaluated every ``eval_steps``
-    updates and at the end; the weights that were best by its first measure are kept. out: folder for checkpoints and,
+    updates; the weights that were best by its first measure are kept at the end. out: folder for checkpoints and,
     at the end, ``model/`` and ``log.json`` (every logged value); the same call after a kill goes on from its last
     checkpoint and ends with the same weights, bit for bit on a CPU. Without it nothing is written.
     """
@@ -76,16 +76,14 @@ def fit(
 
 def _arguments(settings: TrainingSettings, folder: Path, dev: DevSet | None, save: bool) -> TrainingArguments:
     """The settings as transformers takes them; the epochs are in the plan of lists, so there is one here."""
-    eval_steps = settings.eval_steps or 10**9
     save_steps = settings.save_steps or settings.eval_steps
     every: dict[str, Any] = {"save_strategy": "no"}
     if save and save_steps:
         every = {"save_strategy": "steps", "save_steps": save_steps, "save_total_limit": KEPT_CHECKPOINTS}
-    if dev:
-        every |= {"eval_strategy": "steps", "eval_steps": eval_steps}
-        if every["save_strategy"] == "steps" and settings.eval_steps:
-            every |= {"load_best_model_at_end": True, "metric_for_best_model": f"eval_{dev.measures[0]}"}
-            every |= {"greater_is_better": True, "save_steps": settings.eval_steps}
+    if dev and settings.eval_steps:
+        every |= {"eval_strategy": "steps", "eval_steps": settings.eval_steps, "greater_is_better": True}
+        every |= {"metric_for_best_model": f"eval_{dev.measures[0]}", "load_best_model_at_end": True}
+        every |= {"save_strategy": "steps", "save_steps": settings.eval_steps, "save_total_limit": KEPT_CHECKPOINTS}
     device = default_device()
     return TrainingArguments(
         output_dir=str(folder),

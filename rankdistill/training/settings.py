@@ -10,33 +10,40 @@ from rankdistill.errors import UsageError
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """How a model is trained on candidate lists; the command line and YAML files have the same names.
-
-    list_size: candidates of a query in one list, at least 2. lists_per_batch: lists between two updates.
-    epochs: lists drawn of every query; each time other candidates. max_steps: updates at most (-1: no limit).
-    learning_rate, weight_decay, adam_beta1, adam_beta2, max_grad_norm: of AdamW. warmup_ratio: share of the updates.
-    lr_scheduler_type: as in transformers. dtype: "auto" (bfloat16 where the processor has it), "float32", "bfloat16".
-    eval_steps: updates between two evaluations on the dev queries; 0 for one at the end.
-    save_steps: updates between two checkpoints to resume from; 0 for none but those of evaluations.
-    logging_steps: updates between two logged losses. seed: of list sampling and dropout.
-    """
+    """How a model is trained on candidate lists; the command line and YAML files have the same names."""
 
     epochs: int = 1
+    """Lists drawn of every query, each time of other candidates."""
     list_size: int = 8
+    """Candidates of a query in one list, at least 2."""
     lists_per_batch: int = 16
+    """Lists between two updates."""
     max_steps: int = -1
+    """Updates at most; -1 for no limit."""
     learning_rate: float = 2e-5
+    """Highest learning rate of AdamW."""
     warmup_ratio: float = 0.1
+    """Share of the updates in which the learning rate rises."""
     weight_decay: float = 0.01
+    """Weight decay of AdamW."""
     adam_beta1: float = 0.9
+    """First-moment decay of AdamW."""
     adam_beta2: float = 0.999
+    """Second-moment decay of AdamW."""
     max_grad_norm: float = 1.0
+    """Norm at which gradients are clipped."""
     lr_scheduler_type: str = "linear"
+    """Learning rate schedule after the warm-up, a name of transformers: linear, cosine, constant_with_warmup, ..."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Precision of the matrix products; auto is bfloat16 where the processor has it."""
     eval_steps: int = 0
+    """Updates between two evaluations on the dev queries, of which the best is kept; 0 for none."""
     save_steps: int = 0
+    """Updates between two checkpoints to resume from; 0 for none but those of evaluations."""
     logging_steps: int = 10
+    """Updates between two logged losses."""
     seed: int = 0
+    """Seed of the drawing of lists and of dropout."""
 
     def __post_init__(self) -> None:
         for name, least in (("epochs", 1), ("list_size", 2), ("lists_per_batch", 1), ("logging_steps", 1)):

@@ -1,0 +1,85 @@
+"""distill: teachers, models and runs mixed, are ensembled and distilled into a student."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from rankdistill.cli.options import Config, Measures, Run, Source
+from rankdistill.cli.output import say, say_wrote
+from rankdistill.cli.training import DEFAULTS, Layers, MaxLength, Settings, Split, finish, started
+from rankdistill.data import load_collection, read_run
+from rankdistill.evaluation import DEFAULT_MEASURES
+from rankdistill.models import DEFAULT_BASE
+from rankdistill.recipes import EnsembleSettings
+from rankdistill.recipes import distill as distill_recipe
+from rankdistill.recipes.distill import DEFAULT_OBJECTIVE
+from rankdistill.recipes.held_out import of_split, required_split
+from rankdistill.training import DevSet
+
+
+def distill(
+    *,
+    collection: Source,
+    run: Run,
+    teachers: Annotated[
+        tuple[str, ...], Parameter(help="Cross-encoders (folder or hub id) and TREC runs, in any mixture.")
+    ],
+    out: Annotated[Path, Parameter(help="Folder for model/, run.trec.gz, metrics.json, config.yaml and scores/.")],
+    student: Annotated[str, Parameter(help="What the student starts from: a folder or a hub id.")] = DEFAULT_BASE,
+    layers: Layers = (),
+    max_length: MaxLength = 128,
+    objective: Annotated[
+        str, Parameter(help="Losses; {target} is the ensemble's score, label the relevance.")
+    ] = DEFAULT_OBJECTIVE,
+    unjudged: Annotated[
+        Literal["irrelevant", "missing"], Parameter(help="What candidates without a judgment count as.")
+    ] = "irrelevant",
+    ensembling: Annotated[EnsembleSettings, Parameter(name="*")] = EnsembleSettings(),  # noqa: B008  # frozen
+    train_split: Split = "train",
+    dev_split: Split = "dev",
+    test_split: Split = "test",
+    measures: Measures = DEFAULT_MEASURES,
+    settings: Settings = DEFAULTS,
+    config: Config = None,
+) -> None:
+    """Distil an ensemble of teachers, supervised by the labels, into a small student.
+
+    For example
+
+        rankdistill distill --collection pydocs --run bm25.trec --teachers runs/t1/model runs/t2/model llm.trec
+            --method pile --layers 0 2 5 --out runs/student
+    """
+    source, candidates = load_collection(collection), read_run(run)
+    model = started(student, layers, max_length, settings.seed)
+    dev = of_split(candidates, source, dev_split) if settings.eval_steps else None
+    _, report = distill_recipe(
+        source,
+        required_split(candidates, source, train_split),
+        teachers,
+        model,
+        settings,
+        ensembling=ensembling,
+        objective=objective,
+        unjudged=unjudged,
+        dev=DevSet.of(dev, source) if dev is not None and dev.n_queries else None,
+        out=out,
+    )
+    if report.pile:
+        say(
+            f"PILE: {report.pile.reversed_before:,} reversed pairs before, {report.pile.reversed_after:,} after, "
+            f"of {report.pile.comparable:,}"
+        )
+    options: dict[str, Any] = {
+        "collection": collection,
+        "run": str(run),
+        "teachers": list(teachers),
+        "student": student,
+    }
+    options |= {"layers": list(layers), "max_length": max_length, "objective": objective, "unjudged": unjudged}
+    options |= asdict(ensembling)
+    finish(model, of_split(candidates, source, test_split), source, out, measures, settings, options)
+    say_wrote(out / "model")

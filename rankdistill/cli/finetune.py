@@ -1,0 +1,74 @@
+"""finetune: a cross-encoder learns from relevance labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from rankdistill.cli.options import Config, Measures, Run, Source
+from rankdistill.cli.output import say_wrote
+from rankdistill.cli.training import DEFAULTS, Layers, MaxLength, Settings, Split, finish, started
+from rankdistill.data import load_collection, read_run
+from rankdistill.evaluation import DEFAULT_MEASURES
+from rankdistill.models import DEFAULT_BASE
+from rankdistill.recipes import finetune as finetune_recipe
+from rankdistill.recipes.held_out import of_split, required_split
+from rankdistill.training import DevSet
+
+
+def finetune(
+    *,
+    collection: Source,
+    run: Run,
+    out: Annotated[Path, Parameter(help="Folder for model/, run.trec.gz, metrics.json and config.yaml.")],
+    base: Annotated[
+        str, Parameter(help="Encoder or cross-encoder to start from: a folder or a hub id.")
+    ] = DEFAULT_BASE,
+    layers: Layers = (),
+    max_length: MaxLength = 128,
+    objective: Annotated[str, Parameter(help="Losses, such as 'hinge(label)' or 'list_cross_entropy(label)'.")] = (
+        "hinge(label)"
+    ),
+    unjudged: Annotated[
+        Literal["irrelevant", "missing"], Parameter(help="What candidates without a judgment count as.")
+    ] = "irrelevant",
+    share: Annotated[float, Parameter(help="Train on this random share of the queries, as PILE's teachers do.")] = 1.0,
+    train_split: Split = "train",
+    dev_split: Split = "dev",
+    test_split: Split = "test",
+    measures: Measures = DEFAULT_MEASURES,
+    settings: Settings = DEFAULTS,
+    config: Config = None,
+) -> None:
+    """Fine-tune a cross-encoder, a teacher or a baseline, on relevance labels.
+
+    For example
+
+        rankdistill finetune --collection pydocs --run bm25.trec --out runs/teacher1
+    """
+    source, candidates = load_collection(collection), read_run(run)
+    model = started(base, layers, max_length, settings.seed)
+    dev = of_split(candidates, source, dev_split) if settings.eval_steps else None
+    finetune_recipe(
+        source,
+        required_split(candidates, source, train_split),
+        model,
+        settings,
+        objective=objective,
+        unjudged=unjudged,
+        share=share,
+        sample_seed=settings.seed,
+        dev=DevSet.of(dev, source) if dev is not None and dev.n_queries else None,
+        out=out,
+    )
+    options: dict[str, Any] = {
+        "collection": collection,
+        "run": str(run),
+        "base": base,
+        "objective": objective,
+        "share": share,
+    }
+    finish(model, of_split(candidates, source, test_split), source, out, measures, settings, options)
+    say_wrote(out / "model")

@@ -1,0 +1,52 @@
+"""What the commands that train share: their options, how a model starts, what is left in the folder at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from cyclopts import Parameter
+
+from rankdistill.cli.output import print_rich, say, table
+from rankdistill.data import Candidates, Collection, atomic_path
+from rankdistill.models import CrossEncoder
+from rankdistill.recipes.held_out import measure_model
+from rankdistill.training import TrainingSettings
+
+DEFAULTS = TrainingSettings()
+
+Layers = Annotated[
+    tuple[int, ...], Parameter(help="Layers to keep, from 0: --layers 0 2 5. [default: all]", show_default=False)
+]
+MaxLength = Annotated[int, Parameter(help="Tokens of a (query, document) pair; longer ones are cut.")]
+Settings = Annotated[TrainingSettings, Parameter(name="*")]
+Split = Annotated[str, Parameter(help="Split of the collection whose queries are used here.")]
+
+
+def started(base: str, layers: Sequence[int], max_length: int, seed: int) -> CrossEncoder:
+    """Make the cross-encoder that training starts from."""
+    return CrossEncoder.from_base(base, layers=list(layers) or None, max_length=max_length, seed=seed)
+
+
+def finish(
+    model: CrossEncoder,
+    held_out: Candidates,
+    collection: Collection,
+    out: Path,
+    measures: Sequence[str],
+    settings: TrainingSettings,
+    options: Mapping[str, Any],
+) -> None:
+    """Measure the model on held-out candidates, show it, and write ``config.yaml`` beside run and metrics."""
+    with atomic_path(out / "config.yaml") as path:
+        path.write_text(yaml.safe_dump({**options, **asdict(settings)}, sort_keys=False))
+    if not held_out.n_queries:
+        say("no held-out queries in the run: nothing measured")
+        return
+    metrics = measure_model(model, held_out, collection, out, measures=measures)
+    print_rich(
+        table(list(metrics), [[f"{v:.4f}" if isinstance(v, float) else str(v) for v in metrics.values()]], left=0)
+    )
