@@ -35,7 +35,7 @@ def build_app(chosen: str | None = None) -> App:
         name="rankdistill",
         help="Any teachers, ensembled under the relevance labels, distilled into a small and fast re-ranker.",
         help_epilogue=EPILOGUE,
-        help_format="plaintext",
+        help_format="markdown",
         version=__version__,
         config=options_from_yaml,
         # Lists as `--runs a b c`, one value at least; no `--no-json` and `--empty-runs`.

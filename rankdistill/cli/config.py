@@ -19,7 +19,7 @@ def options_from_yaml(app: App, commands: tuple[str, ...], arguments: ArgumentCo
 
     Raises `UnknownNameError` for a key that is no option of the command, and what `read_options` raises.
     """
-    named = {argument.name.lstrip("-").lower(): argument for argument in arguments if argument.parse}
+    named = {argument.name[2:]: argument for argument in arguments if argument.name.startswith("--")}
     config = named.pop("config", None)
     if config is None or not config.tokens:
         return

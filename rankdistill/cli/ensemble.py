@@ -51,15 +51,23 @@ def ensemble(
     if repeated := [path for path in runs if runs.count(path) > 1]:
         raise UsageError(f"run {repeated[0]} is given twice: name each teacher once")
     candidates = join_runs({path: read_run(path) for path in runs})
+    labels = str(qrels)  # a column's name that no run has
     if qrels is not None:
-        candidates = candidates.join(read_qrels(qrels), "label")
-    made, report = ensembled(candidates, runs, method, normalize=normalize, missing=missing, rate=rate, seed=seed)
+        candidates = candidates.join(_labels(qrels, labels), labels)
+    made, report = ensembled(
+        candidates, runs, method, labels, normalize=normalize, missing=missing, rate=rate, seed=seed
+    )
     write_run(made, out, method, tag=method)
     if json:
         print_json({"out": str(out), **asdict(report)})
     else:
         print("\n".join(_lines(made, report)))
     say_wrote(out)
+
+
+def _labels(qrels: Path, column: str) -> Candidates:
+    judgments = read_qrels(qrels)
+    return judgments.with_columns({column: judgments["label"]})
 
 
 def _lines(made: Candidates, report: EnsembleReport) -> list[str]:
