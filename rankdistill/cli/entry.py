@@ -31,28 +31,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
     tokens = list(sys.argv[1:] if arguments is None else arguments)
     try:
         with warnings_as_notes():
-            app = build_app(chosen_command(tokens))
-            if not tokens:
-                app.help_print(console=app.error_console)
-                return WRONG_USE
-            app(tokens, exit_on_error=False, print_error=False)
-            sys.stdout.flush()
-        return DONE
+            code = run(tokens)
+        sys.stdout.flush()
+        return code
     except (CycloptsError, UsageError) as error:
         say(f"error: {error}")
         return WRONG_USE
-    except BrokenPipeError:  # whoever read our output has seen enough; Python's own flush at exit must not fail either
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # whoever reads our output has seen enough
+        _drop_output()
         return FAILED
     except RankDistillError as error:
         say(f"error: {error}")
         return FAILED
     except OSError as error:
         say(f"error: {_os_message(error)}")
+        _drop_output()
         return FAILED
     except KeyboardInterrupt:
         say(AFTER_INTERRUPT)
         return INTERRUPTED
+
+
+def run(tokens: Sequence[str]) -> int:
+    """Run the command that the tokens name; without one show the help, which is wrong use."""
+    app = build_app(chosen_command(tokens))
+    if not tokens:
+        app.help_print(console=app.error_console)
+        return WRONG_USE
+    app(tokens, exit_on_error=False, print_error=False)
+    return DONE
 
 
 @contextmanager
@@ -76,3 +83,11 @@ def _os_message(error: OSError) -> str:
     """What failed, and on which file."""
     reason = error.strerror or str(error) or type(error).__name__
     return f"{error.filename}: {reason}" if error.filename else reason
+
+
+def _drop_output() -> None:
+    """Send to nowhere what standard output still holds and cannot take, which Python would try again at its exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

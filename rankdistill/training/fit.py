@@ -62,7 +62,9 @@ def fit(
     lists = TrainingLists(model, candidates, collection, plan, objective.columns)
     with tempfile.TemporaryDirectory() as scratch:
         checkpoints = Path(out) / "checkpoints" if out else Path(scratch)
-        trainer = RankingTrainer(model, lists, objective, dev, _arguments(settings, checkpoints, dev, out is not None))
+        arguments = _arguments(settings, checkpoints, dev, out is not None)
+        dtype = resolve_dtype(settings.dtype, arguments.device)
+        trainer = RankingTrainer(model, lists, objective, dev, arguments, dtype)
         with quiet_loading():
             trainer.train(resume_from_checkpoint=_last_whole(checkpoints))
     model.model.eval()
@@ -84,7 +86,6 @@ def _arguments(settings: TrainingSettings, folder: Path, dev: DevSet | None, sav
         every |= {"eval_strategy": "steps", "eval_steps": settings.eval_steps, "greater_is_better": True}
         every |= {"metric_for_best_model": f"eval_{dev.measures[0]}", "load_best_model_at_end": True}
         every |= {"save_strategy": "steps", "save_steps": settings.eval_steps, "save_total_limit": KEPT_CHECKPOINTS}
-    device = default_device()
     return TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=1,
@@ -97,8 +98,7 @@ def _arguments(settings: TrainingSettings, folder: Path, dev: DevSet | None, sav
         adam_beta2=settings.adam_beta2,
         max_grad_norm=settings.max_grad_norm,
         lr_scheduler_type=settings.lr_scheduler_type,
-        bf16=resolve_dtype(settings.dtype, device) == "bfloat16",
-        use_cpu=device.type == "cpu",
+        use_cpu=default_device().type == "cpu",
         logging_steps=settings.logging_steps,
         seed=settings.seed,
         report_to=[],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,7 +53,13 @@ class RankingTrainer(Trainer):
     """
 
     def __init__(
-        self, cross_encoder: CrossEncoder, lists: TrainingLists, objective: Objective, dev: DevSet | None, args: Any
+        self,
+        cross_encoder: CrossEncoder,
+        lists: TrainingLists,
+        objective: Objective,
+        dev: DevSet | None,
+        args: Any,
+        dtype: str,
     ) -> None:
         super().__init__(
             model=cross_encoder.model,
@@ -68,6 +73,7 @@ class RankingTrainer(Trainer):
         self.cross_encoder = cross_encoder
         self.objective: Objective = objective
         self.dev = dev
+        self.dtype = dtype
         self.lists = lists
         self._sums: dict[str, float] = defaultdict(float)
         self._batches = 0
@@ -80,7 +86,9 @@ class RankingTrainer(Trainer):
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         """The objective over a batch that `TrainingLists.collate` made."""
-        with float32_head(model):
+        device, half = self.args.device.type, self.dtype == "bfloat16"
+        # accelerate's autocast would wrap the model's forward for good, and scores would stay rounded after training
+        with float32_head(model), torch.autocast(device, torch.bfloat16, enabled=half):
             logits = model(**inputs["inputs"]).logits.float()
         logits = in_lists(logits, inputs["mask"])
         total, values = self.objective(ranking_scores(logits), logits, inputs["columns"], inputs["mask"])
@@ -102,7 +110,7 @@ class RankingTrainer(Trainer):
         if self.dev is None:
             return {}
         scores, _ = score_with_report(
-            self.cross_encoder, self.dev.candidates, self.dev.collection, description="dev", dtype=self._score_dtype
+            self.cross_encoder, self.dev.candidates, self.dev.collection, description="dev", dtype=self.dtype
         )
         run = self.dev.candidates.with_columns(score=scores)
         values = evaluate(self.dev.qrels, run, list(self.dev.measures), by="score")
@@ -110,16 +118,6 @@ class RankingTrainer(Trainer):
         self.log(dict(metrics))
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
-
-    @property
-    def _score_dtype(self) -> str:
-        return "bfloat16" if self.args.bf16 else "float32"
-
-    def autocast_smart_context_manager(self, cache_enabled: bool | None = True) -> AbstractContextManager[Any]:
-        """Autocast in bfloat16 where the settings ask for it, on the CPU too."""
-        return torch.autocast(
-            self.args.device.type, torch.bfloat16, enabled=self.args.bf16, cache_enabled=cache_enabled
-        )
 
 
 def ranking_scores(logits: Tensor) -> Tensor:

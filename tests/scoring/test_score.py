@@ -124,26 +124,22 @@ def test_store_is_not_used_for_another_model_text_or_pair(
 
 
 SCRIPT = """
-import importlib.util, sys, torch
+import sys, torch
 torch.set_num_threads(1)
-spec = importlib.util.spec_from_file_location("helpers", sys.argv[1])
-helpers = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(helpers)
+import tiny
 from rankdistill.models import CrossEncoder
 from rankdistill.scoring import score_with_report
-model = helpers.tiny_models.make_model(hidden_size=256, intermediate_size=1024)
-collection = helpers.make_collection(10, 60)
-candidates = helpers.make_candidates(collection, 40)
-model = CrossEncoder(model, helpers.tiny_models.make_tokenizer())
-_, report = score_with_report(model, candidates, collection, store=sys.argv[2], chunk_pairs=16)
+collection = tiny.make_collection(10, 60)
+candidates = tiny.make_candidates(collection, 40)
+model = CrossEncoder(tiny.make_model(hidden_size=256, intermediate_size=1024), tiny.make_tokenizer())
+_, report = score_with_report(model, candidates, collection, store=sys.argv[1], chunk_pairs=16)
 print(report.n_resumed)
 """
 
 
 def run_script(store: Path, **options) -> subprocess.Popen:
-    helpers = Path(__file__).with_name("conftest.py")
-    command = [sys.executable, "-c", SCRIPT, str(helpers), str(store)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[1])}
+    command = [sys.executable, "-c", SCRIPT, str(store)]
     return subprocess.Popen(command, env=environment, text=True, stderr=subprocess.DEVNULL, **options)
 
 

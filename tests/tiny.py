@@ -1,0 +1,95 @@
+"""Tiny models of several families and a small collection, made on the spot: no download, milliseconds to run."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedTokenizerFast
+
+from rankdistill.data import Candidates, Texts
+
+WORDS = ["a", "book", "cat", "dog", "first", "how", "is", "list", "long", "of", "sort", "the", "to", "what", "wrote"]
+SHAPE = {
+    "vocab_size": 64,
+    "hidden_size": 32,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 4,
+    "intermediate_size": 64,
+    "max_position_embeddings": 66,
+    "pad_token_id": 0,
+    "num_labels": 1,
+}
+FAMILIES: dict[str, dict[str, Any]] = {
+    "bert": {},
+    "roberta": {"pad_token_id": 1, "type_vocab_size": 1},
+    "electra": {"embedding_size": 16},
+    "distilbert": {"dim": 32, "hidden_dim": 64, "n_layers": 4, "n_heads": 4},
+}
+
+
+def make_tokenizer() -> PreTrainedTokenizerFast:
+    """A word-piece tokenizer of two dozen words and single letters, with BERT's template."""
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    letters = [f"##{c}" for c in "abcdefghijklmnopqrstuvwxyz"]
+    vocabulary = {token: i for i, token in enumerate([*special, *WORDS, *letters][: SHAPE["vocab_size"]])}
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token="[PAD]",
+        unk_token="[UNK]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        mask_token="[MASK]",
+        model_max_length=64,
+        model_input_names=["input_ids", "token_type_ids", "attention_mask"],
+    )
+
+
+def make_model(family: str = "bert", **settings: Any) -> Any:
+    """A classification model of random weights, the same at every call."""
+    known = AutoConfig.for_model(family)
+    wanted = {**SHAPE, **FAMILIES[family], **settings}
+    if family == "distilbert":
+        wanted = {k: v for k, v in wanted.items() if k not in ("hidden_size", "num_hidden_layers")}
+        wanted = {k: v for k, v in wanted.items() if k not in ("num_attention_heads", "intermediate_size")}
+    config = type(known)(**wanted)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        return AutoModelForSequenceClassification.from_config(config).eval()
+
+
+def changed(texts: Texts, **changes: str | None) -> Texts:
+    """The texts with some replaced, or left out where the change is None."""
+    known = {**dict(texts), **changes}
+    kept = {text_id: text for text_id, text in known.items() if text is not None}
+    return Texts.from_pairs(list(kept), list(kept.values()))
+
+
+def make_collection(n_queries: int = 6, n_documents: int = 40) -> SimpleNamespace:
+    """Queries and documents, which is all that scoring needs of a collection; documents of 1 to 83 words."""
+    words = WORDS
+    queries = {f"q{i}": " ".join(words[(i + j) % len(words)] for j in range(2 + i % 4)) for i in range(n_queries)}
+    documents = {
+        f"d{i}": " ".join(words[(i * 7 + j * j) % len(words)] for j in range(1 + i * 5 % 83))
+        for i in range(n_documents)
+    }
+    return SimpleNamespace(
+        queries=Texts.from_pairs(list(queries), list(queries.values())),
+        documents=Texts.from_pairs(list(documents), list(documents.values())),
+    )
+
+
+def make_candidates(collection: SimpleNamespace, size: int = 10) -> Candidates:
+    documents = collection.documents.ids.to_pylist()
+    rows = [
+        (query, documents[(i * 3 + j) % len(documents)])
+        for i, query in enumerate(collection.queries.ids.to_pylist())
+        for j in range(size)
+    ]
+    return Candidates.from_rows([q for q, _ in rows], [d for _, d in rows])

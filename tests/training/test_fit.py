@@ -1,0 +1,139 @@
+"""Training lowers the loss, logs every term, keeps the best by the dev set, and survives a kill bit for bit."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from tiny import make_candidates, make_collection, make_model, make_tokenizer
+
+from rankdistill.data import Candidates
+from rankdistill.errors import UsageError
+from rankdistill.models import CrossEncoder
+from rankdistill.training import DevSet, TrainingSettings, fit
+
+SETTINGS = TrainingSettings(epochs=12, list_size=4, lists_per_batch=3, learning_rate=3e-3, logging_steps=2)
+
+
+def start(**shape) -> CrossEncoder:
+    return CrossEncoder(make_model(**shape), make_tokenizer())
+
+
+def labelled(collection: SimpleNamespace, size: int = 10) -> Candidates:
+    """Candidates whose labels say whether the document has the word "dog", with a teacher that says so too."""
+    candidates = make_candidates(collection, size)
+    texts = collection.documents.take(candidates.doc_ids)
+    labels = np.array(["dog" in text.split() for text in texts], np.float32)
+    return candidates.with_columns(label=labels, teacher=4 * labels - 2)
+
+
+def weights(model: CrossEncoder) -> dict[str, torch.Tensor]:
+    return {name: weight.clone() for name, weight in model.model.state_dict().items()}
+
+
+def test_the_loss_falls_and_every_term_is_logged_alone(tmp_path: Path) -> None:
+    collection = make_collection(8)
+    model = fit(
+        start(), labelled(collection), collection, "hinge(label) + 0.5*pairwise_mse(teacher)", SETTINGS, out=tmp_path
+    )
+    log = [entry for entry in json.loads((tmp_path / "log.json").read_text()) if "loss" in entry]
+    assert log[-1]["loss"] < 0.5 * log[0]["loss"]
+    for entry in log:
+        terms = entry["hinge(label)"] + 0.5 * entry["pairwise_mse(teacher)"]
+        assert entry["loss"] == pytest.approx(terms, rel=0.02, abs=1e-3)
+    saved = CrossEncoder.from_pretrained(tmp_path / "model")
+    pairs = [("a dog", "the dog wrote"), ("a dog", "the cat")]
+    np.testing.assert_array_equal(saved.predict(pairs), model.predict(pairs))
+    assert not (tmp_path / "checkpoints").exists()
+
+
+def test_the_same_seed_trains_the_same_weights_and_another_seed_does_not() -> None:
+    collection = make_collection()
+    candidates = labelled(collection)
+
+    def train(seed: int) -> dict[str, torch.Tensor]:
+        settings = TrainingSettings(epochs=2, list_size=4, lists_per_batch=3, seed=seed)
+        return weights(fit(start(), candidates, collection, "hinge(label)", settings))
+
+    first, again, other = train(0), train(0), train(1)
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert any(not torch.equal(first[name], other[name]) for name in first)
+
+
+def test_the_best_weights_by_the_dev_set_are_kept(tmp_path: Path) -> None:
+    collection = make_collection(8)
+    candidates = labelled(collection)
+    dev = DevSet(candidates, collection, candidates.only_columns("label"), ("nDCG@10",))
+    settings = TrainingSettings(epochs=8, list_size=4, lists_per_batch=4, learning_rate=2e-2, eval_steps=2)
+    model = fit(start(), candidates, collection, "hinge(label)", settings, dev=dev, out=tmp_path)
+    log = json.loads((tmp_path / "log.json").read_text())
+    measured = [entry["eval_nDCG@10"] for entry in log if "eval_nDCG@10" in entry]
+    assert len(measured) >= 4
+    from rankdistill.evaluation import evaluate
+    from rankdistill.scoring import score
+
+    run = candidates.with_columns(score=score(model, candidates, collection, dtype="auto"))
+    assert evaluate(dev.qrels, run, ["nDCG@10"], by="score")["nDCG@10"] == pytest.approx(max(measured), abs=1e-6)
+
+
+def test_bfloat16_trains_close_to_float32() -> None:
+    collection = make_collection()
+    candidates = labelled(collection)
+    pairs = [("a dog", "the dog wrote a book"), ("a dog", "the cat is long")]
+    scores = []
+    for dtype in ("float32", "bfloat16"):
+        settings = TrainingSettings(epochs=6, list_size=4, lists_per_batch=3, learning_rate=1e-3, dtype=dtype)
+        scores.append(fit(start(), candidates, collection, "hinge(label)", settings).predict(pairs))
+    assert np.diff(scores[0])[0] == pytest.approx(np.diff(scores[1])[0], abs=0.25)
+
+
+def test_two_logits_train_with_soft_cross_entropy_and_one_logit_is_refused() -> None:
+    collection = make_collection()
+    candidates = labelled(collection)
+    with pytest.raises(UsageError, match="needs a model with 2 logits"):
+        fit(start(), candidates, collection, "soft_cross_entropy(teacher)", SETTINGS)
+    model = fit(start(num_labels=2), candidates, collection, "hinge(label)", SETTINGS)
+    run = model.predict([("a dog", "the dog wrote a book"), ("a dog", "the cat is long")])
+    assert 0 <= run[1] < run[0] <= 1
+
+
+SCRIPT = """
+import sys, torch
+torch.set_num_threads(1)
+sys.path.insert(0, sys.argv[2])
+from test_fit import TrainingSettings, fit, labelled, make_collection, start
+collection = make_collection(24)
+settings = TrainingSettings(epochs=4, list_size=4, lists_per_batch=3, learning_rate=1e-3, save_steps=2)
+fit(start(), labelled(collection), collection, "hinge(label)", settings, out=sys.argv[1])
+"""
+
+
+def run_script(out: Path) -> subprocess.Popen:
+    here = Path(__file__).parent
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(here.parent)}
+    command = [sys.executable, "-c", SCRIPT, str(out), str(here)]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
+def test_killed_training_goes_on_and_ends_with_the_same_weights(tmp_path: Path) -> None:
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    process = run_script(killed)
+    while process.poll() is None and len(list(killed.glob("checkpoints/*/trainer_state.json"))) < 2:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert not (killed / "model").exists()
+    assert run_script(killed).wait() == 0
+    assert run_script(whole).wait() == 0
+    weights = [folder / "model" / "model.safetensors" for folder in (killed, whole)]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
