@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from rankdistill.cli.options import Config, Measures, Run, Source
+from rankdistill.cli.options import Config, Measures, Run, Source, UnjudgedOption
 from rankdistill.cli.output import say, say_wrote
-from rankdistill.cli.training import DEFAULTS, Layers, MaxLength, Settings, Split, finish, started
+from rankdistill.cli.training import (
+    DEFAULTS,
+    Layers,
+    MaxLength,
+    Settings,
+    Split,
+    StartOption,
+    finish,
+)
 from rankdistill.data import load_collection, read_run
 from rankdistill.evaluation import DEFAULT_MEASURES
 from rankdistill.models import DEFAULT_BASE
-from rankdistill.recipes import EnsembleSettings
+from rankdistill.recipes import EnsembleSettings, start_model
 from rankdistill.recipes import distill as distill_recipe
 from rankdistill.recipes.distill import DEFAULT_OBJECTIVE
 from rankdistill.recipes.held_out import of_split, required_split
@@ -30,14 +38,13 @@ def distill(
     ],
     out: Annotated[Path, Parameter(help="Folder for model/, run.trec.gz, metrics.json, config.yaml and scores/.")],
     student: Annotated[str, Parameter(help="What the student starts from: a folder or a hub id.")] = DEFAULT_BASE,
+    start: StartOption = "auto",
     layers: Layers = (),
     max_length: MaxLength = 128,
     objective: Annotated[
         str, Parameter(help="Losses; {target} is the ensemble's score, label the relevance.")
     ] = DEFAULT_OBJECTIVE,
-    unjudged: Annotated[
-        Literal["irrelevant", "missing"], Parameter(help="What candidates without a judgment count as.")
-    ] = "irrelevant",
+    unjudged: UnjudgedOption = "irrelevant",
     ensembling: Annotated[EnsembleSettings, Parameter(name="*")] = EnsembleSettings(),  # noqa: B008  # frozen
     train_split: Split = "train",
     dev_split: Split = "dev",
@@ -54,7 +61,7 @@ def distill(
             --method pile --layers 0 2 5 --out runs/student
     """
     source, candidates = load_collection(collection), read_run(run)
-    model = started(student, layers, max_length, settings.seed)
+    model = start_model(source, student, start=start, layers=layers or None, max_length=max_length, seed=settings.seed)
     dev = of_split(candidates, source, dev_split) if settings.eval_steps else None
     _, report = distill_recipe(
         source,
@@ -79,7 +86,7 @@ def distill(
         "teachers": list(teachers),
         "student": student,
     }
-    options |= {"layers": list(layers), "max_length": max_length, "objective": objective, "unjudged": unjudged}
+    options |= {"start": start, "layers": list(layers), "max_length": max_length, "objective": objective}
     options |= asdict(ensembling)
-    finish(model, of_split(candidates, source, test_split), source, out, measures, settings, options)
+    finish(model, of_split(candidates, source, test_split), source, out, measures, settings, options, unjudged)
     say_wrote(out / "model")

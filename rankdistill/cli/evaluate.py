@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from rankdistill.cli.options import Config, Json, Measures, Qrels
+from rankdistill.cli.options import Config, Json, Measures, Qrels, UnjudgedOption
 from rankdistill.cli.output import print_json, print_rich, say, table
 from rankdistill.data.trec import read_qrels, read_run
 from rankdistill.errors import DataError
@@ -26,6 +26,7 @@ def evaluate(
     per_query: Annotated[
         bool, Parameter(help="Values of each query instead of their mean.", show_default=False)
     ] = False,
+    unjudged: UnjudgedOption = "missing",
     json: Json = False,
     config: Config = None,
 ) -> None:
@@ -44,7 +45,7 @@ def evaluate(
         for path in runs:
             run = read_run(path)
             try:
-                results[path] = evaluation(judgments, run, measures)
+                results[path] = evaluation(judgments, run, measures, unjudged=unjudged)
             except DataError as error:
                 raise DataError(f"{path}: {error}") from error
             advance(1)

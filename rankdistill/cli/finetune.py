@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from rankdistill.cli.options import Config, Measures, Run, Source
+from rankdistill.cli.options import Config, Measures, Run, Source, UnjudgedOption
 from rankdistill.cli.output import say_wrote
-from rankdistill.cli.training import DEFAULTS, Layers, MaxLength, Settings, Split, finish, started
+from rankdistill.cli.training import (
+    DEFAULTS,
+    Layers,
+    MaxLength,
+    Settings,
+    Split,
+    StartOption,
+    finish,
+)
 from rankdistill.data import load_collection, read_run
 from rankdistill.evaluation import DEFAULT_MEASURES
 from rankdistill.models import DEFAULT_BASE
 from rankdistill.recipes import finetune as finetune_recipe
+from rankdistill.recipes import start_model
 from rankdistill.recipes.held_out import of_split, required_split
 from rankdistill.training import DevSet
 
@@ -26,14 +35,13 @@ def finetune(
     base: Annotated[
         str, Parameter(help="Encoder or cross-encoder to start from: a folder or a hub id.")
     ] = DEFAULT_BASE,
+    start: StartOption = "auto",
     layers: Layers = (),
     max_length: MaxLength = 128,
     objective: Annotated[str, Parameter(help="Losses, such as 'hinge(label)' or 'list_cross_entropy(label)'.")] = (
         "hinge(label)"
     ),
-    unjudged: Annotated[
-        Literal["irrelevant", "missing"], Parameter(help="What candidates without a judgment count as.")
-    ] = "irrelevant",
+    unjudged: UnjudgedOption = "irrelevant",
     share: Annotated[float, Parameter(help="Train on this random share of the queries, as PILE's teachers do.")] = 1.0,
     train_split: Split = "train",
     dev_split: Split = "dev",
@@ -49,7 +57,7 @@ def finetune(
         rankdistill finetune --collection pydocs --run bm25.trec --out runs/teacher1
     """
     source, candidates = load_collection(collection), read_run(run)
-    model = started(base, layers, max_length, settings.seed)
+    model = start_model(source, base, start=start, layers=layers or None, max_length=max_length, seed=settings.seed)
     dev = of_split(candidates, source, dev_split) if settings.eval_steps else None
     finetune_recipe(
         source,
@@ -67,8 +75,11 @@ def finetune(
         "collection": collection,
         "run": str(run),
         "base": base,
+        "start": start,
+        "layers": list(layers),
+        "max_length": max_length,
         "objective": objective,
         "share": share,
     }
-    finish(model, of_split(candidates, source, test_split), source, out, measures, settings, options)
+    finish(model, of_split(candidates, source, test_split), source, out, measures, settings, options, unjudged)
     say_wrote(out / "model")

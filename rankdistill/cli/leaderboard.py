@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from rankdistill.cli.options import Config, Json, Measures, Qrels
+from rankdistill.cli.options import Config, Json, Measures, Qrels, UnjudgedOption
 from rankdistill.cli.output import print_json, print_rich, say_wrote
 from rankdistill.data.atomic import atomic_path
 from rankdistill.evaluation.leaderboard import DEFAULT_MEASURES, leaderboard_from_folder
@@ -24,6 +24,7 @@ def leaderboard(
     measures: Measures = DEFAULT_MEASURES,
     baseline: Annotated[str | None, Parameter(help="Name of the system that the others are tested against.")] = None,
     test: Annotated[str, Parameter(help="Significance test: t or fisher; corrected after Holm.")] = "t",
+    unjudged: UnjudgedOption = "missing",
     title: Annotated[str, Parameter(help="Title of the page.")] = "Leaderboard",
     json: Json = False,
     config: Config = None,
@@ -34,7 +35,7 @@ def leaderboard(
 
         rankdistill leaderboard runs --qrels qrels.txt --baseline bm25 --html leaderboard.html
     """
-    board = leaderboard_from_folder(folder, qrels, measures, baseline, test)
+    board = leaderboard_from_folder(folder, qrels, measures, baseline, test, unjudged=unjudged)
     if json:
         print_json(board.rows)
     else:

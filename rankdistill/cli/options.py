@@ -7,6 +7,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from rankdistill.evaluation.judged import Unjudged
+
 Json = Annotated[
     bool, Parameter(help="Print the result as JSON, and only that, on standard output.", show_default=False)
 ]
@@ -20,6 +22,10 @@ Measures = Annotated[
     Parameter(
         help="Measures of ir_measures, and PNR and DCG: nDCG@10 RR@10 AP(rel=2) PNR DCG@10 ...", show_default=" ".join
     ),
+]
+UnjudgedOption = Annotated[
+    Unjudged,
+    Parameter(name="unjudged", help="What candidates without a judgment are: missing (in no pair), or of grade 0."),
 ]
 Source = Annotated[
     str,

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from rankdistill.data.candidates import Candidates, Floats, Ints
-from rankdistill.errors import DataError, UsageError
+from rankdistill.errors import DataError, UnknownNameError, UsageError
+
+Unjudged = Literal["missing", "irrelevant"]
+"""A candidate without a judgment: in no pair of labels (METHODS §4), or of grade 0."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +36,7 @@ class JudgedRun:
 
     @property
     def labels(self) -> Floats:
-        """float32 (N,), NaN where the candidate is unjudged."""
+        """float32 (N,); of an unjudged candidate NaN, or 0 where those count as irrelevant."""
         return self.run["label"]
 
     @property
@@ -45,13 +49,20 @@ class JudgedRun:
         return int((np.diff(self.offsets) == 0).sum())
 
 
-def judge(qrels: Candidates, run: Candidates, by: str | None = None) -> JudgedRun:
+def check_unjudged(unjudged: str) -> None:
+    """Raise `UnknownNameError` for anything but the treatments of unjudged candidates that there are."""
+    if unjudged not in get_args(Unjudged):
+        raise UnknownNameError("treatment of unjudged candidates", unjudged, get_args(Unjudged))
+
+
+def judge(qrels: Candidates, run: Candidates, by: str | None = None, unjudged: Unjudged = "missing") -> JudgedRun:
     """Bring judgments (column "label") and a run (scores in column ``by``, the first if None) together.
 
     Lists are ranked as trec_eval ranks them: float32 score descending, document id descending in byte order. A judgment
     whose label is missing is none. Raises `DataError` for a missing or infinite score, where nothing is judged, and
     where not one query of the run is judged.
     """
+    check_unjudged(unjudged)
     if by is None:
         by = next(iter(run.columns), None)
         if by is None:
@@ -69,10 +80,12 @@ def judge(qrels: Candidates, run: Candidates, by: str | None = None) -> JudgedRu
             f"({_some(qrels.query_ids)} are): do these qrels belong to this run?"
         )
     lists = run.take_queries(at[sizes > 0]).only_columns(by).ranked(by)
-    judged = lists.join(qrels, "label")
+    found = lists.join(qrels, "label")["label"]
+    if unjudged == "irrelevant":
+        found = np.nan_to_num(found)
     return JudgedRun(
         qrels,
-        Candidates(judged.query_ids, judged.offsets, judged.doc_ids, {"score": lists[by], "label": judged["label"]}),
+        Candidates(lists.query_ids, lists.offsets, lists.doc_ids, {"score": lists[by], "label": found}),
         np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
         int(run.n_queries - (at >= 0).sum()),
     )

@@ -15,6 +15,7 @@ from rankdistill.data.atomic import atomic_path
 from rankdistill.data.candidates import Candidates
 from rankdistill.data.trec import read_qrels, read_run
 from rankdistill.errors import DataError, UnknownNameError, UsageError
+from rankdistill.evaluation.judged import Unjudged
 from rankdistill.evaluation.measures import Evaluation, evaluation
 from rankdistill.evaluation.names import parse_measures
 from rankdistill.evaluation.significance import TESTS, Comparison, compare, holm
@@ -58,13 +59,14 @@ def leaderboard(
     baseline: str | None = None,
     test: str = "t",
     extra: Mapping[str, Mapping[str, Any]] | None = None,
+    unjudged: Unjudged = "missing",
 ) -> Leaderboard:
     """Evaluate systems and compare each with the baseline.
 
     systems: name -> run, as Candidates (scores in their first column) or a TREC file. test: a name of `TESTS`, made on
     the queries' values (pooled PNR: `pooled_shares`) and corrected, measure by measure, for the number of systems
-    compared. extra: name -> further facts, ``parameters`` (a count) and ``pairs_per_second`` among them. Raises what
-    `evaluate` does, naming the system.
+    compared. extra: name -> further facts, ``parameters`` (a count) and ``pairs_per_second`` among them. unjudged: see
+    `evaluate`, whose errors are raised with the name of the system.
     """
     if not systems:
         raise UsageError("no systems given, expected at least one run")
@@ -76,7 +78,7 @@ def leaderboard(
             raise UnknownNameError("system", name, systems)
     names = list(parse_measures(measures))
     judgments = qrels if isinstance(qrels, Candidates) else read_qrels(qrels)
-    results = _evaluate_all(systems, judgments, measures)
+    results = _evaluate_all(systems, judgments, measures, unjudged)
     comparisons = _compare_all(results, names, baseline, test)
     corrected = {measure: _correct(comparisons, measure) for measure in names}
     rows = []
@@ -100,9 +102,10 @@ def leaderboard_from_folder(
     baseline: str | None = None,
     test: str = "t",
     extra: Mapping[str, Mapping[str, Any]] | None = None,
+    unjudged: Unjudged = "missing",
 ) -> Leaderboard:
     """Make the leaderboard of the runs in a folder; see `find_runs` and `leaderboard`."""
-    return leaderboard(find_runs(folder), qrels, measures, baseline, test, extra)
+    return leaderboard(find_runs(folder), qrels, measures, baseline, test, extra, unjudged)
 
 
 def find_runs(folder: str | Path) -> dict[str, Path]:
@@ -127,13 +130,15 @@ def find_runs(folder: str | Path) -> dict[str, Path]:
     return dict(sorted(found.items()))
 
 
-def _evaluate_all(systems: Mapping[str, Run], qrels: Candidates, measures: Sequence[str]) -> dict[str, Evaluation]:
+def _evaluate_all(
+    systems: Mapping[str, Run], qrels: Candidates, measures: Sequence[str], unjudged: Unjudged
+) -> dict[str, Evaluation]:
     results = {}
     with progress("evaluate", len(systems), unit="systems") as advance:
         for name, run in systems.items():
             candidates = run if isinstance(run, Candidates) else read_run(run)
             try:
-                results[name] = evaluation(qrels, candidates, measures)
+                results[name] = evaluation(qrels, candidates, measures, unjudged=unjudged)
             except DataError as error:
                 raise DataError(f"system {name!r}: {error}") from error
             advance(1)

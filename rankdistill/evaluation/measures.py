@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from rankdistill.data.candidates import Candidates
 from rankdistill.errors import DataError, UsageError
-from rankdistill.evaluation.judged import JudgedRun, judge
+from rankdistill.evaluation.judged import JudgedRun, Unjudged, judge
 from rankdistill.evaluation.names import parse_measures
 from rankdistill.evaluation.pnr import PnrMeasure, pooled_shares
 from rankdistill.evaluation.provider import OWN, own_values
@@ -69,38 +69,52 @@ class Evaluation:
 
 
 def evaluate(
-    qrels: Candidates, run: Candidates, measures: MeasureName | Sequence[MeasureName], by: str | None = None
+    qrels: Candidates,
+    run: Candidates,
+    measures: MeasureName | Sequence[MeasureName],
+    by: str | None = None,
+    unjudged: Unjudged = "missing",
 ) -> dict[str, float]:
     """Evaluate a run: {measure as given: value over all judged queries}.
 
     qrels: column "label", NaN = no judgment. run: scores in the column ``by`` (the first if None), finite. measures:
     ir_measures names such as ``nDCG@10 RR@10 AP P@10 R@100 ERR Judged@10``, ``PNR`` (pairs of all queries pooled),
-    ``PNR(avg=macro)``, ``DCG@10``, ``DCG(gain=exp)@10``. PNR's pairs are the judged candidates of the run.
+    ``PNR(avg=macro)``, ``DCG@10``, ``DCG(gain=exp)@10``. PNR's pairs are the judged candidates of the run;
+    unjudged="irrelevant" gives the others grade 0, as the other measures do, which suits collections where only what is
+    relevant was written down.
     Warns (`EvaluationWarning`) of judged queries that the run lacks and of queries ignored; `evaluation` counts them.
     Raises `UnknownNameError` for an unknown measure, `DataError` for scores that are missing or infinite, for labels
     that are no integers where the measure takes grades, and where no query of the run is judged.
     """
-    result = evaluation(qrels, run, measures, by)
+    result = evaluation(qrels, run, measures, by, unjudged)
     _warn(result)
     return result.values
 
 
 def evaluate_per_query(
-    qrels: Candidates, run: Candidates, measures: MeasureName | Sequence[MeasureName], by: str | None = None
+    qrels: Candidates,
+    run: Candidates,
+    measures: MeasureName | Sequence[MeasureName],
+    by: str | None = None,
+    unjudged: Unjudged = "missing",
 ) -> dict[str, dict[str, float]]:
     """Evaluate a run query by query: {measure as given: {query id: value}}; see `evaluate`."""
-    result = evaluation(qrels, run, measures, by)
+    result = evaluation(qrels, run, measures, by, unjudged)
     _warn(result)
     return result.per_query
 
 
 def evaluation(
-    qrels: Candidates, run: Candidates, measures: MeasureName | Sequence[MeasureName], by: str | None = None
+    qrels: Candidates,
+    run: Candidates,
+    measures: MeasureName | Sequence[MeasureName],
+    by: str | None = None,
+    unjudged: Unjudged = "missing",
 ) -> Evaluation:
     """Evaluate a run, with everything there is to say about it and without warning; see `evaluate`."""
     named = parse_measures(measures)
     plan = _plan(list(dict.fromkeys(named.values())))
-    judged = judge(qrels, run, by)
+    judged = judge(qrels, run, by, unjudged)
     per_query: dict[ir_measures.Measure, dict[str, float]] = {}
     for provider, mine in plan:
         if provider is OWN:

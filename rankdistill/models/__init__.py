@@ -1,8 +1,9 @@
 """Models that score: the cross-encoder, its score contract, shallower copies, engines, and the base encoder."""
 
-from rankdistill.models.base import DEFAULT_BASE, resolve_base
+from rankdistill.models.base import DEFAULT_BASE, is_sentence_encoder, resolve_base
 from rankdistill.models.batches import length_sorted_batches
 from rankdistill.models.contract import CONTRACTS, ScoreContract
+from rankdistill.models.cosine_start import cosine_start
 from rankdistill.models.cross_encoder import CrossEncoder
 from rankdistill.models.encoder import Encoder
 from rankdistill.models.engines import ENGINES
@@ -15,6 +16,8 @@ __all__ = [
     "CrossEncoder",
     "Encoder",
     "ScoreContract",
+    "cosine_start",
+    "is_sentence_encoder",
     "keep_layers",
     "length_sorted_batches",
     "resolve_base",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError
@@ -61,6 +63,23 @@ def checked_folder(folder: str | Path) -> Path:
         )
         raise DataError(f"{folder} holds no weights: looked for model.safetensors (or *.safetensors){hint}")
     return folder
+
+
+def is_sentence_encoder(name_or_path: str | Path) -> bool:
+    """Whether a model is a BERT-like encoder that says, as sentence-transformers do, that it pools by the mean."""
+    folder = Path(resolve_base(name_or_path))
+    return read_json(folder / "config.json").get("model_type") == "bert" and pools_by_mean(folder) is True
+
+
+def pools_by_mean(folder: Path) -> bool | None:
+    """Whether a sentence-transformers folder pools tokens by their mean; None where it does not say."""
+    pooling = read_json(folder / "1_Pooling" / "config.json")
+    return bool(pooling.get("pooling_mode_mean_tokens", pooling.get("pooling_mode") == "mean")) if pooling else None
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file; empty where there is no file."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from transformers import AutoModel, AutoTokenizer
 
 from rankdistill.errors import DataError, UsageError
-from rankdistill.models.base import DEFAULT_BASE, quiet_loading, resolve_base
+from rankdistill.models.base import DEFAULT_BASE, pools_by_mean, quiet_loading, read_json, resolve_base
 from rankdistill.models.batches import length_sorted_batches
 from rankdistill.models.cross_encoder import CPU_BATCH_TOKENS, GPU_BATCH_TOKENS
 from rankdistill.models.torch_engine import DTYPES, default_device, evaluating, resolve_dtype
@@ -44,16 +43,15 @@ class Encoder:
         Raises `DataError` for a folder that states another pooling than the mean.
         """
         folder = Path(resolve_base(name_or_path))
-        pooling = _read_json(folder / "1_Pooling" / "config.json")
-        if pooling and not pooling.get("pooling_mode_mean_tokens", pooling.get("pooling_mode") == "mean"):
-            raise DataError(f"{folder} pools its tokens in another way than by their mean: {pooling}")
+        if pools_by_mean(folder) is False:
+            raise DataError(f"{folder} pools its tokens in another way than by their mean, see 1_Pooling/config.json")
         with quiet_loading():
             model = AutoModel.from_pretrained(
                 folder, use_safetensors=True, local_files_only=True, trust_remote_code=False, dtype=torch.float32
             )
         tokenizer = AutoTokenizer.from_pretrained(folder)
         limit = min(tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", None) or 512)
-        stated = _read_json(folder / "sentence_bert_config.json").get("max_seq_length")
+        stated = read_json(folder / "sentence_bert_config.json").get("max_seq_length")
         return cls(model.eval(), tokenizer, int(min(limit, max_length or stated or limit)), dtype)
 
     @property
@@ -102,7 +100,3 @@ class Encoder:
         mask = batch["attention_mask"].unsqueeze(-1).float()
         means = (hidden.float() * mask).sum(1) / mask.sum(1).clamp(min=1e-9)
         return torch.nn.functional.normalize(means, dim=1).cpu().numpy()
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}

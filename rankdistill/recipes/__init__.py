@@ -3,6 +3,7 @@
 from rankdistill.recipes.distill import EnsembleSettings, add_teachers, distill, name_teachers
 from rankdistill.recipes.finetune import finetune, sample_queries
 from rankdistill.recipes.labels import with_labels
+from rankdistill.recipes.start import start_model
 
 __all__ = [
     "EnsembleSettings",
@@ -11,5 +12,6 @@ __all__ = [
     "finetune",
     "name_teachers",
     "sample_queries",
+    "start_model",
     "with_labels",
 ]

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from rankdistill.data import Candidates, Collection, atomic_path, write_run
 from rankdistill.errors import DataError
 from rankdistill.evaluation import DEFAULT_MEASURES, evaluate
+from rankdistill.evaluation.judged import Unjudged
 from rankdistill.models import CrossEncoder
 from rankdistill.scoring import score_with_report
 
@@ -50,6 +51,7 @@ def measure_model(
     out: str | Path,
     *,
     measures: Sequence[str] = DEFAULT_MEASURES,
+    unjudged: Unjudged = "irrelevant",
     dtype: str | None = "auto",
     facts: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
@@ -61,7 +63,7 @@ def measure_model(
         model, candidates, collection, dtype=dtype, description="scoring held-out queries"
     )
     run = candidates.with_columns(score=scores)
-    values = evaluate(judged_part(candidates, collection), run, list(measures), by="score")
+    values = evaluate(judged_part(candidates, collection), run, list(measures), by="score", unjudged=unjudged)
     speed = report.pairs_per_second
     metrics = {
         **values,

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
-
 import numpy as np
 
 from rankdistill.data import Candidates, Collection
-from rankdistill.errors import DataError, UnknownNameError
+from rankdistill.errors import DataError
+from rankdistill.evaluation.judged import Unjudged, check_unjudged
 from rankdistill.progress import console
-
-Unjudged = Literal["irrelevant", "missing"]
 
 
 def with_labels(candidates: Candidates, collection: Collection, unjudged: Unjudged = "irrelevant") -> Candidates:
@@ -20,8 +17,7 @@ def with_labels(candidates: Candidates, collection: Collection, unjudged: Unjudg
     are trained on) or stay NaN and count nowhere ("missing", for collections judged in depth). Their number is printed.
     Raises `DataError` where the collection has no qrels, or none of a candidate.
     """
-    if unjudged not in get_args(Unjudged):
-        raise UnknownNameError("treatment of unjudged candidates", unjudged, get_args(Unjudged))
+    check_unjudged(unjudged)
     if collection.qrels is None:
         raise DataError(f"{collection.name} has no qrels; labels are needed here")
     labels = candidates.join(collection.qrels, "label")["label"]
