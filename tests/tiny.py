@@ -5,11 +5,12 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedTokenizerFast
 
-from rankdistill.data import Candidates, Texts
+from rankdistill.data import Candidates, Collection, Texts
 
 WORDS = ["a", "book", "cat", "dog", "first", "how", "is", "list", "long", "of", "sort", "the", "to", "what", "wrote"]
 SHAPE = {
@@ -93,3 +94,15 @@ def make_candidates(collection: SimpleNamespace, size: int = 10) -> Candidates:
         for j in range(size)
     ]
     return Candidates.from_rows([q for q, _ in rows], [d for _, d in rows])
+
+
+def judged_collection(n_queries: int = 60, n_documents: int = 80) -> Collection:
+    """A collection for known-item search: query i is the first words of document i, which is relevant to grade 3."""
+    random = np.random.default_rng(0)
+    documents = [" ".join(random.choice(WORDS, 8 + i % 9)) + f" {i:02d}" for i in range(n_documents)]
+    ids = [f"d{i}" for i in range(n_documents)]
+    queries = {f"q{i}": " ".join(documents[i].split()[:4] + documents[i].split()[-1:]) for i in range(n_queries)}
+    qrels = Candidates.from_rows(list(queries), ids[:n_queries], {"label": [3.0] * n_queries})
+    return Collection(
+        "tiny", Texts.from_pairs(list(queries), list(queries.values())), Texts.from_pairs(ids, documents), qrels
+    )

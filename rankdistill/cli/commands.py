@@ -14,6 +14,7 @@ from rankdistill.cli.config import options_from_yaml
 # Name -> purpose, the first line of its docstring. The command is the function of that name in the module of that name
 # here. The purposes stand here too so that `rankdistill --help` need not import what the commands import.
 COMMANDS: dict[str, str] = {
+    "demo": "Show the whole: BM25, three teachers, their PILE ensemble, two students, a leaderboard.",
     "finetune": "Fine-tune a cross-encoder, a teacher or a baseline, on relevance labels.",
     "distill": "Distil an ensemble of teachers, supervised by the labels, into a small student.",
     "retrieve": "Find first-stage candidates for a collection's queries and write them as a run.",

@@ -157,7 +157,9 @@ class Candidates:
         )
 
     def take_queries(self, queries: Any) -> Candidates:
-        """Keep these queries, in this order: a mask (Q,), indices, or query ids; unknown ids raise `DataError`."""
+        """Keep these queries, in this order: a mask (Q,), indices, a slice, or ids; unknown ids raise `DataError`."""
+        if isinstance(queries, slice):
+            queries = np.arange(self.n_queries)[queries]
         if not isinstance(queries, np.ndarray):
             queries = np.asarray(queries) if len(queries) else np.zeros(0, np.int64)
         if queries.dtype.kind in "UOT":

@@ -63,6 +63,17 @@ def plan_lists(
     return ListPlan(rows.reshape(-1, size), candidates.n_queries - len(queries))
 
 
+def draw_candidates(candidates: Candidates, size: int, seed: int, labels: str | None = None) -> Candidates:
+    """Keep of every query with two candidates or more the list that `plan_lists` draws in its first epoch.
+
+    So many candidates need a teacher's score, and no more.
+    """
+    rows = plan_lists(candidates, size, 1, seed, labels).rows.ravel()
+    kept = np.zeros(len(candidates), bool)
+    kept[rows[rows >= 0]] = True
+    return candidates.take_rows(kept)
+
+
 def _with_different_labels(candidates: Candidates, labels: str) -> NDArray[np.bool_]:
     """bool (Q,): whether a query has two candidates with different labels."""
     known = ~np.isnan(candidates[labels])

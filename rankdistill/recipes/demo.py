@@ -1,0 +1,231 @@
+"""demo: BM25, three teachers, their PILE ensemble, two students; all measured on queries that no model has seen."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rankdistill.data import Candidates, Collection, atomic_path, read_run, write_qrels, write_run
+from rankdistill.ensembling.fuse import fuse, tune_weight
+from rankdistill.errors import UsageError
+from rankdistill.evaluation import Leaderboard, leaderboard, write_html
+from rankdistill.models import DEFAULT_BASE, CrossEncoder
+from rankdistill.progress import console
+from rankdistill.recipes.distill import distill
+from rankdistill.recipes.finetune import finetune
+from rankdistill.recipes.held_out import judged_part, measure_model
+from rankdistill.recipes.labels import with_labels
+from rankdistill.recipes.start import start_model
+from rankdistill.retrieval.bm25 import bm25
+from rankdistill.scoring import cosine, score
+from rankdistill.training import TrainingSettings, draw_candidates
+
+SHARES = {"teacher1": 1.0, "teacher2": 0.8, "teacher3": 0.8}  # of the teachers' queries, as in PILE §4.2
+BASE, PILE, FUSED = "student-base", "student-pile", "student-pile+bm25"
+N_STEPS = 5 + len(SHARES)
+
+
+@dataclass(frozen=True)
+class DemoSettings:
+    """How much of everything the demo does; the defaults take some ten minutes on two cores."""
+
+    teacher_queries: int = 600
+    """Training queries of the first teacher; the others see 80 % of them each."""
+    student_queries: int = 1200
+    """Training queries of the students, the teachers' among them."""
+    dev_queries: int = 100
+    """Queries on which the weight of the fused row is tuned."""
+    test_queries: int = 250
+    """Held-out queries that everything is measured on."""
+    list_size: int = 8
+    """Candidates of a query in a training list."""
+    train_depth: int = 30
+    """BM25's candidates that training lists are drawn from."""
+    test_depth: int = 20
+    """BM25's candidates that are re-ranked."""
+    max_length: int = 64
+    """Tokens of a (query, document) pair."""
+    student_layers: tuple[int, ...] = (0, 5)
+    """Layers of the base encoder that students keep, below the one that their start from the cosine adds."""
+    teacher_learning_rate: float = 2e-5
+    """Highest learning rate of the teachers."""
+    student_learning_rate: float = 5e-5
+    """Highest learning rate of the students."""
+    seed: int = 0
+    """Seed of everything drawn."""
+
+
+def demo(
+    collection: Collection, out: str | Path, settings: DemoSettings | None = None, base: str | Path = DEFAULT_BASE
+) -> Leaderboard:
+    """Go from a collection with judgments to a distilled re-ranker measured against its teachers.
+
+    Writes into ``out`` a folder per system with ``run.trec.gz`` (and ``model/`` and ``metrics.json`` where there is a
+    model), the test queries' ``qrels.txt``, and ``leaderboard.json`` and ``.html``. What a killed call has finished is
+    kept by the next one with the same settings; `UsageError` where ``out`` holds another demo.
+    Source: PILE §3 and §4; the fused row, common practice.
+    """
+    work = _Demo(collection, Path(out), settings or DemoSettings(), base)
+    work.claim_folder()
+    work.first_stage()
+    work.cosine()
+    for name in SHARES:
+        work.teacher(name)
+    work.student_base()
+    work.student_pile()
+    work.fused()
+    return work.leaderboard()
+
+
+class _Demo:
+    """The demo's steps, in the order they are made, and what they share."""
+
+    def __init__(self, collection: Collection, out: Path, settings: DemoSettings, base: str | Path) -> None:
+        self.collection, self.out, self.settings, self.base = collection, out, settings, base
+        self.facts: dict[str, dict[str, Any]] = {}
+        self.steps_made = 0
+
+    def say(self, what: str) -> None:
+        self.steps_made += 1
+        console.print(f"[bold]{self.steps_made}/{N_STEPS}[/bold] {what}", highlight=False)
+
+    def claim_folder(self) -> None:
+        """Write down what is made here, unless something else was."""
+        file = self.out / "settings.json"
+        mine = json.dumps(
+            {"collection": self.collection.name, "base": str(self.base), **asdict(self.settings)}, indent=1
+        )
+        if file.is_file() and file.read_text() != mine:
+            raise UsageError(
+                f"{self.out} holds a demo with other settings, see {file}: give another folder or delete it"
+            )
+        self.out.mkdir(parents=True, exist_ok=True)
+        with atomic_path(file) as path:
+            path.write_text(mine)
+
+    def first_stage(self) -> None:
+        """Draw queries and find their candidates: ``train``, ``dev``, ``test``."""
+        made = self.settings
+        self.say(f"BM25 over the {len(self.collection.documents):,} documents of {self.collection.name}")
+        sizes = {"train": max(made.student_queries, made.teacher_queries), "dev": made.dev_queries}
+        queries = {split: self._queries(split, size) for split, size in {**sizes, "test": made.test_queries}.items()}
+        found = bm25(self.collection, [query for split in queries.values() for query in split], k=made.train_depth)
+        order = {query: i for i, query in enumerate(found.query_ids.to_pylist())}
+        lists = {
+            split: found.take_queries(np.asarray([order[q] for q in wanted if q in order], np.int64))
+            for split, wanted in queries.items()
+        }
+        self.train, self.dev = lists["train"], lists["dev"].top_k(made.test_depth, by="bm25")
+        self.test = lists["test"].top_k(made.test_depth, by="bm25")
+        write_qrels(judged_part(self.test, self.collection), self.out / "qrels.txt")
+        self._write(self.test, "bm25", "bm25")
+
+    def cosine(self) -> None:
+        """Rank by the base encoder as it is."""
+        self.say("the base encoder's cosine, without any training")
+        self._write(self.test.with_columns(cosine=cosine(self.test, self.collection, encoder=str(self.base))), "cosine")
+
+    def teacher(self, name: str) -> None:
+        """Fine-tune a teacher on its share of the labelled queries."""
+        lists, share = self.train.take_queries(slice(0, self.settings.teacher_queries)), SHARES[name]
+        self.say(f"{name}: fine-tuned on the labels of {share:.0%} of {lists.n_queries} queries")
+        seed = self.settings.seed + list(SHARES).index(name)
+        training = self._training(self.settings.teacher_learning_rate, seed)
+        self._measured(
+            name,
+            lambda folder: finetune(
+                self.collection, lists, self._started(None), training, share=share, sample_seed=seed, out=folder
+            ),
+        )
+
+    def student_base(self) -> None:
+        """Fine-tune the student on labels alone: what distillation is compared with."""
+        self.say(f"{BASE}: {len(self.settings.student_layers) + 1} layers, fine-tuned on labels alone")
+        training = self._training(self.settings.student_learning_rate, self.settings.seed)
+        self._measured(
+            BASE,
+            lambda folder: finetune(
+                self.collection, self.drawn, self._started(self.settings.student_layers), training, out=folder
+            ),
+        )
+
+    def student_pile(self) -> None:
+        """Distil the same student from the teachers' PILE ensemble, on the same lists."""
+        self.say(f"{PILE}: the same student on the same lists, distilled from PILE of the {len(SHARES)} teachers")
+        teachers = {name: self.out / name / "model" for name in SHARES}
+        training = self._training(self.settings.student_learning_rate, self.settings.seed)
+        self._measured(
+            PILE,
+            lambda folder: distill(
+                self.collection,
+                self.drawn,
+                teachers,
+                self._started(self.settings.student_layers),
+                training,
+                out=folder,
+            )[0],
+        )
+
+    def fused(self) -> None:
+        """Add BM25's score to the student's by the weight that is best on the dev queries."""
+        self.say(f"{FUSED}: the student's score and BM25's, weighted as is best on {self.dev.n_queries} dev queries")
+        model = CrossEncoder.from_pretrained(self.out / PILE / "model")
+        dev = self.dev.with_columns(model=score(model, self.dev, self.collection, dtype="auto", description="dev"))
+        tuned = tune_weight(dev, "model", "bm25", judged_part(dev, self.collection))
+        console.print(str(tuned), highlight=False)
+        run = self.test.join(read_run(self.out / PILE / "run.trec.gz", column="model"), "model")
+        self._write(run.with_columns(fused=fuse(run["model"], run["bm25"], run.offsets, tuned.weight)), FUSED, "fused")
+        self.facts[FUSED] = self.facts[PILE]
+
+    def leaderboard(self) -> Leaderboard:
+        """Compare everything on the test queries, and write it down."""
+        systems = {name: self.out / name / "run.trec.gz" for name in ("bm25", "cosine", *self.facts)}
+        board = leaderboard(
+            systems,
+            judged_part(self.test, self.collection),
+            baseline="bm25",
+            extra=self.facts,
+            unjudged="irrelevant",
+        )
+        board.write_json(self.out / "leaderboard.json")
+        write_html(board, self.out / "leaderboard.html", f"rankdistill on {self.collection.name}")
+        return board
+
+    @cached_property
+    def drawn(self) -> Candidates:
+        """The students' lists, labelled: the candidates that the teachers have to score."""
+        lists = self.train.take_queries(slice(0, self.settings.student_queries))
+        return draw_candidates(
+            with_labels(lists, self.collection), self.settings.list_size, self.settings.seed, labels="label"
+        )
+
+    def _queries(self, split: str, size: int) -> list[str]:
+        ids = self.collection.split(split)
+        return [ids[i] for i in np.random.default_rng(self.settings.seed).permutation(len(ids))[:size]]
+
+    def _started(self, layers: Sequence[int] | None) -> CrossEncoder:
+        return start_model(
+            self.collection, self.base, layers=layers, max_length=self.settings.max_length, seed=self.settings.seed
+        )
+
+    def _training(self, learning_rate: float, seed: int) -> TrainingSettings:
+        return TrainingSettings(
+            list_size=self.settings.list_size, lists_per_batch=8, learning_rate=learning_rate, save_steps=50, seed=seed
+        )
+
+    def _measured(self, name: str, train: Callable[[Path], CrossEncoder]) -> None:
+        """Train into a folder and measure there, unless a call before this one has."""
+        folder = self.out / name
+        if not (folder / "metrics.json").is_file():
+            measure_model(train(folder), self.test, self.collection, folder)
+        metrics = json.loads((folder / "metrics.json").read_text())
+        self.facts[name] = {key: metrics[key] for key in ("parameters", "pairs_per_second")}
+
+    def _write(self, run: Candidates, name: str, by: str | None = None) -> None:
+        write_run(run, self.out / name / "run.trec.gz", by or name, tag=name)

@@ -1,0 +1,119 @@
+"""Fine-tuning and distillation: teachers of all kinds, shares of queries, resumable scores, clear refusals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny import make_model, make_tokenizer
+
+from rankdistill.data import Candidates, Collection, write_run
+from rankdistill.ensembling.normalize import normalize
+from rankdistill.errors import DataError, UsageError
+from rankdistill.models import CrossEncoder
+from rankdistill.recipes import (
+    EnsembleSettings,
+    add_teachers,
+    distill,
+    finetune,
+    name_teachers,
+    sample_queries,
+    start_model,
+    with_labels,
+)
+from rankdistill.scoring import score
+from rankdistill.training import TrainingSettings, draw_candidates
+
+SETTINGS = TrainingSettings(list_size=4, lists_per_batch=5, learning_rate=1e-3, epochs=2)
+
+
+def model() -> CrossEncoder:
+    return CrossEncoder(make_model(), make_tokenizer())
+
+
+def test_a_share_of_the_queries_is_drawn_by_its_seed(run: Candidates) -> None:
+    first, again, other = (sample_queries(run, 0.8, seed).query_ids.to_pylist() for seed in (1, 1, 2))
+    assert first == again != other
+    assert len(first) == round(0.8 * run.n_queries)
+    assert [q for q in run.query_ids.to_pylist() if q in set(first)] == first, "in the run's order"
+    assert sample_queries(run, 1.0, 3) is run
+    for share in (0, 1.5):
+        with pytest.raises(UsageError, match="share must be above 0 and at most 1"):
+            sample_queries(run, share, 0)
+
+
+def test_drawn_candidates_are_lists_with_the_relevant_ones(collection: Collection, run: Candidates) -> None:
+    labelled = with_labels(run, collection)
+    labelled = labelled.take_queries(np.diff(labelled.offsets) >= 2)
+    drawn = draw_candidates(labelled, 4, seed=0, labels="label")
+    assert np.diff(drawn.offsets).max() == 4
+    assert drawn.query_ids.equals(labelled.query_ids)
+    assert (drawn["label"] > 0).sum() == (labelled["label"] > 0).sum()
+    assert (drawn.find(labelled) >= -1).all()
+    assert draw_candidates(labelled, 4, 0, "label").doc_ids.equals(drawn.doc_ids)
+    assert not draw_candidates(labelled, 4, 1, "label").doc_ids.equals(drawn.doc_ids)
+
+
+def test_models_and_runs_are_teachers_alike(collection: Collection, run: Candidates, tmp_path: Path) -> None:
+    teacher = model()
+    teacher.save(tmp_path / "teacher")
+    write_run(run, tmp_path / "bm25.trec", by="bm25")
+    scored = add_teachers(run, collection, name_teachers([tmp_path / "teacher", tmp_path / "bm25.trec"]))
+    np.testing.assert_allclose(scored["t1"], score(teacher, run, collection, dtype="auto"), rtol=1e-5)
+    np.testing.assert_allclose(scored["t2"], run["bm25"], rtol=1e-6)
+
+
+def test_distilled_student_comes_closer_to_the_ensemble(
+    collection: Collection, run: Candidates, tmp_path: Path
+) -> None:
+    write_run(run, tmp_path / "bm25.trec", by="bm25")
+    teachers = {"model": model(), "run": tmp_path / "bm25.trec"}
+    ensembling = EnsembleSettings(method="mean", normalize="zscore")
+    start = CrossEncoder(make_model(), make_tokenizer())
+    before = score(start, run, collection)
+    student, report = distill(
+        collection,
+        run,
+        teachers,
+        start,
+        TrainingSettings(list_size=6, lists_per_batch=6, learning_rate=2e-3, epochs=8),
+        ensembling=ensembling,
+        objective="pointwise_mse({target})",
+        out=tmp_path / "student",
+    )
+    target = sum(normalize(s, run.offsets, "zscore") for s in (score(model(), run, collection), run["bm25"]))
+    after = score(student, run, collection)
+    assert np.mean((after - target / 2) ** 2) < 0.8 * np.mean((before - target / 2) ** 2)
+    assert list(report.teachers) == ["model", "run"]
+    assert (tmp_path / "student" / "model" / "model.safetensors").is_file()
+    assert list((tmp_path / "student" / "scores").iterdir()), "the teacher's scores are kept"
+
+
+def test_finetuning_on_a_share_uses_these_queries_alone(collection: Collection, run: Candidates) -> None:
+    kept = sample_queries(with_labels(run, collection), 0.5, 7)
+    by_share = finetune(collection, run, model(), SETTINGS, share=0.5, sample_seed=7)
+    by_hand = finetune(collection, kept.only_columns("bm25"), model(), SETTINGS)
+    np.testing.assert_array_equal(score(by_share, run, collection), score(by_hand, run, collection))
+
+
+def test_teachers_that_cannot_teach_are_told(collection: Collection, run: Candidates, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no teachers given"):
+        name_teachers([])
+    with pytest.raises(DataError, match="no model 'no/such-model'"):
+        add_teachers(run, collection, {"t1": "no/such-model"})
+    write_run(Candidates.from_rows(["x"], ["y"], {"s": [1.0]}), tmp_path / "strange.trec", by="s")
+    with pytest.raises(DataError, match=r"strange\.trec scores none of the candidates"):
+        add_teachers(run, collection, {"t1": tmp_path / "strange.trec"})
+    partial = run.take_queries(slice(0, 5))
+    write_run(partial, tmp_path / "partial.trec", by="bm25")
+    with pytest.raises(DataError, match="t1.*query"):
+        distill(collection, run, {"t1": tmp_path / "partial.trec"}, model(), SETTINGS)
+
+
+def test_the_start_follows_the_base_or_the_wish(collection: Collection, tiny_base: Path) -> None:
+    plain = start_model(collection, tiny_base)
+    assert plain.model.config.num_hidden_layers == 4
+    assert start_model(collection, tiny_base, start="cosine", layers=[0, 1]).model.config.num_hidden_layers == 3
+    with pytest.raises(UsageError, match="unknown start 'warm'"):
+        start_model(collection, tiny_base, start="warm")  # type: ignore[arg-type]
