@@ -14,10 +14,10 @@ from typing import Any
 import numba
 import numpy as np
 import pyarrow as pa
-from tests.ensemble import pile_reference
 
 from benchmarks.results import markdown_table, write_result
 from rankdistill.ensembling import pile_with_report
+from tests.ensembling import pile_reference
 
 QUERIES, PAIRS, TEACHERS = 432_000, 8_800_000, 3
 SAMPLE = 2_000

@@ -26,7 +26,7 @@ from rankdistill.recipes import EnsembleSettings, start_model
 from rankdistill.recipes import distill as distill_recipe
 from rankdistill.recipes.distill import DEFAULT_OBJECTIVE
 from rankdistill.recipes.held_out import of_split, required_split
-from rankdistill.training import DevSet
+from rankdistill.training import DevSet, Objective
 
 
 def distill(
@@ -60,12 +60,15 @@ def distill(
         rankdistill distill --collection pydocs --run bm25.trec --teachers runs/t1/model runs/t2/model llm.trec
             --method pile --layers 0 2 5 --out runs/student
     """
+    Objective.parse(objective.format(target=ensembling.method))  # a mistake there costs no time
     source, candidates = load_collection(collection), read_run(run)
+    training = required_split(candidates, source, train_split)
+    held_out = of_split(candidates, source, test_split)
     model = start_model(source, student, start=start, layers=layers or None, max_length=max_length, seed=settings.seed)
     dev = of_split(candidates, source, dev_split) if settings.eval_steps else None
     _, report = distill_recipe(
         source,
-        required_split(candidates, source, train_split),
+        training,
         teachers,
         model,
         settings,
@@ -88,5 +91,5 @@ def distill(
     }
     options |= {"start": start, "layers": list(layers), "max_length": max_length, "objective": objective}
     options |= asdict(ensembling)
-    finish(model, of_split(candidates, source, test_split), source, out, measures, settings, options, unjudged)
+    finish(model, held_out, source, out, measures, settings, options, unjudged)
     say_wrote(out / "model")

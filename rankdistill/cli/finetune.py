@@ -24,7 +24,7 @@ from rankdistill.models import DEFAULT_BASE
 from rankdistill.recipes import finetune as finetune_recipe
 from rankdistill.recipes import start_model
 from rankdistill.recipes.held_out import of_split, required_split
-from rankdistill.training import DevSet
+from rankdistill.training import DevSet, Objective
 
 
 def finetune(
@@ -56,12 +56,15 @@ def finetune(
 
         rankdistill finetune --collection pydocs --run bm25.trec --out runs/teacher1
     """
+    Objective.parse(objective)  # a mistake there costs no time
     source, candidates = load_collection(collection), read_run(run)
+    training = required_split(candidates, source, train_split)
+    held_out = of_split(candidates, source, test_split)
     model = start_model(source, base, start=start, layers=layers or None, max_length=max_length, seed=settings.seed)
     dev = of_split(candidates, source, dev_split) if settings.eval_steps else None
     finetune_recipe(
         source,
-        required_split(candidates, source, train_split),
+        training,
         model,
         settings,
         objective=objective,
@@ -81,5 +84,5 @@ def finetune(
         "objective": objective,
         "share": share,
     }
-    finish(model, of_split(candidates, source, test_split), source, out, measures, settings, options, unjudged)
+    finish(model, held_out, source, out, measures, settings, options, unjudged)
     say_wrote(out / "model")

@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from rankdistill.data import Candidates, Collection, read_run
-from rankdistill.ensembling import EnsembleReport, ensemble
-from rankdistill.errors import DataError, UsageError
+from rankdistill.ensembling import METHODS, EnsembleReport, ensemble
+from rankdistill.ensembling.missing import POLICIES
+from rankdistill.ensembling.normalize import NORMALIZATIONS
+from rankdistill.errors import DataError, UnknownNameError, UsageError
 from rankdistill.models import CrossEncoder
 from rankdistill.recipes.labels import Unjudged, with_labels
 from rankdistill.scoring import score
@@ -31,6 +33,17 @@ class EnsembleSettings:
     """Bring teachers to one scale first, query by query: none, zscore, minmax or rank."""
     missing: str = "error"
     """Where a teacher lacks a score: error, mean-of-others, min or drop."""
+
+    def __post_init__(self) -> None:
+        for kind, name, valid in (
+            ("ensemble method", self.method, METHODS),
+            ("normalization", self.normalize, NORMALIZATIONS),
+            ("policy for missing scores", self.missing, POLICIES),
+        ):
+            if name not in valid:
+                raise UnknownNameError(kind, name, valid)
+        if not 0 < self.rate <= 1:
+            raise UsageError(f"PILE's rate must lie in (0, 1], got {self.rate}")
 
 
 def distill(

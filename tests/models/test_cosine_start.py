@@ -98,7 +98,7 @@ def test_too_few_texts_and_other_architectures_are_refused(tiny_base: Path, tmp_
         cosine_start(tiny_base, TEXTS[:3])
     make_model("electra").save_pretrained(tmp_path / "electra")
     make_tokenizer().save_pretrained(tmp_path / "electra")
-    with pytest.raises(DataError, match="BERT-like encoders, .* is of type 'electra'"):
+    with pytest.raises(DataError, match=r"BERT-like encoders, .* is of type 'electra'"):
         cosine_start(tmp_path / "electra", TEXTS)
 
 

@@ -107,7 +107,7 @@ def test_teachers_that_cannot_teach_are_told(collection: Collection, run: Candid
         add_teachers(run, collection, {"t1": tmp_path / "strange.trec"})
     partial = run.take_queries(slice(0, 5))
     write_run(partial, tmp_path / "partial.trec", by="bm25")
-    with pytest.raises(DataError, match="t1.*query"):
+    with pytest.raises(DataError, match=r"t1.*query"):
         distill(collection, run, {"t1": tmp_path / "partial.trec"}, model(), SETTINGS)
 
 

@@ -19,10 +19,10 @@ from rankdistill.recipes.labels import with_labels
 
 def test_splits_of_a_run_are_disjoint_and_whole(collection: Collection, run: Candidates) -> None:
     parts = [of_split(run, collection, split).query_ids.to_pylist() for split in ("train", "dev", "test")]
-    assert sorted(sum(parts, [])) == sorted(run.query_ids.to_pylist())
+    assert sorted(query for part in parts for query in part) == sorted(run.query_ids.to_pylist())
     assert all(parts)
     only_train = of_split(run, collection, "train")
-    with pytest.raises(DataError, match="none of the .* queries of the run is in split 'test' of tiny"):
+    with pytest.raises(DataError, match=r"none of the .* queries of the run is in split 'test' of tiny"):
         required_split(only_train, collection, "test")
 
 

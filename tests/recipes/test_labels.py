@@ -31,5 +31,5 @@ def test_labels_that_cannot_be_had_are_told(collection: Collection, run: Candida
     strange = Candidates.from_rows(["q1", "q2"], ["x", "y"])
     with pytest.raises(DataError, match="none of the 2 candidates has a judgment"):
         with_labels(strange, collection)
-    with pytest.raises(UnknownNameError, match="irrelevnt.*did you mean.*irrelevant"):
+    with pytest.raises(UnknownNameError, match=r"irrelevnt.*did you mean.*irrelevant"):
         with_labels(run, collection, "irrelevnt")  # type: ignore[arg-type]

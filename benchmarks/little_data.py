@@ -1,0 +1,106 @@
+"""Measure how a cross-encoder's start decides what it learns from few labelled queries.
+
+Run in the project's root: python -m benchmarks.little_data
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import rankdistill as rd
+from benchmarks.results import markdown_table, write_result
+from rankdistill.data import Candidates, Collection
+from rankdistill.ensembling.fuse import fuse, tune_weight
+from rankdistill.recipes.held_out import judged_part
+
+SEED = 0
+DEPTH, TEST_DEPTH, LENGTH = 30, 20, 64
+DEV_QUERIES, TEST_QUERIES = 100, 300
+TRAINED_ON = (0, 200, 800, 2400)
+RATES = {"plain": 1e-4, "cosine": 2e-5}
+"""A new head needs a high learning rate; what is already in the weights of the other start is lost by one."""
+
+
+@dataclass(frozen=True)
+class Lists:
+    """BM25's candidates for queries to train on, to tune on and to measure on."""
+
+    train: Candidates
+    dev: Candidates
+    test: Candidates
+
+
+def first_stage(collection: Collection) -> Lists:
+    """Draw queries of each split and find their candidates."""
+
+    def found(split: str, size: int, depth: int) -> Candidates:
+        ids = collection.split(split)
+        chosen = [ids[i] for i in np.random.default_rng(SEED).permutation(len(ids))[:size]]
+        return rd.bm25(collection, chosen, k=depth)
+
+    return Lists(
+        found("train", max(TRAINED_ON), DEPTH),
+        found("dev", DEV_QUERIES, TEST_DEPTH),
+        found("test", TEST_QUERIES, TEST_DEPTH),
+    )
+
+
+def values(collection: Collection, run: Candidates, by: str) -> dict[str, float]:
+    """What a run reaches."""
+    made = rd.evaluate(judged_part(run, collection), run, ["RR@10", "nDCG@10"], by=by)
+    return {name: round(value, 4) for name, value in made.items()}
+
+
+def trained(collection: Collection, lists: Lists, start: str, n_queries: int, folder: Path) -> dict[str, Any]:
+    """Train from a start on the first queries, and measure the model alone and fused with BM25."""
+    model = rd.start_model(collection, start=start, max_length=LENGTH, seed=SEED)
+    settings = rd.TrainingSettings(
+        learning_rate=RATES[start], list_size=8, lists_per_batch=8, seed=SEED, save_steps=50, logging_steps=50
+    )
+    if n_queries:
+        out = folder / f"{start}-{n_queries}"
+        if not (out / "model").is_dir():
+            rd.finetune(collection, lists.train.take_queries(slice(0, n_queries)), model, settings, out=out)
+        model = rd.CrossEncoder.from_pretrained(out / "model")
+    dev, test = (
+        made.with_columns(model=rd.score(model, made, collection, dtype="auto")) for made in (lists.dev, lists.test)
+    )
+    weight = tune_weight(dev, "model", "bm25", judged_part(dev, collection)).weight
+    fused = test.with_columns(fused=fuse(test["model"], test["bm25"], test.offsets, weight))
+    alone, together = values(collection, test, "model"), values(collection, fused, "fused")
+    return {
+        "start": start,
+        "labelled queries": n_queries,
+        **alone,
+        **{f"{name} fused": value for name, value in together.items()},
+        "weight of BM25": weight,
+    }
+
+
+def main() -> None:
+    """Train every start on every number of queries; finished models are kept, so that a killed study goes on."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, default=Path("runs/little_data"), help="where models are kept")
+    folder = parser.parse_args().folder
+    collection = rd.load_collection("pydocs")
+    lists = first_stage(collection)
+    cosines = lists.test.with_columns(cosine=rd.cosine(lists.test, collection))
+    rows: list[dict[str, Any]] = [
+        {"start": "BM25 alone", "labelled queries": 0, **values(collection, lists.test, "bm25")},
+        {"start": "the encoder's cosine", "labelled queries": 0, **values(collection, cosines, "cosine")},
+    ]
+    for n_queries in TRAINED_ON:
+        for start in RATES:
+            rows.append(trained(collection, lists, start, n_queries, folder))
+            print(markdown_table(rows), flush=True)
+    path = write_result("little_data", "python -m benchmarks.little_data", rows, [SEED])
+    print(f"wrote {path.relative_to(path.parents[2])} and its table")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""Fixtures for commands: a judged folder collection, runs, a tiny model, and `run` that calls the command line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from tiny import judged_collection, make_model, make_tokenizer
+
+from rankdistill.cli.entry import main
+from rankdistill.data import Collection, write_qrels, write_run
+from rankdistill.models import CrossEncoder
+from rankdistill.retrieval.bm25 import bm25
+
+
+@dataclass(frozen=True)
+class Files:
+    """What commands are given, all in one folder."""
+
+    collection: Path
+    qrels: Path
+    bm25: Path
+    other: Path
+    model: Path
+    loaded: Collection
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture(scope="session")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    folder = tmp_path_factory.mktemp("commands")
+    made = judged_collection()
+    data = folder / "data"
+    data.mkdir()
+    for name, texts in (("corpus", made.documents), ("queries", made.queries)):
+        lines = (json.dumps({"_id": text_id, "text": text}) for text_id, text in texts)
+        (data / f"{name}.jsonl").write_text("\n".join(lines) + "\n")
+    assert made.qrels is not None
+    write_qrels(made.qrels, data / "qrels.txt")
+    run = bm25(made, k=10)
+    write_run(run, folder / "bm25.trec", by="bm25")
+    write_run(run.with_columns(other=-(run["bm25"] ** 2)), folder / "other.trec.gz", by="other")
+    CrossEncoder(make_model(), make_tokenizer()).save(folder / "model")
+    make_model().bert.save_pretrained(folder / "base")
+    make_tokenizer().save_pretrained(folder / "base")
+    return Files(data, data / "qrels.txt", folder / "bm25.trec", folder / "other.trec.gz", folder / "model", made)
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+    """Run a command in this process, whatever it is made of turned into text."""
+
+    def run(*words: object) -> Outcome:
+        capsys.readouterr()
+        code = main([str(word) for word in words])
+        told = capsys.readouterr()
+        assert "Traceback" not in told.err
+        return Outcome(code, told.out, told.err)
+
+    return run

@@ -1,0 +1,176 @@
+"""The command line as a whole: help, exit codes, messages without tracebacks, options from YAML."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from rankdistill.cli.commands import COMMANDS, load_command
+from rankdistill.cli.entry import main
+
+
+def plain(text: str) -> str:
+    """Text without what colours it or wraps it in a box."""
+    return " ".join(re.sub(r"\x1b\[[0-9;]*m|[│╭╮╰╯─]", " ", text).split())
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_helps_with_an_example(run, command: str) -> None:
+    outcome = run(command, "--help")
+    assert outcome.code == 0
+    assert f"rankdistill {command} " in plain(outcome.out)
+    assert plain((load_command(command).__doc__ or "").split("\n")[0]) == COMMANDS[command]
+
+
+def test_help_lists_all_commands_and_needs_no_torch() -> None:
+    script = "import sys, rankdistill.cli as c; code = c.main(['--help']); sys.exit(code or 'torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for name in COMMANDS:
+        assert name in done.stdout
+
+
+def test_no_command_is_wrong_use_and_shows_help(run) -> None:
+    outcome = run()
+    assert outcome.code == 2
+    assert "distill" in outcome.err
+
+
+TRAIN = "--collection {collection} --run {bm25} --out x"
+MISTAKES = [
+    ("evalute", 2, "evaluate"),
+    ("evaluate --qrels {qrels} --runs {bm25} --mesures AP", 2, "--mesures"),
+    ("evaluate --qrels {qrels}", 2, "--runs"),
+    ("evaluate --qrels {qrels} --runs {bm25} --measures nDGC@10", 2, "nDCG"),
+    ("evaluate --qrels {qrels} --runs no.trec", 1, "no.trec"),
+    ("ensemble --runs {bm25} --method pyle --out x.trec", 2, "pile"),
+    ("ensemble --runs {bm25} {other} --out x.trec", 2, "--qrels"),
+    ("ensemble --runs {bm25} {bm25} --method mean --out x.trec", 2, "given twice"),
+    ("stats no-such-folder", 2, "no collection 'no-such-folder'"),
+    ("search EMPTY --collection {collection}", 2, "the query is empty"),
+    ("search cat --collection {collection} --k 0", 2, "--k and --candidates"),
+    ("score --model no/model --collection {collection} --run {bm25} --out x", 1, "no model"),
+    ("score --model {collection} --collection {collection} --run {bm25} --out x", 1, "config.json is missing"),
+    ("rerank --model {model} --collection {collection} --run {bm25} --out x --dev-run y", 2, "--fuse auto"),
+    (f"finetune {TRAIN} --objective hinje(label)", 2, "hinge"),
+    (f"finetune {TRAIN} --list-size 1", 2, "list_size"),
+    (f"finetune {TRAIN} --train-split tran", 2, "train"),
+    (f"distill {TRAIN} --teachers {{bm25}} --method pyle", 2, "pile"),
+]
+
+
+@pytest.mark.parametrize(("line", "code", "said"), MISTAKES)
+def test_mistakes_are_told_with_their_exit_code(
+    run, files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, code: int, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    outcome = run(*(word.format(**vars(files)).replace("EMPTY", " ") for word in line.split()))
+    assert outcome.code == code, outcome.err
+    assert said in plain(outcome.err)
+    assert not list(tmp_path.iterdir()), "nothing is written by a command that failed"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("q1 Q0 d1 1 NaN tag", "NaN"),
+        ("q1 Q0 d1 1", "expected"),
+        ("q0 Q0 d0 1 0.5 tag", "d0"),
+        ("q1 Q0 d1 1 much tag", "much"),
+    ],
+)
+def test_a_bad_line_of_a_run_is_told_by_file_and_number(run, files, tmp_path: Path, line: str, said: str) -> None:
+    path = tmp_path / "bad.trec"
+    path.write_text(f"q0 Q0 d0 1 2.5 tag\n{line}\n")
+    outcome = run("evaluate", "--qrels", files.qrels, "--runs", path)
+    assert outcome.code == 1
+    assert "bad.trec" in outcome.err
+    assert "2" in outcome.err
+    assert said in outcome.err
+
+
+def test_ids_without_a_text_and_empty_queries_are_told(run, files, tmp_path: Path) -> None:
+    (tmp_path / "strange.trec").write_text("q0 Q0 nowhere 1 2.5 tag\n")
+    common = ["--model", files.model, "--out", tmp_path / "out.trec"]
+    outcome = run("score", "--collection", files.collection, "--run", tmp_path / "strange.trec", *common)
+    assert outcome.code == 1
+    assert "nowhere" in outcome.err
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "corpus.jsonl").write_text('{"_id": "d0", "text": "a cat"}\n')
+    (tmp_path / "data" / "queries.jsonl").write_text('{"_id": "q0", "text": " "}\n')
+    outcome = run("score", "--collection", tmp_path / "data", "--run", files.bm25, *common)
+    assert outcome.code == 1
+    assert "'q0'" in outcome.err
+    assert "empty" in outcome.err
+    assert not (tmp_path / "out.trec").exists()
+
+
+def test_options_come_from_yaml_and_the_command_line_wins(run, files, tmp_path: Path) -> None:
+    config = tmp_path / "options.yaml"
+    config.write_text(f"qrels: {files.qrels}\nruns: [{files.bm25}]\nmeasures: [AP, RR@10]\njson: true\n")
+    told = json.loads(run("evaluate", "--config", config).out)
+    assert set(told[str(files.bm25)]) == {"AP", "RR@10"}
+    told = json.loads(run("evaluate", "--config", config, "--measures", "P@1").out)
+    assert set(told[str(files.bm25)]) == {"P@1"}
+    config.write_text("mesures: [AP]\n")
+    outcome = run("evaluate", "--config", config)
+    assert outcome.code == 2
+    assert "measures" in outcome.err
+    config.write_text("runs: [a\n")
+    outcome = run("evaluate", "--config", config)
+    assert outcome.code == 1
+    assert "options.yaml" in outcome.err
+
+
+def test_a_reader_that_has_seen_enough_is_no_failure_with_a_traceback(files) -> None:
+    command = (
+        f"{sys.executable} -m rankdistill evaluate --qrels {files.qrels} --runs {files.bm25} --per-query | head -1"
+    )
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr
+    assert "Exception" not in done.stderr
+
+
+def test_an_interrupt_ends_with_130_and_says_that_work_is_kept(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    def interrupted(tokens: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("rankdistill.cli.entry.run", interrupted)
+    assert main(["stats"]) == 130
+    assert "run the same command again" in capsys.readouterr().err
+
+
+def test_a_killed_rerank_goes_on_and_ends_with_the_same_file(run, files, tmp_path: Path) -> None:
+    def words(out: Path) -> list[str]:
+        options = {"--model": files.model, "--collection": files.collection, "--run": files.bm25, "--out": out}
+        return ["rerank", *(str(word) for option in options.items() for word in option)]
+
+    assert run(*words(tmp_path / "whole.trec")).code == 0
+    killed = tmp_path / "killed.trec"
+    # one pair a chunk, so that the kill falls between two writes of the store
+    script = (
+        "import sys; from rankdistill.scoring.score import score_with_report as s; "
+        "s.__kwdefaults__['chunk_pairs'] = 1; "
+        "from rankdistill.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, *words(killed)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    store = killed.with_name("killed.trec.scores")
+    deadline = time.monotonic() + 120
+    while not (store.is_dir() and any(path.stat().st_size > 200 for path in store.iterdir())):
+        assert process.poll() is None, "it ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not killed.exists()
+    assert run(*words(killed)).code == 0
+    assert killed.read_text() == (tmp_path / "whole.trec").read_text()

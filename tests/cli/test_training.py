@@ -1,0 +1,69 @@
+"""finetune, distill and demo, end to end on a folder of files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from rankdistill.data import read_run
+from rankdistill.models import CrossEncoder
+
+TRAINING = ["--list-size", 4, "--lists-per-batch", 4, "--max-steps", 6, "--learning-rate", 1e-3, "--max-length", 32]
+PAIRS = [("a cat", "the cat sort"), ("first book", "the dog wrote a book")]
+
+
+@pytest.mark.parametrize("command", ["finetune", "distill"])
+def test_a_trained_folder_holds_everything_and_its_config_repeats_it(run, files, tmp_path: Path, command: str) -> None:
+    out = tmp_path / "first"
+    words = [command, "--collection", files.collection, "--run", files.bm25, *TRAINING]
+    base = files.model.parent / "base"
+    if command == "distill":
+        words += ["--teachers", files.model, files.other, "--method", "pile", "--normalize", "zscore"]
+        words += ["--student", base, "--layers", 0, 2]
+    else:
+        words += ["--base", base, "--eval-steps", 3]
+    outcome = run(*words, "--out", out)
+    assert outcome.code == 0, outcome.err
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert {"nDCG@10", "RR@10", "PNR", "parameters", "pairs_per_second"} <= set(metrics)
+    assert read_run(out / "run.trec.gz").n_queries == metrics["queries"]
+    assert str(out / "model") in outcome.err.replace("\n", "")
+
+    again = tmp_path / "again"
+    outcome = run(command, "--config", out / "config.yaml", "--out", again)
+    assert outcome.code == 0, outcome.err
+    first, second = (CrossEncoder.from_pretrained(folder / "model") for folder in (out, again))
+    np.testing.assert_array_equal(first.predict(PAIRS), second.predict(PAIRS))
+    assert yaml.safe_load((out / "config.yaml").read_text()) == yaml.safe_load((again / "config.yaml").read_text())
+    if command == "distill":
+        assert first.model.config.num_hidden_layers == 2
+        assert "PILE" in outcome.err
+
+
+def test_a_start_from_the_cosine_can_be_asked_for(run, files, tmp_path: Path) -> None:
+    words = ["finetune", "--collection", files.collection, "--run", files.bm25, *TRAINING, "--start", "cosine"]
+    outcome = run(*words, "--base", files.model.parent / "base", "--layers", 0, 1, "--out", tmp_path / "cosine")
+    assert outcome.code == 0, outcome.err
+    assert CrossEncoder.from_pretrained(tmp_path / "cosine" / "model").model.config.num_hidden_layers == 3
+
+
+def test_demo_ends_with_a_leaderboard_and_says_how_to_search(run, files, tmp_path: Path) -> None:
+    small = ["--teacher-queries", 12, "--student-queries", 12, "--dev-queries", 4, "--test-queries", 8]
+    small += ["--list-size", 4, "--train-depth", 6, "--test-depth", 5, "--max-length", 32, "--student-layers", 0]
+    out = tmp_path / "demo"
+    words = ["demo", "--collection", files.collection, "--base", files.model.parent / "base", "--out", out, *small]
+    outcome = run(*words)
+    assert outcome.code == 0, outcome.err
+    for system in ("bm25", "teacher1", "teacher2", "teacher3", "student-base", "student-pile"):
+        assert system in outcome.out
+        assert (out / system / "run.trec.gz").is_file()
+    told = outcome.err.replace("\n", "")
+    assert f"--model {out}/student-pile/model" in told
+    [command] = [line.split()[1:] for line in outcome.err.splitlines() if line.strip().startswith("rankdistill leader")]
+    board = json.loads(run(*command, "--json").out)
+    measured = {row["system"]: row["nDCG@10"] for row in json.loads((out / "leaderboard.json").read_text())}
+    assert {row["system"]: row["nDCG@10"] for row in board} == pytest.approx(measured)
