@@ -11,15 +11,16 @@ from torch import Tensor
 POOLED_LOGIT = 12.0  # logits by which a pooling head prefers its segment
 POOLED_GAIN = 30.0  # size of the pooled vectors against the residual of [CLS]
 CURVATURE = 0.5  # scale at which the feed-forward layer sees sums and differences; x·erf(x) is near x² below 1
+LEXICAL = 0.6  # how much the lexical count varies in the score, against the cosine
 LOGIT_SPREAD = 8.0  # logits from an unrelated to an identical pair
 
 
-def build_pooling(layer: Any, segments: Tensor, channel: int) -> None:
+def build_pooling(layer: Any, segments: Tensor, free: dict[str, int]) -> None:
     """Make the layer's attention write into [CLS] the first segment's mean (half of the heads) and the second's.
 
     Both are projected on the principal axes of ``segments``, mean hidden states (n, hidden) of the calibration texts:
-    as many axes as half of the hidden dimensions hold, but for two that stay empty for the product. channel: the
-    dimension that is -1 in the first segment, 1 in the second and 0 at [CLS].
+    as many axes as half of the hidden dimensions hold, but for two: the first half's last but one takes the mean of the
+    query's ``lexical``, and its last the answer of the product. free: the dimensions that `cosine_start` freed.
     """
     attention = layer.attention.self
     size, heads = attention.attention_head_size, attention.num_attention_heads
@@ -27,16 +28,17 @@ def build_pooling(layer: Any, segments: Tensor, channel: int) -> None:
     centre = segments.mean(0)
     axes = torch.linalg.svd(segments - centre, full_matrices=False).Vh[: width - 2]
     axes = torch.cat([axes, axes.new_zeros(width - len(axes), axes.shape[1])])
-    axes[:, channel] = 0
+    axes[:, list(free.values())] = 0
     for linear in (attention.query, attention.key):
         linear.weight.zero_()
         linear.bias.zero_()
     strength = math.sqrt(POOLED_LOGIT / 2 * math.sqrt(size))
     for head in range(heads):
         attention.query.bias[head * size] = strength
-        attention.key.weight[head * size, channel] = -strength if head < heads // 2 else strength
+        attention.key.weight[head * size, free["segment"]] = -strength if head < heads // 2 else strength
     attention.value.weight.copy_(torch.cat([axes, axes]))
     attention.value.bias.copy_(-attention.value.weight @ centre)
+    attention.value.weight[width - 2, free["lexical"]] = 1
     output = layer.attention.output
     output.dense.weight.copy_(torch.eye(2 * width) * POOLED_GAIN)
     output.dense.bias.zero_()
@@ -78,3 +80,13 @@ def build_product(model: Any, layer: Any) -> None:
     model.classifier.weight.normal_(0, model.config.initializer_range)
     model.classifier.bias.zero_()
     model.classifier.weight[0, 0] = LOGIT_SPREAD
+
+
+def weigh_lexical(model: Any, batch: dict[str, Tensor]) -> None:
+    """Make the head read the lexical mean beside the cosine, varying `LEXICAL` times as much over a batch."""
+    lexical, answer = model.config.hidden_size // 2 - 2, model.config.hidden_size // 2 - 1
+    states = model.bert(**batch).last_hidden_state[:, 0]
+    pooler = model.bert.pooler.dense
+    weight = LEXICAL * pooler.weight[0, answer] * states[:, answer].std() / states[:, lexical].std().clamp(min=1e-3)
+    pooler.weight[0, lexical] = weight
+    pooler.bias[0] -= weight * states[:, lexical].mean()

@@ -15,7 +15,7 @@ from rankdistill.data import Candidates, Collection, atomic_path, read_run, writ
 from rankdistill.ensembling.fuse import fuse, tune_weight
 from rankdistill.errors import UsageError
 from rankdistill.evaluation import Leaderboard, leaderboard, write_html
-from rankdistill.models import DEFAULT_BASE, CrossEncoder
+from rankdistill.models import DEFAULT_BASE, CrossEncoder, Encoder
 from rankdistill.progress import console
 from rankdistill.recipes.distill import distill
 from rankdistill.recipes.finetune import finetune
@@ -35,27 +35,27 @@ N_STEPS = 5 + len(SHARES)
 class DemoSettings:
     """How much of everything the demo does; the defaults take some ten minutes on two cores."""
 
-    teacher_queries: int = 600
+    teacher_queries: int = 500
     """Training queries of the first teacher; the others see 80 % of them each."""
-    student_queries: int = 1200
+    student_queries: int = 800
     """Training queries of the students, the teachers' among them."""
     dev_queries: int = 100
     """Queries on which the weight of the fused row is tuned."""
-    test_queries: int = 250
+    test_queries: int = 300
     """Held-out queries that everything is measured on."""
     list_size: int = 8
     """Candidates of a query in a training list."""
     train_depth: int = 30
     """BM25's candidates that training lists are drawn from."""
-    test_depth: int = 20
+    test_depth: int = 15
     """BM25's candidates that are re-ranked."""
     max_length: int = 64
     """Tokens of a (query, document) pair."""
-    student_layers: tuple[int, ...] = (0, 5)
+    student_layers: tuple[int, ...] = (0, 4, 5)
     """Layers of the base encoder that students keep, below the one that their start from the cosine adds."""
     teacher_learning_rate: float = 2e-5
     """Highest learning rate of the teachers."""
-    student_learning_rate: float = 5e-5
+    student_learning_rate: float = 1e-4
     """Highest learning rate of the students."""
     seed: int = 0
     """Seed of everything drawn."""
@@ -129,7 +129,8 @@ class _Demo:
     def cosine(self) -> None:
         """Rank by the base encoder as it is."""
         self.say("the base encoder's cosine, without any training")
-        self._write(self.test.with_columns(cosine=cosine(self.test, self.collection, encoder=str(self.base))), "cosine")
+        encoder = Encoder.from_pretrained(self.base, max_length=self.settings.max_length, dtype="auto")
+        self._write(self.test.with_columns(cosine=cosine(self.test, self.collection, encoder=encoder)), "cosine")
 
     def teacher(self, name: str) -> None:
         """Fine-tune a teacher on its share of the labelled queries."""

@@ -13,7 +13,7 @@ from rankdistill.errors import UnknownNameError
 from rankdistill.models import DEFAULT_BASE, CrossEncoder, cosine_start, is_sentence_encoder
 from rankdistill.progress import console
 
-CALIBRATION_TEXTS = 256
+CALIBRATION_TEXTS = 4096
 Start = Literal["auto", "cosine", "plain"]
 
 
@@ -28,8 +28,8 @@ def start_model(
 ) -> CrossEncoder:
     """Make a one-logit cross-encoder from a base encoder, or from a trained cross-encoder.
 
-    start: "cosine" makes it rank by the base's cosine from the first update on, with one layer more (see
-    `cosine_start`, which is calibrated on the collection's documents); "plain" takes the base's head, or a new one
+    start: "cosine" makes it rank by the base's cosine and shared words from the first update on, with one layer more
+    (see `cosine_start`, which is calibrated on the collection's documents); "plain" takes the base's head, or a new one
     where it has none, which needs tens of thousands of pairs; "auto" is cosine for a BERT-like sentence encoder, plain
     for all else. layers: those of the base to keep, from 0 (None: all). The same seed gives the same weights.
     """
