@@ -24,6 +24,11 @@ check: install
 	@$(RUN)/ruff format --check rankdistill tests benchmarks
 	@$(RUN)/mypy
 
+# Tables that documents quote; each takes minutes and belongs on a quiet machine.
+benchmark: install
+	@$(RUN)/python -m benchmarks.pile_speed
+	@$(RUN)/python -m benchmarks.little_data
+
 test: check
 	@OMP_NUM_THREADS=1 $(RUN)/python -m pytest -q
 

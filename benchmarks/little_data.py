@@ -19,9 +19,9 @@ from rankdistill.ensembling.fuse import fuse, tune_weight
 from rankdistill.recipes.held_out import judged_part
 
 SEED = 0
-DEPTH, TEST_DEPTH, LENGTH = 30, 20, 64
+DEPTH, TEST_DEPTH, LENGTH = 30, 15, 64
 DEV_QUERIES, TEST_QUERIES = 100, 300
-TRAINED_ON = (0, 200, 800, 2400)
+TRAINED_ON = (0, 200, 800)
 RATES = {"plain": 1e-4, "cosine": 2e-5}
 """A new head needs a high learning rate; what is already in the weights of the other start is lost by one."""
 

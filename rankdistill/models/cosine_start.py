@@ -22,7 +22,7 @@ from rankdistill.models.cosine_segments import (
 )
 from rankdistill.models.cross_encoder import CrossEncoder
 from rankdistill.models.layers import keep_layers
-from rankdistill.models.lexical_heads import build_matching, write_rarity
+from rankdistill.models.lexical_head import build_matching, write_rarity
 
 FEWEST_TEXTS, CALIBRATION_TEXTS, LONGEST = 32, 256, 96
 LOUDNESS = 2.0  # the segments' share of the last layer norm's deviation, against that of all other dimensions
@@ -42,9 +42,8 @@ def cosine_start(
 
     A fresh head on a cross-encoder spends its first thousands of pairs on learning what the encoder knew. Here weights
     are constructed, nothing is trained: (1) tokens know their segment and prefer it, so that query and document are
-    encoded as if apart (`cosine_segments`); (2) a further layer pools both and multiplies them (`cosine_layer`); (3)
-    two heads find the query's words in the document and sum up how rare they are (`lexical_heads`), which the head
-    adds to the cosine. All of it is ordinary weights of an ordinary model, and training changes any.
+    encoded as if apart (`cosine_segments`); (2) a further layer pools both and multiplies them (`cosine_layer`); (3) a
+    head finds the query's words in the document and how rare they are (`lexical_head`), which adds to the cosine. All of it is ordinary weights of an ordinary model, and training changes any.
 
     base: a BERT-like encoder of mean-pooled sentence embeddings. layers: those of it to keep (None: all). texts: some
     thousand of the collection's documents: rarity is counted in all of them, and the first few hundred are read to

@@ -1,4 +1,4 @@
-"""Two attention heads that let a start from the cosine see which of the query's words stand in the document, too."""
+"""An attention head that finds words of the query in the document, for a start that sees them beside the cosine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from torch import Tensor, nn
 SLOPE = 1.5  # logits a unit of the codes' product; a token's own is about its dimension, another's a third of that
 SHARE_OF_OWN = 0.5  # the sink takes over where a token finds nothing that gives so much of the product with itself
 OTHER_SEGMENT = 50.0  # logits for tokens of the other segment, taken from those of the same
-RIDGE = 0.05
+RIDGE = 0.05  # share of the words' spread added to the positions', for axes that hold up
+PLACES = 6  # positions at which words are looked at
 
 
 def write_rarity(bert: Any, tokenizer: Any, texts: Sequence[str], dimension: int) -> Tensor:
@@ -95,7 +96,8 @@ def _codes(bert: Any, vocabulary: Tensor, size: int, emptied: Sequence[int]) -> 
 
     Fisher's discriminants, words being the classes and positions what varies within; scaled to variance 1.
     """
-    places = range(1, bert.config.max_position_embeddings, max(1, bert.config.max_position_embeddings // 16))
+    last = bert.config.max_position_embeddings
+    places = range(1, last, max(1, last // PLACES))
     seen = torch.stack([_embedded(bert, vocabulary, place, emptied) for place in places])
     words = seen.mean(0)
     within = (seen - words).flatten(0, 1)
