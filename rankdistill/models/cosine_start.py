@@ -43,7 +43,8 @@ def cosine_start(
     A fresh head on a cross-encoder spends its first thousands of pairs on learning what the encoder knew. Here weights
     are constructed, nothing is trained: (1) tokens know their segment and prefer it, so that query and document are
     encoded as if apart (`cosine_segments`); (2) a further layer pools both and multiplies them (`cosine_layer`); (3) a
-    head finds the query's words in the document and how rare they are (`lexical_head`), which adds to the cosine. All of it is ordinary weights of an ordinary model, and training changes any.
+    head finds the query's words in the document and how rare they are (`lexical_head`), which adds to the cosine. All
+    of it is ordinary weights of an ordinary model, and training changes any.
 
     base: a BERT-like encoder of mean-pooled sentence embeddings. layers: those of it to keep (None: all). texts: some
     thousand of the collection's documents: rarity is counted in all of them, and the first few hundred are read to
