@@ -174,3 +174,12 @@ def test_a_killed_rerank_goes_on_and_ends_with_the_same_file(run, files, tmp_pat
     assert not killed.exists()
     assert run(*words(killed)).code == 0
     assert killed.read_text() == (tmp_path / "whole.trec").read_text()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a disk that is always full")
+def test_a_full_disk_is_told_and_fails(files) -> None:
+    command = f"{sys.executable} -m rankdistill evaluate --qrels {files.qrels} --runs {files.bm25} > /dev/full"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "No space left" in done.stderr
+    assert "Traceback" not in done.stderr

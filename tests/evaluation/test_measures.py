@@ -167,3 +167,14 @@ def test_a_measure_that_nothing_installed_computes_is_an_error():
 def test_what_trec_eval_refuses_is_an_error_with_its_reason():
     with pytest.raises(UsageError, match=r"AP\(rel=0\).*relevance_level should be positive"):
         evaluate(qrels(), run(), ["AP(rel=0)"])
+
+
+def test_unjudged_candidates_are_in_no_pair_or_of_grade_zero_as_told() -> None:
+    qrels = Candidates.from_rows(["q", "q"], ["a", "b"], {"label": [2.0, 0.0]})
+    run = Candidates.from_rows(["q"] * 4, ["a", "b", "c", "d"], {"score": [3.0, 4.0, 2.0, 5.0]})
+    assert evaluate(qrels, run, ["PNR"]) == {"PNR": 0.0}, "a below b is the only judged pair"
+    assert evaluate(qrels, run, ["PNR"], unjudged="irrelevant") == {"PNR": 0.5}, "a above c, below b and d"
+    for measure in ("nDCG@10", "RR@10", "AP"):
+        assert evaluate(qrels, run, [measure]) == evaluate(qrels, run, [measure], unjudged="irrelevant")
+    with pytest.raises(UnknownNameError, match=r"'irrelevnt'.*irrelevant"):
+        evaluate(qrels, run, ["PNR"], unjudged="irrelevnt")  # type: ignore[arg-type]
