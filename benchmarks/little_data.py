@@ -6,7 +6,7 @@ Run in the project's root: python -m benchmarks.little_data
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,34 @@ from benchmarks.results import markdown_table, write_result
 from rankdistill.data import Candidates, Collection
 from rankdistill.ensembling.fuse import fuse, tune_weight
 from rankdistill.recipes.held_out import judged_part
+from rankdistill.recipes.start import Start
 
 SEED = 0
-DEPTH, TEST_DEPTH, LENGTH = 30, 15, 64
-DEV_QUERIES, TEST_QUERIES = 100, 300
-TRAINED_ON = (0, 200, 800)
-RATES = {"plain": 1e-4, "cosine": 2e-5}
-"""A new head needs a high learning rate; what is already in the weights of the other start is lost by one."""
+DEPTH, TEST_DEPTH, LENGTH = 30, 10, 64
+DEV_QUERIES, TEST_QUERIES = 100, 500
+TRAINED_ON = (0, 300, 1200)
+LAYERS = (0, 4, 5)
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to start, and the learning rate that suits it.
+
+    A new head needs a high learning rate; what is already in the weights of another start is lost by one.
+    """
+
+    start: Start
+    rate: float
+    layers: tuple[int, ...] | None = None
+    imitates: bool = False
+
+
+WAYS = {
+    "plain": Way("plain", 1e-4),
+    "cosine": Way("cosine", 2e-5),
+    "cosine, 3 of 6 layers": Way("cosine", 5e-5, LAYERS),
+    "cosine, 3 of 6 layers that imitated all": Way("cosine", 5e-5, LAYERS, imitates=True),
+}
 
 
 @dataclass(frozen=True)
@@ -52,18 +73,28 @@ def first_stage(collection: Collection) -> Lists:
 
 def values(collection: Collection, run: Candidates, by: str) -> dict[str, float]:
     """What a run reaches."""
-    made = rd.evaluate(judged_part(run, collection), run, ["RR@10", "nDCG@10"], by=by)
+    made = rd.evaluate(judged_part(run, collection), run, ["RR@10", "nDCG@10"], by=by, unjudged="irrelevant")
     return {name: round(value, 4) for name, value in made.items()}
 
 
-def trained(collection: Collection, lists: Lists, start: str, n_queries: int, folder: Path) -> dict[str, Any]:
-    """Train from a start on the first queries, and measure the model alone and fused with BM25."""
-    model = rd.start_model(collection, start=start, max_length=LENGTH, seed=SEED)
+def trained(collection: Collection, lists: Lists, name: str, n_queries: int, folder: Path) -> dict[str, Any]:
+    """Train in a way on the first queries, and measure the model alone and fused with BM25."""
+    way = WAYS[name]
     settings = rd.TrainingSettings(
-        learning_rate=RATES[start], list_size=8, lists_per_batch=8, seed=SEED, save_steps=50, logging_steps=50
+        learning_rate=way.rate, list_size=4, lists_per_batch=16, seed=SEED, save_steps=50, logging_steps=50
+    )
+    model = rd.start_model(
+        collection,
+        start=way.start,
+        layers=way.layers,
+        max_length=LENGTH,
+        seed=SEED,
+        candidates=lists.train if way.imitates else None,
+        settings=replace(settings, lists_per_batch=8),
+        out=folder / "imitated",
     )
     if n_queries:
-        out = folder / f"{start}-{n_queries}"
+        out = folder / f"{list(WAYS).index(name)}-{n_queries}"
         if not (out / "model").is_dir():
             rd.finetune(collection, lists.train.take_queries(slice(0, n_queries)), model, settings, out=out)
         model = rd.CrossEncoder.from_pretrained(out / "model")
@@ -74,7 +105,7 @@ def trained(collection: Collection, lists: Lists, start: str, n_queries: int, fo
     fused = test.with_columns(fused=fuse(test["model"], test["bm25"], test.offsets, weight))
     alone, together = values(collection, test, "model"), values(collection, fused, "fused")
     return {
-        "start": start,
+        "start": name,
         "labelled queries": n_queries,
         **alone,
         **{f"{name} fused": value for name, value in together.items()},
@@ -94,9 +125,9 @@ def main() -> None:
         {"start": "BM25 alone", "labelled queries": 0, **values(collection, lists.test, "bm25")},
         {"start": "the encoder's cosine", "labelled queries": 0, **values(collection, cosines, "cosine")},
     ]
-    for n_queries in TRAINED_ON:
-        for start in RATES:
-            rows.append(trained(collection, lists, start, n_queries, folder))
+    for name in WAYS:
+        for n_queries in TRAINED_ON:
+            rows.append(trained(collection, lists, name, n_queries, folder))
             print(markdown_table(rows), flush=True)
     path = write_result("little_data", "python -m benchmarks.little_data", rows, [SEED])
     print(f"wrote {path.relative_to(path.parents[2])} and its table")

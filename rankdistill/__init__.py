@@ -26,6 +26,7 @@ _HOMES = {
     "pile": "rankdistill.ensembling",
     "fit": "rankdistill.training",
     "TrainingSettings": "rankdistill.training",
+    "shrink": "rankdistill.training",
     "start_model": "rankdistill.recipes",
     "finetune": "rankdistill.recipes",
     "distill": "rankdistill.recipes",

@@ -60,7 +60,17 @@ def finetune(
     source, candidates = load_collection(collection), read_run(run)
     training = required_split(candidates, source, train_split)
     held_out = of_split(candidates, source, test_split)
-    model = start_model(source, base, start=start, layers=layers or None, max_length=max_length, seed=settings.seed)
+    model = start_model(
+        source,
+        base,
+        start=start,
+        layers=layers or None,
+        max_length=max_length,
+        seed=settings.seed,
+        candidates=training,
+        settings=settings,
+        out=out / "start",
+    )
     dev = of_split(candidates, source, dev_split) if settings.eval_steps else None
     finetune_recipe(
         source,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -21,7 +22,12 @@ from rankdistill.training import TrainingSettings
 DEFAULTS = TrainingSettings()
 
 Layers = Annotated[
-    tuple[int, ...], Parameter(help="Layers to keep, from 0: --layers 0 2 5. [default: all]", show_default=False)
+    tuple[int, ...],
+    Parameter(
+        help="Layers to keep, from 0: --layers 0 2 5. They first learn, without labels, to do as all do. "
+        "[default: all]",
+        show_default=False,
+    ),
 ]
 MaxLength = Annotated[int, Parameter(help="Tokens of a (query, document) pair; longer ones are cut.")]
 StartOption = Annotated[
@@ -47,6 +53,7 @@ def finish(
     unjudged: Unjudged,
 ) -> None:
     """Measure the model on held-out candidates, show it, and write ``config.yaml`` beside run and metrics."""
+    shutil.rmtree(out / "start", ignore_errors=True)
     with atomic_path(out / "config.yaml") as path:
         path.write_text(yaml.safe_dump({**options, "unjudged": unjudged, **asdict(settings)}, sort_keys=False))
     if not held_out.n_queries:

@@ -60,6 +60,7 @@ def cosine_start(
             f"a start from the cosine is built on BERT-like encoders, {base} is of type {config.model_type!r}: "
             "start afresh instead"
         )
+    config.hidden_dropout_prob = config.attention_probs_dropout_prob = 0.0  # its noise would drown what is constructed
     n_layers = config.num_hidden_layers
     model = keep_layers(plain.model, [*range(n_layers), n_layers - 1]).eval()
     start = CrossEncoder(model, plain.tokenizer, max_length=max_length, dtype=dtype)

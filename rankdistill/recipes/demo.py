@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -28,7 +28,7 @@ from rankdistill.training import TrainingSettings, draw_candidates
 
 SHARES = {"teacher1": 1.0, "teacher2": 0.8, "teacher3": 0.8}  # of the teachers' queries, as in PILE §4.2
 BASE, PILE, FUSED = "student-base", "student-pile", "student-pile+bm25"
-N_STEPS = 5 + len(SHARES)
+N_STEPS = 6 + len(SHARES)
 
 
 @dataclass(frozen=True)
@@ -37,17 +37,17 @@ class DemoSettings:
 
     teacher_queries: int = 500
     """Training queries of the first teacher; the others see 80 % of them each."""
-    student_queries: int = 800
+    student_queries: int = 1400
     """Training queries of the students, the teachers' among them."""
     dev_queries: int = 100
     """Queries on which the weight of the fused row is tuned."""
-    test_queries: int = 300
+    test_queries: int = 700
     """Held-out queries that everything is measured on."""
-    list_size: int = 8
+    list_size: int = 4
     """Candidates of a query in a training list."""
     train_depth: int = 30
     """BM25's candidates that training lists are drawn from."""
-    test_depth: int = 15
+    test_depth: int = 10
     """BM25's candidates that are re-ranked."""
     max_length: int = 64
     """Tokens of a (query, document) pair."""
@@ -55,7 +55,7 @@ class DemoSettings:
     """Layers of the base encoder that students keep, below the one that their start from the cosine adds."""
     teacher_learning_rate: float = 2e-5
     """Highest learning rate of the teachers."""
-    student_learning_rate: float = 1e-4
+    student_learning_rate: float = 5e-5
     """Highest learning rate of the students."""
     seed: int = 0
     """Seed of everything drawn."""
@@ -77,6 +77,7 @@ def demo(
     work.cosine()
     for name in SHARES:
         work.teacher(name)
+    work.shrink()
     work.student_base()
     work.student_pile()
     work.fused()
@@ -141,9 +142,14 @@ class _Demo:
         self._measured(
             name,
             lambda folder: finetune(
-                self.collection, lists, self._started(None), training, share=share, sample_seed=seed, out=folder
+                self.collection, lists, self._started(), training, share=share, sample_seed=seed, out=folder
             ),
         )
+
+    def shrink(self) -> None:
+        """Make what both students start from: few layers that have learned, without labels, to do as all do."""
+        self.say(f"the students' start: {len(self.settings.student_layers) + 1} layers imitate all, without labels")
+        self.student_start()
 
     def student_base(self) -> None:
         """Fine-tune the student on labels alone: what distillation is compared with."""
@@ -151,9 +157,7 @@ class _Demo:
         training = self._training(self.settings.student_learning_rate, self.settings.seed)
         self._measured(
             BASE,
-            lambda folder: finetune(
-                self.collection, self.drawn, self._started(self.settings.student_layers), training, out=folder
-            ),
+            lambda folder: finetune(self.collection, self.drawn, self.student_start(), training, out=folder),
         )
 
     def student_pile(self) -> None:
@@ -167,7 +171,7 @@ class _Demo:
                 self.collection,
                 self.drawn,
                 teachers,
-                self._started(self.settings.student_layers),
+                self.student_start(),
                 training,
                 out=folder,
             )[0],
@@ -210,14 +214,25 @@ class _Demo:
         ids = self.collection.split(split)
         return [ids[i] for i in np.random.default_rng(self.settings.seed).permutation(len(ids))[:size]]
 
-    def _started(self, layers: Sequence[int] | None) -> CrossEncoder:
+    def _started(self, **options: Any) -> CrossEncoder:
         return start_model(
-            self.collection, self.base, layers=layers, max_length=self.settings.max_length, seed=self.settings.seed
+            self.collection, self.base, max_length=self.settings.max_length, seed=self.settings.seed, **options
+        )
+
+    def student_start(self) -> CrossEncoder:
+        """A student before it has seen a label: made once, then read."""
+        return self._started(
+            layers=self.settings.student_layers,
+            candidates=self.drawn,
+            settings=TrainingSettings(
+                list_size=self.settings.list_size, lists_per_batch=8, save_steps=50, seed=self.settings.seed
+            ),
+            out=self.out / "student-start",
         )
 
     def _training(self, learning_rate: float, seed: int) -> TrainingSettings:
         return TrainingSettings(
-            list_size=self.settings.list_size, lists_per_batch=8, learning_rate=learning_rate, save_steps=50, seed=seed
+            list_size=self.settings.list_size, lists_per_batch=16, learning_rate=learning_rate, save_steps=50, seed=seed
         )
 
     def _measured(self, name: str, train: Callable[[Path], CrossEncoder]) -> None:

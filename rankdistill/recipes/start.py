@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
 
-from rankdistill.data import Collection
+from rankdistill.data import Candidates, Collection
 from rankdistill.errors import UnknownNameError
 from rankdistill.models import DEFAULT_BASE, CrossEncoder, cosine_start, is_sentence_encoder
 from rankdistill.progress import console
+from rankdistill.training import TrainingSettings, shrink
 
 CALIBRATION_TEXTS = 4096
+SHRINKING_RATE = 3e-4
+"""Learning rate at which a few layers learn the states of all; far above that of training on labels."""
 Start = Literal["auto", "cosine", "plain"]
 
 
@@ -25,20 +29,41 @@ def start_model(
     layers: Sequence[int] | None = None,
     max_length: int | None = None,
     seed: int = 0,
+    candidates: Candidates | None = None,
+    settings: TrainingSettings | None = None,
+    out: str | Path | None = None,
 ) -> CrossEncoder:
     """Make a one-logit cross-encoder from a base encoder, or from a trained cross-encoder.
 
     start: "cosine" makes it rank by the base's cosine and shared words from the first update on, with one layer more
     (see `cosine_start`, which is calibrated on the collection's documents); "plain" takes the base's head, or a new one
     where it has none, which needs tens of thousands of pairs; "auto" is cosine for a BERT-like sentence encoder, plain
-    for all else. layers: those of the base to keep, from 0 (None: all). The same seed gives the same weights.
+    for all else. layers: those of the base to keep, from 0 (None: all). candidates: lists on whose pairs, without
+    labels, a model of fewer layers first learns to end in the states of all layers (see `shrink`), under ``settings``
+    but for the learning rate; None: it does not. out: folder where that model is kept, and found by the next call. The
+    same seed gives the same weights.
     """
     if start not in get_args(Start):
         raise UnknownNameError("start", start, get_args(Start))
-    if start == "cosine" or (start == "auto" and is_sentence_encoder(base)):
+    from_cosine = start == "cosine" or (start == "auto" and is_sentence_encoder(base))
+    shrunk = layers is not None and candidates is not None
+    if shrunk and out and (Path(out) / "model").is_dir():
+        return CrossEncoder.from_pretrained(Path(out) / "model")
+    kept = None if shrunk else layers
+    if from_cosine:
         console.print(f"starting from the cosine of {base}, with one layer more", highlight=False)
-        documents = collection.documents.texts
-        rows = np.random.default_rng(seed).permutation(len(documents))[:CALIBRATION_TEXTS]
-        texts = documents.take(np.sort(rows)).to_pylist()
-        return cosine_start(base, texts, layers=layers, max_length=max_length, seed=seed)
-    return CrossEncoder.from_base(base, layers=layers, max_length=max_length, seed=seed)
+        model = cosine_start(base, _some_texts(collection, seed), layers=kept, max_length=max_length, seed=seed)
+    else:
+        model = CrossEncoder.from_base(base, layers=kept, max_length=max_length, seed=seed)
+    if layers is None or candidates is None:
+        return model
+    n_layers = model.model.config.num_hidden_layers
+    chosen = [*layers, n_layers - 1] if from_cosine else list(layers)
+    settings = replace(settings or TrainingSettings(seed=seed), learning_rate=SHRINKING_RATE, epochs=1, eval_steps=0)
+    return shrink(model, chosen, candidates, collection, settings, out=out)
+
+
+def _some_texts(collection: Collection, seed: int) -> list[str]:
+    documents = collection.documents.texts
+    rows = np.random.default_rng(seed).permutation(len(documents))[:CALIBRATION_TEXTS]
+    return documents.take(np.sort(rows)).to_pylist()

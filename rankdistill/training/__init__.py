@@ -4,6 +4,17 @@ from rankdistill.training.fit import fit
 from rankdistill.training.lists import ListPlan, draw_candidates, plan_lists
 from rankdistill.training.objective import Objective, Term
 from rankdistill.training.settings import TrainingSettings
+from rankdistill.training.shrink import shrink
 from rankdistill.training.trainer import DevSet
 
-__all__ = ["DevSet", "ListPlan", "Objective", "Term", "TrainingSettings", "draw_candidates", "fit", "plan_lists"]
+__all__ = [
+    "DevSet",
+    "ListPlan",
+    "Objective",
+    "Term",
+    "TrainingSettings",
+    "draw_candidates",
+    "fit",
+    "plan_lists",
+    "shrink",
+]

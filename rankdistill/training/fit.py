@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from rankdistill.models.torch_engine import default_device, resolve_dtype
 from rankdistill.progress import console
 from rankdistill.scoring.inputs import TextCollection
 from rankdistill.training.batches import TrainingLists
+from rankdistill.training.list_trainer import ListTrainer
 from rankdistill.training.lists import plan_lists
 from rankdistill.training.objective import Objective
 from rankdistill.training.settings import TrainingSettings
@@ -60,13 +62,28 @@ def fit(
             f"{plan.n_left_out:,} of {candidates.n_queries:,} queries have no list to train on", highlight=False
         )
     lists = TrainingLists(model, candidates, collection, plan, objective.columns)
+
+    def trainer(arguments: TrainingArguments, dtype: str) -> RankingTrainer:
+        return RankingTrainer(model, lists, objective, dev, arguments, dtype)
+
+    return run(trainer, settings, dev, out)
+
+
+def run(
+    make_trainer: Callable[[TrainingArguments, str], ListTrainer],
+    settings: TrainingSettings,
+    dev: DevSet | None = None,
+    out: str | Path | None = None,
+) -> CrossEncoder:
+    """Run a trainer, made of transformers' arguments and a dtype, to its end; see `fit` for what is in ``out``."""
     with tempfile.TemporaryDirectory() as scratch:
         checkpoints = Path(out) / "checkpoints" if out else Path(scratch)
         arguments = _arguments(settings, checkpoints, dev, out is not None)
         dtype = resolve_dtype(settings.dtype, arguments.device)
-        trainer = RankingTrainer(model, lists, objective, dev, arguments, dtype)
+        trainer = make_trainer(arguments, dtype)
         with quiet_loading():
             trainer.train(resume_from_checkpoint=_last_whole(checkpoints))
+    model = trainer.cross_encoder
     model.model.eval()
     if out:
         model.save(Path(out) / "model")

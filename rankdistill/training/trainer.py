@@ -1,27 +1,23 @@
-"""RankingTrainer: transformers' training loop over lists of candidates, evaluated by ranking measures."""
+"""RankingTrainer: training on an objective over lists of candidates, evaluated by ranking measures."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
-import torch
 from torch import Tensor
-from torch.utils.data import SequentialSampler
-from transformers import PrinterCallback, Trainer, TrainerCallback
 
 from rankdistill.data.candidates import Candidates
 from rankdistill.errors import DataError
 from rankdistill.evaluation import evaluate
 from rankdistill.models import CrossEncoder
-from rankdistill.models.torch_engine import float32_head
-from rankdistill.progress import progress
 from rankdistill.scoring import score_with_report
 from rankdistill.scoring.inputs import TextCollection
-from rankdistill.training.batches import TrainingLists, in_lists
+from rankdistill.training.batches import Batch, TrainingLists, in_lists
+from rankdistill.training.list_trainer import ListTrainer
 from rankdistill.training.objective import Objective
 
 
@@ -46,11 +42,8 @@ class DevSet:
         return cls(candidates, collection, collection.qrels.take_queries(np.asarray(judged)), measures)
 
 
-class RankingTrainer(Trainer):
-    """Trains a cross-encoder on an `Objective`; logs every term alone and the dev set's measures.
-
-    The order of the lists is the plan's, so that a resumed run reads what an uninterrupted one would have read.
-    """
+class RankingTrainer(ListTrainer):
+    """Trains a cross-encoder on an `Objective`; logs every term alone and the dev set's measures."""
 
     def __init__(
         self,
@@ -61,49 +54,17 @@ class RankingTrainer(Trainer):
         args: Any,
         dtype: str,
     ) -> None:
-        super().__init__(
-            model=cross_encoder.model,
-            args=args,
-            train_dataset=lists,
-            eval_dataset=lists if dev else None,  # asked for by transformers; `evaluate` reads `dev`
-            data_collator=lists.collate,
-            callbacks=[Bar()],
-        )
-        self.remove_callback(PrinterCallback)
-        self.cross_encoder = cross_encoder
+        # transformers asks for a data set to evaluate on; `evaluate` reads `dev`
+        super().__init__(cross_encoder, lists, args, dtype, "training", eval_dataset=lists if dev else None)
         self.objective: Objective = objective
         self.dev = dev
-        self.dtype = dtype
-        self.lists = lists
-        self._sums: dict[str, float] = defaultdict(float)
-        self._batches = 0
-        self.can_return_loss = True
 
-    def _get_train_sampler(self, train_dataset: Any = None) -> SequentialSampler:
-        return SequentialSampler(self.lists)
-
-    def compute_loss(
-        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
-    ) -> Any:
-        """The objective over a batch that `TrainingLists.collate` made."""
-        device, half = self.args.device.type, self.dtype == "bfloat16"
-        # accelerate's autocast would wrap the model's forward for good, and scores would stay rounded after training
-        with float32_head(model), torch.autocast(device, torch.bfloat16, enabled=half):
-            logits = model(**inputs["inputs"]).logits.float()
-        logits = in_lists(logits, inputs["mask"])
-        total, values = self.objective(ranking_scores(logits), logits, inputs["columns"], inputs["mask"])
-        self._batches += 1
-        for name, value in values.items():
-            self._sums[name] += float(value.detach())
-        return (total, {"logits": logits}) if return_outputs else total
-
-    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Add each term's mean since the last log to the losses logged."""
-        if "loss" in logs and self._batches:
-            logs = {**logs, **{name: value / self._batches for name, value in self._sums.items()}}
-            self._sums.clear()
-            self._batches = 0
-        super().log(logs, start_time)
+    def losses(self, model: Any, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """The objective and its terms over a batch that `TrainingLists.collate` made."""
+        with self.precision(model):
+            logits = model(**batch["inputs"]).logits.float()
+        logits = in_lists(logits, batch["mask"])
+        return self.objective(ranking_scores(logits), logits, batch["columns"], batch["mask"])
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         """Score the dev set's candidates and measure the ranking, as ``eval_<measure>``."""
@@ -127,18 +88,3 @@ def ranking_scores(logits: Tensor) -> Tensor:
     Source for two logits: PD-BERT §3.1.2.
     """
     return logits[..., 0] if logits.shape[-1] == 1 else logits.softmax(-1)[..., 1]
-
-
-class Bar(TrainerCallback):
-    """One progress bar over all updates."""
-
-    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self._context = progress("training", state.max_steps, unit="updates")
-        self._advance = self._context.__enter__()
-        self._advance(state.global_step)
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self._advance(1)
-
-    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self._context.__exit__(None, None, None)

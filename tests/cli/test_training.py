@@ -42,6 +42,7 @@ def test_a_trained_folder_holds_everything_and_its_config_repeats_it(run, files,
     if command == "distill":
         assert first.model.config.num_hidden_layers == 2
         assert "PILE" in outcome.err
+        assert not (out / "start").exists()
 
 
 def test_a_start_from_the_cosine_can_be_asked_for(run, files, tmp_path: Path) -> None:

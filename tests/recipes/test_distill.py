@@ -117,3 +117,27 @@ def test_the_start_follows_the_base_or_the_wish(collection: Collection, tiny_bas
     assert start_model(collection, tiny_base, start="cosine", layers=[0, 1]).model.config.num_hidden_layers == 3
     with pytest.raises(UsageError, match="unknown start 'warm'"):
         start_model(collection, tiny_base, start="warm")  # type: ignore[arg-type]
+
+
+def test_a_start_of_few_layers_learns_from_all_and_is_kept(
+    collection: Collection, run: Candidates, tiny_base: Path, tmp_path: Path
+) -> None:
+    def started() -> CrossEncoder:
+        return start_model(
+            collection,
+            tiny_base,
+            start="cosine",
+            layers=[0, 2],
+            candidates=run,
+            settings=SETTINGS,
+            out=tmp_path / "start",
+        )
+
+    first = started()
+    written = (tmp_path / "start" / "model" / "model.safetensors").stat().st_mtime_ns
+    second = started()
+    assert (tmp_path / "start" / "model" / "model.safetensors").stat().st_mtime_ns == written
+    assert first.model.config.num_hidden_layers == 3
+    np.testing.assert_allclose(score(first, run, collection), score(second, run, collection), atol=1e-5)
+    untaught = start_model(collection, tiny_base, start="cosine", layers=[0, 2])
+    assert not np.allclose(score(first, run, collection), score(untaught, run, collection), atol=1e-3)

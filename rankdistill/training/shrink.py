@@ -1,0 +1,72 @@
+"""shrink: keep a few layers of a cross-encoder, and teach them without labels to end in the states of all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import mse_loss
+from transformers import TrainingArguments
+
+from rankdistill.data.candidates import Candidates
+from rankdistill.models import CrossEncoder, keep_layers
+from rankdistill.scoring.inputs import TextCollection
+from rankdistill.training.batches import Batch, TrainingLists
+from rankdistill.training.fit import run
+from rankdistill.training.list_trainer import ListTrainer
+from rankdistill.training.lists import plan_lists
+from rankdistill.training.settings import TrainingSettings
+
+
+def shrink(
+    model: CrossEncoder,
+    layers: Sequence[int],
+    candidates: Candidates,
+    collection: TextCollection,
+    settings: TrainingSettings | None = None,
+    *,
+    out: str | Path | None = None,
+) -> CrossEncoder:
+    """Return a new cross-encoder of the chosen layers that ends in about the hidden states of ``model``.
+
+    A pair gives one score but a state per token, so that this takes far fewer pairs to learn than any loss over scores,
+    and no labels; what the dropped layers knew is not for the labels to teach again. candidates: lists of whose pairs
+    the states are matched. layers: from 0. Where the last is the model's last, it is kept as it is and what goes into
+    it is matched, else what comes out. settings: ``learning_rate`` 3e-4 suits; out: see `fit`.
+    Source: the hidden states' term of Simplified TinyBERT, eq. 3, with the embeddings and the width in common.
+    """
+    settings = settings or TrainingSettings(learning_rate=3e-4)
+    student = model.with_model(keep_layers(model.model, layers))
+    last_in_common = layers[-1] == model.model.config.num_hidden_layers - 1
+    plan = plan_lists(candidates, settings.list_size, settings.epochs, settings.seed, labels=None)
+    lists = TrainingLists(student, candidates, collection, plan, ())
+
+    def trainer(arguments: TrainingArguments, dtype: str) -> StateTrainer:
+        return StateTrainer(student, lists, arguments, dtype, model, -2 if last_in_common else -1)
+
+    return run(trainer, settings, out=out)
+
+
+class StateTrainer(ListTrainer):
+    """Brings a student's hidden states at one layer to its teacher's: mean squared error over all tokens."""
+
+    def __init__(
+        self, student: CrossEncoder, lists: TrainingLists, args: Any, dtype: str, teacher: CrossEncoder, at: int
+    ) -> None:
+        super().__init__(student, lists, args, dtype, f"imitating {teacher.model.config.num_hidden_layers} layers")
+        self.teacher = teacher.model.to(args.device).eval()
+        self.at = at
+
+    def losses(self, model: Any, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """The squared distance of states (P, length, hidden) at every token that is not padding."""
+        inputs = batch["inputs"]
+        with self.precision(model):
+            states = model(**inputs, output_hidden_states=True).hidden_states[self.at]
+            with torch.no_grad():
+                wanted = self.teacher(**inputs, output_hidden_states=True).hidden_states[self.at]
+        tokens = inputs["attention_mask"].bool()
+        loss = mse_loss(states[tokens].float(), wanted[tokens].float())
+        return loss, {"hidden states": loss}
