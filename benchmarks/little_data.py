@@ -20,10 +20,11 @@ from rankdistill.recipes.held_out import judged_part
 from rankdistill.recipes.start import Start
 
 SEED = 0
-DEPTH, TEST_DEPTH, LENGTH = 30, 10, 64
+DEPTH, LENGTH = 10, 64
 DEV_QUERIES, TEST_QUERIES = 100, 500
 TRAINED_ON = (0, 300, 1200)
 LAYERS = (0, 4, 5)
+OBJECTIVE = "list_cross_entropy(label)"
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,8 @@ class Way:
 WAYS = {
     "plain": Way("plain", 1e-4),
     "cosine": Way("cosine", 2e-5),
-    "cosine, 3 of 6 layers": Way("cosine", 5e-5, LAYERS),
-    "cosine, 3 of 6 layers that imitated all": Way("cosine", 5e-5, LAYERS, imitates=True),
+    "cosine, 3 of 6 layers": Way("cosine", 1e-4, LAYERS),
+    "cosine, 3 of 6 layers that imitated all": Way("cosine", 1e-4, LAYERS, imitates=True),
 }
 
 
@@ -59,15 +60,15 @@ class Lists:
 def first_stage(collection: Collection) -> Lists:
     """Draw queries of each split and find their candidates."""
 
-    def found(split: str, size: int, depth: int) -> Candidates:
+    def found(split: str, size: int) -> Candidates:
         ids = collection.split(split)
         chosen = [ids[i] for i in np.random.default_rng(SEED).permutation(len(ids))[:size]]
-        return rd.bm25(collection, chosen, k=depth)
+        return rd.bm25(collection, chosen, k=DEPTH)
 
     return Lists(
-        found("train", max(TRAINED_ON), DEPTH),
-        found("dev", DEV_QUERIES, TEST_DEPTH),
-        found("test", TEST_QUERIES, TEST_DEPTH),
+        found("train", max(TRAINED_ON)),
+        found("dev", DEV_QUERIES),
+        found("test", TEST_QUERIES),
     )
 
 
@@ -96,7 +97,9 @@ def trained(collection: Collection, lists: Lists, name: str, n_queries: int, fol
     if n_queries:
         out = folder / f"{list(WAYS).index(name)}-{n_queries}"
         if not (out / "model").is_dir():
-            rd.finetune(collection, lists.train.take_queries(slice(0, n_queries)), model, settings, out=out)
+            rd.finetune(
+                collection, lists.train.take_queries(slice(0, n_queries)), model, settings, objective=OBJECTIVE, out=out
+            )
         model = rd.CrossEncoder.from_pretrained(out / "model")
     dev, test = (
         made.with_columns(model=rd.score(model, made, collection, dtype="auto")) for made in (lists.dev, lists.test)

@@ -1,10 +1,10 @@
-"""demo: BM25, three teachers, their PILE ensemble, two students; all measured on queries that no model has seen."""
+"""demo: BM25, three teachers, PILE of them all, two students; all measured on queries that no model has seen."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from rankdistill.errors import UsageError
 from rankdistill.evaluation import Leaderboard, leaderboard, write_html
 from rankdistill.models import DEFAULT_BASE, CrossEncoder, Encoder
 from rankdistill.progress import console
-from rankdistill.recipes.distill import distill
+from rankdistill.recipes.distill import EnsembleSettings, distill
 from rankdistill.recipes.finetune import finetune
 from rankdistill.recipes.held_out import judged_part, measure_model
 from rankdistill.recipes.labels import with_labels
@@ -27,6 +27,8 @@ from rankdistill.scoring import cosine, score
 from rankdistill.training import TrainingSettings, draw_candidates
 
 SHARES = {"teacher1": 1.0, "teacher2": 0.8, "teacher3": 0.8}  # of the teachers' queries, as in PILE §4.2
+TRAIN_RUN = "train.trec.gz"
+OBJECTIVE = "list_cross_entropy(label)"
 BASE, PILE, FUSED = "student-base", "student-pile", "student-pile+bm25"
 N_STEPS = 6 + len(SHARES)
 
@@ -45,17 +47,15 @@ class DemoSettings:
     """Held-out queries that everything is measured on."""
     list_size: int = 4
     """Candidates of a query in a training list."""
-    train_depth: int = 30
-    """BM25's candidates that training lists are drawn from."""
-    test_depth: int = 10
-    """BM25's candidates that are re-ranked."""
+    depth: int = 10
+    """BM25's candidates that are re-ranked, and that training lists are drawn from."""
     max_length: int = 64
     """Tokens of a (query, document) pair."""
     student_layers: tuple[int, ...] = (0, 4, 5)
     """Layers of the base encoder that students keep, below the one that their start from the cosine adds."""
     teacher_learning_rate: float = 2e-5
     """Highest learning rate of the teachers."""
-    student_learning_rate: float = 5e-5
+    student_learning_rate: float = 1e-4
     """Highest learning rate of the students."""
     seed: int = 0
     """Seed of everything drawn."""
@@ -116,16 +116,16 @@ class _Demo:
         self.say(f"BM25 over the {len(self.collection.documents):,} documents of {self.collection.name}")
         sizes = {"train": max(made.student_queries, made.teacher_queries), "dev": made.dev_queries}
         queries = {split: self._queries(split, size) for split, size in {**sizes, "test": made.test_queries}.items()}
-        found = bm25(self.collection, [query for split in queries.values() for query in split], k=made.train_depth)
+        found = bm25(self.collection, [query for split in queries.values() for query in split], k=made.depth)
         order = {query: i for i, query in enumerate(found.query_ids.to_pylist())}
         lists = {
             split: found.take_queries(np.asarray([order[q] for q in wanted if q in order], np.int64))
             for split, wanted in queries.items()
         }
-        self.train, self.dev = lists["train"], lists["dev"].top_k(made.test_depth, by="bm25")
-        self.test = lists["test"].top_k(made.test_depth, by="bm25")
+        self.train, self.dev, self.test = lists["train"], lists["dev"], lists["test"]
         write_qrels(judged_part(self.test, self.collection), self.out / "qrels.txt")
         self._write(self.test, "bm25", "bm25")
+        write_run(self.train, self.out / "bm25" / TRAIN_RUN, "bm25", tag="bm25")
 
     def cosine(self) -> None:
         """Rank by the base encoder as it is."""
@@ -138,11 +138,18 @@ class _Demo:
         lists, share = self.train.take_queries(slice(0, self.settings.teacher_queries)), SHARES[name]
         self.say(f"{name}: fine-tuned on the labels of {share:.0%} of {lists.n_queries} queries")
         seed = self.settings.seed + list(SHARES).index(name)
-        training = self._training(self.settings.teacher_learning_rate, seed)
+        training = replace(self._training(self.settings.teacher_learning_rate, seed), lists_per_batch=8)
         self._measured(
             name,
             lambda folder: finetune(
-                self.collection, lists, self._started(), training, share=share, sample_seed=seed, out=folder
+                self.collection,
+                lists,
+                self._started(),
+                training,
+                objective=OBJECTIVE,
+                share=share,
+                sample_seed=seed,
+                out=folder,
             ),
         )
 
@@ -157,13 +164,15 @@ class _Demo:
         training = self._training(self.settings.student_learning_rate, self.settings.seed)
         self._measured(
             BASE,
-            lambda folder: finetune(self.collection, self.drawn, self.student_start(), training, out=folder),
+            lambda folder: finetune(
+                self.collection, self.drawn, self.student_start(), training, objective=OBJECTIVE, out=folder
+            ),
         )
 
     def student_pile(self) -> None:
         """Distil the same student from the teachers' PILE ensemble, on the same lists."""
-        self.say(f"{PILE}: the same student on the same lists, distilled from PILE of the {len(SHARES)} teachers")
-        teachers = {name: self.out / name / "model" for name in SHARES}
+        self.say(f"{PILE}: the same student on the same lists, distilled from PILE of {len(SHARES)} teachers and BM25")
+        teachers = {name: self.out / name / "model" for name in SHARES} | {"bm25": self.out / "bm25" / TRAIN_RUN}
         training = self._training(self.settings.student_learning_rate, self.settings.seed)
         self._measured(
             PILE,
@@ -173,6 +182,8 @@ class _Demo:
                 teachers,
                 self.student_start(),
                 training,
+                ensembling=EnsembleSettings(normalize="zscore"),
+                objective=f"{OBJECTIVE} + pointwise_mse(pile) + pairwise_mse(pile)",
                 out=folder,
             )[0],
         )

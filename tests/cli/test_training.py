@@ -54,7 +54,7 @@ def test_a_start_from_the_cosine_can_be_asked_for(run, files, tmp_path: Path) ->
 
 def test_demo_ends_with_a_leaderboard_and_says_how_to_search(run, files, tmp_path: Path) -> None:
     small = ["--teacher-queries", 12, "--student-queries", 12, "--dev-queries", 4, "--test-queries", 8]
-    small += ["--list-size", 4, "--train-depth", 6, "--test-depth", 5, "--max-length", 32, "--student-layers", 0]
+    small += ["--list-size", 4, "--depth", 6, "--max-length", 32, "--student-layers", 0]
     out = tmp_path / "demo"
     words = ["demo", "--collection", files.collection, "--base", files.model.parent / "base", "--out", out, *small]
     outcome = run(*words)

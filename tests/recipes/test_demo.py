@@ -19,8 +19,7 @@ SMALL = DemoSettings(
     dev_queries=5,
     test_queries=10,
     list_size=4,
-    train_depth=8,
-    test_depth=6,
+    depth=6,
     max_length=32,
     student_layers=(0,),
 )
