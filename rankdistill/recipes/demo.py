@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -144,7 +145,7 @@ class _Demo:
             lambda folder: finetune(
                 self.collection,
                 lists,
-                self._started(),
+                self.start.with_model(copy.deepcopy(self.start.model)),
                 training,
                 objective=OBJECTIVE,
                 share=share,
@@ -225,19 +226,23 @@ class _Demo:
         ids = self.collection.split(split)
         return [ids[i] for i in np.random.default_rng(self.settings.seed).permutation(len(ids))[:size]]
 
-    def _started(self, **options: Any) -> CrossEncoder:
-        return start_model(
-            self.collection, self.base, max_length=self.settings.max_length, seed=self.settings.seed, **options
-        )
+    @cached_property
+    def start(self) -> CrossEncoder:
+        """What teachers start from."""
+        made = self.settings
+        return start_model(self.collection, self.base, max_length=made.max_length, seed=made.seed)
 
     def student_start(self) -> CrossEncoder:
         """A student before it has seen a label: made once, then read."""
-        return self._started(
-            layers=self.settings.student_layers,
+        made = self.settings
+        return start_model(
+            self.collection,
+            self.base,
+            layers=made.student_layers,
+            max_length=made.max_length,
+            seed=made.seed,
             candidates=self.drawn,
-            settings=TrainingSettings(
-                list_size=self.settings.list_size, lists_per_batch=8, save_steps=50, seed=self.settings.seed
-            ),
+            settings=TrainingSettings(list_size=made.list_size, lists_per_batch=8, save_steps=50, seed=made.seed),
             out=self.out / "student-start",
         )
 

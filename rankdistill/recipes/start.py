@@ -10,7 +10,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from rankdistill.data import Candidates, Collection
-from rankdistill.errors import UnknownNameError
+from rankdistill.errors import UnknownNameError, UsageError
 from rankdistill.models import DEFAULT_BASE, CrossEncoder, cosine_start, is_sentence_encoder
 from rankdistill.progress import console
 from rankdistill.training import TrainingSettings, shrink
@@ -38,10 +38,12 @@ def start_model(
     start: "cosine" makes it rank by the base's cosine and shared words from the first update on, with one layer more
     (see `cosine_start`, which is calibrated on the collection's documents); "plain" takes the base's head, or a new one
     where it has none, which needs tens of thousands of pairs; "auto" is cosine for a BERT-like sentence encoder, plain
-    for all else. layers: those of the base to keep, from 0 (None: all). candidates: lists on whose pairs, without
-    labels, a model of fewer layers first learns to end in the states of all layers (see `shrink`), under ``settings``
-    but for the learning rate; None: it does not. out: folder where that model is kept, and found by the next call. The
-    same seed gives the same weights.
+    for all else. layers: those of the base to keep, from 0 (None: all).
+
+    candidates: lists on whose pairs, without labels, a model of fewer layers first learns to end in the states of all
+    (see `shrink`), under ``settings`` but for the learning rate; None: it does not. A start from the cosine then needs
+    the base's last layer among ``layers``, at the end. out: folder where that model is kept, and found by the next
+    call. The same seed gives the same weights. Raises `UsageError` for layers that do not suit.
     """
     if start not in get_args(Start):
         raise UnknownNameError("start", start, get_args(Start))
@@ -58,7 +60,14 @@ def start_model(
     if layers is None or candidates is None:
         return model
     n_layers = model.model.config.num_hidden_layers
-    chosen = [*layers, n_layers - 1] if from_cosine else list(layers)
+    chosen = list(layers)
+    if from_cosine:
+        if not chosen or chosen[-1] != n_layers - 2:
+            raise UsageError(
+                f"got layers {chosen}, expected the last to be {n_layers - 2}: a start from the cosine is built on the "
+                "base's last layer. End with it, or start plain"
+            )
+        chosen.append(n_layers - 1)
     settings = replace(settings or TrainingSettings(seed=seed), learning_rate=SHRINKING_RATE, epochs=1, eval_steps=0)
     return shrink(model, chosen, candidates, collection, settings, out=out)
 

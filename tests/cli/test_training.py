@@ -47,7 +47,7 @@ def test_a_trained_folder_holds_everything_and_its_config_repeats_it(run, files,
 
 def test_a_start_from_the_cosine_can_be_asked_for(run, files, tmp_path: Path) -> None:
     words = ["finetune", "--collection", files.collection, "--run", files.bm25, *TRAINING, "--start", "cosine"]
-    outcome = run(*words, "--base", files.model.parent / "base", "--layers", 0, 1, "--out", tmp_path / "cosine")
+    outcome = run(*words, "--base", files.model.parent / "base", "--layers", 0, 3, "--out", tmp_path / "cosine")
     assert outcome.code == 0, outcome.err
     assert CrossEncoder.from_pretrained(tmp_path / "cosine" / "model").model.config.num_hidden_layers == 3
 

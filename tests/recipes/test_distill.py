@@ -127,7 +127,7 @@ def test_a_start_of_few_layers_learns_from_all_and_is_kept(
             collection,
             tiny_base,
             start="cosine",
-            layers=[0, 2],
+            layers=[0, 3],
             candidates=run,
             settings=SETTINGS,
             out=tmp_path / "start",
@@ -139,5 +139,7 @@ def test_a_start_of_few_layers_learns_from_all_and_is_kept(
     assert (tmp_path / "start" / "model" / "model.safetensors").stat().st_mtime_ns == written
     assert first.model.config.num_hidden_layers == 3
     np.testing.assert_allclose(score(first, run, collection), score(second, run, collection), atol=1e-5)
-    untaught = start_model(collection, tiny_base, start="cosine", layers=[0, 2])
+    untaught = start_model(collection, tiny_base, start="cosine", layers=[0, 3])
     assert not np.allclose(score(first, run, collection), score(untaught, run, collection), atol=1e-3)
+    with pytest.raises(UsageError, match=r"got layers \[0, 2\], expected the last to be 3"):
+        start_model(collection, tiny_base, start="cosine", layers=[0, 2], candidates=run, settings=SETTINGS)
