@@ -84,9 +84,14 @@ class Collection:
         return numbers
 
 
+def hashed(text: str) -> int:
+    """A 64-bit number that depends on the text alone (BLAKE2b)."""
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
+
+
 def hash_percent(query_id: str) -> int:
-    """A number from 0 to 99 that depends on the id alone (BLAKE2b)."""
-    return int.from_bytes(hashlib.blake2b(query_id.encode(), digest_size=8).digest(), "big") % 100
+    """A number from 0 to 99 that depends on the id alone."""
+    return hashed(query_id) % 100
 
 
 def mean_words(texts: Texts) -> float:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from rankdistill.data import Candidates, Collection, atomic_path, read_run, write_qrels, write_run
+from rankdistill.data.collection import hashed
 from rankdistill.ensembling.fuse import fuse, tune_weight
 from rankdistill.errors import UsageError
 from rankdistill.evaluation import Leaderboard, leaderboard, write_html
@@ -22,10 +23,10 @@ from rankdistill.recipes.distill import EnsembleSettings, distill
 from rankdistill.recipes.finetune import finetune
 from rankdistill.recipes.held_out import judged_part, measure_model
 from rankdistill.recipes.labels import with_labels
-from rankdistill.recipes.start import start_model
+from rankdistill.recipes.start import SHRINKING_RATE, start_model
 from rankdistill.retrieval.bm25 import bm25
 from rankdistill.scoring import cosine, score
-from rankdistill.training import TrainingSettings, draw_candidates
+from rankdistill.training import TrainingSettings, draw_candidates, shrink
 
 SHARES = {"teacher1": 1.0, "teacher2": 0.8, "teacher3": 0.8}  # of the teachers' queries, as in PILE §4.2
 TRAIN_RUN = "train.trec.gz"
@@ -38,13 +39,13 @@ N_STEPS = 6 + len(SHARES)
 class DemoSettings:
     """How much of everything the demo does; the defaults take some ten minutes on two cores."""
 
-    teacher_queries: int = 500
+    teacher_queries: int = 400
     """Training queries of the first teacher; the others see 80 % of them each."""
-    student_queries: int = 1400
+    student_queries: int = 1200
     """Training queries of the students, the teachers' among them."""
     dev_queries: int = 100
     """Queries on which the weight of the fused row is tuned."""
-    test_queries: int = 700
+    test_queries: int = 900
     """Held-out queries that everything is measured on."""
     list_size: int = 4
     """Candidates of a query in a training list."""
@@ -52,8 +53,8 @@ class DemoSettings:
     """BM25's candidates that are re-ranked, and that training lists are drawn from."""
     max_length: int = 64
     """Tokens of a (query, document) pair."""
-    student_layers: tuple[int, ...] = (0, 4, 5)
-    """Layers of the base encoder that students keep, below the one that their start from the cosine adds."""
+    student_layers: tuple[int, ...] = (0, 4, 5, 6)
+    """Layers of the teachers' start that students keep; it has one more than the base encoder."""
     teacher_learning_rate: float = 2e-5
     """Highest learning rate of the teachers."""
     student_learning_rate: float = 1e-4
@@ -156,12 +157,12 @@ class _Demo:
 
     def shrink(self) -> None:
         """Make what both students start from: few layers that have learned, without labels, to do as all do."""
-        self.say(f"the students' start: {len(self.settings.student_layers) + 1} layers imitate all, without labels")
+        self.say(f"the students' start: {len(self.settings.student_layers)} layers imitate all, without labels")
         self.student_start()
 
     def student_base(self) -> None:
         """Fine-tune the student on labels alone: what distillation is compared with."""
-        self.say(f"{BASE}: {len(self.settings.student_layers) + 1} layers, fine-tuned on labels alone")
+        self.say(f"{BASE}: {len(self.settings.student_layers)} layers, fine-tuned on labels alone")
         training = self._training(self.settings.student_learning_rate, self.settings.seed)
         self._measured(
             BASE,
@@ -223,8 +224,8 @@ class _Demo:
         )
 
     def _queries(self, split: str, size: int) -> list[str]:
-        ids = self.collection.split(split)
-        return [ids[i] for i in np.random.default_rng(self.settings.seed).permutation(len(ids))[:size]]
+        """Draw by a hash of the id, so that the draw is about the same where the collection has grown."""
+        return sorted(self.collection.split(split), key=lambda query: hashed(f"{self.settings.seed}:{query}"))[:size]
 
     @cached_property
     def start(self) -> CrossEncoder:
@@ -234,17 +235,11 @@ class _Demo:
 
     def student_start(self) -> CrossEncoder:
         """A student before it has seen a label: made once, then read."""
-        made = self.settings
-        return start_model(
-            self.collection,
-            self.base,
-            layers=made.student_layers,
-            max_length=made.max_length,
-            seed=made.seed,
-            candidates=self.drawn,
-            settings=TrainingSettings(list_size=made.list_size, lists_per_batch=8, save_steps=50, seed=made.seed),
-            out=self.out / "student-start",
-        )
+        made, folder = self.settings, self.out / "student-start"
+        if not (folder / "model").is_dir():
+            training = replace(self._training(SHRINKING_RATE, made.seed), lists_per_batch=8)
+            shrink(self.start, made.student_layers, self.drawn, self.collection, training, out=folder)
+        return CrossEncoder.from_pretrained(folder / "model")
 
     def _training(self, learning_rate: float, seed: int) -> TrainingSettings:
         return TrainingSettings(
