@@ -11,7 +11,8 @@ from cyclopts import Parameter
 from rankdistill.cli.options import Config, Json, Out, Seed
 from rankdistill.cli.output import print_json, say_wrote
 from rankdistill.data.candidates import Candidates
-from rankdistill.data.trec import read_qrels, read_run, write_run
+from rankdistill.data.trec import read_qrels, read_run
+from rankdistill.data.trec_write import write_run
 from rankdistill.ensembling.ensemble import METHODS, EnsembleReport
 from rankdistill.ensembling.ensemble import ensemble as ensembled
 from rankdistill.ensembling.join import join_runs

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from rankdistill.cli.options import Config, Json, Measures, Qrels, UnjudgedOption
+from rankdistill.cli.options import Config, Json, Measures, Precision, Qrels, Ties, UnjudgedOption
 from rankdistill.cli.output import print_json, print_rich, say, table
 from rankdistill.data.trec import read_qrels, read_run
 from rankdistill.errors import DataError
@@ -27,12 +27,15 @@ def evaluate(
         bool, Parameter(help="Values of each query instead of their mean.", show_default=False)
     ] = False,
     unjudged: UnjudgedOption = "missing",
+    ties: Ties = "trec",
+    precision: Precision = "float32",
     json: Json = False,
     config: Config = None,
 ) -> None:
     """Evaluate runs against judgments.
 
-    Values are those of ir_measures (trec_eval's where it has the measure); a judged query that a run lacks counts as 0.
+    Values are trec_eval's where it has the measure; a judged query that a run lacks counts as 0. All measures of a run
+    come from one ranking, RR@10 too: with --ties docid-asc it is what MS MARCO's script gives.
 
     For example
 
@@ -43,9 +46,9 @@ def evaluate(
     results: dict[str, Evaluation] = {}
     with progress("evaluate", len(runs), unit="runs") as advance:
         for path in runs:
-            run = read_run(path)
+            run = read_run(path, ties=ties, precision=precision)
             try:
-                results[path] = evaluation(judgments, run, measures, unjudged=unjudged)
+                results[path] = evaluation(judgments, run, measures, unjudged=unjudged, ties=ties)
             except DataError as error:
                 raise DataError(f"{path}: {error}") from error
             advance(1)

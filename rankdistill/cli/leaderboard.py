@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from rankdistill.cli.options import Config, Json, Measures, Qrels, UnjudgedOption
+from rankdistill.cli.options import Config, Json, Measures, Precision, Qrels, Ties, UnjudgedOption
 from rankdistill.cli.output import print_json, print_rich, say_wrote
 from rankdistill.data.atomic import atomic_path
 from rankdistill.evaluation.leaderboard import DEFAULT_MEASURES, leaderboard_from_folder
@@ -25,6 +25,8 @@ def leaderboard(
     baseline: Annotated[str | None, Parameter(help="Name of the system that the others are tested against.")] = None,
     test: Annotated[str, Parameter(help="Significance test: t or fisher; corrected after Holm.")] = "t",
     unjudged: UnjudgedOption = "missing",
+    ties: Ties = "trec",
+    precision: Precision = "float32",
     title: Annotated[str, Parameter(help="Title of the page.")] = "Leaderboard",
     json: Json = False,
     config: Config = None,
@@ -35,7 +37,7 @@ def leaderboard(
 
         rankdistill leaderboard runs --qrels qrels.txt --baseline bm25 --html leaderboard.html
     """
-    board = leaderboard_from_folder(folder, qrels, measures, baseline, test, unjudged=unjudged)
+    board = leaderboard_from_folder(folder, qrels, measures, baseline, test, None, unjudged, ties, precision)
     if json:
         print_json(board.rows)
     else:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from rankdistill.data.candidates import Ties as TiesRule
+from rankdistill.data.trec import Precision as ScorePrecision
 from rankdistill.evaluation.judged import Unjudged
 
 Json = Annotated[
@@ -26,6 +28,16 @@ Measures = Annotated[
 UnjudgedOption = Annotated[
     Unjudged,
     Parameter(name="unjudged", help="What candidates without a judgment are: missing (in no pair), or of grade 0."),
+]
+Ties = Annotated[
+    TiesRule,
+    Parameter(
+        help="What ranks first of equal scores: the larger document id (trec, as trec_eval), the smaller (docid-asc, "
+        "as MS MARCO's script and ir_measures' RR@k), or as the run's ranks say (rank)."
+    ),
+]
+Precision = Annotated[
+    ScorePrecision, Parameter(help="What scores compare as: float32, as trec_eval 9, or float64, as trec_eval 10.")
 ]
 Source = Annotated[
     str,

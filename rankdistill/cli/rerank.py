@@ -15,7 +15,8 @@ from rankdistill.cli.options import BatchTokens, Config, Dtype, Model, Out, Run,
 from rankdistill.cli.output import say, say_wrote
 from rankdistill.data.candidates import Candidates
 from rankdistill.data.collection import Collection, load_collection
-from rankdistill.data.trec import read_qrels, read_run, write_run
+from rankdistill.data.trec import read_qrels, read_run
+from rankdistill.data.trec_write import write_run
 from rankdistill.errors import DataError, UsageError
 
 

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from rankdistill.cli.options import Config, Out, Source
 from rankdistill.cli.output import say_wrote
 from rankdistill.data.collection import load_collection
-from rankdistill.data.trec import write_run
+from rankdistill.data.trec_write import write_run
 from rankdistill.errors import DataError, UsageError
 from rankdistill.retrieval import retriever
 

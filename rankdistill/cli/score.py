@@ -5,7 +5,8 @@ from __future__ import annotations
 from rankdistill.cli.options import BatchTokens, Config, Dtype, Model, Out, Run, Source, Store
 from rankdistill.cli.output import say_wrote
 from rankdistill.data.collection import load_collection
-from rankdistill.data.trec import read_run, write_run
+from rankdistill.data.trec import read_run
+from rankdistill.data.trec_write import write_run
 
 
 def score(

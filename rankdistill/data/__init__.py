@@ -5,7 +5,8 @@ from rankdistill.data.candidates import Candidates, QueryCandidates, concatenate
 from rankdistill.data.collection import SOURCES, Collection, load_collection
 from rankdistill.data.tables import read_candidates, write_candidates
 from rankdistill.data.texts import Texts
-from rankdistill.data.trec import read_qrels, read_run, write_qrels, write_run
+from rankdistill.data.trec import read_qrels, read_run
+from rankdistill.data.trec_write import write_qrels, write_run
 
 __all__ = [
     "SOURCES",

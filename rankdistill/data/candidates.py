@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from rankdistill.data.id_kernels import id_bytes, match_rows, repeated_rows, take_ids
+from rankdistill.data.rank_kernels import TIES, in_order, ranked_rows
 from rankdistill.errors import DataError, UnknownNameError, UsageError
 
+Ties = Literal["trec", "docid-asc", "rank"]
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
@@ -152,7 +155,7 @@ class Candidates:
         return Candidates(
             self.query_ids.take(pa.array(kept)),
             np.concatenate([[0], np.cumsum(sizes)]),
-            self.doc_ids.take(pa.array(rows)),
+            take_ids(self.doc_ids, rows),
             {name: v[rows] for name, v in self.columns.items()},
         )
 
@@ -170,38 +173,33 @@ class Candidates:
             queries = found.to_numpy(zero_copy_only=False).astype(np.int64)
         if queries.dtype == bool:
             queries = np.flatnonzero(queries)
+        if np.array_equal(queries, np.arange(self.n_queries)):
+            return self
         sizes = np.diff(self.offsets)[queries]
         offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
         rows = np.arange(offsets[-1]) + np.repeat(self.offsets[:-1][queries] - offsets[:-1], sizes)
         return Candidates(
             self.query_ids.take(pa.array(queries)),
             offsets,
-            self.doc_ids.take(pa.array(rows)),
+            take_ids(self.doc_ids, rows),
             {name: v[rows] for name, v in self.columns.items()},
         )
 
-    def ranking(self, by: str) -> Ints:
-        """int64 (N,): row indices, each query's rows by falling ``by``, ties as trec_eval: larger document id first.
+    def ranking(self, by: str, ties: Ties = "trec") -> Ints:
+        """int64 (N,): row indices, each query's rows by falling ``by``; missing values (NaN) come last.
 
-        Missing values (NaN) come last. Document ids compare as UTF-8 bytes.
+        ties: "trec", the larger document id first, as trec_eval; "docid-asc", the smaller; "rank", as the rows stand.
+        Document ids compare as UTF-8 bytes.
         """
-        values = self[by]
-        id_rank = np.zeros(len(self), np.int64)
-        by_score = np.lexsort((-values, self.query_of_row))
-        ordered = values[by_score]
-        tied = (ordered[1:] == ordered[:-1]) & (np.diff(self.query_of_row[by_score]) == 0)
-        missing = np.isnan(values)
-        if tied.any() or missing.any():
-            rows = np.unique(np.concatenate([by_score[:-1][tied], by_score[1:][tied], np.flatnonzero(missing)]))
-            id_rank[rows] = pc.rank(
-                self.doc_ids.take(pa.array(rows)), sort_keys="descending", tiebreaker="dense"
-            ).to_numpy()
-            by_score = np.lexsort((id_rank, -values, self.query_of_row))
-        return by_score
+        check_ties(ties)
+        return ranked_rows(self[by], self.offsets, *id_bytes(self.doc_ids), TIES[ties])
 
-    def ranked(self, by: str) -> Candidates:
+    def ranked(self, by: str, ties: Ties = "trec") -> Candidates:
         """Sort each query's rows by falling ``by`` (see `ranking`)."""
-        return self.take_rows(self.ranking(by))
+        check_ties(ties)
+        if in_order(self[by], self.offsets, *id_bytes(self.doc_ids), TIES[ties]):
+            return self
+        return self.take_rows(self.ranking(by, ties))
 
     def top_k(self, k: int, by: str) -> Candidates:
         """Keep each query's k best rows by ``by``, best first."""
@@ -225,34 +223,28 @@ class Candidates:
 
     def find(self, other: Candidates) -> Ints:
         """int64 (len(other),): for each row of ``other`` the row here of the same query and document, -1 where none."""
-        if not len(self) or not len(other):
-            return np.full(len(other), -1, np.int64)
-        mine = pc.dictionary_encode(self.doc_ids)
-        n_documents = np.int64(len(mine.dictionary))
-        key = self.query_of_row * n_documents + mine.indices.to_numpy(zero_copy_only=False)
-        query = _positions(other.query_ids, self.query_ids)[other.query_of_row]
-        document = _positions(other.doc_ids, mine.dictionary)
-        order = np.argsort(key)
-        wanted = query * n_documents + document
-        at = np.minimum(np.searchsorted(key, wanted, sorter=order), len(key) - 1)
-        rows = order[at]
-        return np.where((query >= 0) & (document >= 0) & (key[rows] == wanted), rows, -1)
+        lists = _positions(other.query_ids, self.query_ids)
+        return match_rows(lists, self.offsets, *id_bytes(self.doc_ids), other.offsets, *id_bytes(other.doc_ids))
 
     # -- checks --------------------------------------------------------------------------------------------------------
 
     def check_unique(self) -> None:
         """Raise `DataError` naming the first document that stands twice in a query's list."""
-        codes = pc.dictionary_encode(self.doc_ids)
-        key = self.query_of_row * np.int64(max(1, len(codes.dictionary))) + codes.indices.to_numpy(zero_copy_only=False)
-        order = np.argsort(key, kind="stable")
-        repeated = np.flatnonzero(np.diff(key[order]) == 0)
+        first = repeated_rows(self.offsets, *id_bytes(self.doc_ids))
+        repeated = np.flatnonzero(first >= 0)
         if repeated.size:
-            row = int(order[repeated[0] + 1])
+            row = int(repeated[0])
             query_id = self.query_ids[int(self.query_of_row[row])].as_py()
             raise DataError(
                 f"document {self.doc_ids[row].as_py()!r} stands twice in the list of query {query_id!r} "
                 f"({repeated.size} repeated in all): keep one of each"
             )
+
+
+def check_ties(ties: str) -> None:
+    """Raise `UnknownNameError` for anything but the rules for ties that there are."""
+    if ties not in TIES:
+        raise UnknownNameError("rule for ties", ties, TIES)
 
 
 def as_ids(ids: Any) -> pa.Array:

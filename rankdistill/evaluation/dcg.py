@@ -1,4 +1,4 @@
-"""DCG, discounted cumulative gain, linear or exponential; and nDCG with the exponential gain."""
+"""DCG, discounted cumulative gain, and nDCG, both with linear or exponential gain."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import ir_measures
 import numpy as np
 from ir_measures.measures.base import ParamInfo
 from ir_measures.providers.base import NOT_PROVIDED
-from numpy.typing import NDArray
 
 from rankdistill.data.candidates import Floats, Ints
 from rankdistill.evaluation.judged import JudgedRun
+from rankdistill.evaluation.rank_measures import Values, ratio
 
 GAINS = ("linear", "exp")
 
@@ -37,39 +37,49 @@ class DcgMeasure(ir_measures.Measure):
 DCG = DcgMeasure()
 
 
-def dcg(labels: Floats, offsets: Ints, cutoff: int | None = None, gain: str = "linear") -> NDArray[np.float64]:
+def dcg(labels: Floats, offsets: Ints, cutoff: int | None = None, gain: str = "linear") -> Values:
     """Compute each query's DCG: float64 (Q,).
 
     labels: float (N,), each query's candidates best first, NaN = unjudged. offsets: int64 (Q+1,).
     """
     sizes = np.diff(offsets)
-    rank = np.arange(len(labels)) - np.repeat(offsets[:-1], sizes) + 1
+    query = np.repeat(np.arange(len(sizes)), sizes)
+    return discounted(labels, np.arange(len(labels)) - offsets[:-1][query] + 1, query, len(sizes), cutoff, gain)
+
+
+def discounted(labels: Floats, ranks: Ints, query: Ints, n_queries: int, cutoff: int | None, gain: str) -> Values:
+    """Sum the gains of labels (J,), each discounted by its rank (J,), query by query (J,): float64 (Q,)."""
     gains = np.maximum(np.nan_to_num(labels.astype(np.float64), nan=0.0), 0.0)
     if gain == "exp":
         gains = np.exp2(gains) - 1
-    terms = gains / np.log2(rank + 1)
+    terms = gains / np.log2(ranks + 1)
     if cutoff is not None:
-        terms[rank > cutoff] = 0.0
-    query_of_row = np.repeat(np.arange(len(sizes)), sizes)
-    return np.bincount(query_of_row, weights=terms, minlength=len(sizes)).astype(np.float64)  # int64 for no rows
+        terms[ranks > cutoff] = 0.0
+    return np.bincount(query, weights=terms, minlength=n_queries).astype(np.float64)  # int64 for no rows
 
 
 def dcg_values(measure: ir_measures.Measure, judged: JudgedRun) -> Sequence[float]:
     """Compute each judged query's DCG, in the order of the qrels."""
-    values: list[float] = dcg(judged.labels, judged.offsets, cutoff_of(measure), measure["gain"]).tolist()
+    values: list[float] = _reached(judged, judged.ranks, cutoff_of(measure), measure["gain"]).tolist()
     return values
 
 
-def exponential_ndcg_values(measure: ir_measures.Measure, judged: JudgedRun) -> Sequence[float]:
-    """Compute ``nDCG(dcg='exp-log2')``: DCG over that of all judgments in the best order, 0 where that is 0.
+def ndcg_values(measure: ir_measures.Measure, judged: JudgedRun) -> Sequence[float]:
+    """Compute ``nDCG``: DCG over that of all judgments in the best order, 0 where that is 0.
 
-    Equals gdeval's before its rounding to five decimals, but needs no Perl and takes any query id.
+    Linear gain equals trec_eval's; ``dcg='exp-log2'``, gdeval's before its rounding to five decimals, but needs no Perl
+    and takes any query id.
     """
-    cutoff = cutoff_of(measure)
-    ideal = dcg(judged.qrels.ranked("label")["label"], judged.qrels.offsets, cutoff, "exp")
-    reached = dcg(judged.labels, judged.offsets, cutoff, "exp")
-    values: list[float] = np.divide(reached, ideal, out=np.zeros_like(ideal), where=ideal > 0).tolist()
+    cutoff, gain = cutoff_of(measure), "exp" if measure["dcg"] == "exp-log2" else "linear"
+    best = judged.qrels.ranked("label")
+    ideal = dcg(best["label"], best.offsets, cutoff, gain)
+    ranks = judged.ranks_among_judged if measure["judged_only"] is True else judged.ranks
+    values: list[float] = ratio(_reached(judged, ranks, cutoff, gain), ideal).tolist()
     return values
+
+
+def _reached(judged: JudgedRun, ranks: Ints, cutoff: int | None, gain: str) -> Values:
+    return discounted(judged.labels, ranks, judged.query_of, judged.n_queries, cutoff, gain)
 
 
 def cutoff_of(measure: ir_measures.Measure) -> int | None:

@@ -28,18 +28,19 @@ def err_values(measure: ir_measures.Measure, judged: JudgedRun) -> Sequence[floa
     if highest > HIGHEST_GRADE:
         raise DataError(f"ERR takes labels up to {HIGHEST_GRADE}, the qrels hold {highest:g}: map the grades first")
     cutoff = cutoff_of(measure)
-    return err(judged.labels, judged.offsets, len(judged.labels) if cutoff is None else cutoff).tolist()
+    behind = judged.ranks.max(initial=0) if cutoff is None else cutoff
+    return err(judged.labels, judged.ranks, judged.offsets, behind).tolist()
 
 
 @njit(cache=True)
-def err(labels: Floats, offsets: Ints, cutoff: int) -> NDArray[np.float64]:
-    """Compute each query's ERR, float64 (Q,), from labels (N,) best first, NaN = unjudged, and offsets (Q+1,)."""
+def err(labels: Floats, ranks: Ints, offsets: Ints, cutoff: int) -> NDArray[np.float64]:
+    """Compute each query's ERR, float64 (Q,), from labels (J,) and ranks (J,), best first, and offsets (Q+1,)."""
     values = np.zeros(len(offsets) - 1)
     for q in range(len(values)):
         reached = 1.0
-        for row in range(offsets[q], min(offsets[q + 1], offsets[q] + cutoff)):
-            if labels[row] > 0:
+        for row in range(offsets[q], offsets[q + 1]):
+            if labels[row] > 0 and ranks[row] <= cutoff:
                 stop = (2.0 ** labels[row] - 1) / 2.0**HIGHEST_GRADE
-                values[q] += reached * stop / (row - offsets[q] + 1)
+                values[q] += reached * stop / ranks[row]
                 reached *= 1 - stop
     return values

@@ -1,15 +1,16 @@
-"""A run under its judgments: the judged queries' lists, ranked, each candidate with its label where it has one."""
+"""A run under its judgments: ranked once, and of its candidates those that are judged, with rank, label and score."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, get_args
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rankdistill.data.candidates import Candidates, Floats, Ints
+from rankdistill.data.candidates import Candidates, Floats, Ints, Ties
 from rankdistill.errors import DataError, UnknownNameError, UsageError
 
 Unjudged = Literal["missing", "irrelevant"]
@@ -18,35 +19,56 @@ Unjudged = Literal["missing", "irrelevant"]
 
 @dataclass(frozen=True, eq=False)
 class JudgedRun:
-    """What a measure sees; query i is the i-th judged query, whose list is empty where the run lacks it."""
+    """What a measure sees: of each judged query the candidates that are judged, best first, and where they rank.
+
+    J judged candidates; query i is the i-th judged query, without any where the run lacks it.
+    """
 
     qrels: Candidates
     """The judgments, column "label" without missing values; its queries are the judged queries (Q)."""
-    run: Candidates
-    """The run's lists of judged queries alone, in the order of the qrels, ranked; columns "score" and "label"."""
     offsets: Ints
-    """int64 (Q+1,): rows ``offsets[i]:offsets[i+1]`` of ``run`` are judged query i's candidates, best first."""
-    unjudged_queries: int
-    """Queries of the run that no judgment names; they are ignored."""
-
-    @property
-    def scores(self) -> Floats:
-        """float32 (N,), finite."""
-        return self.run["score"]
-
-    @property
-    def labels(self) -> Floats:
-        """float32 (N,); of an unjudged candidate NaN, or 0 where those count as irrelevant."""
-        return self.run["label"]
+    """int64 (Q+1,): ``offsets[i]:offsets[i+1]`` are judged query i's judged candidates."""
+    ranks: Ints
+    """int64 (J,): rank in the whole list, from 1."""
+    labels: Floats
+    """float32 (J,), finite."""
+    scores: Floats
+    """float32 (J,), finite."""
+    run: Candidates
+    """The whole run as it is ranked; columns "score", and "label" with NaN for what is not judged."""
+    lists: Ints
+    """int64 (Q,): index of each judged query's list in ``run``, -1 where the run lacks it."""
+    unjudged: Unjudged
+    """What pairs of labels take a candidate without a judgment for."""
 
     @property
     def n_queries(self) -> int:
         return self.qrels.n_queries
 
     @property
+    def sizes(self) -> Ints:
+        """int64 (Q,): length of each judged query's list."""
+        return np.where(self.lists >= 0, np.diff(self.run.offsets)[self.lists], 0)
+
+    @property
     def missing_queries(self) -> int:
         """Judged queries for which the run has no candidate."""
-        return int((np.diff(self.offsets) == 0).sum())
+        return int((self.sizes == 0).sum())
+
+    @property
+    def unjudged_queries(self) -> int:
+        """Queries of the run that no judgment names; they are ignored."""
+        return int(self.run.n_queries - (self.lists >= 0).sum())
+
+    @cached_property
+    def query_of(self) -> Ints:
+        """int64 (J,): judged query of each judged candidate."""
+        return np.repeat(np.arange(self.n_queries), np.diff(self.offsets))
+
+    @cached_property
+    def ranks_among_judged(self) -> Ints:
+        """int64 (J,): rank in the list without what is not judged, from 1."""
+        return np.arange(len(self.labels)) - self.offsets[:-1][self.query_of] + 1
 
 
 def check_unjudged(unjudged: str) -> None:
@@ -55,12 +77,18 @@ def check_unjudged(unjudged: str) -> None:
         raise UnknownNameError("treatment of unjudged candidates", unjudged, get_args(Unjudged))
 
 
-def judge(qrels: Candidates, run: Candidates, by: str | None = None, unjudged: Unjudged = "missing") -> JudgedRun:
+def judge(
+    qrels: Candidates,
+    run: Candidates,
+    by: str | None = None,
+    unjudged: Unjudged = "missing",
+    ties: Ties = "trec",
+) -> JudgedRun:
     """Bring judgments (column "label") and a run (scores in column ``by``, the first if None) together.
 
-    Lists are ranked as trec_eval ranks them: float32 score descending, document id descending in byte order. A judgment
-    whose label is missing is none. Raises `DataError` for a missing or infinite score, where nothing is judged, and
-    where not one query of the run is judged.
+    Lists are ranked once, for all measures, by falling float32 score; ties: see `Candidates.ranking`. A judgment whose
+    label is missing is none. Raises `DataError` for a missing or infinite score, where nothing is judged, and where not
+    one query of the run is judged.
     """
     check_unjudged(unjudged)
     if by is None:
@@ -69,26 +97,39 @@ def judge(qrels: Candidates, run: Candidates, by: str | None = None, unjudged: U
             raise UsageError("the run has no column of scores, expected one")
     _check_finite(run, by)
     labels = qrels["label"]
-    qrels = qrels.take_rows(~np.isnan(labels)).only_columns("label")
-    if not qrels.n_queries:
+    qrels = qrels.only_columns("label").take_rows(~np.isnan(labels)) if np.isnan(labels).any() else qrels
+    if not len(qrels):
         raise DataError("the qrels hold no judgment")
-    at = pc.fill_null(pc.index_in(qrels.query_ids, value_set=run.query_ids), -1).to_numpy(zero_copy_only=False)
-    sizes = np.where(at >= 0, np.diff(run.offsets, append=0)[at], 0)
-    if not sizes.any():
+    run = run.only_columns(by).ranked(by, ties)
+    run = Candidates(run.query_ids, run.offsets, run.doc_ids, {"score": run[by]}).join(qrels, "label")
+    lists = pc.fill_null(pc.index_in(qrels.query_ids, value_set=run.query_ids), -1).to_numpy(zero_copy_only=False)
+    lists = lists.astype(np.int64)
+    if not len(run) or not (np.diff(run.offsets)[lists[lists >= 0]]).any():
         raise DataError(
             f"not one of the run's {run.n_queries} queries ({_some(run.query_ids)}) is judged "
             f"({_some(qrels.query_ids)} are): do these qrels belong to this run?"
         )
-    lists = run.take_queries(at[sizes > 0]).only_columns(by).ranked(by)
-    found = lists.join(qrels, "label")["label"]
-    if unjudged == "irrelevant":
-        found = np.nan_to_num(found)
+    rows, offsets = _judged_rows(run, lists)
+    list_of_row = np.repeat(lists, np.diff(offsets))
     return JudgedRun(
         qrels,
-        Candidates(lists.query_ids, lists.offsets, lists.doc_ids, {"score": lists[by], "label": found}),
-        np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
-        int(run.n_queries - (at >= 0).sum()),
+        offsets,
+        rows - run.offsets[:-1][list_of_row] + 1,
+        run["label"][rows],
+        run["score"][rows],
+        run,
+        lists,
+        unjudged,
     )
+
+
+def _judged_rows(run: Candidates, lists: Ints) -> tuple[Ints, Ints]:
+    """The run's rows that have a label, list after list of ``lists`` (Q,), and where each list's begin: (Q+1,)."""
+    rows = np.flatnonzero(~np.isnan(run["label"]))
+    bounds = np.searchsorted(rows, run.offsets)
+    sizes = np.where(lists >= 0, np.diff(bounds)[lists], 0) if run.n_queries else np.zeros(len(lists), np.int64)
+    offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    return rows[np.arange(offsets[-1]) + np.repeat(bounds[lists] - offsets[:-1], sizes)], offsets
 
 
 def _check_finite(run: Candidates, by: str) -> None:

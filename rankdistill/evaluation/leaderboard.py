@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from rankdistill.data.atomic import atomic_path
-from rankdistill.data.candidates import Candidates
-from rankdistill.data.trec import read_qrels, read_run
+from rankdistill.data.candidates import Candidates, Ties
+from rankdistill.data.trec import Precision, read_qrels, read_run
 from rankdistill.errors import DataError, UnknownNameError, UsageError
 from rankdistill.evaluation.judged import Unjudged
 from rankdistill.evaluation.measures import Evaluation, evaluation
@@ -60,13 +60,15 @@ def leaderboard(
     test: str = "t",
     extra: Mapping[str, Mapping[str, Any]] | None = None,
     unjudged: Unjudged = "missing",
+    ties: Ties = "trec",
+    precision: Precision = "float32",
 ) -> Leaderboard:
     """Evaluate systems and compare each with the baseline.
 
     systems: name -> run, as Candidates (scores in their first column) or a TREC file. test: a name of `TESTS`, made on
     the queries' values (pooled PNR: `pooled_shares`) and corrected, measure by measure, for the number of systems
-    compared. extra: name -> further facts, ``parameters`` (a count) and ``pairs_per_second`` among them. unjudged: see
-    `evaluate`, whose errors are raised with the name of the system.
+    compared. extra: name -> further facts, ``parameters`` (a count) and ``pairs_per_second`` among them. unjudged,
+    ties: see `evaluate`, whose errors are raised with the name of the system. precision: of files, see `read_run`.
     """
     if not systems:
         raise UsageError("no systems given, expected at least one run")
@@ -78,7 +80,7 @@ def leaderboard(
             raise UnknownNameError("system", name, systems)
     names = list(parse_measures(measures))
     judgments = qrels if isinstance(qrels, Candidates) else read_qrels(qrels)
-    results = _evaluate_all(systems, judgments, measures, unjudged)
+    results = _evaluate_all(systems, judgments, measures, unjudged, ties, precision)
     comparisons = _compare_all(results, names, baseline, test)
     corrected = {measure: _correct(comparisons, measure) for measure in names}
     rows = []
@@ -103,9 +105,11 @@ def leaderboard_from_folder(
     test: str = "t",
     extra: Mapping[str, Mapping[str, Any]] | None = None,
     unjudged: Unjudged = "missing",
+    ties: Ties = "trec",
+    precision: Precision = "float32",
 ) -> Leaderboard:
     """Make the leaderboard of the runs in a folder; see `find_runs` and `leaderboard`."""
-    return leaderboard(find_runs(folder), qrels, measures, baseline, test, extra, unjudged)
+    return leaderboard(find_runs(folder), qrels, measures, baseline, test, extra, unjudged, ties, precision)
 
 
 def find_runs(folder: str | Path) -> dict[str, Path]:
@@ -131,14 +135,19 @@ def find_runs(folder: str | Path) -> dict[str, Path]:
 
 
 def _evaluate_all(
-    systems: Mapping[str, Run], qrels: Candidates, measures: Sequence[str], unjudged: Unjudged
+    systems: Mapping[str, Run],
+    qrels: Candidates,
+    measures: Sequence[str],
+    unjudged: Unjudged,
+    ties: Ties,
+    precision: Precision,
 ) -> dict[str, Evaluation]:
     results = {}
     with progress("evaluate", len(systems), unit="systems") as advance:
         for name, run in systems.items():
-            candidates = run if isinstance(run, Candidates) else read_run(run)
+            candidates = run if isinstance(run, Candidates) else read_run(run, ties=ties, precision=precision)
             try:
-                results[name] = evaluation(qrels, candidates, measures, unjudged=unjudged)
+                results[name] = evaluation(qrels, candidates, measures, unjudged=unjudged, ties=ties)
             except DataError as error:
                 raise DataError(f"system {name!r}: {error}") from error
             advance(1)

@@ -1,11 +1,9 @@
 """Evaluate a run against judgments in the measures of ir_measures, and in PNR and DCG.
 
-Values are those of ir_measures: trec_eval's through pytrec_eval where it has the measure. Scores compare as float32, as
-in trec_eval 9 and pytrec_eval; ties go to the larger document id (byte order); the rank column plays no part; nDCG has
-a linear gain and an ideal over all judgments. A judged query that the run lacks counts as 0.
-
-``RR@k`` and ``Judged@k`` come from elsewhere in ir_measures (MS MARCO's script) and give ties to the smaller id;
-``RR`` without a cutoff is trec_eval's.
+Values are trec_eval's where it has the measure: scores compare as float32, as in trec_eval 9 and pytrec_eval; ties go
+to the larger document id (byte order); the rank column plays no part; nDCG has a linear gain and an ideal over all
+judgments; a judged query that the run lacks counts as 0, as does one without a relevant document. A run is ranked
+once, for all measures; ``ties`` and `read_run`'s ``precision`` name what others do instead.
 """
 
 from __future__ import annotations
@@ -19,12 +17,13 @@ import ir_measures
 import numpy as np
 from numpy.typing import NDArray
 
-from rankdistill.data.candidates import Candidates
-from rankdistill.errors import DataError, UsageError
+from rankdistill.data.candidates import Candidates, Ties
+from rankdistill.errors import UsageError
 from rankdistill.evaluation.judged import JudgedRun, Unjudged, judge
 from rankdistill.evaluation.names import parse_measures
 from rankdistill.evaluation.pnr import PnrMeasure, pooled_shares
 from rankdistill.evaluation.provider import OWN, own_values
+from rankdistill.evaluation.rank_measures import check_grades
 
 MeasureName = str | ir_measures.Measure
 
@@ -74,6 +73,7 @@ def evaluate(
     measures: MeasureName | Sequence[MeasureName],
     by: str | None = None,
     unjudged: Unjudged = "missing",
+    ties: Ties = "trec",
 ) -> dict[str, float]:
     """Evaluate a run: {measure as given: value over all judged queries}.
 
@@ -81,12 +81,12 @@ def evaluate(
     ir_measures names such as ``nDCG@10 RR@10 AP P@10 R@100 ERR Judged@10``, ``PNR`` (pairs of all queries pooled),
     ``PNR(avg=macro)``, ``DCG@10``, ``DCG(gain=exp)@10``. PNR's pairs are the judged candidates of the run;
     unjudged="irrelevant" gives the others grade 0, as the other measures do, which suits collections where only what is
-    relevant was written down.
+    relevant was written down. ties: the rule for equal scores, for all measures; see `Candidates.ranking`.
     Warns (`EvaluationWarning`) of judged queries that the run lacks and of queries ignored; `evaluation` counts them.
     Raises `UnknownNameError` for an unknown measure, `DataError` for scores that are missing or infinite, for labels
     that are no integers where the measure takes grades, and where no query of the run is judged.
     """
-    result = evaluation(qrels, run, measures, by, unjudged)
+    result = evaluation(qrels, run, measures, by, unjudged, ties)
     _warn(result)
     return result.values
 
@@ -97,9 +97,10 @@ def evaluate_per_query(
     measures: MeasureName | Sequence[MeasureName],
     by: str | None = None,
     unjudged: Unjudged = "missing",
+    ties: Ties = "trec",
 ) -> dict[str, dict[str, float]]:
     """Evaluate a run query by query: {measure as given: {query id: value}}; see `evaluate`."""
-    result = evaluation(qrels, run, measures, by, unjudged)
+    result = evaluation(qrels, run, measures, by, unjudged, ties)
     _warn(result)
     return result.per_query
 
@@ -110,11 +111,12 @@ def evaluation(
     measures: MeasureName | Sequence[MeasureName],
     by: str | None = None,
     unjudged: Unjudged = "missing",
+    ties: Ties = "trec",
 ) -> Evaluation:
     """Evaluate a run, with everything there is to say about it and without warning; see `evaluate`."""
     named = parse_measures(measures)
     plan = _plan(list(dict.fromkeys(named.values())))
-    judged = judge(qrels, run, by, unjudged)
+    judged = judge(qrels, run, by, unjudged, ties)
     per_query: dict[ir_measures.Measure, dict[str, float]] = {}
     for provider, mine in plan:
         if provider is OWN:
@@ -155,17 +157,11 @@ def _plan(measures: list[ir_measures.Measure]) -> list[tuple[ir_measures.Provide
 def _by_ir_measures(
     provider: ir_measures.Provider, measures: list[ir_measures.Measure], judged: JudgedRun
 ) -> dict[ir_measures.Measure, dict[str, float]]:
-    labels = judged.qrels["label"]
-    fractional = np.flatnonzero(labels != np.rint(labels))
-    if fractional.size:
-        row = int(fractional[0])
-        query = judged.qrels.query_ids[int(judged.qrels.query_of_row[row])].as_py()
-        raise DataError(
-            f"label {labels[row]} of query {query!r}, document {judged.qrels.doc_ids[row].as_py()!r} "
-            f"({fractional.size} such labels), but {measures[0]} takes integer grades: map the labels to grades first"
-        )
-    qrels = _lists(judged.qrels, labels.astype(np.int64))
-    run = _lists(judged.run, judged.scores)
+    check_grades(measures[0], judged)
+    qrels = _lists(judged.qrels, judged.qrels["label"].astype(np.int64))
+    lists = judged.run.take_queries(judged.lists[judged.lists >= 0])
+    places = lists.offsets[1:][lists.query_of_row] - np.arange(len(lists))
+    run = _lists(lists, places)  # our ranking without ties; above 0, which some take for not found
     values: dict[ir_measures.Measure, dict[str, float]] = {measure: {} for measure in measures}
     try:
         for metric in provider.iter_calc(measures, qrels, run):

@@ -199,5 +199,10 @@ PNR = PnrMeasure()
 
 def pnr_values(measure: ir_measures.Measure, judged: JudgedRun) -> Sequence[float]:
     """Compute each judged query's `PairRatio`, in the order of the qrels."""
-    counts = pnr_counts(judged.scores, judged.labels, judged.offsets)
+    if judged.unjudged == "missing":
+        counts = pnr_counts(judged.scores, judged.labels, judged.offsets)
+    else:  # every candidate of the run is in pairs
+        concordant, discordant = pnr_counts(judged.run["score"], np.nan_to_num(judged.run["label"]), judged.run.offsets)
+        found = judged.lists >= 0
+        counts = np.where(found, concordant[judged.lists], 0), np.where(found, discordant[judged.lists], 0)
     return [PairRatio(*pair) for pair in zip(*(c.tolist() for c in counts), strict=True)]

@@ -13,17 +13,21 @@ from ir_measures.providers.base import Choices
 from ir_measures.util import QrelsConverter, RunConverter
 
 from rankdistill.data.candidates import Candidates
-from rankdistill.evaluation.dcg import DCG, DcgMeasure, dcg_values, exponential_ndcg_values
+from rankdistill.evaluation.dcg import DCG, DcgMeasure, dcg_values, ndcg_values
 from rankdistill.evaluation.err import err_values
 from rankdistill.evaluation.judged import JudgedRun, judge
 from rankdistill.evaluation.pnr import PNR, PnrMeasure, pnr_values
+from rankdistill.evaluation.rank_measures import BY_RELEVANCE, judged_values, relevance_values
 
 OWN_MEASURES: dict[str, Callable[[ir_measures.Measure, JudgedRun], Sequence[float]]] = {
     "PNR": pnr_values,
     "DCG": dcg_values,
-    "nDCG": exponential_ndcg_values,
+    "nDCG": ndcg_values,
     "ERR": err_values,
+    "Judged": judged_values,
+    **dict.fromkeys(BY_RELEVANCE, relevance_values),
 }
+AT_ANY = {"cutoff": AnyValue(), "rel": AnyValue(), "judged_only": AnyValue()}
 
 
 def own_values(measure: ir_measures.Measure, judged: JudgedRun) -> dict[str, float]:
@@ -33,7 +37,7 @@ def own_values(measure: ir_measures.Measure, judged: JudgedRun) -> dict[str, flo
 
 
 class RankDistillProvider(ir_measures.Provider):
-    """PNR, DCG, and ERR and exponential nDCG without Perl."""
+    """PNR, DCG, and what others compute too, from one ranking: no Perl, no dictionaries, one rule for ties."""
 
     NAME = "rankdistill"
     SUPPORTED_MEASURES = [  # noqa: RUF012  (declared as an instance attribute by the base class)
@@ -42,10 +46,17 @@ class RankDistillProvider(ir_measures.Provider):
         measures._ERR(cutoff=AnyValue()),
         measures._nDCG(
             cutoff=AnyValue(),
-            dcg=Choices("exp-log2"),
+            dcg=Choices("log2", "exp-log2"),
             gains=Choices(ir_measures.providers.base.NOT_PROVIDED),
-            judged_only=Choices(False),
+            judged_only=AnyValue(),
         ),
+        measures._AP(**AT_ANY),
+        measures._P(**AT_ANY),
+        measures._R(**AT_ANY),
+        measures._RR(**AT_ANY),
+        measures._Success(**AT_ANY),
+        measures._Rprec(rel=AnyValue(), judged_only=AnyValue()),
+        measures._Judged(cutoff=AnyValue()),
     ]
 
     def _evaluator(self, measures: Iterable[ir_measures.Measure], qrels: Any) -> ir_measures.Evaluator:

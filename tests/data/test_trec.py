@@ -278,3 +278,35 @@ def test_real_ms_marco_runs_are_read(shared_data):
     run = read_run(shared_data / "msmarco-passage-dev" / "runs" / "ans_small.monot5.msmarco.tsv.gz")
     assert (run.n_queries, len(run)) == (105, 105_000)
     assert run["score"].max() == -1
+
+
+# -- rules for ties and precision ------------------------------------------------------------------------------------
+
+TIED_RUN = "q Q0 b 1 2 t\nq Q0 c 3 2.0 t\nq Q0 a 2 2 t\nq Q0 d 9 3 t\n"
+
+
+def test_equal_scores_stand_as_the_rule_for_ties_says(tmp_path):
+    path = written(tmp_path, TIED_RUN)
+    for ties, documents in (("trec", "dcba"), ("docid-asc", "dabc"), ("rank", "dbac")):
+        assert "".join(read_run(path, ties=ties).doc_ids.to_pylist()) == documents
+    with pytest.raises(UsageError, match="rule for ties 'ranks'; did you mean 'rank'"):
+        read_run(path, ties="ranks")
+
+
+def test_the_rule_of_ranks_needs_ranks(tmp_path):
+    path = written(tmp_path, "q Q0 b 1 2 t\nq Q0 c - 2 t\n")
+    with pytest.raises(FileFormatError, match=r":2: got '-', expected an integer rank"):
+        read_run(path, ties="rank")
+
+
+def test_scores_that_only_doubles_tell_apart_are_told_apart_on_demand(tmp_path):
+    path = written(
+        tmp_path, "q Q0 a 1 1.0000000002 t\nq Q0 b 2 1.0000000001 t\nq Q0 c 3 1.0000000001 t\nr Q0 a 1 5 t\n"
+    )
+    assert as_dict(read_run(path), "score") == {"q": {"a": 1.0, "b": 1.0, "c": 1.0}, "r": {"a": 5.0}}
+    assert read_run(path).doc_ids.to_pylist() == ["c", "b", "a", "a"]
+    doubles = read_run(path, precision="float64")
+    assert doubles.doc_ids.to_pylist() == ["a", "c", "b", "a"]
+    assert as_dict(doubles, "score") == {"q": {"a": -1.0, "b": -2.0, "c": -2.0}, "r": {"a": -1.0}}
+    with pytest.raises(UsageError, match="precision 'double'"):
+        read_run(path, precision="double")

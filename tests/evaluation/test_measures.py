@@ -101,9 +101,18 @@ def test_ties_go_to_the_larger_document_id_in_byte_order():
     assert evaluate(judged, tied, ["RR", "DCG"]) == {"RR": 1 / 2, "DCG": pytest.approx(1 / math.log2(3))}
 
 
-def test_reciprocal_rank_with_a_cutoff_gives_ties_to_the_smaller_id_as_in_ir_measures():
-    judged, tied = qrels({"q": {"a": 1, "b": 0}}), run({"q": {"a": 1.0, "b": 1.0}})
-    assert evaluate(judged, tied, ["RR", "RR@10"]) == {"RR": 1 / 2, "RR@10": 1.0}
+def test_the_rule_for_ties_holds_for_all_measures_of_a_run():
+    judged, tied = qrels({"q": {"a": 1, "b": 0, "c": 0}}), run({"q": {"b": 1.0, "a": 1.0, "c": 1.0}})
+    measures = ["RR", "RR@10", "P@1", "Bpref", "DCG@1", "Compat"]
+    for ties, rank in (("trec", 3), ("docid-asc", 1), ("rank", 2)):
+        values = evaluate(judged, tied, measures, ties=ties)
+        assert values["RR"] == values["RR@10"] == 1 / rank, ties
+        assert values["P@1"] == values["DCG@1"] == float(rank == 1), ties
+    first, last = (evaluate(judged, tied, measures, ties=ties) for ties in ("docid-asc", "trec"))
+    assert first["Bpref"] > last["Bpref"]
+    assert first["Compat"] > last["Compat"]
+    with pytest.raises(UnknownNameError, match="'docid'; did you mean 'docid-asc'"):
+        evaluate(judged, tied, measures, ties="docid")  # type: ignore[arg-type]
 
 
 def test_scores_equal_in_float32_are_tied():
@@ -123,11 +132,13 @@ def test_a_query_without_a_relevant_document_scores_0():
 
 def test_fractional_labels_are_refused_where_grades_are_needed_and_taken_where_not():
     judged = qrels({"q": {"a": 0.9, "b": 0.1}})
-    with pytest.raises(DataError, match=r"label 0.8999.* of query 'q', document 'a' \(2 such labels\).*integer grades"):
-        evaluate(judged, run({"q": {"a": 1.0}}), ["nDCG@10"])
-    assert evaluate(judged, run({"q": {"a": 1.0, "b": 2.0}}), ["PNR", "DCG@1"]) == {
+    for measure in ("RR@10", "AP", "Bpref"):
+        with pytest.raises(DataError, match=r"label 0.8999.* of query 'q', document 'a' \(2 such .*integer grades"):
+            evaluate(judged, run({"q": {"a": 1.0}}), [measure])
+    assert evaluate(judged, run({"q": {"a": 1.0, "b": 2.0}}), ["PNR", "DCG@1", "nDCG@1"]) == {
         "PNR": 0.0,
         "DCG@1": pytest.approx(0.1),
+        "nDCG@1": pytest.approx(1 / 9),
     }
 
 
@@ -164,9 +175,15 @@ def test_a_measure_that_nothing_installed_computes_is_an_error():
         evaluate(qrels(), run(), ["RBP"])
 
 
+def test_a_level_at_which_what_nobody_judged_is_relevant_is_an_error():
+    for measure in ("AP(rel=0)", "P(rel=-1)@5"):
+        with pytest.raises(UsageError, match="expected a level from 1 on"):
+            evaluate(qrels(), run(), [measure])
+
+
 def test_what_trec_eval_refuses_is_an_error_with_its_reason():
-    with pytest.raises(UsageError, match=r"AP\(rel=0\).*relevance_level should be positive"):
-        evaluate(qrels(), run(), ["AP(rel=0)"])
+    with pytest.raises(UsageError, match=r"Bpref\(rel=0\).*relevance_level should be positive"):
+        evaluate(qrels(), run(), ["Bpref(rel=0)"])
 
 
 def test_unjudged_candidates_are_in_no_pair_or_of_grade_zero_as_told() -> None:

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.json
 
 from rankdistill.data.candidates import as_ids
-from rankdistill.data.trec import read_bytes
+from rankdistill.data.files import read_bytes
 from rankdistill.errors import FileFormatError
 
 IdsAndTexts = tuple[pa.Array, pa.Array]
