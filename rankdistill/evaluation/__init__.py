@@ -1,6 +1,9 @@
 """Measures of a run, significance of a difference, and the leaderboard of many systems."""
 
 from rankdistill.evaluation.dcg import DCG, dcg
+from rankdistill.evaluation.gain import Gain, gain
+from rankdistill.evaluation.gsb import gsb_gain, preferences_by_measure, read_preferences
+from rankdistill.evaluation.interleaving import interleaving_gain, simulate_interleaving
 from rankdistill.evaluation.leaderboard import (
     DEFAULT_MEASURES,
     Leaderboard,
@@ -11,6 +14,7 @@ from rankdistill.evaluation.leaderboard import (
 from rankdistill.evaluation.measures import Evaluation, EvaluationWarning, evaluate, evaluate_per_query, evaluation
 from rankdistill.evaluation.names import parse_measure, parse_measures
 from rankdistill.evaluation.page import as_html, write_html
+from rankdistill.evaluation.pair_metrics import PAIR_METRICS, evaluate_pairs
 from rankdistill.evaluation.pnr import PNR, pnr, pnr_counts, pnr_macro
 from rankdistill.evaluation.provider import register
 from rankdistill.evaluation.render import as_markdown, as_table
@@ -21,11 +25,13 @@ register()
 __all__ = [
     "DCG",
     "DEFAULT_MEASURES",
+    "PAIR_METRICS",
     "PNR",
     "TESTS",
     "Comparison",
     "Evaluation",
     "EvaluationWarning",
+    "Gain",
     "Leaderboard",
     "as_html",
     "as_markdown",
@@ -34,11 +40,15 @@ __all__ = [
     "dcg",
     "effect_size",
     "evaluate",
+    "evaluate_pairs",
     "evaluate_per_query",
     "evaluation",
     "find_runs",
     "fisher",
+    "gain",
+    "gsb_gain",
     "holm",
+    "interleaving_gain",
     "leaderboard",
     "leaderboard_from_folder",
     "paired_t",
@@ -47,5 +57,8 @@ __all__ = [
     "pnr",
     "pnr_counts",
     "pnr_macro",
+    "preferences_by_measure",
+    "read_preferences",
+    "simulate_interleaving",
     "write_html",
 ]

@@ -11,6 +11,7 @@ from numba import njit, prange
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtr
 
+from rankdistill.data.streams import GOLDEN, scramble
 from rankdistill.errors import DataError, UnknownNameError, UsageError
 
 Floats = NDArray[np.float64]
@@ -172,24 +173,13 @@ def signed_sums(sums: Floats, permutations: int, seed: np.uint64) -> Floats:
     """
     totals = np.zeros(permutations)
     words = (len(sums) + 7) // 8
-    start = scramble(seed + STEP)
+    start = scramble(seed + GOLDEN)
     for permutation in prange(permutations):
         total = 0.0
         for word in range(words):
-            bits = scramble(start + np.uint64(permutation * words + word) * STEP)
+            bits = scramble(start + np.uint64(permutation * words + word) * GOLDEN)
             for group in range(word * 8, min(word * 8 + 8, len(sums))):
                 total += sums[group, np.int64(bits & np.uint64(255))]
                 bits >>= np.uint64(8)
         totals[permutation] = total
     return totals
-
-
-STEP = np.uint64(0x9E3779B97F4A7C15)
-
-
-@njit(cache=True)
-def scramble(state: np.uint64) -> np.uint64:
-    """Turn a counter into 64 random bits. Source: SplitMix64, Steele, Lea & Flood 2014."""
-    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return state ^ (state >> np.uint64(31))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from rankdistill.ensembling.streams import GOLDEN, draw_pair, hash_ids, scramble, starting_states
+from rankdistill.data.streams import GOLDEN, hash_ids, scramble, starting_states
+from rankdistill.ensembling.streams import draw_pair
 
 
 def test_scramble_gives_the_published_numbers_of_splitmix64():

@@ -1,0 +1,32 @@
+"""interleave and gsb, as people type them."""
+
+import json
+
+
+def test_interleave_compares_two_runs_and_its_log_says_the_same(run, files, tmp_path):
+    log = tmp_path / "clicks.jsonl"
+    words = ["interleave", "--runs", files.bm25, files.other, "--qrels", files.qrels, "--sessions", 20]
+    simulated = run(*words, "--write-log", log, "--json")
+    assert simulated.code == 0, simulated.err
+    found = json.loads(simulated.out)
+    assert found["low"] < found["value"] < found["high"]
+    assert json.loads(run("interleave", "--log", log, "--json").out) == found
+    assert run(*words).out.startswith(f"Δ_AB {found['value']:+.4f} [")
+
+
+def test_gsb_takes_what_people_say_or_what_a_measure_says(run, files, tmp_path):
+    said = tmp_path / "said.txt"
+    said.write_text("q1 good\nq2 good\nq3 same\nq4 bad\n")
+    assert json.loads(run("gsb", "--preferences", said, "--json").out)["value"] == 0.25
+    outcome = run("gsb", "--runs", files.bm25, files.bm25, "--qrels", files.qrels, "--measure", "RR@10")
+    assert outcome.out.startswith("ΔGSB +0.0000 [+0.0000, +0.0000] at 95%: 0 good, 0 bad,")
+
+
+def test_half_a_question_is_wrong_use(run, files, tmp_path):
+    for command in ("interleave", "gsb"):
+        for words in ([], ["--runs", files.bm25, files.other], ["--qrels", files.qrels]):
+            outcome = run(command, *words)
+            assert outcome.code == 2
+            assert "expected either" in outcome.err
+    outcome = run("interleave", "--runs", files.bm25, "--qrels", files.qrels)
+    assert outcome.code == 2
