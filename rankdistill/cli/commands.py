@@ -23,6 +23,7 @@ COMMANDS: dict[str, str] = {
     "ensemble": "Ensemble several teachers' runs into one run.",
     "evaluate": "Evaluate runs against judgments.",
     "leaderboard": "Compare the runs in a folder: table, significance, HTML page.",
+    "check": "Check runs and judgments: what is wrong with them, and what may surprise.",
     "interleave": "Compare two systems by the clicks on their interleaved lists: Δ_AB with its confidence interval.",
     "gsb": "Compare two systems query by query, good, same or bad: ΔGSB with its confidence interval.",
     "search": "Search a collection: BM25 finds candidates, a cross-encoder orders them.",

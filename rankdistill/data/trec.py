@@ -16,7 +16,7 @@ from rankdistill.data.candidates import Candidates, Ties, check_ties
 from rankdistill.data.files import map_bytes
 from rankdistill.data.id_kernels import Ints, id_bytes, take_ids
 from rankdistill.data.rank_kernels import TIES, in_order, ranked_rows
-from rankdistill.data.trec_lines import BEIR_QRELS, MSMARCO_RUN, TREC_QRELS, TREC_RUN, Rows, parse, recognise
+from rankdistill.data.trec_lines import QRELS, RANKS, RUNS, TREC_RUN, Rows, parse, recognise
 from rankdistill.errors import UnknownNameError
 
 Precision = Literal["float32", "float64"]
@@ -43,16 +43,27 @@ def read_run(
         raise UnknownNameError("precision", precision, get_args(Precision))
     path = Path(path)
     data = map_bytes(path)
-    form, start = recognise(path, data, (TREC_RUN, MSMARCO_RUN))
+    form, start = recognise(path, data, RUNS)
     rows = parse(path, data, form, start, np.dtype(precision))
     if ties == "rank" and form is TREC_RUN:
-        with_ranks = replace(form, value=form.fields.index("rank"), whole=True, value_means="an integer rank")
-        ranks = parse(path, data, with_ranks, start).values
-        rows = _ranked(rows, -ranks, "rank")
+        rows = _ranked(rows, -parse(path, data, RANKS, start).values, "rank")
     rows = replace(rows, values=rows.values * form.sign)
     rows = _ranked(rows, rows.values, ties)
     values = rows.values if precision == "float32" else -_places(rows.values, rows.offsets)
     return rows.candidates({column: values})
+
+
+def read_ranks(path: str | Path) -> Candidates:
+    """Read the ranks of a TREC run, which evaluation ignores, into the column "rank", rows by rising rank.
+
+    Raises as `read_run` does, and for a rank that is no integer.
+    """
+    path = Path(path)
+    data = map_bytes(path)
+    _, start = recognise(path, data, (RANKS,))
+    rows = parse(path, data, RANKS, start)
+    rows = _ranked(replace(rows, values=-rows.values), -rows.values, "rank")
+    return rows.candidates({"rank": -rows.values})
 
 
 def _ranked(rows: Rows, by: NDArray[np.floating], ties: Ties) -> Rows:
@@ -80,6 +91,6 @@ def read_qrels(path: str | Path) -> Candidates:
     """
     path = Path(path)
     data = map_bytes(path)
-    form, start = recognise(path, data, (TREC_QRELS, BEIR_QRELS))
+    form, start = recognise(path, data, QRELS)
     rows = parse(path, data, form, start)
     return rows.candidates({"label": rows.values})

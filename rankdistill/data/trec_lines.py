@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from rankdistill.data.candidates import Candidates
-from rankdistill.data.files import BYTE_ORDER_MARK, FileBytes
+from rankdistill.data.files import BYTE_ORDER_MARK, FileBytes, map_bytes
 from rankdistill.data.id_kernels import Bytes, Ints, id_bytes, ids_from_bytes, repeated_rows
 from rankdistill.data.trec_kernels import OVERFLOW, WIDEST, copy_spans, count_lines, parse_lines, pieces
 from rankdistill.errors import FileFormatError
@@ -41,6 +41,8 @@ TREC_RUN = LineForm(("qid", "Q0", "docid", "rank", "score", "tag"), 2, 4, False,
 MSMARCO_RUN = LineForm(("qid", "docid", "rank"), 1, 2, True, "an integer rank", sign=-1)
 TREC_QRELS = LineForm(("qid", "0", "docid", "grade"), 2, 3, True, "an integer grade")
 BEIR_QRELS = LineForm(("query-id", "corpus-id", "score"), 1, 2, True, "an integer grade")
+RANKS = replace(TREC_RUN, value=TREC_RUN.fields.index("rank"), whole=True, value_means="an integer rank")
+RUNS, QRELS = (TREC_RUN, MSMARCO_RUN), (TREC_QRELS, BEIR_QRELS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,35 +156,73 @@ def _check_unique(
         return
     row = int(repeated[np.argmin(documents[repeated])])
     query = int(np.searchsorted(offsets, row, side="right")) - 1
-    raise FileFormatError(
-        path,
-        _line_number(data, int(documents[row] // WIDEST)),
-        f"document {doc_ids[row].as_py()} again",
-        f"each document once in the list of query {query_ids[query].as_py()} "
-        f"(line {_line_number(data, int(documents[first[row]] // WIDEST))} has it)",
-    )
+    number, first_number = (_line_number(data, int(documents[i] // WIDEST)) for i in (row, first[row]))
+    raise _repeated(path, number, query_ids[query].as_py(), doc_ids[row].as_py(), first_number)
 
 
-# -- one line ----------------------------------------------------------------------------------------------------------
+def _repeated(path: Path, number: int, query: str, document: str, first: int) -> FileFormatError:
+    expected = f"each document once in the list of query {query} (line {first} has it)"
+    return FileFormatError(path, number, f"document {document} again", expected)
+
+
+# -- line by line ------------------------------------------------------------------------------------------------------
+
+
+def faults(path: Path, forms: tuple[LineForm, ...]) -> Iterator[tuple[str, FileFormatError]]:
+    """Every fault of a file that `parse` refuses, in its order, each with the name of its kind.
+
+    For reports: it looks at each line in turn, and takes some seconds a million. A file whose first line is of no known
+    form has one fault.
+    """
+    data = map_bytes(path)
+    try:
+        form, start = recognise(path, data, forms)
+    except FileFormatError as error:
+        yield "lines of no known form", error
+        return
+    seen: dict[tuple[bytes, bytes], int] = {}
+    at, number = start, _line_number(data, start)
+    while at < len(data):
+        line = _line_from(data, at)
+        fields = line.split()
+        if fields and not fields[0].startswith(b"#"):
+            key = fields[0], fields[min(form.document, len(fields) - 1)]
+            if fault := _fault_of(line, fields, form):
+                kind, got, expected = fault
+                yield kind, FileFormatError(path, number, _shown(got), expected)
+            elif key in seen:
+                query, document = (_shown(part) for part in key)
+                yield "documents that stand twice in a list", _repeated(path, number, query, document, seen[key])
+            seen.setdefault(key, number)
+        at, number = at + len(line) + 1, number + 1
 
 
 def _look_closer(path: Path, data: FileBytes, form: LineForm, at: int) -> tuple[int, float]:
     """Span of the document and value of the line that begins at ``at``; `FileFormatError` where it is not good."""
     line = _line_from(data, at)
     found = list(re.finditer(rb"\S+", line))
-
-    def error(got: bytes, expected: str) -> FileFormatError:
-        return FileFormatError(path, _line_number(data, at), _shown(got), expected)
-
-    if len(found) != len(form.fields) or b"\0" in line:
-        raise error(b" ".join(line.split()), str(form))
-    if any(field.end() - field.start() >= WIDEST for field in (found[0], found[form.document])):
-        raise error(line, f"ids of less than {WIDEST:,} bytes")
-    value = _number(found[form.value].group(), form.whole)
-    if value is None:
-        raise error(found[form.value].group(), f"{form.value_means} in '{' '.join(form.fields)}'")
-    document = found[form.document]
+    if fault := _fault_of(line, [field.group() for field in found], form):
+        _, got, expected = fault
+        raise FileFormatError(path, _line_number(data, at), _shown(got), expected)
+    document, value = found[form.document], _number(found[form.value].group(), form.whole)
+    assert value is not None
     return (at + document.start()) * WIDEST + document.end() - document.start(), value
+
+
+def _fault_of(line: bytes, fields: list[bytes], form: LineForm) -> tuple[str, bytes, str] | None:
+    """Kind of the fault, what was got and what was expected; None for a line that is good."""
+    if len(fields) != len(form.fields) or b"\0" in line:
+        return "malformed lines", b" ".join(fields), str(form)
+    if max(len(fields[0]), len(fields[form.document])) >= WIDEST:
+        return "ids that are too long", line, f"ids of less than {WIDEST:,} bytes"
+    try:
+        fields[0].decode(), fields[form.document].decode()
+    except UnicodeDecodeError:
+        return "ids that are no text", line, "text in UTF-8"
+    if _number(fields[form.value], form.whole) is None:
+        kind = f"values that are not {form.value_means}"
+        return kind, fields[form.value], f"{form.value_means} in '{' '.join(form.fields)}'"
+    return None
 
 
 def _number(text: bytes, whole: bool) -> float | None:

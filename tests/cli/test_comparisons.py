@@ -1,4 +1,4 @@
-"""interleave and gsb, as people type them."""
+"""interleave, gsb and check, as people type them."""
 
 import json
 
@@ -30,3 +30,20 @@ def test_half_a_question_is_wrong_use(run, files, tmp_path):
             assert "expected either" in outcome.err
     outcome = run("interleave", "--runs", files.bm25, "--qrels", files.qrels)
     assert outcome.code == 2
+
+
+def test_check_reports_and_fails_on_errors_alone(run, files, tmp_path):
+    words = ["check", "--runs", files.bm25, files.other, "--qrels", files.qrels, "--collection", files.collection]
+    sound = run(*words)
+    assert sound.code == 0, sound.err
+    assert "3 files without errors" in sound.err
+    bad = tmp_path / "bad.trec"
+    bad.write_text("q Q0 a 1 high t\n")
+    outcome = run("check", "--runs", bad)
+    assert outcome.code == 1
+    assert outcome.out.startswith(f"{bad}\n  error           1  values that are not a finite float32 score; first:")
+    assert "1 of 1 findings are errors" in outcome.err
+    found = run("check", "--runs", bad, "--json")
+    assert found.code == 1
+    assert json.loads(found.out)[0]["level"] == "error"
+    assert run("check").code == 2
