@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from rankdistill.cli.options import Config, Json, Measures, Precision, Qrels, Ties, UnjudgedOption
 from rankdistill.cli.output import print_json, print_rich, say_wrote
+from rankdistill.data import load_collection
 from rankdistill.data.atomic import atomic_path
 from rankdistill.evaluation.leaderboard import DEFAULT_MEASURES, leaderboard_from_folder
 from rankdistill.evaluation.page import write_html
@@ -19,8 +20,13 @@ def leaderboard(
     folder: Annotated[Path, Parameter(help="Folder of runs: NAME.trec, NAME.trec.gz, NAME/run.trec.gz.")],
     *,
     qrels: Qrels,
-    html: Annotated[Path | None, Parameter(help="Page to write; it needs neither script nor network.")] = None,
+    html: Annotated[
+        Path | None, Parameter(help="Page to write, OUT.html or OUT/index.html: one file that needs no network.")
+    ] = None,
     markdown: Annotated[Path | None, Parameter(help="Markdown table to write.")] = None,
+    collection: Annotated[
+        str | None, Parameter(help="Collection whose texts the page shows: pydocs, irds:DATASET_ID or a folder.")
+    ] = None,
     measures: Measures = DEFAULT_MEASURES,
     baseline: Annotated[str | None, Parameter(help="Name of the system that the others are tested against.")] = None,
     test: Annotated[str, Parameter(help="Significance test: t or fisher; corrected after Holm.")] = "t",
@@ -43,8 +49,8 @@ def leaderboard(
     else:
         print_rich(as_table(board))
     if html is not None:
-        write_html(board, html, title)
-        say_wrote(html)
+        texts = load_collection(collection) if collection else None
+        say_wrote(write_html(board, html, title, texts))
     if markdown is not None:
         with atomic_path(markdown) as temporary:
             temporary.write_text(as_markdown(board), encoding="utf-8")

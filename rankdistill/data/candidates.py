@@ -201,11 +201,11 @@ class Candidates:
             return self
         return self.take_rows(self.ranking(by, ties))
 
-    def top_k(self, k: int, by: str) -> Candidates:
-        """Keep each query's k best rows by ``by``, best first."""
+    def top_k(self, k: int, by: str, ties: Ties = "trec") -> Candidates:
+        """Keep each query's k best rows by ``by``, best first (see `ranking`)."""
         if k < 1:
             raise UsageError(f"k must be at least 1, got {k}")
-        order = self.ranking(by)
+        order = self.ranking(by, ties)
         position = np.arange(len(self)) - self.offsets[:-1][self.query_of_row]
         return self.take_rows(order[position < k])
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 
 from rankdistill.data.atomic import atomic_path
 from rankdistill.data.candidates import Candidates, Ties
@@ -22,6 +23,7 @@ from rankdistill.evaluation.significance import TESTS, Comparison, compare, holm
 from rankdistill.progress import progress
 
 DEFAULT_MEASURES = ("nDCG@10", "RR@10", "PNR")
+TOP = 10
 RUN_PATTERNS = ("*/run.trec.gz", "*/run.trec", "*.trec.gz", "*.trec")
 Run = Candidates | str | Path
 
@@ -42,6 +44,10 @@ class Leaderboard:
     comparisons: dict[str, dict[str, Comparison]]
     """System -> measure -> the comparison with the baseline, its p-value uncorrected; empty without a baseline, and
     without the measures that are infinite or undefined for one of the two."""
+    results: dict[str, Evaluation]
+    """System -> its values, over all queries and query by query."""
+    tops: dict[str, Candidates]
+    """System -> the best `TOP` of each judged query, best first, with their labels."""
     notes: list[str]
     """What should be said below the table about systems whose run does not match the judgments."""
 
@@ -80,7 +86,7 @@ def leaderboard(
             raise UnknownNameError("system", name, systems)
     names = list(parse_measures(measures))
     judgments = qrels if isinstance(qrels, Candidates) else read_qrels(qrels)
-    results = _evaluate_all(systems, judgments, measures, unjudged, ties, precision)
+    results, tops = _evaluate_all(systems, judgments, measures, unjudged, ties, precision)
     comparisons = _compare_all(results, names, baseline, test)
     corrected = {measure: _correct(comparisons, measure) for measure in names}
     rows = []
@@ -94,7 +100,9 @@ def leaderboard(
         rows.append({**measured, **facts, **coverage, **tests})
     rows.sort(key=lambda row: -math.inf if math.isnan(row[names[0]]) else row[names[0]], reverse=True)
     notes = [f"{system}: {note}" for system, result in results.items() for note in result.notes]
-    return Leaderboard(rows, names, next(iter(results.values())).queries, baseline, test, comparisons, notes)
+    return Leaderboard(
+        rows, names, next(iter(results.values())).queries, baseline, test, comparisons, results, tops, notes
+    )
 
 
 def leaderboard_from_folder(
@@ -141,8 +149,8 @@ def _evaluate_all(
     unjudged: Unjudged,
     ties: Ties,
     precision: Precision,
-) -> dict[str, Evaluation]:
-    results = {}
+) -> tuple[dict[str, Evaluation], dict[str, Candidates]]:
+    results, tops = {}, {}
     with progress("evaluate", len(systems), unit="systems") as advance:
         for name, run in systems.items():
             candidates = run if isinstance(run, Candidates) else read_run(run, ties=ties, precision=precision)
@@ -150,8 +158,11 @@ def _evaluate_all(
                 results[name] = evaluation(qrels, candidates, measures, unjudged=unjudged, ties=ties)
             except DataError as error:
                 raise DataError(f"system {name!r}: {error}") from error
+            judged = pc.is_in(candidates.query_ids, value_set=qrels.query_ids).to_numpy(zero_copy_only=False)
+            column = next(iter(candidates.columns))
+            tops[name] = candidates.take_queries(judged).top_k(TOP, column, ties).join(qrels, "label")
             advance(1)
-    return results
+    return results, tops
 
 
 def _compare_all(

@@ -212,7 +212,7 @@ class _Demo:
             unjudged="irrelevant",
         )
         board.write_json(self.out / "leaderboard.json")
-        write_html(board, self.out / "leaderboard.html", f"rankdistill on {self.collection.name}")
+        write_html(board, self.out / "leaderboard.html", f"rankdistill on {self.collection.name}", self.collection)
         return board
 
     @cached_property

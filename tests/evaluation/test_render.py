@@ -1,14 +1,13 @@
-"""The leaderboard in the terminal, as Markdown and as a page, hostile names included."""
+"""The leaderboard in the terminal and as Markdown, hostile names included."""
 
 import io
 import re
-from html.parser import HTMLParser
 
 import pytest
 from rich.console import Console
 
 from rankdistill.data.candidates import Candidates
-from rankdistill.evaluation import as_html, as_markdown, as_table, leaderboard, write_html
+from rankdistill.evaluation import as_markdown, as_table, leaderboard
 from rankdistill.evaluation.render import count, mark, number
 
 HOSTILE = "<img src=x onerror=alert(1)>&\"'|`[bold]*x*\x1b[31m\u202e\udcff"
@@ -45,7 +44,6 @@ def test_the_best_value_is_bold(board):
     best = max(row["nDCG@10"] for row in board.rows)
     assert f"\x1b[1m{best:.4f}‡\x1b[0m" in drawn(board)
     assert f"**{best:.4f}‡**" in as_markdown(board)
-    assert f"<strong>{best:.4f}‡</strong>" in as_html(board)
 
 
 def test_a_hostile_name_cannot_command_the_terminal(board):
@@ -61,46 +59,12 @@ def test_a_hostile_name_stays_text_in_markdown(board):
     assert line.replace(r"\|", "").count("|") == len(board.measures) + 4
 
 
-class Page(HTMLParser):
-    """Collects the tags and the text of the cells."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.tags: set[str] = set()
-        self.cells: list[str] = []
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.add(tag)
-        if tag == "td":
-            self.cells.append("")
-
-    def handle_data(self, data):
-        if self.cells:
-            self.cells[-1] += data
-
-
-def test_a_hostile_name_stays_text_on_the_page(board, tmp_path):
-    write_html(board, tmp_path / "board.html", title="</title><script>alert(1)</script>")
-    page = Page()
-    page.feed((tmp_path / "board.html").read_text(encoding="utf-8"))
-    assert not page.tags & {"img", "script"}
-    assert page.cells[0] == "<img src=x onerror=alert(1)>&\"'|`[bold]*x*�[31m��"
-
-
-def test_the_page_loads_nothing(board):
-    page = as_html(board)
-    assert "http" not in page.replace("http-equiv", "")
-    assert "src=" not in page.replace("&lt;img src=x", "")
-    assert "default-src 'none'" in page
-
-
 def test_notes_stand_below_the_table(board):
     qrels = Candidates.from_dict({"q0": {"a": 1}, "q1": {"a": 1}}, "label")
     half = leaderboard({"half": Candidates.from_dict({"q0": {"a": 1.0}}, "s")}, qrels)
     note = "half: 1 of 2 judged queries are not in the run and count as 0"
     assert note in " ".join(re.sub(r"\x1b\[[\d;]*m", "", drawn(half)).split())
     assert note in as_markdown(half)
-    assert note in as_html(half)
 
 
 def test_costs_that_nobody_knows_have_no_column():
