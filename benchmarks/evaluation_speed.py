@@ -32,17 +32,18 @@ Measured = tuple[float, float, dict[str, float]]
 
 def rankdistill(run: str, qrels: str) -> Measured:
     """Kernels are compiled, or loaded from their cache, on a small file first."""
-    import rankdistill as rd
+    from rankdistill.data import read_qrels, read_run
+    from rankdistill.evaluation import evaluation
 
     with tempfile.TemporaryDirectory() as folder:
         small = Path(folder) / "small.trec"
         small.write_text("q Q0 a 1 1.0 t\nq Q0 b 2 2.0 t\nr Q0 b 2 2.0 t\n")
         (Path(folder) / "qrels").write_text("q 0 a 1\n")
-        rd.evaluate_per_query(rd.read_qrels(Path(folder) / "qrels"), rd.read_run(small), NAMES)
+        evaluation(read_qrels(Path(folder) / "qrels"), read_run(small), NAMES)
     start = time.perf_counter()
-    judged, candidates = rd.read_qrels(qrels), rd.read_run(run)
+    judged, candidates = read_qrels(qrels), read_run(run)
     read = time.perf_counter()
-    values = rd.evaluation.evaluation(judged, candidates, NAMES).values
+    values = evaluation(judged, candidates, NAMES).values
     return read - start, time.perf_counter() - read, values
 
 
