@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import shutil
 import subprocess
@@ -146,6 +147,7 @@ def make_files(folder: Path, times: int, in_order: bool = True) -> tuple[Path, P
             lists.write("".join(f"{query} Q0 {documents[i]} {i + 1} {scores[i]:.6f} bm25\n" for i in order.tolist()))
             for row in {min(DEPTH + 29, int(place)) for place in rng.exponential(150, 1 + (rng.random() < 0.06))}:
                 judged.write(f"{query} 0 {documents[row]} 1\n")
+    os.sync()  # else the first to read would share the disk with what is still being written
     return run, qrels
 
 

@@ -6,6 +6,8 @@ import difflib
 from collections.abc import Iterable
 from pathlib import Path
 
+MANY = 60  # names, beyond which a message lists those alike only
+
 
 class RankDistillError(Exception):
     """Base of every error raised on purpose; the command line prints it without a traceback and exits with 1."""
@@ -43,4 +45,8 @@ class UnknownNameError(UsageError):
         folded = {v.casefold(): v for v in valid}
         near = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
         hint = f"; did you mean {folded[near[0]]!r}?" if near else "."
-        super().__init__(f"unknown {kind} {name!r}{hint} Valid: {', '.join(valid)}")
+        told = f"Valid: {', '.join(valid)}"
+        if len(valid) > MANY:
+            like = [folded[v] for v in difflib.get_close_matches(name.casefold(), folded, n=5, cutoff=0.3)]
+            told = f"{len(valid):,} are known" + (f", among them {', '.join(like)}" if like else "")
+        super().__init__(f"unknown {kind} {name!r}{hint} {told}")

@@ -12,11 +12,14 @@ from rankdistill.cli.options import Config, Measures, Run, Source, UnjudgedOptio
 from rankdistill.cli.output import say, say_wrote
 from rankdistill.cli.training import (
     DEFAULTS,
+    DevSplit,
     Layers,
     MaxLength,
     Settings,
-    Split,
     StartOption,
+    TestSplit,
+    TrainSplit,
+    check_before_work,
     finish,
 )
 from rankdistill.data import load_collection, read_run
@@ -24,8 +27,9 @@ from rankdistill.evaluation import DEFAULT_MEASURES
 from rankdistill.models import DEFAULT_BASE
 from rankdistill.recipes import EnsembleSettings, start_model
 from rankdistill.recipes import distill as distill_recipe
-from rankdistill.recipes.distill import DEFAULT_OBJECTIVE
+from rankdistill.recipes.distill import DEFAULT_OBJECTIVE, name_teachers
 from rankdistill.recipes.held_out import of_split, required_split
+from rankdistill.recipes.labels import LABEL
 from rankdistill.training import DevSet, Objective
 
 
@@ -46,9 +50,9 @@ def distill(
     ] = DEFAULT_OBJECTIVE,
     unjudged: UnjudgedOption = "irrelevant",
     ensembling: Annotated[EnsembleSettings, Parameter(name="*")] = EnsembleSettings(),  # noqa: B008  # frozen
-    train_split: Split = "train",
-    dev_split: Split = "dev",
-    test_split: Split = "test",
+    train_split: TrainSplit = "train",
+    dev_split: DevSplit = "dev",
+    test_split: TestSplit = "test",
     measures: Measures = DEFAULT_MEASURES,
     settings: Settings = DEFAULTS,
     config: Config = None,
@@ -58,12 +62,16 @@ def distill(
     For example
 
         rankdistill distill --collection pydocs --run bm25.trec --teachers runs/t1/model runs/t2/model llm.trec
-            --method pile --layers 0 2 5 --out runs/student
+            --method pile --layers 0 4 5 --out runs/student
     """
-    Objective.parse(objective.format(target=ensembling.method))  # a mistake there costs no time
+    parsed = Objective.parse(objective.format(target=ensembling.method))  # a mistake there costs no time
+    named = name_teachers(teachers)
     source, candidates = load_collection(collection), read_run(run)
+    for name, teacher in named.items():
+        say(f"{name}: {teacher}")
     training = required_split(candidates, source, train_split)
     held_out = of_split(candidates, source, test_split)
+    check_before_work(out, measures, parsed, (*candidates.columns, LABEL, ensembling.method, *named))
     model = start_model(
         source,
         student,
@@ -79,7 +87,7 @@ def distill(
     _, report = distill_recipe(
         source,
         training,
-        teachers,
+        named,
         model,
         settings,
         ensembling=ensembling,
@@ -88,6 +96,8 @@ def distill(
         dev=DevSet.of(dev, source) if dev is not None and dev.n_queries else None,
         out=out,
     )
+    if report.dropped:
+        say(f"{report.dropped:,} candidates that some teacher did not score are dropped")
     if report.pile:
         say(
             f"PILE: {report.pile.reversed_before:,} reversed pairs before, {report.pile.reversed_after:,} after, "
@@ -101,5 +111,6 @@ def distill(
     }
     options |= {"start": start, "layers": list(layers), "max_length": max_length, "objective": objective}
     options |= asdict(ensembling)
+    options |= {"train_split": train_split, "dev_split": dev_split, "test_split": test_split}
     finish(model, held_out, source, out, measures, settings, options, unjudged)
     say_wrote(out / "model")

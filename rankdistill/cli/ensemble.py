@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -16,7 +16,7 @@ from rankdistill.data.trec_write import write_run
 from rankdistill.ensembling.ensemble import METHODS, EnsembleReport
 from rankdistill.ensembling.ensemble import ensemble as ensembled
 from rankdistill.ensembling.join import join_runs
-from rankdistill.errors import UnknownNameError, UsageError
+from rankdistill.errors import UsageError
 
 
 def ensemble(
@@ -24,15 +24,19 @@ def ensemble(
     runs: Annotated[list[str], Parameter(help="The teachers: TREC or MS MARCO's three columns, plain or .gz.")],
     out: Out,
     qrels: Annotated[Path | None, Parameter(help="Relevance judgments; pile needs them.")] = None,
-    method: Annotated[str, Parameter(help="pile, mean or single (of one run).")] = "pile",
+    method: Annotated[
+        Literal["pile", "mean", "single"], Parameter(help="How teachers are ensembled; single is one run as it is.")
+    ] = "pile",
     rate: Annotated[
         float, Parameter(help="PILE's step towards the teachers that agree with the labels, in (0, 1].")
     ] = 0.9,
     normalize: Annotated[
-        str, Parameter(help="none, zscore, minmax or rank: bring teachers to a common scale, query by query.")
+        Literal["none", "zscore", "minmax", "rank"],
+        Parameter(help="Bring teachers to a common scale first, query by query."),
     ] = "none",
     missing: Annotated[
-        str, Parameter(help="A candidate that a teacher did not score: error, mean-of-others, min or drop.")
+        Literal["error", "mean-of-others", "min", "drop"],
+        Parameter(help="What to do with a candidate that a teacher did not score."),
     ] = "error",
     seed: Seed = 0,
     json: Json = False,
@@ -45,8 +49,6 @@ def ensemble(
         rankdistill ensemble --runs bert.trec t5.trec llm.trec --qrels qrels.txt \\
             --method pile --missing min --normalize zscore --out pile.trec
     """
-    if method not in METHODS:
-        raise UnknownNameError("ensemble method", method, METHODS)
     if METHODS[method].needs_labels and qrels is None:
         raise UsageError(f"--method {method} needs --qrels")
     if repeated := [path for path in runs if runs.count(path) > 1]:

@@ -7,9 +7,10 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from rankdistill.cli.options import Config, Json, Measures, Precision, Qrels, Ties, UnjudgedOption
+from rankdistill.cli.judgments import load_judgments
+from rankdistill.cli.options import Config, Json, Judged, JudgedSplit, Measures, Precision, Qrels, Ties, UnjudgedOption
 from rankdistill.cli.output import print_json, print_rich, say, table
-from rankdistill.data.trec import read_qrels, read_run
+from rankdistill.data.trec import read_run
 from rankdistill.errors import DataError
 from rankdistill.evaluation.leaderboard import DEFAULT_MEASURES
 from rankdistill.evaluation.measures import Evaluation, evaluation
@@ -20,8 +21,10 @@ from rankdistill.progress import progress
 
 def evaluate(
     *,
-    qrels: Qrels,
     runs: Annotated[list[str], Parameter(help="Runs: TREC or MS MARCO's three columns, plain or .gz.")],
+    qrels: Qrels = None,
+    collection: Judged = None,
+    split: JudgedSplit = None,
     measures: Measures = DEFAULT_MEASURES,
     per_query: Annotated[
         bool, Parameter(help="Values of each query instead of their mean.", show_default=False)
@@ -40,9 +43,10 @@ def evaluate(
     For example
 
         rankdistill evaluate --qrels qrels.txt --runs bm25.trec student.trec.gz --measures nDCG@10 RR@10 PNR
+        rankdistill evaluate --collection my-data --split test --runs student.trec.gz
     """
-    judgments = read_qrels(qrels)
     parse_measures(measures)
+    judgments, _ = load_judgments(qrels, collection, split)
     results: dict[str, Evaluation] = {}
     with progress("evaluate", len(runs), unit="runs") as advance:
         for path in runs:

@@ -6,16 +6,20 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from rankdistill.cli.options import Config, Measures, Run, Source, UnjudgedOption
 from rankdistill.cli.output import say_wrote
 from rankdistill.cli.training import (
     DEFAULTS,
+    DevSplit,
     Layers,
     MaxLength,
     Settings,
-    Split,
     StartOption,
+    TestSplit,
+    TrainSplit,
+    check_before_work,
     finish,
 )
 from rankdistill.data import load_collection, read_run
@@ -24,6 +28,7 @@ from rankdistill.models import DEFAULT_BASE
 from rankdistill.recipes import finetune as finetune_recipe
 from rankdistill.recipes import start_model
 from rankdistill.recipes.held_out import of_split, required_split
+from rankdistill.recipes.labels import LABEL
 from rankdistill.training import DevSet, Objective
 
 
@@ -42,10 +47,15 @@ def finetune(
         "hinge(label)"
     ),
     unjudged: UnjudgedOption = "irrelevant",
-    share: Annotated[float, Parameter(help="Train on this random share of the queries, as PILE's teachers do.")] = 1.0,
-    train_split: Split = "train",
-    dev_split: Split = "dev",
-    test_split: Split = "test",
+    share: Annotated[
+        float,
+        Parameter(
+            help="Train on this random share of the queries, as PILE's teachers do.", validator=Number(gt=0, lte=1)
+        ),
+    ] = 1.0,
+    train_split: TrainSplit = "train",
+    dev_split: DevSplit = "dev",
+    test_split: TestSplit = "test",
     measures: Measures = DEFAULT_MEASURES,
     settings: Settings = DEFAULTS,
     config: Config = None,
@@ -56,10 +66,11 @@ def finetune(
 
         rankdistill finetune --collection pydocs --run bm25.trec --out runs/teacher1
     """
-    Objective.parse(objective)  # a mistake there costs no time
+    parsed = Objective.parse(objective)  # a mistake there costs no time
     source, candidates = load_collection(collection), read_run(run)
     training = required_split(candidates, source, train_split)
     held_out = of_split(candidates, source, test_split)
+    check_before_work(out, measures, parsed, (*candidates.columns, LABEL))
     model = start_model(
         source,
         base,
@@ -93,6 +104,9 @@ def finetune(
         "max_length": max_length,
         "objective": objective,
         "share": share,
+        "train_split": train_split,
+        "dev_split": dev_split,
+        "test_split": test_split,
     }
     finish(model, held_out, source, out, measures, settings, options, unjudged)
     say_wrote(out / "model")

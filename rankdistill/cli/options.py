@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from rankdistill.data.candidates import Ties as TiesRule
 from rankdistill.data.trec import Precision as ScorePrecision
@@ -18,7 +19,19 @@ Config = Annotated[
     Path | None, Parameter(help="YAML file with options of this command by name; the command line wins.")
 ]
 Seed = Annotated[int, Parameter(help="Same seed, same result, whatever the number of threads.")]
-Qrels = Annotated[Path, Parameter(help="Relevance judgments: TREC or BEIR qrels, plain or .gz.")]
+Qrels = Annotated[
+    Path | None,
+    Parameter(help="Relevance judgments: TREC or BEIR qrels, plain or .gz. [default: the collection's]"),
+]
+Judged = Annotated[
+    str | None,
+    Parameter(
+        name="--collection", help="Collection whose judgments or texts are used: pydocs, irds:DATASET_ID or a folder."
+    ),
+]
+JudgedSplit = Annotated[
+    str | None, Parameter(name="--split", help="Measure on this split of the collection alone: test.")
+]
 Measures = Annotated[
     tuple[str, ...],
     Parameter(
@@ -48,11 +61,14 @@ Run = Annotated[Path, Parameter(help="Candidates: a TREC run or MS MARCO's three
 Out = Annotated[Path, Parameter(help="TREC run to write; gzipped where the name ends in .gz.")]
 BatchTokens = Annotated[
     int | None,
-    Parameter(help="Tokens in a batch, padding included: more is faster until memory ends. [default: by device]"),
+    Parameter(
+        help="Tokens in a batch, padding included: more is faster until memory ends. [default: by device]",
+        validator=Number(gte=1),
+    ),
 ]
 Dtype = Annotated[
-    str | None,
-    Parameter(help="float32, bfloat16, or auto (bfloat16 where the processor has it). [default: the model's]"),
+    Literal["auto", "float32", "bfloat16"] | None,
+    Parameter(help="Precision; auto is bfloat16 where the processor has it. [default: the model's]"),
 ]
 Store = Annotated[
     Path | None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from rankdistill.cli.options import Config, Out, Source
 from rankdistill.cli.output import say_wrote
@@ -21,7 +22,7 @@ def retrieve(
     retriever_name: Annotated[
         str, Parameter(name="--retriever", help="First stage: bm25, dense (extra: dense) or lucene (extra: lucene).")
     ] = "bm25",
-    k: Annotated[int, Parameter(help="Candidates a query, at most.")] = 100,
+    k: Annotated[int, Parameter(help="Candidates a query, at most.", validator=Number(gte=1))] = 100,
     split: Annotated[
         str, Parameter(help="Queries: train, dev, test (or a split of the collection's own), or all.")
     ] = "all",

@@ -40,7 +40,7 @@ def search(
     source = load_collection(collection)
     from rankdistill.retrieval.cached import cached_index
 
-    found = cached_index(source).search(Texts.from_pairs(["query"], [query]), max(k, candidates)).query(0)
+    found = cached_index(source).search(Texts.from_pairs([query], [query]), max(k, candidates)).query(0)
     texts = source.documents.take(found.doc_ids)
     bm25 = found.columns["bm25"].tolist()
     hits: list[dict[str, Any]] = [

@@ -10,7 +10,7 @@ from rankdistill.cli.output import print_json, print_rich, table
 from rankdistill.data.collection import load_collection
 
 
-def stats(source: Source, *, json: Json = False, config: Config = None) -> None:
+def stats(collection: Source, *, json: Json = False, config: Config = None) -> None:
     """Count what is in a collection.
 
     Sizes, splits, grades, mean words of a text, runs that lie beside it, and judged pairs that have no text. For
@@ -18,7 +18,7 @@ def stats(source: Source, *, json: Json = False, config: Config = None) -> None:
 
         rankdistill stats pydocs --json
     """
-    numbers = load_collection(source).stats()
+    numbers = load_collection(collection).stats()
     if json:
         print_json(numbers)
     else:

@@ -3,33 +3,39 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from rankdistill.cli.output import print_rich, say, table
 from rankdistill.data import Candidates, Collection, atomic_path
+from rankdistill.errors import DataError, UnknownNameError
 from rankdistill.evaluation.judged import Unjudged
+from rankdistill.evaluation.names import parse_measures
+from rankdistill.evaluation.render import count, number
 from rankdistill.models import CrossEncoder
 from rankdistill.recipes.held_out import measure_model
 from rankdistill.recipes.start import Start
-from rankdistill.training import TrainingSettings
+from rankdistill.training import Objective, TrainingSettings
 
 DEFAULTS = TrainingSettings()
 
 Layers = Annotated[
     tuple[int, ...],
     Parameter(
-        help="Layers to keep, from 0: --layers 0 2 5. They first learn, without labels, to do as all do. "
-        "[default: all]",
+        help="Layers of the base to keep, from 0, its last among them: --layers 0 4 5. They first learn, without "
+        "labels, to do as all do. A start from the cosine adds a layer of its own on top. [default: all]",
         show_default=False,
     ),
 ]
-MaxLength = Annotated[int, Parameter(help="Tokens of a (query, document) pair; longer ones are cut.")]
+MaxLength = Annotated[
+    int, Parameter(help="Tokens of a (query, document) pair; longer ones are cut.", validator=Number(gte=8))
+]
 StartOption = Annotated[
     Start,
     Parameter(
@@ -39,7 +45,9 @@ StartOption = Annotated[
     ),
 ]
 Settings = Annotated[TrainingSettings, Parameter(name="*")]
-Split = Annotated[str, Parameter(help="Split of the collection whose queries are used here.")]
+TrainSplit = Annotated[str, Parameter(help="Split of the collection to train on.")]
+DevSplit = Annotated[str, Parameter(help="Split to choose the best checkpoint on, with --eval-steps.")]
+TestSplit = Annotated[str, Parameter(help="Split to measure on at the end.")]
 
 
 def finish(
@@ -55,11 +63,26 @@ def finish(
     """Measure the model on held-out candidates, show it, and write ``config.yaml`` beside run and metrics."""
     shutil.rmtree(out / "start", ignore_errors=True)
     with atomic_path(out / "config.yaml") as path:
-        path.write_text(yaml.safe_dump({**options, "unjudged": unjudged, **asdict(settings)}, sort_keys=False))
+        said = {**options, "measures": list(measures), "unjudged": unjudged, **asdict(settings)}
+        path.write_text(yaml.safe_dump(said, sort_keys=False))
     if not held_out.n_queries:
         say("no held-out queries in the run: nothing measured")
         return
     metrics = measure_model(model, held_out, collection, out, measures=measures, unjudged=unjudged)
-    print_rich(
-        table(list(metrics), [[f"{v:.4f}" if isinstance(v, float) else str(v) for v in metrics.values()]], left=0)
-    )
+    shown = [number(value) if name in measures else count(value) for name, value in metrics.items()]
+    print_rich(table(list(metrics), [shown], left=0))
+
+
+def check_before_work(out: Path, measures: Sequence[str], objective: Objective, columns: Iterable[str]) -> None:
+    """Raise now what would be raised when the work is done: a bad measure or column, a folder that cannot be made."""
+    parse_measures(measures)
+    for name in objective.columns:
+        if name not in columns:
+            raise UnknownNameError(f"column of the objective {objective}", name, columns)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with atomic_path(out / "config.yaml.try") as path:
+            path.touch()
+        (out / "config.yaml.try").unlink()
+    except OSError as error:
+        raise DataError(f"cannot write into the folder {out}: {error.strerror}") from error

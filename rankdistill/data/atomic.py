@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import uuid
@@ -18,7 +19,10 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     An existing file or folder at ``path`` is replaced only then; on an exception the temporary is removed.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(error.errno, f"cannot make the folder ({error.strerror})", str(path.parent)) from error
     temporary = path.with_name(f".tmp-{uuid.uuid4().hex[:8]}-{path.name}")
     try:
         yield temporary
@@ -27,6 +31,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
             os.rename(path, retired)
             os.rename(temporary, path)
             shutil.rmtree(retired)
+        elif path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "is a folder, expected the name of a file", str(path))
         else:
             os.replace(temporary, path)
     finally:

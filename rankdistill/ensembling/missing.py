@@ -22,7 +22,7 @@ def refuse(scores: Floats, candidates: Candidates, teachers: Sequence[str]) -> F
         raise DataError(
             f"teacher {teachers[teacher]!r} has no score for {_pair(candidates, row)} "
             f"({_per_teacher(missing, teachers)} lacking of {len(candidates)} candidates): score them, or choose "
-            f"what to do with missing=: {', '.join(repr(name) for name in POLICIES if name != 'error')}"
+            f"what to do by missing (--missing): {', '.join(repr(name) for name in POLICIES if name != 'error')}"
         )
     return scores, candidates
 

@@ -1,6 +1,7 @@
 """Measures of a run, significance of a difference, and the leaderboard of many systems."""
 
 from rankdistill.evaluation.dcg import DCG, dcg
+from rankdistill.evaluation.export import export
 from rankdistill.evaluation.gain import Gain, gain
 from rankdistill.evaluation.gsb import gsb_gain, preferences_by_measure, read_preferences
 from rankdistill.evaluation.interleaving import interleaving_gain, simulate_interleaving
@@ -43,6 +44,7 @@ __all__ = [
     "evaluate_pairs",
     "evaluate_per_query",
     "evaluation",
+    "export",
     "find_runs",
     "fisher",
     "gain",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -18,6 +19,10 @@ from rankdistill.recipes.labels import Unjudged, with_labels
 from rankdistill.scoring import score
 from rankdistill.training import DevSet, TrainingSettings, fit
 
+MethodName = Literal["pile", "mean", "single"]
+Normalization = Literal["none", "zscore", "minmax", "rank"]
+Policy = Literal["error", "mean-of-others", "min", "drop"]
+RUN_SUFFIXES = (".trec", ".run", ".txt", ".tsv", ".gz")
 DEFAULT_OBJECTIVE = "hinge(label) + pointwise_mse({target}) + pairwise_mse({target})"
 
 
@@ -25,14 +30,14 @@ DEFAULT_OBJECTIVE = "hinge(label) + pointwise_mse({target}) + pairwise_mse({targ
 class EnsembleSettings:
     """How teachers become one target; see `rankdistill.ensembling.ensemble`."""
 
-    method: str = "pile"
-    """How teachers are ensembled: pile, mean or single."""
+    method: MethodName = "pile"
+    """How teachers are ensembled."""
     rate: float = 0.9
     """PILE's update rate λ."""
-    normalize: str = "none"
-    """Bring teachers to one scale first, query by query: none, zscore, minmax or rank."""
-    missing: str = "error"
-    """Where a teacher lacks a score: error, mean-of-others, min or drop."""
+    normalize: Normalization = "none"
+    """Bring teachers to one scale first, query by query."""
+    missing: Policy = "error"
+    """What to do where a teacher lacks a score."""
 
     def __post_init__(self) -> None:
         for kind, name, valid in (
@@ -84,9 +89,12 @@ def distill(
 
 
 def name_teachers(teachers: Sequence[str | Path]) -> dict[str, str | Path]:
-    """Name each teacher by its place and what it is: ``t1``, ``t2``, … -> the model or run given."""
+    """Name each teacher by its place: ``t1``, ``t2``, … -> the model or run given; `DataError` for a missing run."""
     if not teachers:
         raise UsageError("no teachers given, expected at least one model folder, hub id or TREC run file")
+    for teacher in teachers:
+        if Path(teacher).suffix in RUN_SUFFIXES and not Path(teacher).is_file():
+            raise DataError(f"there is no run file {teacher}, which is given as a teacher")
     return {f"t{place}": teacher for place, teacher in enumerate(teachers, start=1)}
 
 

@@ -9,6 +9,8 @@ from rankdistill.errors import DataError
 from rankdistill.evaluation.judged import Unjudged, check_unjudged
 from rankdistill.progress import console
 
+LABEL = "label"
+
 
 def with_labels(candidates: Candidates, collection: Collection, unjudged: Unjudged = "irrelevant") -> Candidates:
     """Add the column ``label``, float32, from the collection's qrels.
@@ -20,7 +22,7 @@ def with_labels(candidates: Candidates, collection: Collection, unjudged: Unjudg
     check_unjudged(unjudged)
     if collection.qrels is None:
         raise DataError(f"{collection.name} has no qrels; labels are needed here")
-    labels = candidates.join(collection.qrels, "label")["label"]
+    labels = candidates.join(collection.qrels, LABEL)[LABEL]
     missing = np.isnan(labels)
     if len(labels) and missing.all():
         raise DataError(
@@ -31,4 +33,4 @@ def with_labels(candidates: Candidates, collection: Collection, unjudged: Unjudg
         labels = np.where(missing, np.float32(0), labels)
     fate = "count as irrelevant" if unjudged == "irrelevant" else "are left out"
     console.print(f"{missing.sum():,} of {len(labels):,} candidates are unjudged and {fate}", highlight=False)
-    return candidates.with_columns(label=labels)
+    return candidates.with_columns({LABEL: labels})

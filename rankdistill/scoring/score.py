@@ -22,7 +22,7 @@ from rankdistill.scoring.store import ScoreStore
 from rankdistill.scoring.tokens import TokenizedTexts
 
 Floats = NDArray[np.float32]
-CHUNK_PAIRS = 4096
+CHUNK_PAIRS = 1024
 
 
 @dataclass(frozen=True)
@@ -125,6 +125,8 @@ def score_with_report(
         if kept is not None:
             n_resumed, n_truncated = kept.n_done, kept.n_truncated
             scores[:n_resumed] = kept.scores()
+        if n_resumed:
+            console.print(f"{description}: going on from {n_resumed:,} of {n_pairs:,} pairs", highlight=False)
         if n_resumed < n_pairs:
             chunks.tokenize()
         started = time.perf_counter()

@@ -82,7 +82,10 @@ def run(
         dtype = resolve_dtype(settings.dtype, arguments.device)
         trainer = make_trainer(arguments, dtype)
         with quiet_loading():
-            trainer.train(resume_from_checkpoint=_last_whole(checkpoints))
+            last = _last_whole(checkpoints)
+            if last:
+                console.print(f"going on from {Path(last).name}", highlight=False)
+            trainer.train(resume_from_checkpoint=last)
     model = trainer.cross_encoder
     model.model.eval()
     if out:

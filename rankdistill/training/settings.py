@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
-from rankdistill.errors import UsageError
+from rankdistill.errors import UnknownNameError, UsageError
+
+Schedule = Literal[
+    "linear", "cosine", "cosine_with_restarts", "polynomial", "constant", "constant_with_warmup", "inverse_sqrt"
+]
 
 
 @dataclass(frozen=True)
@@ -32,14 +36,14 @@ class TrainingSettings:
     """Second-moment decay of AdamW."""
     max_grad_norm: float = 1.0
     """Norm at which gradients are clipped."""
-    lr_scheduler_type: str = "linear"
-    """Learning rate schedule after the warm-up, a name of transformers: linear, cosine, constant_with_warmup, ..."""
+    lr_scheduler_type: Schedule = "linear"
+    """Learning rate schedule after the warm-up, by its name in transformers."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     """Precision of the matrix products; auto is bfloat16 where the processor has it."""
     eval_steps: int = 0
     """Updates between two evaluations on the dev queries, of which the best is kept; 0 for none."""
-    save_steps: int = 0
-    """Updates between two checkpoints to resume from; 0 for none but those of evaluations."""
+    save_steps: int = 100
+    """Updates between two checkpoints, to go on from after a kill; 0 for none but those of evaluations."""
     logging_steps: int = 10
     """Updates between two logged losses."""
     seed: int = 0
@@ -49,6 +53,13 @@ class TrainingSettings:
         for name, least in (("epochs", 1), ("list_size", 2), ("lists_per_batch", 1), ("logging_steps", 1)):
             if getattr(self, name) < least:
                 raise UsageError(f"{name} must be at least {least}, got {getattr(self, name)}")
+        for name in ("eval_steps", "save_steps"):
+            if getattr(self, name) < 0:
+                raise UsageError(f"{name} must be at least 0, got {getattr(self, name)}")
+        if self.max_steps < 1 and self.max_steps != -1:
+            raise UsageError(f"max_steps must be at least 1, or -1 for no limit, got {self.max_steps}")
+        if self.lr_scheduler_type not in get_args(Schedule):
+            raise UnknownNameError("learning rate schedule", self.lr_scheduler_type, get_args(Schedule))
         if not self.learning_rate > 0:
             raise UsageError(f"learning_rate must be above 0, got {self.learning_rate}")
         if not 0 <= self.warmup_ratio <= 1:

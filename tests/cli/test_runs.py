@@ -53,7 +53,7 @@ def test_per_query_values_average_to_the_measure(run, files) -> None:
 def test_leaderboard_of_a_folder_ranks_and_writes_pages(run, files, tmp_path: Path) -> None:
     folder = files.bm25.parent
     words = ["leaderboard", folder, "--qrels", files.qrels, "--baseline", "other", "--json"]
-    rows = json.loads(run(*words, "--html", tmp_path / "board.html", "--markdown", tmp_path / "board.md").out)
+    rows = json.loads(run(*words, "--html", tmp_path / "board.html", "--export", tmp_path / "board.md").out)
     assert [row["system"] for row in rows] == ["bm25", "other"]
     assert rows[0]["p(RR@10)"] < 0.05
     assert "bm25" in (tmp_path / "board.html").read_text()

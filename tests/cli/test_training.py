@@ -68,3 +68,38 @@ def test_demo_ends_with_a_leaderboard_and_says_how_to_search(run, files, tmp_pat
     board = json.loads(run(*command, "--json").out)
     measured = {row["system"]: row["nDCG@10"] for row in json.loads((out / "leaderboard.json").read_text())}
     assert {row["system"]: row["nDCG@10"] for row in board} == pytest.approx(measured)
+
+
+def test_mistakes_are_found_before_any_work(run, files, tmp_path: Path) -> None:
+    words = ["--collection", files.collection, "--run", files.bm25, "--out", tmp_path / "x"]
+    base = ["--base", files.model.parent / "base"]
+    for options, code, says in (
+        (["--measures", "nDCX@10"], 2, "unknown measure 'nDCX'"),
+        (["--objective", "hinge(lable)"], 2, "'lable'; did you mean 'label'"),
+        (["--lr-scheduler-type", "foo"], 2, "lr-scheduler-type"),
+        (["--max-steps", 0], 2, "max_steps must be at least 1"),
+        (["--share", 0], 2, "share"),
+        (["--max-length", -3], 2, "max-length"),
+    ):
+        outcome = run("finetune", *words, *base, *options)
+        assert outcome.code == code, outcome.err
+        assert says in outcome.err
+        assert "Traceback" not in outcome.err
+        assert "starting" not in outcome.err
+    outcome = run("distill", *words, "--teachers", "nosuch.trec", "--student", files.model.parent / "base")
+    assert outcome.code == 1
+    assert "there is no run file nosuch.trec" in outcome.err
+    (tmp_path / "taken").write_text("a file")
+    outcome = run("finetune", *words[:4], "--out", tmp_path / "taken", *base)
+    assert outcome.code == 1
+    assert "cannot write into the folder" in outcome.err
+
+
+def test_the_config_of_a_run_repeats_its_splits_and_measures(run, files, tmp_path: Path) -> None:
+    words = ["--collection", files.collection, "--run", files.bm25, "--base", files.model, "--test-split", "dev"]
+    words += ["--measures", "RR@5", "--max-length", 32, "--max-steps", 1]
+    assert run("finetune", *words, "--out", tmp_path / "one").code == 0
+    assert run("finetune", "--config", tmp_path / "one" / "config.yaml", "--out", tmp_path / "two").code == 0
+    one, two = (json.loads((tmp_path / name / "metrics.json").read_text()) for name in ("one", "two"))
+    assert one["RR@5"] == two["RR@5"]
+    assert next(iter(one)) == next(iter(two)) == "RR@5"
