@@ -28,6 +28,7 @@ check: install
 benchmark: install
 	@$(RUN)/python -m benchmarks.pile_speed
 	@$(RUN)/python -m benchmarks.little_data
+	@$(RUN)/python -m benchmarks.evaluation_speed
 
 test: check
 	@OMP_NUM_THREADS=1 $(RUN)/python -m pytest -q

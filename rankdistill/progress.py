@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -9,7 +10,22 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 console = Console(stderr=True, soft_wrap=True)
+PATIENCE = 1.5  # seconds; kernels that are found on disk are loaded in less
 _state: dict[str, Progress | None] = {"active": None}
+
+
+@contextmanager
+def first_use(what: str) -> Iterator[None]:
+    """Say, should the block take long, that it compiles what a later process finds on disk."""
+    told = threading.Timer(
+        PATIENCE, console.print, [f"compiling {what}: once, then kept on disk"], {"highlight": False}
+    )
+    told.daemon = True
+    told.start()
+    try:
+        yield
+    finally:
+        told.cancel()
 
 
 @contextmanager

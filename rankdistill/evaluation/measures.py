@@ -11,6 +11,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import ir_measures
@@ -21,9 +22,10 @@ from rankdistill.data.candidates import Candidates, Ties
 from rankdistill.errors import UsageError
 from rankdistill.evaluation.judged import JudgedRun, Unjudged, judge
 from rankdistill.evaluation.names import parse_measures
-from rankdistill.evaluation.pnr import PnrMeasure, pooled_shares
+from rankdistill.evaluation.pnr import PNR, PnrMeasure, pnr_values, pooled_shares
 from rankdistill.evaluation.provider import OWN, own_values
 from rankdistill.evaluation.rank_measures import check_grades
+from rankdistill.progress import first_use
 
 MeasureName = str | ir_measures.Measure
 
@@ -115,6 +117,7 @@ def evaluation(
 ) -> Evaluation:
     """Evaluate a run, with everything there is to say about it and without warning; see `evaluate`."""
     named = parse_measures(measures)
+    _load_kernels()
     plan = _plan(list(dict.fromkeys(named.values())))
     judged = judge(qrels, run, by, unjudged, ties)
     per_query: dict[ir_measures.Measure, dict[str, float]] = {}
@@ -134,6 +137,14 @@ def evaluation(
         judged.unjudged_queries,
         sum(not pairs.discordant for pairs in per_query[macro[0]].values()) if macro else None,  # type: ignore[attr-defined]
     )
+
+
+@cache
+def _load_kernels() -> None:
+    """Have the kernels ready before anything is timed by a bar or a person."""
+    with first_use("the kernels that evaluate"):
+        tied = Candidates.from_rows(["q", "q"], ["a", "b"], {"label": [1.0, 1.0]})
+        pnr_values(PNR, judge(tied, tied))
 
 
 def _plan(measures: list[ir_measures.Measure]) -> list[tuple[ir_measures.Provider, list[ir_measures.Measure]]]:
