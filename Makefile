@@ -29,6 +29,7 @@ benchmark: install
 	@$(RUN)/python -m benchmarks.pile_speed
 	@$(RUN)/python -m benchmarks.little_data
 	@$(RUN)/python -m benchmarks.evaluation_speed
+	@$(RUN)/python -m benchmarks.significance_speed
 
 test: check
 	@OMP_NUM_THREADS=1 $(RUN)/python -m pytest -q
