@@ -15,6 +15,7 @@ from ir_measures.util import QrelsConverter, RunConverter
 from rankdistill.data.candidates import Candidates
 from rankdistill.evaluation.dcg import DCG, DcgMeasure, dcg_values, ndcg_values
 from rankdistill.evaluation.err import err_values
+from rankdistill.evaluation.interleaving_measure import INTERLEAVING, InterleavingMeasure, interleaving_values
 from rankdistill.evaluation.judged import JudgedRun, judge
 from rankdistill.evaluation.pnr import PNR, PnrMeasure, pnr_values
 from rankdistill.evaluation.rank_measures import BY_RELEVANCE, judged_values, relevance_values
@@ -25,6 +26,7 @@ OWN_MEASURES: dict[str, Callable[[ir_measures.Measure, JudgedRun], Sequence[floa
     "nDCG": ndcg_values,
     "ERR": err_values,
     "Judged": judged_values,
+    "Interleaving": interleaving_values,
     **dict.fromkeys(BY_RELEVANCE, relevance_values),
 }
 AT_ANY = {"cutoff": AnyValue(), "rel": AnyValue(), "judged_only": AnyValue()}
@@ -49,6 +51,13 @@ class RankDistillProvider(ir_measures.Provider):
             dcg=Choices("log2", "exp-log2"),
             gains=Choices(ir_measures.providers.base.NOT_PROVIDED),
             judged_only=AnyValue(),
+        ),
+        InterleavingMeasure(
+            cutoff=AnyValue(),
+            against=AnyValue(required=True),
+            clicks=Choices("cascade", "position"),
+            sessions=AnyValue(),
+            seed=AnyValue(),
         ),
         measures._AP(**AT_ANY),
         measures._P(**AT_ANY),
@@ -86,8 +95,8 @@ OWN = RankDistillProvider()
 
 
 def register() -> None:
-    """Make ir_measures know PNR and DCG by name, and ask us for what no provider of its own computes."""
-    for measure in (PNR, DCG):
+    """Make ir_measures know our measures by name, and ask us for what no provider of its own computes."""
+    for measure in (PNR, DCG, INTERLEAVING):
         measures.registry[measure.__name__] = measure
     ir_measures.providers.register(OWN)
     if OWN not in ir_measures.DefaultPipeline.providers:

@@ -57,7 +57,7 @@ class PairTexts:
 
     def queries(self) -> Iterator[Sequence[str]]:
         """Yield slices of the query texts; a query without a single visible character is a `DataError`."""
-        for ids, texts in _slices(self.query_ids, self._queries):
+        for ids, texts in _slices("queries", self.query_ids, self._queries):
             for position, text in enumerate(texts):
                 if not text.strip():
                     raise DataError(
@@ -68,7 +68,7 @@ class PairTexts:
     def documents(self) -> Iterator[Sequence[str]]:
         """Yield slices of the document texts; empty ones are allowed and counted in ``n_empty_documents``."""
         self.n_empty_documents = 0
-        for _, texts in _slices(self.document_ids, self._documents):
+        for _, texts in _slices("documents", self.document_ids, self._documents):
             self.n_empty_documents += sum(not text.strip() for text in texts)
             yield texts
 
@@ -84,7 +84,11 @@ class PairTexts:
         return digest.hexdigest()
 
 
-def _slices(ids: pa.Array, texts: TextLookup) -> Iterator[tuple[pa.Array, list[str]]]:
+def _slices(kind: str, ids: pa.Array, texts: TextLookup) -> Iterator[tuple[pa.Array, list[str]]]:
     for start in range(0, len(ids), _SLICE):
         wanted = ids.slice(start, _SLICE)
-        yield wanted, texts.take(wanted)
+        try:
+            found = texts.take(wanted)
+        except DataError as error:
+            raise DataError(f"{kind} of the candidates: {error}") from error
+        yield wanted, found

@@ -3,14 +3,15 @@
 import itertools
 import math
 
+import ir_measures
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rankdistill.data import Candidates, read_qrels, read_run
+from rankdistill.data import Candidates, read_qrels, read_run, write_run
 from rankdistill.errors import DataError, FileFormatError, UsageError
-from rankdistill.evaluation import evaluate_per_query
+from rankdistill.evaluation import evaluate, evaluate_per_query
 from rankdistill.evaluation.clicks import Impression, attraction, click, read_click_log, write_click_log
 from rankdistill.evaluation.gain import gain
 from rankdistill.evaluation.gsb import gsb_gain, preferences_by_measure, read_preferences
@@ -183,3 +184,24 @@ def test_gsb_by_a_measure_counts_as_the_leaderboard_does():
     values = [evaluate_per_query(QRELS, run, "nDCG@10")["nDCG@10"] for run in (BETTER, WORSE)]
     found = gsb_gain(preferences_by_measure(*values))
     assert (found.value, found.wins) == (1.0, 40)
+
+
+# -- as a measure ------------------------------------------------------------------------------------------------------
+
+
+def test_the_gain_is_a_measure_of_ir_measures(tmp_path):
+    write_run(WORSE, tmp_path / "worse.trec", "score")
+    name = f"Interleaving(against='{tmp_path}/worse.trec',sessions=50)@10"
+    expected = interleaving_gain(list(simulate_interleaving(BETTER, WORSE, QRELS, sessions=50))).value
+    assert evaluate_per_query(QRELS, BETTER, name)[name].keys() == set(QRELS.query_ids.to_pylist())
+    assert evaluate(QRELS, BETTER, name)[name] == pytest.approx(expected)
+    assert evaluate(QRELS, WORSE, name)[name] == pytest.approx(0, abs=0.05)
+    lists = [
+        {q.query_id: dict(zip(q.doc_ids, q.columns[c].tolist(), strict=True)) for q in made}
+        for made, c in ((QRELS, "label"), (BETTER, "score"))
+    ]
+    lists[0] = {q: {d: int(y) for d, y in docs.items()} for q, docs in lists[0].items()}
+    theirs = ir_measures.calc_aggregate([ir_measures.parse_measure(name)], *lists)
+    assert list(theirs.values()) == [pytest.approx(expected)]
+    with pytest.raises(UsageError, match=r"'against'.*is missing"):
+        evaluate(QRELS, BETTER, "Interleaving@10")
