@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,8 +24,8 @@ from rankdistill.cli.training import (
 )
 from rankdistill.data import load_collection, read_run
 from rankdistill.evaluation import DEFAULT_MEASURES
-from rankdistill.models import DEFAULT_BASE
-from rankdistill.recipes import EnsembleSettings, start_model
+from rankdistill.models import DEFAULT_BASE, with_two_logits
+from rankdistill.recipes import RECIPES, EnsembleSettings, get_recipe, start_model, with_recipe
 from rankdistill.recipes import distill as distill_recipe
 from rankdistill.recipes.distill import DEFAULT_OBJECTIVE, name_teachers
 from rankdistill.recipes.held_out import of_split, required_split
@@ -45,9 +45,20 @@ def distill(
     start: StartOption = "auto",
     layers: Layers = (),
     max_length: MaxLength = 128,
+    recipe: Annotated[
+        str | None,
+        Parameter(
+            help=f"A paper's objective, ensemble, head and settings, wherever you leave these at their defaults: "
+            f"{', '.join(RECIPES)}. [default: none]"
+        ),
+    ] = None,
     objective: Annotated[
-        str, Parameter(help="Losses; {target} is the ensemble's score, label the relevance.")
-    ] = DEFAULT_OBJECTIVE,
+        str | None,
+        Parameter(
+            help="Losses: {target} is the ensemble's score, teacher the one model among the teachers, beside the "
+            f"student, label the relevance. [default: the recipe's, or {DEFAULT_OBJECTIVE}]"
+        ),
+    ] = None,
     unjudged: UnjudgedOption = "irrelevant",
     ensembling: Annotated[EnsembleSettings, Parameter(name="*")] = EnsembleSettings(),  # noqa: B008  # frozen
     train_split: TrainSplit = "train",
@@ -63,7 +74,15 @@ def distill(
 
         rankdistill distill --collection pydocs --run bm25.trec --teachers runs/t1/model runs/t2/model llm.trec
             --method pile --layers 0 4 5 --out runs/student
+        rankdistill distill --collection pydocs --run bm25.trec --teachers runs/t1/model
+            --recipe pd-bert --layers 0 4 5 --out runs/pd-bert
     """
+    followed = get_recipe(recipe) if recipe else None
+    if followed:
+        settings = with_recipe(settings, followed)
+        if ensembling.method == EnsembleSettings().method:
+            ensembling = replace(ensembling, method=followed.method)
+    objective = objective or (followed.objective if followed else DEFAULT_OBJECTIVE)
     parsed = Objective.parse(objective.format(target=ensembling.method))  # a mistake there costs no time
     named = name_teachers(teachers)
     source, candidates = load_collection(collection), read_run(run)
@@ -83,6 +102,8 @@ def distill(
         settings=settings,
         out=out / "start",
     )
+    if followed and followed.n_logits == 2:
+        model = with_two_logits(model)
     dev = of_split(candidates, source, dev_split) if settings.eval_steps else None
     _, report = distill_recipe(
         source,
@@ -96,9 +117,9 @@ def distill(
         dev=DevSet.of(dev, source) if dev is not None and dev.n_queries else None,
         out=out,
     )
-    if report.dropped:
+    if report and report.dropped:
         say(f"{report.dropped:,} candidates that some teacher did not score are dropped")
-    if report.pile:
+    if report and report.pile:
         say(
             f"PILE: {report.pile.reversed_before:,} reversed pairs before, {report.pile.reversed_after:,} after, "
             f"of {report.pile.comparable:,}"
@@ -108,6 +129,7 @@ def distill(
         "run": str(run),
         "teachers": list(teachers),
         "student": student,
+        "recipe": recipe,
     }
     options |= {"start": start, "layers": list(layers), "max_length": max_length, "objective": objective}
     options |= asdict(ensembling)

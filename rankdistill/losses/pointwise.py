@@ -43,6 +43,47 @@ def bce(
     return mean_over(functional.binary_cross_entropy_with_logits(s, y, reduction="none"), counts)
 
 
+def cross_entropy(
+    scores: Tensor,
+    targets: Tensor | None,
+    mask: Tensor,
+    *,
+    labels: Tensor | None = None,
+    relevant_from: float = 1.0,
+) -> Tensor:
+    """Mean over candidates of -log softmax(z)_c, c = 1 where the label is at least ``relevant_from``, else 0.
+
+    scores: logits z, float (Q, C, 2). Takes labels (or targets), float (Q, C). Source: STinyBERT's L_hard, PD-BERT
+    §3.1.2; `bce` is its form on one logit.
+    """
+    y = grades(targets, labels, "cross_entropy")
+    if scores.ndim != 3 or scores.shape[-1] != 2:
+        raise UsageError(f"loss 'cross_entropy' got scores of shape {tuple(scores.shape)}, expected (Q, C, 2 logits)")
+    z, classes, counts = counted(scores, mask, y.unsqueeze(-1).expand(*y.shape, 2), loss="cross_entropy", logits=True)
+    right = (classes[..., 0] >= relevant_from).long()
+    return mean_over(-z.log_softmax(dim=-1).gather(-1, right.unsqueeze(-1)).squeeze(-1), counts)
+
+
+def soft_bce(
+    scores: Tensor,
+    targets: Tensor | None,
+    mask: Tensor,
+    *,
+    labels: Tensor | None = None,
+    temperature: float = 1.0,
+) -> Tensor:
+    """Mean over candidates of the cross entropy of sigmoid(s/τ) under sigmoid(t/τ), times τ²: `soft_cross_entropy` for
+    heads of one logit, a score s being the logits (0, s).
+
+    Takes targets, the teacher's logits, float (Q, C); labels are not used. Source: the one-logit form of PD-BERT's
+    L_logits.
+    """
+    s, t, counts = counted(scores, mask, required(targets, "soft_bce", "targets"), loss="soft_bce")
+    wanted = (t / temperature).sigmoid()
+    entropy = functional.binary_cross_entropy_with_logits(s / temperature, wanted, reduction="none")
+    return mean_over(entropy * temperature**2, counts)
+
+
 def soft_cross_entropy(
     scores: Tensor,
     targets: Tensor | None,

@@ -7,6 +7,7 @@ from rankdistill.models.cosine_start import cosine_start
 from rankdistill.models.cross_encoder import CrossEncoder
 from rankdistill.models.encoder import Encoder
 from rankdistill.models.engines import ENGINES
+from rankdistill.models.heads import with_two_logits
 from rankdistill.models.layers import keep_layers
 
 __all__ = [
@@ -21,4 +22,5 @@ __all__ = [
     "keep_layers",
     "length_sorted_batches",
     "resolve_base",
+    "with_two_logits",
 ]

@@ -3,15 +3,20 @@
 from rankdistill.recipes.distill import EnsembleSettings, add_teachers, distill, name_teachers
 from rankdistill.recipes.finetune import finetune, sample_queries
 from rankdistill.recipes.labels import with_labels
+from rankdistill.recipes.ranking import RECIPES, Recipe, get_recipe, with_recipe
 from rankdistill.recipes.start import start_model
 
 __all__ = [
+    "RECIPES",
     "EnsembleSettings",
+    "Recipe",
     "add_teachers",
     "distill",
     "finetune",
+    "get_recipe",
     "name_teachers",
     "sample_queries",
     "start_model",
     "with_labels",
+    "with_recipe",
 ]

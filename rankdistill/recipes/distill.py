@@ -14,10 +14,10 @@ from rankdistill.ensembling import METHODS, EnsembleReport, ensemble
 from rankdistill.ensembling.missing import POLICIES
 from rankdistill.ensembling.normalize import NORMALIZATIONS
 from rankdistill.errors import DataError, UnknownNameError, UsageError
-from rankdistill.models import CrossEncoder
+from rankdistill.models import CrossEncoder, with_two_logits
 from rankdistill.recipes.labels import Unjudged, with_labels
 from rankdistill.scoring import score
-from rankdistill.training import DevSet, TrainingSettings, fit
+from rankdistill.training import DevSet, Objective, TrainingSettings, fit
 
 MethodName = Literal["pile", "mean", "single"]
 Normalization = Literal["none", "zscore", "minmax", "rank"]
@@ -64,16 +64,23 @@ def distill(
     dev: DevSet | None = None,
     out: str | Path | None = None,
     dtype: str | None = "auto",
-) -> tuple[CrossEncoder, EnsembleReport]:
+) -> tuple[CrossEncoder, EnsembleReport | None]:
     """Score the candidates by every teacher, ensemble the scores under the labels, train the student on both.
 
     teachers: folders or hub ids of cross-encoders, and TREC run files, mixed as you like; or name -> such. objective:
-    see `Objective`; ``{target}`` stands for the ensemble's column. out: see `fit`; teachers' scores are kept in its
-    ``scores/``, so that a killed run goes on from there. Returns the student and the ensemble's report.
+    see `Objective`; ``{target}`` stands for the ensemble's column, ``teacher`` for the one model among the teachers,
+    which then runs beside the student and lends its logits and insides. out: see `fit`; teachers' scores are kept in
+    its ``scores/``, so that a killed run goes on from there. Returns the student, and the ensemble's report where the
+    objective reads an ensemble. Raises `UsageError` where ``teacher`` is not one model.
     """
     ensembling = ensembling or EnsembleSettings()
     labelled = with_labels(candidates, collection, unjudged)
     named = teachers if isinstance(teachers, Mapping) else name_teachers(teachers)
+    parsed = Objective.parse(objective.format(target=ensembling.method))
+    beside = teacher_beside(named, student) if parsed.needs_teacher else None
+    if not {ensembling.method, *named} & set(parsed.columns):
+        fit(student, labelled, collection, parsed, settings, dev=dev, out=out, teacher=beside)
+        return student, None
     scored = add_teachers(labelled, collection, named, store=Path(out) / "scores" if out else None, dtype=dtype)
     target, report = ensemble(
         scored,
@@ -84,8 +91,20 @@ def distill(
         rate=ensembling.rate,
         seed=settings.seed if settings else 0,
     )
-    fit(student, target, collection, objective.format(target=ensembling.method), settings, dev=dev, out=out)
+    fit(student, target, collection, parsed, settings, dev=dev, out=out, teacher=beside)
     return student, report
+
+
+def teacher_beside(teachers: Mapping[str, str | Path | CrossEncoder], student: CrossEncoder) -> CrossEncoder:
+    """Load the one model among the teachers, with two logits where the student has; `UsageError` unless it is one."""
+    models = [t for t in teachers.values() if isinstance(t, CrossEncoder) or not Path(t).is_file()]
+    if len(models) != 1:
+        raise UsageError(
+            f"an objective of `teacher` needs one model that runs beside the student, got {len(models)} models among "
+            f"{len(teachers)} teachers: name one, or take an objective of the ensemble's scores"
+        )
+    model = models[0] if isinstance(models[0], CrossEncoder) else CrossEncoder.from_pretrained(models[0])
+    return with_two_logits(model) if student.contract.n_logits == 2 else model
 
 
 def name_teachers(teachers: Sequence[str | Path]) -> dict[str, str | Path]:

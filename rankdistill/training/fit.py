@@ -13,6 +13,7 @@ from transformers import TrainingArguments
 
 from rankdistill.data.atomic import atomic_path
 from rankdistill.data.candidates import Candidates
+from rankdistill.errors import UsageError
 from rankdistill.models import CrossEncoder
 from rankdistill.models.base import quiet_loading
 from rankdistill.models.torch_engine import default_device, resolve_dtype
@@ -23,7 +24,7 @@ from rankdistill.training.list_trainer import ListTrainer
 from rankdistill.training.lists import plan_lists
 from rankdistill.training.objective import Objective
 from rankdistill.training.settings import TrainingSettings
-from rankdistill.training.trainer import DevSet, RankingTrainer
+from rankdistill.training.trainer import DevSet, RankingTrainer, remove_projections
 
 KEPT_CHECKPOINTS = 2
 
@@ -37,17 +38,21 @@ def fit(
     *,
     dev: DevSet | None = None,
     out: str | Path | None = None,
+    teacher: CrossEncoder | None = None,
 ) -> CrossEncoder:
     """Train ``model`` in place and return it, in eval mode.
 
     candidates: lists with the columns that the objective reads, NaN = missing. dev: evaluated every ``eval_steps``
     updates; the weights that were best by its first measure are kept at the end. out: folder for checkpoints and,
     at the end, ``model/`` and ``log.json`` (every logged value); the same call after a kill goes on from its last
-    checkpoint and ends with the same weights, bit for bit on a CPU. Without it nothing is written.
+    checkpoint and ends with the same weights, bit for bit on a CPU. Without it nothing is written. teacher: runs beside
+    the student where a term of the objective learns from ``teacher``, and reads what the student reads. Raises
+    `UsageError` where such a term has no teacher, or one that does not suit.
     """
     settings = settings or TrainingSettings()
     objective = Objective.parse(objective) if isinstance(objective, str) else objective
     objective.check_logits(model.model.config.num_labels)
+    check_teacher(teacher, model, objective)
     labels = objective.label_columns
     plan = plan_lists(
         candidates,
@@ -64,9 +69,25 @@ def fit(
     lists = TrainingLists(model, candidates, collection, plan, objective.columns)
 
     def trainer(arguments: TrainingArguments, dtype: str) -> RankingTrainer:
-        return RankingTrainer(model, lists, objective, dev, arguments, dtype)
+        return RankingTrainer(model, lists, objective, dev, arguments, dtype, teacher)
 
     return run(trainer, settings, dev, out)
+
+
+def check_teacher(teacher: CrossEncoder | None, student: CrossEncoder, objective: Objective) -> None:
+    """Raise `UsageError` unless the objective's teacher is there and reads the same tokens, with logits enough."""
+    if not objective.needs_teacher:
+        return
+    if teacher is None:
+        raise UsageError(
+            f"the objective {objective} learns from a teacher that runs beside the student: give one model"
+        )
+    objective.check_logits(teacher.model.config.num_labels, "the teacher")
+    if teacher.tokenizer.get_vocab() != student.tokenizer.get_vocab():
+        raise UsageError(
+            "the teacher and the student do not share a vocabulary, so they cannot read the same batches: use the "
+            "teacher's scores instead (score it, or name it among the ensemble's teachers)"
+        )
 
 
 def run(
@@ -88,6 +109,7 @@ def run(
             trainer.train(resume_from_checkpoint=last)
     model = trainer.cross_encoder
     model.model.eval()
+    remove_projections(model.model)
     if out:
         model.save(Path(out) / "model")
         with atomic_path(Path(out) / "log.json") as path:

@@ -11,7 +11,10 @@ from torch import Tensor
 
 from rankdistill.errors import UsageError
 from rankdistill.losses import get_loss
+from rankdistill.models.states import States
 
+TEACHER = "teacher"
+"""The target that a teacher gives online, batch by batch, rather than a column of the candidates."""
 FORM = "a sum such as 'hinge(label) + 0.5*pairwise_mse(pile)', or with settings 'margin_mse(pile, label)'"
 
 
@@ -57,7 +60,18 @@ class Objective:
     @property
     def columns(self) -> list[str]:
         """Columns of the candidates that the terms read."""
-        return sorted({column for term in self.terms for column in (term.targets, term.labels) if column})
+        named = {column for term in self.terms for column in (term.targets, term.labels) if column}
+        return sorted(named - {TEACHER})
+
+    @property
+    def needs_teacher(self) -> bool:
+        """Whether a term learns from a teacher that runs beside the student."""
+        return any(term.targets == TEACHER for term in self.terms)
+
+    @property
+    def needs_states(self) -> bool:
+        """Whether a term compares the insides of student and teacher."""
+        return any(get_loss(term.loss).needs_states for term in self.terms)
 
     @property
     def only_labels(self) -> bool:
@@ -71,30 +85,44 @@ class Objective:
     def __str__(self) -> str:
         return " + ".join(term.name if term.weight == 1 else f"{term.weight:g}*{term.name}" for term in self.terms)
 
-    def check_logits(self, n_logits: int) -> None:
+    def check_logits(self, n_logits: int, whose: str = "this one") -> None:
         """Raise `UsageError` where a term needs more logits than the model has."""
         for term in self.terms:
             needed = get_loss(term.loss).n_logits
             if needed > n_logits:
                 raise UsageError(
-                    f"{term.loss} needs a model with {needed} logits, this one has {n_logits}: "
+                    f"{term.loss} needs a model with {needed} logits, {whose} has {n_logits}: "
                     f"make it with n_logits={needed}, or choose another loss"
                 )
 
     def __call__(
-        self, scores: Tensor, logits: Tensor, columns: Mapping[str, Tensor], mask: Tensor
+        self,
+        scores: Tensor,
+        logits: Tensor,
+        columns: Mapping[str, Tensor],
+        mask: Tensor,
+        teacher_logits: Tensor | None = None,
+        states: tuple[States, States] | None = None,
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Compute the weighted sum and each term's own unweighted value.
 
-        scores: (Q, C), what the model ranks by. logits: (Q, C, n_logits). columns: name -> (Q, C), NaN = missing.
-        mask: bool (Q, C).
+        scores: (Q, C), what the model ranks by. logits: (Q, C, n_logits). columns: name -> (Q, C), NaN = missing; the
+        teacher's scores among them where a term learns from it. mask: bool (Q, C). teacher_logits: (Q, C, n_logits).
+        states: the student's and the teacher's, for terms that compare them.
         """
         values = {}
         for term in self.terms:
             loss = get_loss(term.loss)
+            if loss.needs_states:
+                assert states is not None, "the trainer records states where a term needs them"
+                values[term.name] = loss.function(*states, **term.settings)
+                continue
+            targets = columns[term.targets] if term.targets else None
+            if loss.n_logits > 1 and term.targets == TEACHER:
+                targets = teacher_logits
             values[term.name] = loss.function(
                 logits if loss.n_logits > 1 else scores,
-                columns[term.targets] if term.targets else None,
+                targets,
                 mask,
                 labels=columns[term.labels] if term.labels else None,
                 **term.settings,
@@ -117,6 +145,10 @@ def _terms(node: ast.expr, text: str, weight: float) -> list[Term]:
         columns = [_column(argument, text) for argument in node.args]
         if len(columns) != len(roles):
             raise UsageError(f"{node.func.id} takes {len(roles)} columns ({', '.join(roles)}), got {len(columns)}")
+        if loss.needs_states and columns != [TEACHER]:
+            raise UsageError(
+                f"{node.func.id} compares insides, which only a teacher has: write {node.func.id}(teacher)"
+            )
         settings = {keyword.arg: _constant(keyword.value, text) for keyword in node.keywords if keyword.arg}
         return [Term(node.func.id, weight=weight, settings=settings, **dict(zip(roles, columns, strict=True)))]
     raise UsageError(f"got {ast.unparse(node)!r} in objective {text!r}, expected {FORM}, weights above 0")

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from rankdistill.data.candidates import Candidates
 from rankdistill.errors import DataError
 from rankdistill.evaluation import evaluate
+from rankdistill.losses.intermediate import layer_map, projection_name
 from rankdistill.models import CrossEncoder
+from rankdistill.models.states import States, forward_with_states
 from rankdistill.scoring import score_with_report
 from rankdistill.scoring.inputs import TextCollection
 from rankdistill.training.batches import Batch, TrainingLists, in_lists
 from rankdistill.training.list_trainer import ListTrainer
-from rankdistill.training.objective import Objective
+from rankdistill.training.objective import TEACHER, Objective
+
+PROJECTIONS = "distillation_projections"
 
 
 @dataclass(frozen=True)
@@ -53,18 +58,39 @@ class RankingTrainer(ListTrainer):
         dev: DevSet | None,
         args: Any,
         dtype: str,
+        teacher: CrossEncoder | None = None,
     ) -> None:
+        if teacher is not None and objective.needs_states:
+            add_projections(cross_encoder.model, teacher.model.config, objective)
         # transformers asks for a data set to evaluate on; `evaluate` reads `dev`
         super().__init__(cross_encoder, lists, args, dtype, "training", eval_dataset=lists if dev else None)
         self.objective: Objective = objective
         self.dev = dev
+        self.teacher = teacher.model.to(self.args.device).eval() if teacher is not None else None
 
     def losses(self, model: Any, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
         """The objective and its terms over a batch that `TrainingLists.collate` made."""
+        inputs, mask, columns = batch["inputs"], batch["mask"], batch["columns"]
+        logits, states = self._forward(model, inputs)
+        logits = in_lists(logits, mask)
+        if self.teacher is None:
+            return self.objective(ranking_scores(logits), logits, columns, mask)
+        with torch.no_grad():
+            its_logits, its_states = self._forward(self.teacher, inputs)
+        its_logits = in_lists(its_logits, mask)
+        both = None
+        if states is not None and its_states is not None:
+            both = replace(states, projections=getattr(model, PROJECTIONS, {})), its_states
+        columns = {**columns, TEACHER: ranking_scores(its_logits)}
+        return self.objective(ranking_scores(logits), logits, columns, mask, its_logits, both)
+
+    def _forward(self, model: Any, inputs: Mapping[str, Tensor]) -> tuple[Tensor, States | None]:
+        """Logits float32 (P, n_logits) of pairs, and the states where a term asks for them."""
         with self.precision(model):
-            logits = model(**batch["inputs"]).logits.float()
-        logits = in_lists(logits, batch["mask"])
-        return self.objective(ranking_scores(logits), logits, batch["columns"], batch["mask"])
+            if self.objective.needs_states:
+                logits, states = forward_with_states(model, inputs)
+                return logits.float(), states
+            return model(**inputs).logits.float(), None
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         """Score the dev set's candidates and measure the ranking, as ``eval_<measure>``."""
@@ -79,6 +105,37 @@ class RankingTrainer(ListTrainer):
         self.log(dict(metrics))
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
+
+
+def add_projections(model: Any, teacher: Any, objective: Objective) -> None:
+    """Give the student, while it trains, a linear map to its teacher's width for each state that is compared.
+
+    They are part of the model until `remove_projections`, so that checkpoints hold them. Nothing is added where the
+    widths are the same.
+    """
+    if model.config.hidden_size == teacher.hidden_size:
+        return
+    names = []
+    for term in objective.terms:
+        if term.loss == "embedding_mse":
+            names.append(projection_name(term.loss, 0, True))
+        elif term.loss == "hidden_mse":
+            layers = layer_map(
+                model.config.num_hidden_layers, teacher.num_hidden_layers, term.settings.get("layers", "every")
+            )
+            shared = term.settings.get("shared", False)
+            names += [projection_name(term.loss, mine, shared) for mine, _ in layers]
+    widths = model.config.hidden_size, teacher.hidden_size
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        maps = {name: nn.Linear(*widths) for name in dict.fromkeys(names)}
+    model.add_module(PROJECTIONS, nn.ModuleDict(maps).to(model.device))
+
+
+def remove_projections(model: Any) -> None:
+    """Take away what `add_projections` gave."""
+    if hasattr(model, PROJECTIONS):
+        delattr(model, PROJECTIONS)
 
 
 def ranking_scores(logits: Tensor) -> Tensor:

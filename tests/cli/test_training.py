@@ -103,3 +103,17 @@ def test_the_config_of_a_run_repeats_its_splits_and_measures(run, files, tmp_pat
     one, two = (json.loads((tmp_path / name / "metrics.json").read_text()) for name in ("one", "two"))
     assert one["RR@5"] == two["RR@5"]
     assert next(iter(one)) == next(iter(two)) == "RR@5"
+
+
+def test_distill_follows_a_recipe_that_options_override(run, files, tmp_path: Path) -> None:
+    words = ["distill", "--collection", files.collection, "--run", files.bm25, "--teachers", files.model]
+    words += ["--student", files.model, "--layers", 0, 3, "--max-length", 32, "--max-steps", 2, "--list-size", 4]
+    outcome = run(*words, "--recipe", "pd-bert", "--out", tmp_path / "pd")
+    assert outcome.code == 0, outcome.err
+    assert CrossEncoder.from_pretrained(tmp_path / "pd" / "model").contract.n_logits == 2
+    said = yaml.safe_load((tmp_path / "pd" / "config.yaml").read_text())
+    assert (said["objective"], said["list_size"]) == ("hinge(label) + soft_cross_entropy(teacher)", 4)
+    outcome = run(*words, "--recipe", "ae-kd", "--out", tmp_path / "ae")
+    assert outcome.code == 0, outcome.err
+    assert yaml.safe_load((tmp_path / "ae" / "config.yaml").read_text())["method"] == "mean"
+    assert run(*words, "--recipe", "pd-brt", "--out", tmp_path / "x").code == 2

@@ -12,12 +12,14 @@ from torch import Tensor
 
 from rankdistill.losses import LOSSES
 
-SETTINGS = [(name, {}) for name in LOSSES] + [
+SETTINGS = [(name, {}) for name, loss in LOSSES.items() if not loss.needs_states] + [
     ("hinge", {"margin": 0.3}),
     ("ranknet", {"sigma": 2.0}),
     ("bce", {"relevant_from": 2.0}),
     ("listnet", {"temperature": 0.5}),
     ("kl_list", {"temperature": 3.0}),
+    ("cross_entropy", {"relevant_from": 2.0}),
+    ("soft_bce", {"temperature": 2.0}),
     ("soft_cross_entropy", {"temperature": 2.0}),
     ("lambda", {"weighting": "ndcg2"}),
     ("lambda", {"weighting": "ndcg2++", "mu": 3.0}),

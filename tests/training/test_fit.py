@@ -33,7 +33,7 @@ def labelled(collection: SimpleNamespace, size: int = 10) -> Candidates:
     candidates = make_candidates(collection, size)
     texts = collection.documents.take(candidates.doc_ids)
     labels = np.array(["dog" in text.split() for text in texts], np.float32)
-    return candidates.with_columns(label=labels, teacher=4 * labels - 2)
+    return candidates.with_columns(label=labels, t1=4 * labels - 2)
 
 
 def weights(model: CrossEncoder) -> dict[str, torch.Tensor]:
@@ -43,12 +43,12 @@ def weights(model: CrossEncoder) -> dict[str, torch.Tensor]:
 def test_the_loss_falls_and_every_term_is_logged_alone(tmp_path: Path) -> None:
     collection = make_collection(8)
     model = fit(
-        start(), labelled(collection), collection, "hinge(label) + 0.5*pairwise_mse(teacher)", SETTINGS, out=tmp_path
+        start(), labelled(collection), collection, "hinge(label) + 0.5*pairwise_mse(t1)", SETTINGS, out=tmp_path
     )
     log = [entry for entry in json.loads((tmp_path / "log.json").read_text()) if "loss" in entry]
     assert log[-1]["loss"] < 0.5 * log[0]["loss"]
     for entry in log:
-        terms = entry["hinge(label)"] + 0.5 * entry["pairwise_mse(teacher)"]
+        terms = entry["hinge(label)"] + 0.5 * entry["pairwise_mse(t1)"]
         assert entry["loss"] == pytest.approx(terms, rel=0.02, abs=1e-3)
     saved = CrossEncoder.from_pretrained(tmp_path / "model")
     pairs = [("a dog", "the dog wrote"), ("a dog", "the cat")]

@@ -1,0 +1,101 @@
+"""The papers' recipes for ranking students, by name: objective, ensemble, head and settings, each to be overridden."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from rankdistill.errors import UnknownNameError
+from rankdistill.training import TrainingSettings
+
+INSIDES = "attention_mse(teacher) + hidden_mse(teacher) + embedding_mse(teacher)"
+ENSEMBLED = "hinge(label) + pointwise_mse({target}) + pairwise_mse({target})"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a recipe is, and when to take it."""
+
+    objective: str
+    """``{target}`` is the ensemble's score, ``teacher`` a model that runs beside the student, ``label`` the labels."""
+    source: str
+    """Paper and equation."""
+    when: str
+    needs: Literal["labels", "teachers", "one teacher model"]
+    method: Literal["single", "mean", "pile"] = "pile"
+    """How teachers are ensembled, where the objective has a ``{target}``."""
+    n_logits: int = 1
+    """Logits of the student's head, and of a teacher beside it."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Of `TrainingSettings`, as the paper has them."""
+
+
+PILE_SETTINGS = {"adam_beta2": 0.99, "learning_rate": 2e-5, "list_size": 8, "lists_per_batch": 128}
+PAIRS = {"list_size": 2, "lists_per_batch": 16}
+RECIPES: dict[str, Recipe] = {
+    "base": Recipe("hinge(label)", "PD-BERT eq. 1", "to have something to compare with", "labels", settings=PAIRS),
+    "single-kd": Recipe(
+        ENSEMBLED, "PILE §4.2, UEGP eq. 8 and 9", "there is one teacher", "teachers", "single", settings=PILE_SETTINGS
+    ),
+    "ae-kd": Recipe(
+        ENSEMBLED, "PILE §4.2 (AE-KD)", "several teachers of one kind", "teachers", "mean", settings=PILE_SETTINGS
+    ),
+    "pile": Recipe(
+        ENSEMBLED, "PILE §3.3", "several teachers that err apart, and labels", "teachers", settings=PILE_SETTINGS
+    ),
+    "margin-mse": Recipe(
+        "margin_mse({target}, label)",
+        "Hofstätter et al. 2020, eq. 5",
+        "labels say which pairs matter; any teacher, a run too",
+        "teachers",
+        "single",
+        settings=PAIRS,
+    ),
+    "pd-bert": Recipe(
+        "hinge(label) + soft_cross_entropy(teacher)",
+        "PD-BERT eq. 6",
+        "one teacher of two logits; simple and strong",
+        "one teacher model",
+        n_logits=2,
+        settings=PAIRS,
+    ),
+    "pd-bert-one-logit": Recipe(
+        "hinge(label) + soft_bce(teacher)",
+        "PD-BERT eq. 6, a score s as the logits (0, s)",
+        "as pd-bert, where models have one logit",
+        "one teacher model",
+        settings=PAIRS,
+    ),
+    "stinybert": Recipe(
+        f"cross_entropy(label) + soft_cross_entropy(teacher) + {INSIDES}",
+        "PD-BERT eq. 2",
+        "to compare: insides are matched too",
+        "one teacher model",
+        n_logits=2,
+        settings=PAIRS,
+    ),
+    "stinybert+pairwise": Recipe(
+        f"hinge(label) + soft_cross_entropy(teacher) + {INSIDES}",
+        "PD-BERT eq. 3 to 5",
+        "to compare: the paper finds that insides hurt",
+        "one teacher model",
+        n_logits=2,
+        settings=PAIRS,
+    ),
+}
+DEFAULT_RECIPE = "pile"
+
+
+def get_recipe(name: str) -> Recipe:
+    """Look a recipe up; `UnknownNameError` lists the valid names and the nearest."""
+    if name not in RECIPES:
+        raise UnknownNameError("recipe", name, RECIPES)
+    return RECIPES[name]
+
+
+def with_recipe(settings: TrainingSettings, recipe: Recipe) -> TrainingSettings:
+    """The settings, with the recipe's where they are at their defaults."""
+    defaults = TrainingSettings()
+    left_open = [name for name in recipe.settings if getattr(settings, name) == getattr(defaults, name)]
+    return replace(settings, **{name: recipe.settings[name] for name in left_open})

@@ -1,0 +1,118 @@
+"""Training beside a teacher: logits and insides, terms logged alone, projections that come and go, resumption."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tiny import make_candidates, make_collection, make_model, make_tokenizer
+
+from rankdistill.errors import UsageError
+from rankdistill.models import CrossEncoder, keep_layers, with_two_logits
+from rankdistill.scoring import score
+from rankdistill.training import Objective, TrainingSettings, fit
+
+SETTINGS = TrainingSettings(
+    epochs=10, list_size=4, lists_per_batch=4, learning_rate=2e-3, logging_steps=1, save_steps=4
+)
+INSIDES = "attention_mse(teacher) + hidden_mse(teacher) + embedding_mse(teacher)"
+
+
+def models(hidden: int = 32) -> tuple[CrossEncoder, CrossEncoder]:
+    """A teacher of four layers whose scores differ much, and a student of two."""
+    model = make_model()
+    with torch.no_grad():
+        for weight in (*model.bert.encoder.parameters(), *model.classifier.parameters()):
+            if weight.ndim == 2:
+                weight.mul_(6)
+    teacher = CrossEncoder(model, make_tokenizer())
+    if hidden != 32:
+        return teacher, CrossEncoder(make_model(hidden_size=hidden, num_hidden_layers=2), make_tokenizer())
+    return teacher, teacher.with_model(keep_layers(teacher.model, [0, 2]))
+
+
+def labelled():
+    collection = make_collection(8)
+    candidates = make_candidates(collection, 10)
+    return collection, candidates.with_columns(label=np.arange(len(candidates)) % 3 == 0)
+
+
+def test_a_student_comes_to_its_teachers_scores_without_their_being_stored() -> None:
+    teacher, student = models()
+    collection, candidates = labelled()
+    wanted, before = score(teacher, candidates, collection), score(student, candidates, collection)
+    fit(student, candidates, collection, "pointwise_mse(teacher)", SETTINGS, teacher=teacher)
+    after = score(student, candidates, collection)
+    assert np.mean((after - wanted) ** 2) < 0.5 * np.mean((before - wanted) ** 2)
+
+
+def test_every_term_is_logged_alone_and_falls(tmp_path: Path) -> None:
+    teacher, student = models()
+    collection, candidates = labelled()
+    two = with_two_logits(teacher), with_two_logits(student)
+    objective = f"cross_entropy(label) + soft_cross_entropy(teacher) + 0.5*{INSIDES}"
+    fit(two[1], candidates, collection, objective, SETTINGS, teacher=two[0], out=tmp_path / "out")
+    log = [entry for entry in json.loads((tmp_path / "out" / "log.json").read_text()) if "loss" in entry]
+    terms = [term.name for term in Objective.parse(objective).terms]
+    assert terms[2:] == ["attention_mse(teacher)", "hidden_mse(teacher)", "embedding_mse(teacher)"]
+    for term in terms[1:4]:
+        assert log[-1][term] < log[0][term], term
+    assert log[0]["loss"] == pytest.approx(
+        sum(log[0][t.name] * t.weight for t in Objective.parse(objective).terms), rel=1e-3
+    )
+
+
+def test_a_narrower_student_learns_through_projections_that_are_gone_at_the_end(tmp_path: Path) -> None:
+    teacher, student = models(hidden=16)
+    collection, candidates = labelled()
+    objective = "pointwise_mse(teacher) + hidden_mse(teacher) + embedding_mse(teacher)"
+    fit(student, candidates, collection, objective, SETTINGS, teacher=teacher, out=tmp_path / "out")
+    assert not any("projection" in name for name, _ in student.model.named_parameters())
+    saved = CrossEncoder.from_pretrained(tmp_path / "out" / "model")
+    np.testing.assert_allclose(score(saved, candidates, collection), score(student, candidates, collection), atol=1e-6)
+
+
+def test_a_killed_training_with_projections_ends_as_if_it_had_not_been(tmp_path: Path, monkeypatch) -> None:
+    collection, candidates = labelled()
+    objective = "pointwise_mse(teacher) + hidden_mse(teacher)"
+
+    def train(out: Path) -> np.ndarray:
+        teacher, student = models(hidden=16)
+        fit(student, candidates, collection, objective, SETTINGS, teacher=teacher, out=out)
+        return score(student, candidates, collection)
+
+    from rankdistill.training.trainer import RankingTrainer
+
+    whole = train(tmp_path / "whole")
+    losses, calls = RankingTrainer.losses, []
+
+    def stop_at_tenth(self, model, batch):
+        calls.append(1)
+        if len(calls) == 10:
+            raise KeyboardInterrupt
+        return losses(self, model, batch)
+
+    monkeypatch.setattr(RankingTrainer, "losses", stop_at_tenth)
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path / "killed")
+    monkeypatch.setattr(RankingTrainer, "losses", losses)
+    np.testing.assert_array_equal(train(tmp_path / "killed"), whole)
+
+
+def test_teachers_that_do_not_suit_are_refused() -> None:
+    teacher, student = models()
+    collection, candidates = labelled()
+    with pytest.raises(UsageError, match="learns from a teacher that runs beside the student"):
+        fit(student, candidates, collection, "pointwise_mse(teacher)", SETTINGS)
+    objective, two = "soft_cross_entropy(teacher)", with_two_logits(student)
+    with pytest.raises(UsageError, match="soft_cross_entropy needs a model with 2 logits, the teacher has 1"):
+        fit(two, candidates, collection, objective, SETTINGS, teacher=teacher)
+    other = CrossEncoder(make_model(), make_tokenizer())
+    other.tokenizer.add_tokens(["strange"])
+    with pytest.raises(UsageError, match="do not share a vocabulary"):
+        fit(student, candidates, collection, "pointwise_mse(teacher)", SETTINGS, teacher=other)
+    with pytest.raises(UsageError, match=r"hidden_mse compares insides.*write hidden_mse\(teacher\)"):
+        Objective.parse("hidden_mse(pile)")
