@@ -21,6 +21,7 @@ COMMANDS: dict[str, str] = {
     "score": "Score every candidate of a run with a cross-encoder and write a run.",
     "rerank": "Re-rank a run with a cross-encoder, alone or fused with the first stage's scores.",
     "ensemble": "Ensemble several teachers' runs into one run.",
+    "case": "Show one query's candidates with every teacher's score, the mean's and PILE's.",
     "evaluate": "Evaluate runs against judgments.",
     "leaderboard": "Compare the runs in a folder: table, significance, HTML page.",
     "check": "Check runs and judgments: what is wrong with them, and what may surprise.",

@@ -47,3 +47,15 @@ def test_check_reports_and_fails_on_errors_alone(run, files, tmp_path):
     assert found.code == 1
     assert json.loads(found.out)[0]["level"] == "error"
     assert run("check").code == 2
+
+
+def test_case_shows_a_query_with_what_each_teacher_says(run, files):
+    words = ["case", "q3", "--runs", files.bm25, files.other, "--qrels", files.qrels, "--normalize", "zscore"]
+    shown = run(*words, "--collection", files.collection)
+    assert shown.code == 0, shown.err
+    assert "query q3:" in shown.err
+    assert "pairs of different labels reversed: bm25.trec" in " ".join(shown.out.split())
+    found = json.loads(run(*words, "--json").out)
+    assert found["reversed"]["pile"] <= found["reversed"]["mean"]
+    assert {"document", "label", "mean", "pile", str(files.bm25)} == set(found["candidates"][0]) - {str(files.other)}
+    assert run("case", "nowhere", *words[2:]).code == 1

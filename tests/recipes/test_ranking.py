@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from tiny import judged_collection, make_model, make_tokenizer
@@ -58,3 +60,10 @@ def test_settings_said_stand_before_those_of_the_recipe() -> None:
     assert (taken.learning_rate, taken.adam_beta2, taken.lists_per_batch) == (1e-4, 0.99, 128)
     with pytest.raises(UnknownNameError, match="recipe 'pd-brt'; did you mean 'pd-bert'"):
         get_recipe("pd-brt")
+
+
+def test_the_docs_list_every_recipe_as_it_is() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "recipes.md").read_text(encoding="utf-8")
+    for name, recipe in RECIPES.items():
+        assert f"| `{name}` | `{recipe.objective}`" in text
+        assert f"| {recipe.source} | {recipe.needs}" in text

@@ -1,0 +1,89 @@
+"""What the studies on MS MARCO train, choose and measure on: DL 2019 is for the end, DL 2020 to 2022 for all else.
+
+Reads `../shared/data`; see its README for what the files are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+import rankdistill as rd
+from rankdistill.data import Candidates, Collection, Texts, concatenate
+from rankdistill.data.collection import hash_percent
+from rankdistill.ensembling.join import join_runs
+from rankdistill.ensembling.missing import lowest
+from rankdistill.ensembling.normalize import normalize
+
+DATA = Path(__file__).parents[2].parent / "shared" / "data"
+V1, V2 = DATA / "msmarco-passage-dl", DATA / "msmarco-v2-passage-dl"
+STRONG = {
+    "dl20": ("repllama", "splade_pp_ed", "ada2", "tasb", "splade_pp_ed+rankvicuna"),
+    "dl21": ("splade_pp_ed",),
+    "dl22": ("splade_pp_ed",),
+}
+DEV_PERCENT = 30
+"""Share of DL 2021's queries that checkpoints are chosen on, by the hash of their id."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """Candidates with columns "label" (NaN: unjudged), "systems" (strong systems' runs, z-scored) or "bm25"."""
+
+    collection: Collection
+    train: Candidates
+    """DL 2020, 2021 without the dev queries, 2022 (unlabelled): whatever BM25 or a strong system found, with text."""
+    dev: Candidates
+    """BM25's 100 best for the dev queries."""
+    test: Candidates
+    """BM25's 100 best for DL 2019."""
+    dev_qrels: Candidates
+    test_qrels: Candidates
+
+
+def load_task() -> Task:
+    """Read everything; `SystemExit` where the data are not there."""
+    if not V1.is_dir():
+        raise SystemExit(f"the studies read {V1}, which is not there")
+    first, second = rd.load_collection(V1), rd.load_collection(V2)
+    collection = Collection(
+        "msmarco-dl",
+        _joined(first.queries, second.queries),
+        _joined(first.documents, second.documents),
+    )
+    parts = []
+    for year, systems in STRONG.items():
+        folder = V1 if year == "dl20" else V2
+        pooled = _pooled(folder, year, systems)
+        qrels = folder / f"qrels.{year}.txt"
+        if qrels.is_file():
+            pooled = pooled.join(rd.read_qrels(qrels), "label")
+        else:
+            pooled = pooled.with_columns(label=np.full(len(pooled), np.nan))
+        parts.append(pooled.take_queries(~_is_dev(pooled)) if year == "dl21" else pooled)
+    dev = rd.read_run(V2 / "runs" / "dl21.bm25.trec.gz", column="bm25")
+    dev = dev.take_queries(_is_dev(dev))
+    test = rd.read_run(V1 / "runs" / "dl19.bm25.trec.gz", column="bm25")
+    dev_qrels = rd.read_qrels(V2 / "qrels.dl21.txt").take_queries(dev.query_ids.to_pylist())
+    return Task(collection, concatenate(parts), dev, test, dev_qrels, rd.read_qrels(V1 / "qrels.dl19.txt"))
+
+
+def _pooled(folder: Path, year: str, systems: tuple[str, ...]) -> Candidates:
+    """What BM25 and the systems found, with the mean of the systems' z-scores, a missing one being its lowest."""
+    names = ("bm25", *systems)
+    runs = {name: rd.read_run(folder / "runs" / f"{year}.{name}.trec.gz") for name in names}
+    pooled = join_runs(runs)
+    scores, _ = lowest(np.array([pooled[name] for name in systems], np.float64), pooled, systems)
+    target = np.mean([normalize(row, pooled.offsets, "zscore") for row in scores], axis=0)
+    return pooled.only_columns().with_columns(systems=target)
+
+
+def _is_dev(candidates: Candidates) -> np.ndarray:
+    return np.array([hash_percent(query) < DEV_PERCENT for query in candidates.query_ids.to_pylist()])
+
+
+def _joined(*texts: Texts) -> Texts:
+    return Texts(pa.concat_arrays([t.ids for t in texts]), pa.concat_arrays([t.texts for t in texts]))
