@@ -1,0 +1,75 @@
+"""Distil real systems' runs, which somebody else computed, into a small student: each alone, their mean, and PILE.
+
+Run in the project's root: python -m benchmarks.studies.runs_as_teachers   (after python -m benchmarks.studies.teachers)
+The runs are those of DL 2020: SPLADE++, TAS-B, RepLLaMA, ada2, and LLMs that re-ranked, of which only the order is
+known. Students learn from 54 queries and are measured on DL 2019, re-ranking BM25's 100 best. Killed, it goes on from
+what is finished.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import rankdistill as rd
+from benchmarks.results import markdown_table, write_result
+from benchmarks.studies.marco import V1, load_task
+from benchmarks.studies.students import PerQuery, measured_student, row, student_start
+from rankdistill.data import Candidates
+from rankdistill.ensembling import ensemble
+from rankdistill.ensembling.join import join_runs
+
+SEEDS = (0, 1, 2)
+SIZE = "3+1 layers"
+SCORED = ("splade_pp_ed", "tasb", "repllama", "ada2")
+ORDERED = ("bm25+gpt35_listwise", "bm25+rankvicuna", "splade_pp_ed+rankvicuna")
+WAYS: dict[str, tuple[tuple[str, ...], str]] = {
+    **{name: ((name,), "single") for name in (*SCORED, *ORDERED)},
+    "mean of the seven": ((*SCORED, *ORDERED), "mean"),
+    "PILE of the seven": ((*SCORED, *ORDERED), "pile"),
+}
+
+
+def pooled() -> Candidates:
+    """What BM25 and the systems found for DL 2020, with every run's scores and the labels."""
+    names = ("bm25", *SCORED, *ORDERED)
+    lists = join_runs({name: rd.read_run(V1 / "runs" / f"dl20.{name}.trec.gz") for name in names})
+    return lists.join(rd.read_qrels(V1 / "qrels.dl20.txt"), "label")
+
+
+def target(lists: Candidates, teachers: tuple[str, ...], method: str) -> Candidates:
+    """The lists with the teachers' ensemble as "target": by rank, the one scale that all of them have."""
+    made, _ = ensemble(lists, teachers, method, normalize="rank", missing="min")
+    centred = made.with_columns(target=4 * made[method] - 2)
+    return centred.only_columns("target", "label")
+
+
+def main() -> None:
+    """Train what is not yet trained, print the table as it grows and write the result."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, default=Path("runs/studies"), help="where models are kept")
+    folder = parser.parse_args().folder
+    task, warm = load_task(), folder / "warm-up" / "model"
+    if not warm.is_dir():
+        raise SystemExit(f"no {warm}: run python -m benchmarks.studies.teachers first")
+    start = student_start(task, warm, SIZE, folder / "runs" / "start")
+    lists = pooled()
+    rows: list[dict[str, Any]] = []
+
+    def trained(name: str, made: Candidates, objective: str) -> list[PerQuery]:
+        where = folder / "runs" / name
+        return [measured_student(task, made, start, objective, seed, where / f"seed{seed}") for seed in SEEDS]
+
+    labels_alone = trained("labels", lists.only_columns("label"), "hinge(label)")
+    rows.append(row({"teacher": "labels alone"}, labels_alone))
+    for name, (teachers, method) in WAYS.items():
+        found = trained(name, target(lists, teachers, method), "hinge(label) + pairwise_mse(target)")
+        rows.append(row({"teacher": name}, found, labels_alone))
+        print(markdown_table(rows), flush=True)
+    path = write_result("study_runs_as_teachers", "python -m benchmarks.studies.runs_as_teachers", rows, SEEDS)
+    print(f"wrote {path.relative_to(path.parents[2])} and its table")
+
+
+if __name__ == "__main__":
+    main()
