@@ -70,6 +70,14 @@ Dtype = Annotated[
     Literal["auto", "float32", "bfloat16"] | None,
     Parameter(help="Precision; auto is bfloat16 where the processor has it. [default: the model's]"),
 ]
+PassagesOption = Annotated[
+    Literal["first", "max", "mean"],
+    Parameter(
+        name="--passages",
+        help="What a document longer than the model reads is scored by: its first tokens, its best window, or the mean "
+        "of its windows.",
+    ),
+]
 Store = Annotated[
     Path | None,
     Parameter(help="Folder where scores are kept as they are made, to go on from after a kill. [default: OUT.scores]"),

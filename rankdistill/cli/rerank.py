@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from cyclopts import Parameter
 
-from rankdistill.cli.options import BatchTokens, Config, Dtype, Model, Out, Run, Source, Store
+from rankdistill.cli.options import BatchTokens, Config, Dtype, Model, Out, PassagesOption, Run, Source, Store
 from rankdistill.cli.output import say, say_wrote
 from rankdistill.data.candidates import Candidates
 from rankdistill.data.collection import Collection, load_collection
@@ -42,6 +42,7 @@ def rerank(
     qrels: Annotated[Path | None, Parameter(help="For auto: judgments. [default: the collection's]")] = None,
     batch_tokens: BatchTokens = None,
     dtype: Dtype = None,
+    passages: PassagesOption = "first",
     store: Store = None,
     config: Config = None,
 ) -> None:
@@ -76,6 +77,7 @@ def rerank(
         store=store or store_beside(out),
         batch_tokens=batch_tokens,
         dtype=dtype,
+        passages=passages,
     )
     made, by, weight = scored(candidates), MODEL, fuse
     if fuse == "auto":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rankdistill.cli.options import BatchTokens, Config, Dtype, Model, Out, Run, Source, Store
+from rankdistill.cli.options import BatchTokens, Config, Dtype, Model, Out, PassagesOption, Run, Source, Store
 from rankdistill.cli.output import say_wrote
 from rankdistill.data.collection import load_collection
 from rankdistill.data.trec import read_run
@@ -17,6 +17,7 @@ def score(
     out: Out,
     batch_tokens: BatchTokens = None,
     dtype: Dtype = None,
+    passages: PassagesOption = "first",
     store: Store = None,
     config: Config = None,
 ) -> None:
@@ -34,6 +35,6 @@ def score(
     from rankdistill.models import CrossEncoder
 
     encoder = CrossEncoder.from_pretrained(model)
-    scored = with_model_scores(encoder, candidates, source, store or store_beside(out), batch_tokens, dtype)
+    scored = with_model_scores(encoder, candidates, source, store or store_beside(out), batch_tokens, dtype, passages)
     write_run(scored, out, MODEL)
     say_wrote(out, f"{scored.n_queries:,} queries, {len(scored):,} candidates")

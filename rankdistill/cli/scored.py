@@ -9,6 +9,7 @@ from rankdistill.data.candidates import Candidates
 from rankdistill.data.collection import Collection
 from rankdistill.models import CrossEncoder
 from rankdistill.scoring.score import score_with_report
+from rankdistill.scoring.windows import Passages
 
 FIRST_STAGE, MODEL = "score", "model"
 
@@ -20,11 +21,19 @@ def with_model_scores(
     store: Path,
     batch_tokens: int | None = None,
     dtype: str | None = None,
+    passages: Passages = "first",
     description: str = "scoring",
 ) -> Candidates:
     """Add the column "model" to candidates and say what it took; scores are kept in ``store`` as they are made."""
     scores, report = score_with_report(
-        model, candidates, collection, batch_tokens=batch_tokens, dtype=dtype, store=store, description=description
+        model,
+        candidates,
+        collection,
+        batch_tokens=batch_tokens,
+        dtype=dtype,
+        store=store,
+        passages=passages,
+        description=description,
     )
     say(f"{description}: {report}")
     return candidates.with_columns({MODEL: scores})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,6 +77,19 @@ class PairTemplate:
         return *(tuple(part.tolist()) for part in (*self.ids, *self.types)), self.text_types
 
 
+class TokenRows(Protocol):
+    """Texts as token ids: text i begins at ``offsets[i]`` of ``ids`` and has ``lengths[i]`` tokens."""
+
+    @property
+    def ids(self) -> NDArray[np.int32]: ...
+
+    @property
+    def offsets(self) -> Ints: ...
+
+    @property
+    def lengths(self) -> Ints: ...
+
+
 @dataclass(frozen=True, eq=False)
 class PairLengths:
     """Tokens of each pair after truncation, int64 (B,): of the query, the document, the whole; and what was cut."""
@@ -110,9 +123,7 @@ class PairAssembler:
         """Tokenise texts, keeping no more tokens of each than a pair can hold."""
         return TokenizedTexts.from_texts(tokenizer, texts, max_tokens=self.room)
 
-    def lengths(
-        self, queries: TokenizedTexts, documents: TokenizedTexts, query_rows: Any, document_rows: Any
-    ) -> PairLengths:
+    def lengths(self, queries: TokenRows, documents: TokenRows, query_rows: Any, document_rows: Any) -> PairLengths:
         """Compute the tokens that each pair keeps; pair b is query ``query_rows[b]`` and ``document_rows[b]``."""
         true_query, true_document = queries.lengths[query_rows], documents.lengths[document_rows]
         query, document = longest_first(true_query, true_document, self.room)
@@ -121,8 +132,8 @@ class PairAssembler:
 
     def assemble(
         self,
-        queries: TokenizedTexts,
-        documents: TokenizedTexts,
+        queries: TokenRows,
+        documents: TokenRows,
         query_rows: Any,
         document_rows: Any,
         *,

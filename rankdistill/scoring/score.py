@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rankdistill.data.candidates import Candidates
-from rankdistill.errors import UsageError
+from rankdistill.errors import UnknownNameError, UsageError
 from rankdistill.models.batches import length_sorted_batches
 from rankdistill.models.cross_encoder import CrossEncoder
 from rankdistill.progress import console, progress
@@ -20,6 +21,7 @@ from rankdistill.scoring.inputs import PairTexts, TextCollection
 from rankdistill.scoring.pairs import PairAssembler
 from rankdistill.scoring.store import ScoreStore
 from rankdistill.scoring.tokens import TokenizedTexts
+from rankdistill.scoring.windows import COMBINE, Passages, Windows
 
 Floats = NDArray[np.float32]
 CHUNK_PAIRS = 1024
@@ -53,7 +55,8 @@ class ScoreReport:
             parts.append(f"{self.n_resumed:,} of them from the store")
         if self.n_pairs > self.n_resumed:
             parts.append(f"{self.pairs_per_second:,.0f} pairs/s, {self.padding:.1%} padding")
-        parts.append(f"{self.n_truncated:,} truncated")
+        share = self.n_truncated / self.n_pairs if self.n_pairs else 0.0
+        parts.append(f"{self.n_truncated:,} truncated ({share:.0%})")
         if self.n_empty_documents:
             parts.append(f"{self.n_empty_documents:,} empty documents")
         return "; ".join(parts)
@@ -67,6 +70,7 @@ def score(
     batch_tokens: int | None = None,
     dtype: str | None = None,
     store: str | Path | None = None,
+    passages: Passages = "first",
     description: str = "scoring",
 ) -> Floats:
     """Score every candidate with a cross-encoder: float32 (N,), row for row, and log a `ScoreReport`.
@@ -74,7 +78,14 @@ def score(
     See `score_with_report` for the settings and errors.
     """
     scores, report = score_with_report(
-        model, candidates, collection, batch_tokens=batch_tokens, dtype=dtype, store=store, description=description
+        model,
+        candidates,
+        collection,
+        batch_tokens=batch_tokens,
+        dtype=dtype,
+        store=store,
+        passages=passages,
+        description=description,
     )
     console.print(f"{description}: {report}", highlight=False)
     return scores
@@ -88,6 +99,7 @@ def score_with_report(
     batch_tokens: int | None = None,
     dtype: str | None = None,
     store: str | Path | None = None,
+    passages: Passages = "first",
     description: str = "scoring",
     chunk_pairs: int = CHUNK_PAIRS,
 ) -> tuple[Floats, ScoreReport]:
@@ -97,6 +109,9 @@ def score_with_report(
     batch_tokens: padded tokens in a batch (None: by device). dtype: None (the model's own), "float32", "bfloat16" or
     "auto". store: a folder for a `ScoreStore`; the same call after a kill goes on from it and ends with the same bytes.
     chunk_pairs: pairs between two writes to the store; batches never span chunks, so they do not depend on kills.
+    passages: what a document longer than the model reads is scored by: "first", its first tokens (FirstP); "max", the
+    best of its windows (MaxP); "mean", the mean of them (AvgP). Windows hold three quarters of the tokens that a pair
+    has room for and begin half of that apart; what is truncated is then a query longer than the rest.
     Raises `DataError` for an id without a text or an empty query. In float32 scores depend on batch_tokens and
     chunk_pairs by less than 1e-5.
     """
@@ -107,7 +122,9 @@ def score_with_report(
     model = model.with_dtype(dtype)
     batch_tokens = model.batch_tokens if batch_tokens is None else batch_tokens
     texts = PairTexts(candidates, collection)
-    chunks = _ChunkScorer(model, texts, batch_tokens, description)
+    if passages not in get_args(Passages):
+        raise UnknownNameError("way to score long documents", passages, get_args(Passages))
+    chunks = _ChunkScorer(model, texts, batch_tokens, description, passages)
     n_pairs = len(candidates)
     if store is None:
         opened: ScoreStore | nullcontext[None] = nullcontext()
@@ -117,7 +134,7 @@ def score_with_report(
             "engine": model.engine.identity,
             "batch_tokens": batch_tokens,
             "pairs": texts.digest(),
-        }
+        } | ({} if passages == "first" else {"passages": passages})
         opened = ScoreStore(store, facts, n_pairs, chunk_pairs)
     scores = np.empty(n_pairs, np.float32)
     with opened as kept:
@@ -145,7 +162,10 @@ def score_with_report(
 class _ChunkScorer:
     """Scores slices of rows; what a slice's scores are depends on the slice alone."""
 
-    def __init__(self, model: CrossEncoder, texts: PairTexts, batch_tokens: int, description: str) -> None:
+    def __init__(
+        self, model: CrossEncoder, texts: PairTexts, batch_tokens: int, description: str, passages: Passages
+    ) -> None:
+        self.passages = passages
         self.model, self.texts, self.batch_tokens, self.description = model, texts, batch_tokens, description
         self.assembler = PairAssembler(model.tokenizer, model.max_length)
         self._tokens = self._padded = 0
@@ -153,22 +173,36 @@ class _ChunkScorer:
     def tokenize(self) -> None:
         """Tokenise all queries and documents, once each."""
         with progress(f"{self.description}: tokenising", self.texts.n_texts, unit="texts") as advance:
-            tokenize = self.assembler.tokenize
-            self.queries: TokenizedTexts = tokenize(self.model.tokenizer, _counted(self.texts.queries(), advance))
-            self.documents: TokenizedTexts = tokenize(self.model.tokenizer, _counted(self.texts.documents(), advance))
+            tokenizer, documents = self.model.tokenizer, _counted(self.texts.documents(), advance)
+            self.queries = self.assembler.tokenize(tokenizer, _counted(self.texts.queries(), advance))
+            self.documents: TokenizedTexts | Windows
+            if self.passages == "first":
+                self.documents = self.assembler.tokenize(tokenizer, documents)
+            else:
+                size = max(1, self.assembler.room * 3 // 4)
+                whole = TokenizedTexts.from_texts(tokenizer, documents)
+                self.documents = Windows.over(whole, size, max(1, size // 2))
 
     def score(self, rows: slice, advance: Callable[[int], None]) -> tuple[Floats, int]:
         """Score a slice of rows: float32 (rows,), and how many of its pairs were truncated."""
         query_rows, document_rows = self.texts.query_rows[rows], self.texts.document_rows[rows]
+        firsts = np.arange(len(query_rows))
+        if isinstance(self.documents, Windows):
+            document_rows, firsts = self.documents.of(document_rows)
+            query_rows = np.repeat(query_rows, np.diff(firsts, append=len(document_rows)))
         lengths = self.assembler.lengths(self.queries, self.documents, query_rows, document_rows)
         logits = np.empty((len(query_rows), self.model.contract.n_logits), np.float32)
         for items in length_sorted_batches(lengths.total, self.batch_tokens):
             batch = self.assembler.assemble(self.queries, self.documents, query_rows[items], document_rows[items])
             logits[items] = self.model.engine.logits(batch)
             self._padded += batch["input_ids"].size
-            advance(len(items))
+            advance(int(np.isin(items, firsts).sum()))
         self._tokens += int(lengths.total.sum())
-        return self.model.contract.scores(logits), int(lengths.truncated.sum())
+        scores, truncated = self.model.contract.scores(logits), lengths.truncated
+        if self.passages != "first" and len(scores):
+            scores = COMBINE[self.passages](scores, firsts).astype(np.float32)
+            truncated = np.logical_or.reduceat(truncated, firsts)
+        return scores, int(truncated.sum())
 
     @property
     def padding(self) -> float:
