@@ -31,7 +31,12 @@ benchmark: install
 	@$(RUN)/python -m benchmarks.evaluation_speed
 	@$(RUN)/python -m benchmarks.significance_speed
 
-test: check
+# Engines that only their tests need.
+$(VENV)/.engines: $(VENV)/.installed
+	@$(INSTALL) -e '.[onnx,openvino]'
+	@touch $@
+
+test: check $(VENV)/.engines
 	@OMP_NUM_THREADS=1 $(RUN)/python -m pytest -q
 
 clean:

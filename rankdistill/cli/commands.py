@@ -27,6 +27,7 @@ COMMANDS: dict[str, str] = {
     "check": "Check runs and judgments: what is wrong with them, and what may surprise.",
     "interleave": "Compare two systems by the clicks on their interleaved lists: Δ_AB with its confidence interval.",
     "gsb": "Compare two systems query by query, good, same or bad: ΔGSB with its confidence interval.",
+    "export": "Export a cross-encoder for ONNX Runtime or OpenVINO, and check it against torch on real pairs.",
     "search": "Search a collection: BM25 finds candidates, a cross-encoder orders them.",
     "stats": "Count what is in a collection.",
 }

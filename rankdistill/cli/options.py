@@ -66,9 +66,13 @@ BatchTokens = Annotated[
         validator=Number(gte=1),
     ),
 ]
+EngineOption = Annotated[
+    Literal["auto", "torch", "onnx", "openvino"],
+    Parameter(name="--engine", help="What runs the model; onnx and openvino need the extra of their name."),
+]
 Dtype = Annotated[
-    Literal["auto", "float32", "bfloat16"] | None,
-    Parameter(help="Precision; auto is bfloat16 where the processor has it. [default: the model's]"),
+    Literal["auto", "float32", "bfloat16", "int8"] | None,
+    Parameter(help="Precision, as far as the engine has it; auto is bfloat16 where it pays. [default: float32]"),
 ]
 PassagesOption = Annotated[
     Literal["first", "max", "mean"],

@@ -11,7 +11,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from cyclopts import Parameter
 
-from rankdistill.cli.options import BatchTokens, Config, Dtype, Model, Out, PassagesOption, Run, Source, Store
+from rankdistill.cli.options import (
+    BatchTokens,
+    Config,
+    Dtype,
+    EngineOption,
+    Model,
+    Out,
+    PassagesOption,
+    Run,
+    Source,
+    Store,
+)
 from rankdistill.cli.output import say, say_wrote
 from rankdistill.data.candidates import Candidates
 from rankdistill.data.collection import Collection, load_collection
@@ -41,6 +52,7 @@ def rerank(
     ] = None,
     qrels: Annotated[Path | None, Parameter(help="For auto: judgments. [default: the collection's]")] = None,
     batch_tokens: BatchTokens = None,
+    engine: EngineOption = "auto",
     dtype: Dtype = None,
     passages: PassagesOption = "first",
     store: Store = None,
@@ -69,7 +81,7 @@ def rerank(
     from rankdistill.ensembling.fuse import tune_weight
     from rankdistill.models import CrossEncoder
 
-    encoder = CrossEncoder.from_pretrained(model)
+    encoder = CrossEncoder.from_pretrained(model, engine, dtype)
     scored = partial(
         with_model_scores,
         encoder,

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from rankdistill.cli.options import BatchTokens, Config, Dtype, Model, Out, PassagesOption, Run, Source, Store
+from rankdistill.cli.options import (
+    BatchTokens,
+    Config,
+    Dtype,
+    EngineOption,
+    Model,
+    Out,
+    PassagesOption,
+    Run,
+    Source,
+    Store,
+)
 from rankdistill.cli.output import say_wrote
 from rankdistill.data.collection import load_collection
 from rankdistill.data.trec import read_run
@@ -16,6 +27,7 @@ def score(
     run: Run,
     out: Out,
     batch_tokens: BatchTokens = None,
+    engine: EngineOption = "auto",
     dtype: Dtype = None,
     passages: PassagesOption = "first",
     store: Store = None,
@@ -34,7 +46,7 @@ def score(
     from rankdistill.cli.scored import MODEL, store_beside, with_model_scores
     from rankdistill.models import CrossEncoder
 
-    encoder = CrossEncoder.from_pretrained(model)
+    encoder = CrossEncoder.from_pretrained(model, engine, dtype)
     scored = with_model_scores(encoder, candidates, source, store or store_beside(out), batch_tokens, dtype, passages)
     write_run(scored, out, MODEL)
     say_wrote(out, f"{scored.n_queries:,} queries, {len(scored):,} candidates")

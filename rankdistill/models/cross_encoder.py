@@ -58,6 +58,7 @@ class CrossEncoder:
         self.max_length = _checked_length(model, tokenizer, max_length)
         tokenizer.model_max_length = self.max_length
         self.engine_name, self.dtype = engine, dtype
+        self.folder: Path | None = None
 
     # -- making and loading --------------------------------------------------------------------------------------------
 
@@ -65,8 +66,9 @@ class CrossEncoder:
     def from_pretrained(cls, path: str | Path, engine: str = "auto", dtype: str | None = None) -> CrossEncoder:
         """Load a folder or hub id of any sequence classification model with one or two logits.
 
-        A model that states no score contract: one logit is the score, of two it is P(relevant). engine: "torch" or
-        "auto". dtype: None (float32), "bfloat16" or "auto". Raises `DataError` for a folder without weights or head.
+        A model that states no score contract: one logit is the score, of two it is P(relevant). engine: a name of
+        `ENGINES` or "auto". dtype: None (float32), "auto", or another that the engine computes in. Raises `DataError`
+        for a folder without weights or head.
         """
         folder = resolve_base(path)
         model, missing = _load(folder)
@@ -76,7 +78,9 @@ class CrossEncoder:
                 "to start a new one from it use `CrossEncoder.from_base`"
             )
         contract = ScoreContract.from_config(getattr(model.config, "rankdistill", None), model.config.num_labels)
-        return cls(model, AutoTokenizer.from_pretrained(folder), contract, engine=engine, dtype=dtype)
+        made = cls(model, AutoTokenizer.from_pretrained(folder), contract, engine=engine, dtype=dtype)
+        made.folder = Path(folder)
+        return made
 
     @classmethod
     def from_base(
@@ -138,14 +142,20 @@ class CrossEncoder:
     @cached_property
     def engine(self) -> Engine:
         """What computes the logits; it shares the model's weights."""
-        return make_engine(self.engine_name, self.model, self.dtype)
+        if self.engine_name in ("auto", "torch"):
+            return make_engine(self.engine_name, self.model, self.dtype)
+        return make_engine(self.engine_name, self.model, self.dtype, self.folder, self.fingerprint())
 
     def with_dtype(self, dtype: str | None) -> CrossEncoder:
         """The same model computing in another dtype; None keeps it as it is."""
         if dtype is None or dtype == self.dtype:
             return self
+        return self.with_engine(self.engine_name, dtype)
+
+    def with_engine(self, engine: str, dtype: str | None = None) -> CrossEncoder:
+        """The same model, computed by another engine."""
         made = self.with_model(self.model)
-        made.dtype = dtype
+        made.engine_name, made.dtype, made.folder = engine, dtype, self.folder
         return made
 
     @property

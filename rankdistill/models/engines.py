@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rankdistill.errors import UnknownNameError
+from rankdistill.models.exported_engines import OnnxEngine, OpenVinoEngine
 from rankdistill.models.torch_engine import TorchEngine
 
 
@@ -23,13 +25,23 @@ class Engine(Protocol):
         """Compute logits float32 (B, n_logits) of int64 (B, length) arrays."""
 
 
-ENGINES: dict[str, Callable[[Any, str | None], Engine]] = {"torch": TorchEngine}
+def _torch(model: Any, dtype: str | None, folder: Path | None, fingerprint: str) -> Engine:
+    """The torch engine, which needs nothing exported."""
+    return TorchEngine(model, dtype)
 
 
-def make_engine(name: str, model: Any, dtype: str | None = None) -> Engine:
-    """Make the engine of this name over a transformers model; "auto" takes the first of the table."""
+ENGINES: dict[str, Callable[..., Engine]] = {"torch": _torch, "onnx": OnnxEngine, "openvino": OpenVinoEngine}
+
+
+def make_engine(
+    name: str, model: Any, dtype: str | None = None, folder: Path | None = None, fingerprint: str = ""
+) -> Engine:
+    """Make the engine of this name over a transformers model; "auto" takes the first of the table.
+
+    folder, fingerprint: where exported models of these weights may be, see `OnnxEngine`.
+    """
     if name == "auto":
         name = next(iter(ENGINES))
     if name not in ENGINES:
         raise UnknownNameError("engine", name, [*ENGINES, "auto"])
-    return ENGINES[name](model, dtype)
+    return ENGINES[name](model, dtype, folder, fingerprint)

@@ -1,0 +1,88 @@
+"""Export a cross-encoder for another engine, and compare it with torch before it is called done."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import kendalltau
+
+from rankdistill.data import Candidates, Collection
+from rankdistill.errors import DataError
+from rankdistill.evaluation import evaluate
+from rankdistill.models import CrossEncoder
+from rankdistill.models.exported import export_model
+from rankdistill.recipes.held_out import judged_part
+from rankdistill.scoring import score_with_report
+
+TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True)
+class ExportCheck:
+    """How an exported model's scores stand to torch's in float32, on the same pairs."""
+
+    pairs: int
+    difference: float
+    """Greatest difference of a score."""
+    spread: float
+    """Greatest minus least score."""
+    tau: float | None
+    """Kendall's τ, mean over the queries of more than one candidate; None where there is none."""
+    ndcg_change: float | None
+    """nDCG@10 less torch's; None where none of the queries is judged."""
+    pairs_per_second: float
+    torch_pairs_per_second: float
+
+
+def export_checked(
+    model: CrossEncoder,
+    folder: str | Path,
+    engine: str,
+    dtype: str,
+    candidates: Candidates,
+    collection: Collection,
+) -> tuple[Path, ExportCheck]:
+    """Export a model into ``folder`` if it scores the candidates as torch does; return the file and the comparison.
+
+    In float32 scores must agree to `TOLERANCE` of their range, else `DataError` and nothing is written; int8 and
+    bfloat16 are the caller's to judge by what is returned.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        export_model(model.model, model.fingerprint(), scratch, engine, dtype)
+        exported = model.with_engine(engine, dtype)
+        exported.folder = Path(scratch)
+        check = compare_engines(model.with_engine("torch"), exported, candidates, collection)
+    if dtype == "float32" and check.difference > TOLERANCE * max(check.spread, 1.0):
+        raise DataError(
+            f"{engine} in float32 scores a pair {check.difference:.3g} apart from torch, of scores that range over "
+            f"{check.spread:.3g}: the export is not this model, nothing is written"
+        )
+    return export_model(model.model, model.fingerprint(), folder, engine, dtype), check
+
+
+def compare_engines(
+    reference: CrossEncoder, other: CrossEncoder, candidates: Candidates, collection: Collection
+) -> ExportCheck:
+    """Score the same candidates by two engines and compare."""
+    wanted, wanted_report = score_with_report(reference, candidates, collection, description="torch")
+    got, report = score_with_report(other, candidates, collection, description=other.engine_name)
+    both = candidates.with_columns(wanted=wanted, got=got)
+    bounds = list(zip(candidates.offsets[:-1].tolist(), candidates.offsets[1:].tolist(), strict=True))
+    taus = [kendalltau(wanted[a:b], got[a:b]).statistic for a, b in bounds if b - a > 1]
+    judged = judged_part(candidates, collection) if collection.qrels is not None else None
+    change = None
+    if judged is not None and judged.n_queries:
+        reached = [evaluate(judged, both, ["nDCG@10"], by=column)["nDCG@10"] for column in ("got", "wanted")]
+        change = reached[0] - reached[1]
+    return ExportCheck(
+        len(candidates),
+        float(np.abs(got - wanted).max(initial=0.0)),
+        float(np.ptp(wanted)) if len(wanted) else 0.0,
+        float(np.nanmean(taus)) if taus else None,
+        change,
+        report.pairs_per_second,
+        wanted_report.pairs_per_second,
+    )
