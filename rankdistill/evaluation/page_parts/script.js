@@ -160,7 +160,7 @@ function drawCost() {
     svg.append(drawn("text", {class: "soft", x: left - 6, y: py(y) + 4, "text-anchor": "end"}, y.toFixed(3)));
   }
   for (let e = Math.floor(x0); e <= x1; e++) {
-    for (const digit of x1 - x0 > 2.5 ? [1] : [1, 2, 5]) {
+    for (const digit of x1 - x0 > 2.5 ? [1] : x1 - x0 > 0.8 ? [1, 2, 5] : [1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 4, 5, 6, 7, 8, 9]) {
       const x = digit * 10 ** e;
       if (Math.log10(x) < x0 || Math.log10(x) > x1) continue;
       svg.append(drawn("line", {class: "axis", x1: px(x), x2: px(x), y1: top, y2: bottom}));
