@@ -23,7 +23,7 @@ LENGTH, SEED = 96, 0
 SHARES = {"teacher1": 1.0, "teacher2": 0.8, "teacher3": 0.8}
 MATCHING = rd.TrainingSettings(list_size=4, lists_per_batch=16, learning_rate=3e-5, save_steps=50, logging_steps=20)
 RANKING = rd.TrainingSettings(
-    list_size=8, lists_per_batch=8, learning_rate=3e-5, epochs=20, eval_steps=50, logging_steps=20
+    list_size=8, lists_per_batch=8, learning_rate=3e-5, epochs=10, eval_steps=50, logging_steps=20
 )
 OBJECTIVE = "ranknet(label) + pairwise_mse(systems)"
 MEASURES = ["nDCG@10", "RR(rel=2)@10", "PNR"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from cyclopts import Parameter
 
@@ -14,6 +14,8 @@ from rankdistill.data.collection import load_collection
 from rankdistill.data.trec import read_qrels, read_run
 from rankdistill.ensembling.case import case as case_of
 from rankdistill.ensembling.join import join_runs
+from rankdistill.ensembling.missing import Policy
+from rankdistill.ensembling.normalize import Normalization
 
 LABEL = "label"
 SNIPPET = 60
@@ -27,11 +29,9 @@ def case(
     collection: Annotated[
         str | None, Parameter(help="Collection whose texts are shown: pydocs, irds:DATASET_ID or a folder.")
     ] = None,
-    normalize: Annotated[
-        Literal["none", "zscore", "minmax", "rank"], Parameter(help="Bring teachers to a common scale first.")
-    ] = "none",
+    normalize: Annotated[Normalization, Parameter(help="Bring teachers to a common scale first.")] = "none",
     missing: Annotated[
-        Literal["error", "mean-of-others", "min", "drop"],
+        Policy,
         Parameter(help="What to do with a candidate that a teacher did not score."),
     ] = "min",
     rate: Annotated[float, Parameter(help="PILE's step towards the teachers that agree with the labels.")] = 0.9,

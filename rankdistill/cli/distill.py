@@ -84,6 +84,9 @@ def distill(
             ensembling = replace(ensembling, method=followed.method)
     objective = objective or (followed.objective if followed else DEFAULT_OBJECTIVE)
     parsed = Objective.parse(objective.format(target=ensembling.method))  # a mistake there costs no time
+    if followed:
+        taken = {name: getattr(settings, name) for name in followed.settings}
+        say(f"recipe {recipe} ({followed.source}): {parsed}; method {ensembling.method}; {taken}")
     named = name_teachers(teachers)
     source, candidates = load_collection(collection), read_run(run)
     for name, teacher in named.items():

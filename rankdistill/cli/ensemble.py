@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from cyclopts import Parameter
 
@@ -13,9 +13,11 @@ from rankdistill.cli.output import print_json, say_wrote
 from rankdistill.data.candidates import Candidates
 from rankdistill.data.trec import read_qrels, read_run
 from rankdistill.data.trec_write import write_run
-from rankdistill.ensembling.ensemble import METHODS, EnsembleReport
+from rankdistill.ensembling.ensemble import METHODS, EnsembleReport, MethodName
 from rankdistill.ensembling.ensemble import ensemble as ensembled
 from rankdistill.ensembling.join import join_runs
+from rankdistill.ensembling.missing import Policy
+from rankdistill.ensembling.normalize import Normalization
 from rankdistill.errors import UsageError
 
 
@@ -24,18 +26,16 @@ def ensemble(
     runs: Annotated[list[str], Parameter(help="The teachers: TREC or MS MARCO's three columns, plain or .gz.")],
     out: Out,
     qrels: Annotated[Path | None, Parameter(help="Relevance judgments; pile needs them.")] = None,
-    method: Annotated[
-        Literal["pile", "mean", "single"], Parameter(help="How teachers are ensembled; single is one run as it is.")
-    ] = "pile",
+    method: Annotated[MethodName, Parameter(help="How teachers are ensembled; single is one run as it is.")] = "pile",
     rate: Annotated[
         float, Parameter(help="PILE's step towards the teachers that agree with the labels, in (0, 1].")
     ] = 0.9,
     normalize: Annotated[
-        Literal["none", "zscore", "minmax", "rank"],
+        Normalization,
         Parameter(help="Bring teachers to a common scale first, query by query."),
     ] = "none",
     missing: Annotated[
-        Literal["error", "mean-of-others", "min", "drop"],
+        Policy,
         Parameter(help="What to do with a candidate that a teacher did not score."),
     ] = "error",
     seed: Seed = 0,

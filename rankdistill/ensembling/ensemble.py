@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,8 @@ from rankdistill.ensembling.missing import POLICIES
 from rankdistill.ensembling.normalize import normalize as normalized
 from rankdistill.ensembling.pile import PileReport, pile_with_report
 from rankdistill.errors import DataError, UnknownNameError, UsageError
+
+MethodName = Literal["pile", "mean", "single"]
 
 
 @dataclass(frozen=True)

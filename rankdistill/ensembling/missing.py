@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,6 +80,7 @@ def _per_teacher(missing: NDArray[np.bool_], teachers: Sequence[str]) -> str:
     return ", ".join(f"{name}: {count}" for name, count in counts.items())
 
 
+Policy = Literal["error", "mean-of-others", "min", "drop"]
 POLICIES: dict[str, Callable[[Floats, Candidates, Sequence[str]], Filled]] = {
     "error": refuse,
     "mean-of-others": mean_of_others,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -81,6 +82,7 @@ def _extremes(scores: Floats, lists: Ints) -> tuple[Floats, Floats]:
     return low[lists], high[lists]
 
 
+Normalization = Literal["none", "zscore", "minmax", "rank"]
 NORMALIZATIONS: dict[str, Callable[[Floats, Ints], Floats]] = {
     "none": none,
     "zscore": zscore,

@@ -100,7 +100,7 @@ def leaderboard(
         rows.append({**measured, **facts, **coverage, **tests})
     rows.sort(key=lambda row: -math.inf if math.isnan(row[names[0]]) else row[names[0]], reverse=True)
     notes = [f"{system}: {note}" for system, result in results.items() for note in result.notes]
-    if len({result.missing_queries for result in results.values()}) > 1:
+    if len({frozenset(top.query_ids.to_pylist()) for top in tops.values()}) > 1:
         notes.append(
             "the systems do not cover the same queries, so their values do not compare: measure them on queries that "
             "all have, such as a split (--split test)"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import logging
+import shutil
 import tempfile
 import warnings
 from collections.abc import Callable
@@ -115,14 +116,25 @@ def export_model(model: Any, fingerprint: str, folder: str | Path, engine: str, 
     fingerprint: of the `CrossEncoder`, noted beside the file so that it is not taken for another's weights.
     """
     form = form_of(engine, dtype)
-    file = Path(folder) / form.file
-    with tempfile.TemporaryDirectory(dir=_made(file.parent), prefix=".tmp-") as scratch:
-        form.write(model, Path(scratch) / file.name)
-        for part in sorted(Path(scratch).iterdir()):  # the .bin before the .xml that needs it
-            part.replace(file.parent / part.name)
-    with atomic_path(file.parent / FACTS) as path:
-        path.write_text(json.dumps(_facts(file.parent) | {file.name: fingerprint}, indent=1))
-    return file
+    with tempfile.TemporaryDirectory() as scratch:
+        file = Path(scratch) / form.file
+        form.write(model, _made(file.parent) / file.name)
+        (file.parent / FACTS).write_text(json.dumps({file.name: fingerprint}))
+        return publish(scratch, folder, engine, dtype)
+
+
+def publish(made: str | Path, folder: str | Path, engine: str, dtype: str) -> Path:
+    """Move an exported model from the folder where it was made into another, each file whole; return the model's."""
+    name = form_of(engine, dtype).file
+    source, target = (Path(place, name).parent for place in (made, folder))
+    facts = _facts(target) | _facts(source)
+    for part in sorted(source.iterdir()):  # the .bin before the .xml that needs it
+        if part.name != FACTS:
+            with atomic_path(target / part.name) as path:
+                shutil.move(part, path)
+    with atomic_path(target / FACTS) as path:
+        path.write_text(json.dumps(facts, indent=1))
+    return Path(folder, name)
 
 
 def _made(folder: Path) -> Path:

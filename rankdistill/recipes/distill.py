@@ -5,23 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 from rankdistill.data import Candidates, Collection, read_run
 from rankdistill.ensembling import METHODS, EnsembleReport, ensemble
-from rankdistill.ensembling.missing import POLICIES
-from rankdistill.ensembling.normalize import NORMALIZATIONS
+from rankdistill.ensembling.ensemble import MethodName
+from rankdistill.ensembling.missing import POLICIES, Policy
+from rankdistill.ensembling.normalize import NORMALIZATIONS, Normalization
 from rankdistill.errors import DataError, UnknownNameError, UsageError
 from rankdistill.models import CrossEncoder, with_two_logits
 from rankdistill.recipes.labels import Unjudged, with_labels
 from rankdistill.scoring import score
 from rankdistill.training import DevSet, Objective, TrainingSettings, fit
 
-MethodName = Literal["pile", "mean", "single"]
-Normalization = Literal["none", "zscore", "minmax", "rank"]
-Policy = Literal["error", "mean-of-others", "min", "drop"]
 RUN_SUFFIXES = (".trec", ".run", ".txt", ".tsv", ".gz")
 DEFAULT_OBJECTIVE = "hinge(label) + pointwise_mse({target}) + pairwise_mse({target})"
 
@@ -79,6 +76,10 @@ def distill(
     parsed = Objective.parse(objective.format(target=ensembling.method))
     beside = teacher_beside(named, student) if parsed.needs_teacher else None
     if not {ensembling.method, *named} & set(parsed.columns):
+        if idle := [name for name in named if not (beside and len(named) == 1)]:
+            raise UsageError(
+                f"the objective {parsed} learns nothing from {', '.join(idle)}: leave out what is not used"
+            )
         fit(student, labelled, collection, parsed, settings, dev=dev, out=out, teacher=beside)
         return student, None
     scored = add_teachers(labelled, collection, named, store=Path(out) / "scores" if out else None, dtype=dtype)

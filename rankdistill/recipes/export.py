@@ -13,7 +13,7 @@ from rankdistill.data import Candidates, Collection
 from rankdistill.errors import DataError
 from rankdistill.evaluation import evaluate
 from rankdistill.models import CrossEncoder
-from rankdistill.models.exported import export_model
+from rankdistill.models.exported import export_model, publish
 from rankdistill.recipes.held_out import judged_part
 from rankdistill.scoring import score_with_report
 
@@ -55,12 +55,12 @@ def export_checked(
         exported = model.with_engine(engine, dtype)
         exported.folder = Path(scratch)
         check = compare_engines(model.with_engine("torch"), exported, candidates, collection)
-    if dtype == "float32" and check.difference > TOLERANCE * max(check.spread, 1.0):
-        raise DataError(
-            f"{engine} in float32 scores a pair {check.difference:.3g} apart from torch, of scores that range over "
-            f"{check.spread:.3g}: the export is not this model, nothing is written"
-        )
-    return export_model(model.model, model.fingerprint(), folder, engine, dtype), check
+        if dtype == "float32" and check.difference > TOLERANCE * max(check.spread, 1.0):
+            raise DataError(
+                f"{engine} in float32 scores a pair {check.difference:.3g} apart from torch, of scores that range over "
+                f"{check.spread:.3g}: the export is not this model, nothing is written"
+            )
+        return publish(scratch, folder, engine, dtype), check
 
 
 def compare_engines(

@@ -22,7 +22,7 @@ class Recipe:
     source: str
     """Paper and equation."""
     when: str
-    needs: Literal["labels", "teachers", "one teacher model"]
+    needs: Literal["teachers", "one teacher model"]
     method: Literal["single", "mean", "pile"] = "pile"
     """How teachers are ensembled, where the objective has a ``{target}``."""
     n_logits: int = 1
@@ -34,7 +34,6 @@ class Recipe:
 PILE_SETTINGS = {"adam_beta2": 0.99, "learning_rate": 2e-5, "list_size": 8, "lists_per_batch": 128}
 PAIRS = {"list_size": 2, "lists_per_batch": 16}
 RECIPES: dict[str, Recipe] = {
-    "base": Recipe("hinge(label)", "PD-BERT eq. 1", "to have something to compare with", "labels", settings=PAIRS),
     "single-kd": Recipe(
         ENSEMBLED, "PILE §4.2, UEGP eq. 8 and 9", "there is one teacher", "teachers", "single", settings=PILE_SETTINGS
     ),

@@ -6,6 +6,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,12 @@ from rankdistill.data.atomic import atomic_path
 from rankdistill.data.candidates import Candidates
 from rankdistill.errors import UsageError
 from rankdistill.models import CrossEncoder
+from rankdistill.models.attention import float32_attention
 from rankdistill.models.base import quiet_loading
 from rankdistill.models.torch_engine import default_device, resolve_dtype
 from rankdistill.progress import console
 from rankdistill.scoring.inputs import TextCollection
-from rankdistill.training.batches import TrainingLists
+from rankdistill.training.batches import MAX_PARTS, TrainingLists
 from rankdistill.training.list_trainer import ListTrainer
 from rankdistill.training.lists import plan_lists
 from rankdistill.training.objective import Objective
@@ -66,7 +68,8 @@ def fit(
         console.print(
             f"{plan.n_left_out:,} of {candidates.n_queries:,} queries have no list to train on", highlight=False
         )
-    lists = TrainingLists(model, candidates, collection, plan, objective.columns)
+    max_parts = 1 if objective.needs_states else MAX_PARTS
+    lists = TrainingLists(model, candidates, collection, plan, objective.columns, max_parts)
 
     def trainer(arguments: TrainingArguments, dtype: str) -> RankingTrainer:
         return RankingTrainer(model, lists, objective, dev, arguments, dtype, teacher)
@@ -106,7 +109,8 @@ def run(
             last = _last_whole(checkpoints)
             if last:
                 console.print(f"going on from {Path(last).name}", highlight=False)
-            trainer.train(resume_from_checkpoint=last)
+            with float32_attention(trainer.model) if dtype == "bfloat16" else nullcontext():
+                trainer.train(resume_from_checkpoint=last)
     model = trainer.cross_encoder
     model.model.eval()
     remove_projections(model.model)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -18,7 +19,7 @@ from rankdistill.progress import progress
 from rankdistill.training.batches import Batch, TrainingLists
 
 
-class ListTrainer(Trainer):
+class ListTrainer(Trainer, ABC):
     """Trains a cross-encoder on batches of lists by the `losses` of a subclass, and logs every one of them alone.
 
     The order of the lists is the plan's, so that a resumed run reads what an uninterrupted one would have read.
@@ -44,9 +45,9 @@ class ListTrainer(Trainer):
         self._batches = 0
         self.can_return_loss = True
 
+    @abstractmethod
     def losses(self, model: Any, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
         """The loss of a batch that `TrainingLists.collate` made, and each of its terms by name."""
-        raise NotImplementedError
 
     def precision(self, model: Any) -> Any:
         """What the model's forward pass runs in: its head in float32, all else in the chosen precision.

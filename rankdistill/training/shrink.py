@@ -61,12 +61,17 @@ class StateTrainer(ListTrainer):
         self.at = at
 
     def losses(self, model: Any, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
-        """The squared distance of states (P, length, hidden) at every token that is not padding."""
-        inputs = batch["inputs"]
-        with self.precision(model):
-            states = model(**inputs, output_hidden_states=True).hidden_states[self.at]
-            with torch.no_grad():
-                wanted = self.teacher(**inputs, output_hidden_states=True).hidden_states[self.at]
-        tokens = inputs["attention_mask"].bool()
-        loss = mse_loss(states[tokens].float(), wanted[tokens].float())
+        """The squared distance of states (tokens, hidden) at every token that is not padding."""
+        ours, wanted = [], []
+        for part in batch["inputs"]:
+            tokens = part["attention_mask"].bool()
+            with self.precision(model):
+                ours.append(self._states(model, part)[tokens])
+                with torch.no_grad():
+                    wanted.append(self._states(self.teacher, part)[tokens])
+        loss = mse_loss(torch.cat(ours).float(), torch.cat(wanted).float())
         return loss, {"hidden states": loss}
+
+    def _states(self, model: Any, inputs: Mapping[str, Tensor]) -> Tensor:
+        states: Tensor = model(**inputs, output_hidden_states=True).hidden_states[self.at]
+        return states

@@ -70,27 +70,27 @@ class RankingTrainer(ListTrainer):
 
     def losses(self, model: Any, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
         """The objective and its terms over a batch that `TrainingLists.collate` made."""
-        inputs, mask, columns = batch["inputs"], batch["mask"], batch["columns"]
-        logits, states = self._forward(model, inputs)
-        logits = in_lists(logits, mask)
+        mask, columns = batch["mask"], batch["columns"]
+        logits, states = self._forward(model, batch)
         if self.teacher is None:
             return self.objective(ranking_scores(logits), logits, columns, mask)
         with torch.no_grad():
-            its_logits, its_states = self._forward(self.teacher, inputs)
-        its_logits = in_lists(its_logits, mask)
+            its_logits, its_states = self._forward(self.teacher, batch)
         both = None
         if states is not None and its_states is not None:
             both = replace(states, projections=getattr(model, PROJECTIONS, {})), its_states
         columns = {**columns, TEACHER: ranking_scores(its_logits)}
         return self.objective(ranking_scores(logits), logits, columns, mask, its_logits, both)
 
-    def _forward(self, model: Any, inputs: Mapping[str, Tensor]) -> tuple[Tensor, States | None]:
-        """Logits float32 (P, n_logits) of pairs, and the states where a term asks for them."""
+    def _forward(self, model: Any, batch: Batch) -> tuple[Tensor, States | None]:
+        """Logits float32 (Q, C, n_logits), and the states where a term asks for them: of all pairs in one part."""
+        states = None
         with self.precision(model):
             if self.objective.needs_states:
-                logits, states = forward_with_states(model, inputs)
-                return logits.float(), states
-            return model(**inputs).logits.float(), None
+                logits, states = forward_with_states(model, batch["inputs"][0])
+            else:
+                logits = torch.cat([model(**part).logits for part in batch["inputs"]])
+        return in_lists(logits.float()[batch["places"]], batch["mask"]), states
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         """Score the dev set's candidates and measure the ranking, as ``eval_<measure>``."""

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 import pytest
 
 from rankdistill.data.candidates import Candidates
 from rankdistill.ensembling import METHODS, POLICIES, ensemble, mean, normalize, pile_with_report
+from rankdistill.ensembling.ensemble import MethodName
+from rankdistill.ensembling.missing import Policy
+from rankdistill.ensembling.normalize import NORMALIZATIONS, Normalization
 from rankdistill.errors import DataError, UnknownNameError, UsageError
 
 NAN = np.nan
@@ -153,3 +158,8 @@ def test_no_candidates_make_an_empty_column():
     for method in METHODS:
         made, _ = ensemble(nothing, ["t1"], method, missing="min")
         assert len(made[method]) == 0
+
+
+def test_names_for_the_command_line_are_those_of_the_tables():
+    for names, table in ((MethodName, METHODS), (Normalization, NORMALIZATIONS), (Policy, POLICIES)):
+        assert set(get_args(names)) == set(table)

@@ -11,7 +11,7 @@ from tiny import judged_collection, make_model, make_tokenizer
 from rankdistill.errors import UnknownNameError, UsageError
 from rankdistill.losses import LOSSES
 from rankdistill.models import CrossEncoder, keep_layers, with_two_logits
-from rankdistill.recipes import RECIPES, EnsembleSettings, distill, finetune, get_recipe, with_recipe
+from rankdistill.recipes import RECIPES, EnsembleSettings, distill, get_recipe, with_recipe
 from rankdistill.retrieval.bm25 import bm25
 from rankdistill.scoring import score
 from rankdistill.training import Objective, TrainingSettings
@@ -28,14 +28,11 @@ def test_every_recipe_trains_a_student(name: str) -> None:
     if recipe.n_logits == 2:
         student = with_two_logits(student)
     before = score(student, run, collection)
-    if recipe.needs == "labels":
-        finetune(collection, run, student, SMALL, objective=recipe.objective)
-    else:
-        settings = EnsembleSettings(method=recipe.method)
-        _, report = distill(
-            collection, run, {"t1": teacher}, student, SMALL, ensembling=settings, objective=recipe.objective
-        )
-        assert (report is None) == ("{target}" not in recipe.objective)
+    settings = EnsembleSettings(method=recipe.method)
+    _, report = distill(
+        collection, run, {"t1": teacher}, student, SMALL, ensembling=settings, objective=recipe.objective
+    )
+    assert (report is None) == ("{target}" not in recipe.objective)
     assert not np.array_equal(score(student, run, collection), before)
 
 
@@ -53,6 +50,13 @@ def test_a_teacher_beside_the_student_is_one_model() -> None:
     run, model = bm25(collection, k=6), CrossEncoder(make_model(), make_tokenizer())
     with pytest.raises(UsageError, match="needs one model that runs beside the student, got 2 models among 2 teachers"):
         distill(collection, run, {"t1": model, "t2": model}, model, SMALL, objective="pointwise_mse(teacher)")
+
+
+def test_teachers_that_nothing_is_learned_from_are_refused() -> None:
+    collection = judged_collection(20)
+    run, model = bm25(collection, k=6), CrossEncoder(make_model(), make_tokenizer())
+    with pytest.raises(UsageError, match=r"hinge\(label\) learns nothing from t1, t2"):
+        distill(collection, run, {"t1": model, "t2": model}, model, SMALL, objective="hinge(label)")
 
 
 def test_settings_said_stand_before_those_of_the_recipe() -> None:
