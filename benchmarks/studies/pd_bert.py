@@ -14,7 +14,7 @@ from typing import Any
 import rankdistill as rd
 from benchmarks.results import markdown_table, write_result
 from benchmarks.studies.marco import load_task
-from benchmarks.studies.students import PerQuery, measured_student, row, student_start
+from benchmarks.studies.students import PerQuery, measured_student, row, student_lists, student_start
 from rankdistill.recipes import add_teachers, sample_queries
 
 SEEDS = (0, 1, 2)
@@ -47,7 +47,7 @@ def main() -> None:
         raise SystemExit(f"no {path}: run python -m benchmarks.studies.teachers first")
     teacher = rd.CrossEncoder.from_pretrained(path)
     start = student_start(task, path, SIZE, folder / "pile" / SIZE / "start")
-    lists = add_teachers(task.train, task.collection, {"t1": path}, store=folder / "scores")
+    lists = add_teachers(student_lists(task), task.collection, {"t1": path}, store=folder / "scores")
     ways = {name: (objective, 1.0) for name, objective in OBJECTIVES.items()}
     for share in SHARES:
         ways |= {f"{name}, {share:.0%} of the queries": (OBJECTIVES[name], share) for name in ("fine-tuned", "PD-BERT")}

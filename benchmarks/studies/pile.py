@@ -21,6 +21,7 @@ from benchmarks.studies.students import (
     per_query,
     read_per_query,
     row,
+    student_lists,
     student_start,
     write_per_query,
 )
@@ -30,6 +31,7 @@ from rankdistill.ensembling import ensemble
 from rankdistill.recipes import add_teachers
 
 SEEDS = (0, 1, 2)
+FIRST = next(iter(LAYERS))
 TEACHERS = list(SHARES)
 DISTILLED = "hinge(label) + pointwise_mse(target) + pairwise_mse(target)"
 WAYS: dict[str, tuple[str, list[str], float]] = {  # name -> method, teachers, rate
@@ -71,17 +73,20 @@ def main() -> None:
         if not file.is_file():
             write_per_query(per_query(task, rd.CrossEncoder.from_pretrained(model)), file)
         rows.append(row({"system": name, "student": ""}, [read_per_query(file)]))
-    scored = add_teachers(task.train, task.collection, models, store=folder / "scores")
-    for size in LAYERS:
-        start = student_start(task, models[TEACHERS[0]], size, folder / "pile" / size / "start")
-        base = seeds_of(task, scored, start, "hinge(label)", folder / "pile" / size / "base")
-        rows.append(row({"system": "base", "student": size}, base))
-        ways = WAYS | (CURVES if size == next(iter(LAYERS)) else {})
-        for name, (method, teachers, rate) in ways.items():
-            lists = targets(scored, method, teachers, rate)
-            found = seeds_of(task, lists, start, DISTILLED, folder / "pile" / size / name)
-            rows.append(row({"system": name, "student": size}, found, base))
-            print(markdown_table(rows), flush=True)
+    scored = add_teachers(student_lists(task), task.collection, models, store=folder / "scores")
+    bases = {}
+    for size, name in [(size, name) for size in LAYERS for name in ("base", *WAYS)] + [
+        (FIRST, name) for name in CURVES
+    ]:
+        place = folder / "pile" / size
+        start = student_start(task, models[TEACHERS[0]], size, place / "start")
+        if name == "base":
+            found = bases[size] = seeds_of(task, scored, start, "hinge(label)", place / name)
+        else:
+            lists = targets(scored, *(WAYS | CURVES)[name])
+            found = seeds_of(task, lists, start, DISTILLED, place / name)
+        rows.append(row({"system": name, "student": size}, found, None if name == "base" else bases[size]))
+        print(markdown_table(rows), flush=True)
     path = write_result("study_pile", "python -m benchmarks.studies.pile", rows, SEEDS)
     print(f"wrote {path.relative_to(path.parents[2])} and its table")
 

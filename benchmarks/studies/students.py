@@ -16,19 +16,27 @@ from rankdistill.data import Candidates, atomic_path
 from rankdistill.evaluation import compare, evaluation
 from rankdistill.models import with_two_logits
 from rankdistill.recipes.start import SHRINKING_RATE
-from rankdistill.training import DevSet, TrainingSettings
+from rankdistill.training import TrainingSettings, draw_candidates
 
 LAYERS = {"3+1 layers": (0, 4, 5, 6), "2+1 layers": (0, 5, 6)}
 """Layers of the teachers, six of the base and the one that their start adds, that students keep."""
 MEASURES = ("nDCG@10", "DCG@10", "PNR")
-SETTINGS = TrainingSettings(list_size=8, lists_per_batch=8, learning_rate=1e-4, epochs=10, eval_steps=50)
+SETTINGS = TrainingSettings(list_size=8, lists_per_batch=8, learning_rate=1e-4, epochs=4)
+"""The last weights are taken: 16 dev queries cannot tell the checkpoints of a student apart."""
+CANDIDATES = 48
+"""Of a training query, drawn once: what teachers score and students see."""
 PerQuery = dict[str, dict[str, float]]
+
+
+def student_lists(task: Task) -> Candidates:
+    """The candidates that students learn from."""
+    return draw_candidates(task.train, CANDIDATES, seed=0, labels="label")
 
 
 def student_start(task: Task, model: Path, size: str, folder: Path) -> Path:
     """A student before it has seen labels or scores: it imitates ``model`` on the training lists; its folder."""
     if not (folder / "model").is_dir():
-        settings = replace(SETTINGS, learning_rate=SHRINKING_RATE, epochs=8, eval_steps=0)
+        settings = replace(SETTINGS, learning_rate=SHRINKING_RATE, epochs=8)
         teacher = rd.CrossEncoder.from_pretrained(model)
         rd.shrink(teacher, LAYERS[size], task.train, task.collection, settings, out=folder)
     return folder / "model"
@@ -53,9 +61,8 @@ def measured_student(
         if n_logits == 2:
             student = with_two_logits(student)
             teacher = with_two_logits(teacher) if teacher else None
-        dev = DevSet(task.dev, task.collection, task.dev_qrels)
         made = replace(settings, seed=seed)
-        student = rd.fit(student, lists, task.collection, objective, made, dev=dev, out=folder, teacher=teacher)
+        student = rd.fit(student, lists, task.collection, objective, made, out=folder, teacher=teacher)
         write_per_query(per_query(task, student), file)
     return read_per_query(file)
 

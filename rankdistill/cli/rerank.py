@@ -52,7 +52,7 @@ def rerank(
     ] = None,
     qrels: Annotated[Path | None, Parameter(help="For auto: judgments. [default: the collection's]")] = None,
     batch_tokens: BatchTokens = None,
-    engine: EngineOption = "auto",
+    engine: EngineOption = "torch",
     dtype: Dtype = None,
     passages: PassagesOption = "first",
     store: Store = None,

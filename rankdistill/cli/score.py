@@ -27,7 +27,7 @@ def score(
     run: Run,
     out: Out,
     batch_tokens: BatchTokens = None,
-    engine: EngineOption = "auto",
+    engine: EngineOption = "torch",
     dtype: Dtype = None,
     passages: PassagesOption = "first",
     store: Store = None,

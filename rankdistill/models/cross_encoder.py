@@ -63,12 +63,12 @@ class CrossEncoder:
     # -- making and loading --------------------------------------------------------------------------------------------
 
     @classmethod
-    def from_pretrained(cls, path: str | Path, engine: str = "auto", dtype: str | None = None) -> CrossEncoder:
+    def from_pretrained(cls, path: str | Path, engine: str = "torch", dtype: str | None = None) -> CrossEncoder:
         """Load a folder or hub id of any sequence classification model with one or two logits.
 
         A model that states no score contract: one logit is the score, of two it is P(relevant). engine: a name of
-        `ENGINES` or "auto". dtype: None (float32), "auto", or another that the engine computes in. Raises `DataError`
-        for a folder without weights or head.
+        `ENGINES`, or "auto" for the fastest here. dtype: None (float32), "auto", or another that the engine computes
+        in. Raises `DataError` for a folder without weights or head.
         """
         folder = resolve_base(path)
         model, missing = _load(folder)
@@ -142,7 +142,7 @@ class CrossEncoder:
     @cached_property
     def engine(self) -> Engine:
         """What computes the logits; it shares the model's weights."""
-        if self.engine_name in ("auto", "torch"):
+        if self.engine_name == "torch":
             return make_engine(self.engine_name, self.model, self.dtype)
         return make_engine(self.engine_name, self.model, self.dtype, self.folder, self.fingerprint())
 

@@ -1,4 +1,4 @@
-"""The table of engines that can run a cross-encoder, best first."""
+"""The table of engines that can run a cross-encoder."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from rankdistill.errors import UnknownNameError
 from rankdistill.models.exported_engines import OnnxEngine, OpenVinoEngine
+from rankdistill.models.fastest import fastest
 from rankdistill.models.torch_engine import TorchEngine
 
 
@@ -36,12 +37,13 @@ ENGINES: dict[str, Callable[..., Engine]] = {"torch": _torch, "onnx": OnnxEngine
 def make_engine(
     name: str, model: Any, dtype: str | None = None, folder: Path | None = None, fingerprint: str = ""
 ) -> Engine:
-    """Make the engine of this name over a transformers model; "auto" takes the first of the table.
+    """Make the engine of this name over a transformers model; "auto" is the fastest here, see `fastest`.
 
     folder, fingerprint: where exported models of these weights may be, see `OnnxEngine`.
     """
     if name == "auto":
-        name = next(iter(ENGINES))
+        return fastest(lambda known, its: ENGINES[known](model, its, folder, fingerprint), model, fingerprint, dtype)
     if name not in ENGINES:
         raise UnknownNameError("engine", name, [*ENGINES, "auto"])
-    return ENGINES[name](model, dtype, folder, fingerprint)
+    made: Engine = ENGINES[name](model, dtype, folder, fingerprint)
+    return made

@@ -7,7 +7,8 @@ import textwrap
 import pytest
 
 from rankdistill.data import load_collection
-from rankdistill.data.sources.pydocs import cache_folder, folder_modules, installed_versions, source_files
+from rankdistill.data.cache import cache_folder
+from rankdistill.data.sources.pydocs import folder_modules, installed_versions, source_files
 from rankdistill.data.sources.pydocs_docstring import clean_markup, parse_docstring
 from rankdistill.data.sources.pydocs_rows import build_rows
 from rankdistill.errors import UsageError

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,9 @@ from tiny import make_model, make_tokenizer
 
 from rankdistill.errors import UnknownNameError, UsageError
 from rankdistill.models import CrossEncoder
+from rankdistill.models import fastest as fastest_module
 from rankdistill.models.exported import FORMS, export_model, exported_file
+from rankdistill.models.fastest import fastest
 
 PAIRS = [("a dog", "the dog wrote a book"), ("what", "sort the list"), ("first book", "a cat"), ("a", "b c d e f g")]
 ENGINES = list(FORMS)
@@ -102,3 +105,66 @@ def test_what_an_engine_cannot_do_is_told() -> None:
     with pytest.raises(UnknownNameError, match="engine 'onx'; did you mean 'onnx'"):
         made().with_engine("onx").predict(PAIRS)
     assert made().with_engine("onnx").engine.identity.startswith("onnxruntime ")
+
+
+# -- auto --------------------------------------------------------------------------------------------------------------
+
+
+class Timed:
+    """An engine that takes a given time, and counts how often it was asked."""
+
+    def __init__(self, name: str, dtype: str, seconds: float) -> None:
+        self.name, self.dtype, self.seconds, self.asked = name, dtype, seconds, 0
+
+    def logits(self, batch: dict[str, np.ndarray]) -> np.ndarray:
+        self.asked += 1
+        time.sleep(self.seconds)
+        return np.zeros((len(batch["input_ids"]), 1), np.float32)
+
+
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
+    """The packages that are found, to be changed by a test; choices are kept in a folder of its own."""
+    names = ["torch", "onnxruntime", "openvino"]
+    monkeypatch.setenv("RANKDISTILL_CACHE", str(tmp_path))
+    monkeypatch.setattr(fastest_module.importlib.util, "find_spec", lambda name: name in names or None)
+    monkeypatch.setattr(fastest_module, "version", lambda name: "1")
+    return names
+
+
+def test_auto_takes_the_engine_that_was_measured_fastest_and_remembers_it(installed: list[str]) -> None:
+    made: list[Timed] = []
+
+    def make(name: str, dtype: str) -> Timed:
+        made.append(Timed(name, dtype, {"torch": 0.05, "onnx": 0.02, "openvino": 0.08}[name]))
+        return made[-1]
+
+    model = make_model()
+    assert fastest(make, model, "f", None).name == "onnx"
+    assert [(engine.name, engine.dtype) for engine in made] == [(n, "float32") for n in ("torch", "onnx", "openvino")]
+    assert all(engine.asked == 4 for engine in made)
+    assert fastest(make, model, "f", None).asked == 0, "remembered"
+    assert len(made) == 4
+    fastest(make, model, "other weights", None)
+    assert len(made) == 7
+    installed.remove("onnxruntime")
+    assert fastest(make, model, "f", "float32").name == "torch", "another set of packages is another choice"
+    installed.remove("openvino")
+    assert fastest(make, model, "f", "float32").asked == 0, "nothing to choose from"
+
+
+def test_auto_keeps_to_the_precision_and_passes_over_what_fails(installed: list[str], capsys) -> None:
+    def make(name: str, dtype: str) -> Timed:
+        if name == "torch":
+            raise RuntimeError("out of order")
+        return Timed(name, dtype, 0.0)
+
+    assert fastest(make, make_model(), "f", "bfloat16").name == "openvino"
+    assert "engine torch does not run this model: out of order" in capsys.readouterr().err
+    assert fastest(make, make_model(), "f", "int8").dtype == "int8"
+
+
+def test_auto_of_a_real_model_scores_as_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RANKDISTILL_CACHE", str(tmp_path))
+    model = made()
+    np.testing.assert_allclose(model.with_engine("auto").predict(PAIRS), model.predict(PAIRS), atol=1e-5)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
-import os
 import platform
 import re
 import sysconfig
@@ -19,6 +18,7 @@ from importlib import metadata
 from pathlib import Path
 
 from rankdistill.data.atomic import atomic_path
+from rankdistill.data.cache import cache_folder
 from rankdistill.data.candidates import Candidates
 from rankdistill.data.collection import Collection
 from rankdistill.data.sources.pydocs_rows import Rows, build_rows
@@ -57,14 +57,6 @@ def load(argument: str = "") -> Collection:
         documents=Texts.open(folder / "documents.arrow"),
         qrels=read_candidates(folder / "qrels.parquet"),
     )
-
-
-def cache_folder() -> Path:
-    """Where what can be made again is kept: RANKDISTILL_CACHE, or ``rankdistill`` in the user's cache folder."""
-    chosen = os.environ.get("RANKDISTILL_CACHE")
-    if chosen:
-        return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rankdistill"
 
 
 def installed_versions(packages: list[str] | None = None) -> dict[str, str]:

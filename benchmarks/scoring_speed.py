@@ -1,0 +1,146 @@
+"""Score MS MARCO candidates by every engine, side by side with sentence-transformers, in one process.
+
+Run in the project's root: python -m benchmarks.scoring_speed --model runs/demo/student/model
+All score BM25's 100 best for the queries of DL 2019, or as many of them as ``--queries`` says, with the same weights
+and texts; texts are strings at the start and scores an array at the end, so that tokenising counts. Models are exported
+beforehand. Useful FLOPs are those of tokens that are no padding; the peak is that of a large matrix product here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.stats import kendalltau
+
+import rankdistill as rd
+from benchmarks.results import markdown_table, write_result
+from benchmarks.studies.marco import V1
+from rankdistill.data import Candidates, Collection
+from rankdistill.evaluation import evaluate
+from rankdistill.models.exported import FORMS, export_model
+from rankdistill.scoring import score_with_report
+
+ENGINES = (("torch", "float32"), ("torch", "bfloat16"), *FORMS)
+PEERS = (("torch", "float32"), ("torch", "bfloat16"), ("onnx", "float32"), ("openvino", "float32"))
+PEER_BATCH = 32
+"""The default of `CrossEncoder.predict`."""
+PACKAGES = ("rankdistill", "sentence-transformers", "torch", "transformers", "onnxruntime", "openvino")
+
+
+def ours(model: rd.CrossEncoder, candidates: Candidates, collection: Collection) -> np.ndarray:
+    """From texts to scores; tokenised once for each text."""
+    scores, _ = score_with_report(model, candidates, collection)
+    return scores
+
+
+def peer(model: Any, candidates: Candidates, collection: Collection) -> np.ndarray:
+    """From texts to scores by sentence-transformers, with its defaults; logits are left as they are."""
+    ids = candidates.query_ids.take(candidates.query_of_row)
+    pairs = list(zip(collection.queries.take(ids), collection.documents.take(candidates.doc_ids), strict=True))
+    found = model.predict(pairs, batch_size=PEER_BATCH, activation_fn=torch.nn.Identity(), show_progress_bar=False)
+    return np.asarray(found, np.float32)
+
+
+def peers(folder: Path) -> dict[str, tuple[str, Any]]:
+    """Name -> dtype and model: sentence-transformers' backends, those that load here, and why another does not."""
+    from sentence_transformers import CrossEncoder
+
+    made: dict[str, tuple[str, Any]] = {}
+    for backend, dtype in PEERS:
+        settings: dict[str, Any] = {"backend": backend, "device": "cpu"}
+        if dtype != "float32":
+            settings["model_kwargs"] = {"dtype": dtype}
+        try:
+            made[f"sentence-transformers {backend} {dtype}"] = dtype, CrossEncoder(str(folder), **settings)
+        except Exception as error:
+            print(f"sentence-transformers has no {backend} here: {str(error).splitlines()[0][:120]}")
+    return made
+
+
+def peak_gflops(dtype: torch.dtype) -> float:
+    """The most that a product of two large matrices reaches."""
+    a, b = (torch.randn(4096, 4096).to(dtype) for _ in range(2))
+    best = min(_seconds(lambda: torch.mm(a, b)) for _ in range(5))
+    return 2 * 4096**3 / best / 1e9
+
+
+def useful_flops(model: rd.CrossEncoder, candidates: Candidates, collection: Collection) -> float:
+    """Of all pairs' matrix products, padding left out: the layers' projections and attention."""
+    ids = candidates.query_ids.take(candidates.query_of_row)
+    texts = collection.queries.take(ids), collection.documents.take(candidates.doc_ids)
+    encoded = model.tokenizer(*texts, truncation="longest_first", max_length=model.max_length)["input_ids"]
+    lengths, shape = np.array([len(tokens) for tokens in encoded], np.float64), model.model.config
+    linear = 2 * shape.hidden_size * (4 * shape.hidden_size + 2 * shape.intermediate_size) * lengths
+    attention = 4 * shape.hidden_size * lengths**2
+    return float(shape.num_hidden_layers * (linear + attention).sum())
+
+
+def _seconds(work: Callable[[], Any]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def main() -> None:
+    """Time all in turns, check their scores, print the table and write the result."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", type=Path, required=True, help="folder of a one-logit cross-encoder")
+    parser.add_argument("--queries", type=int, default=10, help="queries of DL 2019, 100 candidates each")
+    parser.add_argument("--repeats", type=int, default=3, help="of which the median counts")
+    parser.add_argument("--name", default="scoring_speed", help="of the result")
+    arguments = parser.parse_args()
+    collection = rd.load_collection(V1)
+    run = rd.read_run(V1 / "runs" / "dl19.bm25.trec.gz", column="bm25")
+    run = run.take_queries(np.arange(run.n_queries) < arguments.queries)
+    qrels = rd.read_qrels(V1 / "qrels.dl19.txt").take_queries(run.query_ids.to_pylist())
+    model = rd.CrossEncoder.from_pretrained(arguments.model)
+    peaks = {"float32": peak_gflops(torch.float32), "bfloat16": peak_gflops(torch.bfloat16)}
+    flops = useful_flops(model, run, collection)
+    with tempfile.TemporaryDirectory() as scratch:
+        model.save(scratch)
+        for engine, dtype in FORMS:
+            export_model(model.model, model.fingerprint(), scratch, engine, dtype)
+        saved = rd.CrossEncoder.from_pretrained(scratch)
+        systems: dict[str, tuple[str, Callable[[], np.ndarray]]] = {}
+        for name, (dtype, its) in peers(Path(scratch)).items():
+            systems[name] = dtype, lambda its=its: peer(its, run, collection)
+        for engine, dtype in ENGINES:
+            mine = saved.with_engine(engine, dtype)
+            systems[f"rankdistill {engine} {dtype}"] = dtype, lambda mine=mine: ours(mine, run, collection)
+        exact = systems["rankdistill torch float32"][1]()
+        seconds: dict[str, list[float]] = {name: [] for name in systems}
+        scores: dict[str, np.ndarray] = {}
+        for repeat in range(arguments.repeats + 1):  # the first warms up
+            for name, (_, work) in systems.items():
+                started = time.perf_counter()
+                scores[name] = work()
+                if repeat:
+                    seconds[name].append(time.perf_counter() - started)
+    slowest = statistics.median(seconds["sentence-transformers torch float32"])
+    rows = []
+    for name, (dtype, _) in systems.items():
+        took = statistics.median(seconds[name])
+        row: dict[str, Any] = {"system": name, "pairs/s": round(len(run) / took), "ratio": round(slowest / took, 2)}
+        if dtype in peaks:
+            row["of the peak"] = f"{flops / took / 1e9 / peaks[dtype]:.0%}"
+        row["greatest difference"] = float(f"{np.abs(scores[name] - exact).max():.1e}")
+        row["τ"] = round(float(kendalltau(scores[name], exact).statistic), 4)
+        row["nDCG@10"] = round(evaluate(qrels, run.with_columns(s=scores[name]), ["nDCG@10"], by="s")["nDCG@10"], 4)
+        rows.append(row)
+    print(markdown_table(rows))
+    print(f"peak: {peaks['float32']:.0f} GFLOP/s in float32, {peaks['bfloat16']:.0f} in bfloat16")
+    print(f"useful: {flops / len(run) / 1e9:.2f} GFLOP a pair")
+    path = write_result(arguments.name, "python -m benchmarks.scoring_speed --model FOLDER", rows, [0], PACKAGES)
+    print(f"wrote {path.relative_to(path.parents[2])} and its table")
+
+
+if __name__ == "__main__":
+    main()
