@@ -31,6 +31,7 @@ from rankdistill.recipes.distill import DEFAULT_OBJECTIVE, name_teachers
 from rankdistill.recipes.held_out import of_split, required_split
 from rankdistill.recipes.labels import LABEL
 from rankdistill.training import DevSet, Objective
+from rankdistill.training.distributed import processes
 
 
 def distill(
@@ -120,6 +121,8 @@ def distill(
         dev=DevSet.of(dev, source) if dev is not None and dev.n_queries else None,
         out=out,
     )
+    if processes()[0]:  # what is left is for the first of torchrun's processes
+        return
     if report and report.dropped:
         say(f"{report.dropped:,} candidates that some teacher did not score are dropped")
     if report and report.pile:

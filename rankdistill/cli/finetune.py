@@ -30,6 +30,7 @@ from rankdistill.recipes import start_model
 from rankdistill.recipes.held_out import of_split, required_split
 from rankdistill.recipes.labels import LABEL
 from rankdistill.training import DevSet, Objective
+from rankdistill.training.distributed import processes
 
 
 def finetune(
@@ -95,6 +96,8 @@ def finetune(
         dev=DevSet.of(dev, source) if dev is not None and dev.n_queries else None,
         out=out,
     )
+    if processes()[0]:  # what is left is for the first of torchrun's processes
+        return
     options: dict[str, Any] = {
         "collection": collection,
         "run": str(run),

@@ -37,9 +37,10 @@ def forward_with_states(model: Any, inputs: Mapping[str, Tensor]) -> tuple[Tenso
     Attention scores are made of what the layers' query and key projections give, so that any attention kernel may run
     inside. Raises `DataError` where a layer has no such projections.
     """
-    with _recorded(model) as projected:
+    inner = getattr(model, "module", model)  # of DistributedDataParallel
+    with _recorded(inner) as projected:
         output = model(**inputs, output_hidden_states=True)
-    heads = model.config.num_attention_heads
+    heads = inner.config.num_attention_heads
     attention = [_scores(queries, keys, heads) for queries, keys in zip(projected["q"], projected["k"], strict=True)]
     return output.logits, States(output.hidden_states, attention, inputs["attention_mask"].bool())
 

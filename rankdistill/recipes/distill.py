@@ -18,6 +18,7 @@ from rankdistill.models import CrossEncoder, with_two_logits
 from rankdistill.recipes.labels import Unjudged, with_labels
 from rankdistill.scoring import score
 from rankdistill.training import DevSet, Objective, TrainingSettings, fit
+from rankdistill.training.distributed import first_process_first, join_processes
 
 RUN_SUFFIXES = (".trec", ".run", ".txt", ".tsv", ".gz")
 DEFAULT_OBJECTIVE = "hinge(label) + pointwise_mse({target}) + pairwise_mse({target})"
@@ -82,7 +83,9 @@ def distill(
             )
         fit(student, labelled, collection, parsed, settings, dev=dev, out=out, teacher=beside)
         return student, None
-    scored = add_teachers(labelled, collection, named, store=Path(out) / "scores" if out else None, dtype=dtype)
+    join_processes()
+    with first_process_first():  # a store is for one process at a time, and the others find all in it
+        scored = add_teachers(labelled, collection, named, store=Path(out) / "scores" if out else None, dtype=dtype)
     target, report = ensemble(
         scored,
         list(named),

@@ -16,6 +16,7 @@ from rankdistill.models import CrossEncoder
 from rankdistill.progress import progress
 from rankdistill.scoring.inputs import PairTexts, TextCollection
 from rankdistill.scoring.pairs import PairAssembler
+from rankdistill.training.distributed import processes
 from rankdistill.training.lists import ListPlan
 
 Batch = dict[str, Any]
@@ -58,16 +59,21 @@ class TrainingLists(Dataset[Any]):
         return self.plan.rows[index]
 
     def collate(self, lists: Sequence[np.ndarray]) -> Batch:
-        """Make a batch of Q lists of at most C candidates, P pairs in all.
+        """Make a batch of Q lists of at most C candidates, of whose pairs this process computes P.
 
         Returns ``inputs``, of each part, longest pairs first, the model's int64 (pairs, length); ``places`` int64 (P,),
-        where each pair is among those of all parts; ``mask`` bool (Q, C), True where a candidate stands, whose pairs
-        follow each other row by row; ``columns`` name -> float32 (Q, C), NaN where missing.
+        where each pair is among those of all parts; ``counts``, the pairs of each process; ``mask`` bool (Q, C), True
+        where a candidate stands, whose pairs follow each other row by row, process by process; ``columns`` name ->
+        float32 (Q, C), NaN where missing.
         """
         rows = np.stack(lists)
         rows = rows[:, : max(1, int((rows >= 0).sum(1).max()))]
         mask = rows >= 0
-        pairs = rows[mask]
+        rank, n_processes = processes()
+        counts = [int(group.sum()) for group in np.array_split(mask, n_processes)]
+        pairs = np.split(rows[mask], np.cumsum(counts)[:-1])[rank]
+        if not len(pairs):
+            pairs = rows[mask][:1]  # every process runs the model, see `gather`
         queries, documents = self.query_rows[pairs], self.document_rows[pairs]
         lengths = self.assembler.lengths(self.queries, self.documents, queries, documents).total
         parts = length_parts(lengths, self.max_parts)
@@ -78,6 +84,7 @@ class TrainingLists(Dataset[Any]):
         return {
             "inputs": [{name: torch.from_numpy(values) for name, values in part.items()} for part in inputs],
             "places": torch.from_numpy(np.argsort(np.concatenate(parts))),
+            "counts": counts,
             "mask": torch.from_numpy(mask),
             "columns": {name: torch.from_numpy(values.astype(np.float32)) for name, values in columns.items()},
         }

@@ -22,6 +22,7 @@ from rankdistill.models.torch_engine import default_device, resolve_dtype
 from rankdistill.progress import console
 from rankdistill.scoring.inputs import TextCollection
 from rankdistill.training.batches import MAX_PARTS, TrainingLists
+from rankdistill.training.distributed import join_processes, processes, shared
 from rankdistill.training.list_trainer import ListTrainer
 from rankdistill.training.lists import plan_lists
 from rankdistill.training.objective import Objective
@@ -100,8 +101,9 @@ def run(
     out: str | Path | None = None,
 ) -> CrossEncoder:
     """Run a trainer, made of transformers' arguments and a dtype, to its end; see `fit` for what is in ``out``."""
+    join_processes()
     with tempfile.TemporaryDirectory() as scratch:
-        checkpoints = Path(out) / "checkpoints" if out else Path(scratch)
+        checkpoints = Path(out) / "checkpoints" if out else Path(shared(scratch))
         arguments = _arguments(settings, checkpoints, dev, out is not None)
         dtype = resolve_dtype(settings.dtype, arguments.device)
         trainer = make_trainer(arguments, dtype)
@@ -114,7 +116,7 @@ def run(
     model = trainer.cross_encoder
     model.model.eval()
     remove_projections(model.model)
-    if out:
+    if out and processes()[0] == 0:
         model.save(Path(out) / "model")
         with atomic_path(Path(out) / "log.json") as path:
             path.write_text(json.dumps(trainer.state.log_history, indent=1))
@@ -152,6 +154,7 @@ def _arguments(settings: TrainingSettings, folder: Path, dev: DevSet | None, sav
         log_level="error",
         remove_unused_columns=False,
         dataloader_pin_memory=False,
+        ddp_find_unused_parameters=False,
         **every,
     )
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import SequentialSampler
+from torch.utils.data import DataLoader
 from transformers import PrinterCallback, Trainer, TrainerCallback
 
 from rankdistill.models import CrossEncoder
@@ -33,7 +33,6 @@ class ListTrainer(Trainer, ABC):
             model=cross_encoder.model,
             args=args,
             train_dataset=lists,
-            data_collator=lists.collate,
             callbacks=[Bar(description)],
             **options,
         )
@@ -54,13 +53,16 @@ class ListTrainer(Trainer, ABC):
 
         Accelerate's autocast would wrap the model's forward for good, and scores would stay rounded after training.
         """
+        model = getattr(model, "module", model)
         stack = ExitStack()
         stack.enter_context(float32_head(model))
         stack.enter_context(torch.autocast(self.args.device.type, torch.bfloat16, enabled=self.dtype == "bfloat16"))
         return stack
 
-    def _get_train_sampler(self, train_dataset: Any = None) -> SequentialSampler:
-        return SequentialSampler(self.lists)
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        """Whole batches in the plan's order, in every process; `collate` takes this one's share of each."""
+        size = self.args.per_device_train_batch_size
+        return DataLoader(self.lists, batch_size=size, collate_fn=self.lists.collate)
 
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None

@@ -20,6 +20,7 @@ from rankdistill.models.states import States, forward_with_states
 from rankdistill.scoring import score_with_report
 from rankdistill.scoring.inputs import TextCollection
 from rankdistill.training.batches import Batch, TrainingLists, in_lists
+from rankdistill.training.distributed import gather
 from rankdistill.training.list_trainer import ListTrainer
 from rankdistill.training.objective import TEACHER, Objective
 
@@ -78,7 +79,7 @@ class RankingTrainer(ListTrainer):
             its_logits, its_states = self._forward(self.teacher, batch)
         both = None
         if states is not None and its_states is not None:
-            both = replace(states, projections=getattr(model, PROJECTIONS, {})), its_states
+            both = replace(states, projections=getattr(self.cross_encoder.model, PROJECTIONS, {})), its_states
         columns = {**columns, TEACHER: ranking_scores(its_logits)}
         return self.objective(ranking_scores(logits), logits, columns, mask, its_logits, both)
 
@@ -90,7 +91,8 @@ class RankingTrainer(ListTrainer):
                 logits, states = forward_with_states(model, batch["inputs"][0])
             else:
                 logits = torch.cat([model(**part).logits for part in batch["inputs"]])
-        return in_lists(logits.float()[batch["places"]], batch["mask"]), states
+        logits = gather(logits.float()[batch["places"]], batch["counts"])
+        return in_lists(logits, batch["mask"]), states
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         """Score the dev set's candidates and measure the ranking, as ``eval_<measure>``."""

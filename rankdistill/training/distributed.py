@@ -1,0 +1,69 @@
+"""Training in several processes, as torchrun starts them: each computes a share of every batch, all learn the same."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from accelerate import PartialState
+from torch import Tensor
+from torch import distributed as dist
+
+from rankdistill.models.torch_engine import default_device
+
+
+def join_processes() -> None:
+    """Meet the processes that torchrun started with this one, if any: by gloo on CPUs, by NCCL on GPUs."""
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not dist.is_initialized():
+        on_cpu = default_device().type == "cpu"
+        if on_cpu:
+            os.environ.setdefault("ACCELERATE_USE_CPU", "true")
+        PartialState(cpu=on_cpu)
+
+
+def processes() -> tuple[int, int]:
+    """This process's number, from 0, and how many there are; (0, 1) where torchrun started none."""
+    return (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
+
+
+@contextmanager
+def first_process_first() -> Iterator[None]:
+    """Run the block in the first process, and then in the others, which find what it wrote."""
+    rank, n = processes()
+    if rank:
+        dist.barrier()
+    try:
+        yield
+    finally:
+        if not rank and n > 1:
+            dist.barrier()
+
+
+def shared(value: str) -> str:
+    """The first process's value, in all of them."""
+    values = [value]
+    if processes()[1] > 1:
+        dist.broadcast_object_list(values)
+    return values[0]
+
+
+def gather(logits: Tensor, counts: Sequence[int]) -> Tensor:
+    """The logits of all processes, one after the other: float (sum of counts, n_logits).
+
+    logits: this process's, as many as its count says, or any where that is 0. The loss over all of them is the one that
+    a single process computes. Gradients flow to this process's rows alone, multiplied by the number of processes, over
+    which DistributedDataParallel takes their mean.
+    """
+    rank, n = processes()
+    if n == 1:
+        return logits
+    padded = logits.new_zeros(max(counts), logits.shape[1])
+    padded[: counts[rank]] = logits.detach()[: counts[rank]]
+    everyone = [torch.empty_like(padded) for _ in range(n)]
+    dist.all_gather(everyone, padded)
+    rows = [values[:count] for values, count in zip(everyone, counts, strict=True)]
+    nothing = 0 * logits.sum()  # a process without a list of its own takes part in the backward pass too
+    rows[rank] = rows[rank] + (n * (logits[: counts[rank]] - rows[rank]) if counts[rank] else 0) + nothing
+    return torch.cat(rows)
