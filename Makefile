@@ -31,12 +31,12 @@ benchmark: install
 	@$(RUN)/python -m benchmarks.evaluation_speed
 	@$(RUN)/python -m benchmarks.significance_speed
 
-# Engines that only their tests need.
-$(VENV)/.engines: $(VENV)/.installed
-	@$(INSTALL) -e '.[onnx,openvino]'
+# Engines and a cluster, which only their tests need.
+$(VENV)/.extras: $(VENV)/.installed
+	@$(INSTALL) -e '.[onnx,openvino,ray]'
 	@touch $@
 
-test: check $(VENV)/.engines
+test: check $(VENV)/.extras
 	@OMP_NUM_THREADS=1 $(RUN)/python -m pytest -q
 
 clean:

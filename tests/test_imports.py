@@ -24,6 +24,7 @@ ORDER = [
     "augment",
     "training",
     "recipes",
+    "cluster",
     "cli",
 ]
 ANYWHERE = {"errors", "progress"}

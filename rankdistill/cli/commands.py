@@ -18,6 +18,7 @@ COMMANDS: dict[str, str] = {
     "finetune": "Fine-tune a cross-encoder, a teacher or a baseline, on relevance labels.",
     "distill": "Distil an ensemble of teachers, supervised by the labels, into a small student.",
     "retrieve": "Find first-stage candidates for a collection's queries and write them as a run.",
+    "parts": "Split a run into parts, a folder of Parquet files, that score, rerank and ensemble take one by one.",
     "score": "Score every candidate of a run with a cross-encoder and write a run.",
     "rerank": "Re-rank a run with a cross-encoder, alone or fused with the first stage's scores.",
     "ensemble": "Ensemble several teachers' runs into one run.",

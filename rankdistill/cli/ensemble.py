@@ -8,6 +8,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from rankdistill.cli.cluster import ALONE, Cluster, in_parts, work_on_parts
 from rankdistill.cli.options import Config, Json, Out, Seed
 from rankdistill.cli.output import print_json, say_wrote
 from rankdistill.data.candidates import Candidates
@@ -40,11 +41,13 @@ def ensemble(
     ] = "error",
     seed: Seed = 0,
     json: Json = False,
+    cluster: Cluster = ALONE,
     config: Config = None,
 ) -> None:
     """Ensemble several teachers' runs into one run.
 
-    The candidates are the pairs that any of the runs has. For example
+    The candidates are the pairs that any of the runs has. Of runs in parts (`rankdistill parts`) parts are made, here
+    or by Ray. For example
 
         rankdistill ensemble --runs bert.trec t5.trec llm.trec --qrels qrels.txt \\
             --method pile --missing min --normalize zscore --out pile.trec
@@ -53,6 +56,13 @@ def ensemble(
         raise UsageError(f"--method {method} needs --qrels")
     if repeated := [path for path in runs if runs.count(path) > 1]:
         raise UsageError(f"run {repeated[0]} is given twice: name each teacher once")
+    if in_parts(map(Path, runs), cluster):
+        from rankdistill.cluster import EnsembleParts
+
+        folders = tuple(str(Path(folder).absolute()) for folder in runs)
+        judgments = str(qrels.absolute()) if qrels else None
+        work = EnsembleParts(folders, judgments, method, normalize, missing, rate, seed)
+        return work_on_parts(work, Path(runs[0]), out, cluster)
     candidates = join_runs({path: read_run(path) for path in runs})
     labels = str(qrels)  # a column's name that no run has
     if qrels is not None:

@@ -57,8 +57,8 @@ Source = Annotated[
     Parameter(help="Collection: pydocs, irds:DATASET_ID, or a folder in the BEIR layout (FOLDER#TAG of its files)."),
 ]
 Model = Annotated[str, Parameter(help="Cross-encoder: its folder, or its id on the hub.")]
-Run = Annotated[Path, Parameter(help="Candidates: a TREC run or MS MARCO's three columns, plain or .gz.")]
-Out = Annotated[Path, Parameter(help="TREC run to write; gzipped where the name ends in .gz.")]
+Run = Annotated[Path, Parameter(help="Candidates: TREC or MS MARCO's three columns, plain or .gz; or parts.")]
+Out = Annotated[Path, Parameter(help="TREC run to write, gzipped where the name ends in .gz; of parts, a folder.")]
 BatchTokens = Annotated[
     int | None,
     Parameter(

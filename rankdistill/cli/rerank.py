@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from cyclopts import Parameter
 
+from rankdistill.cli.cluster import ALONE, Cluster, from_anywhere, in_parts, work_on_parts
 from rankdistill.cli.options import (
     BatchTokens,
     Config,
@@ -56,12 +57,13 @@ def rerank(
     dtype: Dtype = None,
     passages: PassagesOption = "first",
     store: Store = None,
+    cluster: Cluster = ALONE,
     config: Config = None,
 ) -> None:
     """Re-rank a run with a cross-encoder, alone or fused with the first stage's scores.
 
     After a kill the same command goes on from the scores kept beside the run, in OUT.scores, which may be deleted when
-    the run is there. For example
+    the run is there. Of a run in parts (`rankdistill parts`) parts are made, here or by Ray. For example
 
         rankdistill rerank --model runs/student/model --collection pydocs \\
             --run bm25.trec --top-k 50 --fuse auto --out student.trec
@@ -70,6 +72,16 @@ def rerank(
         raise UsageError("--dev-run and --qrels belong to --fuse auto")
     if isinstance(fuse, float) and not math.isfinite(fuse):
         raise UsageError(f"--fuse must be a finite number or auto, got {fuse}")
+    if in_parts([run], cluster):
+        if fuse == "auto":
+            raise UsageError("--fuse auto is not for a run in parts: tune the weight on a run of the dev queries first")
+        if store:
+            raise UsageError("--store is for a run in one file: of parts, those that are done are in --out")
+        from rankdistill.cluster import ScoreParts
+
+        names, alone = (from_anywhere(model), from_anywhere(collection)), None if fuse is None else float(fuse)
+        work = ScoreParts(*names, engine, dtype, batch_tokens, passages, top_k, alone)
+        return work_on_parts(work, run, out, cluster)
     candidates = _best(read_run(run), top_k)
     source = load_collection(collection)
     if fuse == "auto":  # before anything is scored, so that a mistake costs no time

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from rankdistill.data.candidates import Candidates, Ties, check_ties
 from rankdistill.data.files import map_bytes
 from rankdistill.data.id_kernels import Ints, id_bytes, take_ids
+from rankdistill.data.parts import read_parts
 from rankdistill.data.rank_kernels import TIES, in_order, ranked_rows
 from rankdistill.data.trec_lines import QRELS, RANKS, RUNS, TREC_RUN, Rows, parse, recognise
 from rankdistill.errors import UnknownNameError
@@ -30,7 +31,7 @@ def read_run(
     """Read a run, each query's documents ranked by falling score, equal ones by the rule ``ties``.
 
     Takes TREC lines ``qid Q0 docid rank score tag`` and MS MARCO lines ``qid docid rank``, whose score is ``-rank``;
-    the first line decides. Queries stand in order of first appearance.
+    the first line decides. Queries stand in order of first appearance. A folder is read as one of parts.
 
     ties: "trec" puts the larger document id first, in byte order, as trec_eval does; "docid-asc" the smaller, as
     ir_measures' ``RR@k``; "rank" the smaller rank, as they stand in the file (the rank column plays no other part).
@@ -43,8 +44,10 @@ def read_run(
     check_ties(ties)
     if precision not in get_args(Precision):
         raise UnknownNameError("precision", precision, get_args(Precision))
-    _load_kernels()
     path = Path(path)
+    if path.is_dir():
+        return read_parts(path, column).ranked(column, ties)
+    _load_kernels()
     data = map_bytes(path)
     form, start = recognise(path, data, RUNS)
     rows = parse(path, data, form, start, np.dtype(precision))

@@ -165,3 +165,26 @@ def test_search_finds_by_bm25_and_orders_by_the_model(
     model = CrossEncoder(make_model(), make_tokenizer())
     np.testing.assert_allclose(model.predict([(query, hit["text"]) for hit in ordered]), scores, atol=1e-5)
     assert "d7" in run(*words).out
+
+
+def test_parts_are_scored_reranked_and_ensembled_as_the_run_is(run, files, tmp_path: Path) -> None:
+    parts, model = tmp_path / "parts", ["--model", files.model, "--collection", files.collection]
+    assert run("parts", "--run", files.bm25, "--out", parts, "--queries", 5).code == 0
+    for name, words in (
+        ("scored", ["score", *model]),
+        ("reranked", ["rerank", *model, "--top-k", 4, "--fuse", 0.5]),
+    ):
+        whole, apart = tmp_path / f"{name}.trec", tmp_path / name
+        assert run(*words, "--run", files.bm25, "--out", whole).code == 0
+        assert "parts" in run(*words, "--run", parts, "--out", apart).err
+        assert read_run(apart)["score"] == pytest.approx(read_run(whole)["score"], abs=1e-3)
+    words = ["ensemble", "--qrels", files.qrels, "--normalize", "zscore"]
+    assert run(*words, "--runs", parts, tmp_path / "scored", "--out", tmp_path / "pile").code == 0
+    assert len(read_run(tmp_path / "pile")) == len(read_run(files.bm25))
+    outcome = run("ensemble", "--method", "mean", "--runs", parts, files.bm25, "--out", tmp_path / "x")
+    assert outcome.code == 2
+    assert "some runs are folders of parts and some are files" in outcome.err
+    outcome = run("score", *model, "--run", files.bm25, "--out", tmp_path / "x", "--engine-cluster", "ray")
+    assert (outcome.code, "make them by `rankdistill parts`" in outcome.err) == (2, True)
+    outcome = run("rerank", *model, "--run", parts, "--out", tmp_path / "x", "--fuse", "auto")
+    assert (outcome.code, "tune the weight on a run of the dev queries" in outcome.err) == (2, True)

@@ -1,0 +1,6 @@
+"""The same work over the parts of a run, one after the other here or many at once on a Ray cluster."""
+
+from rankdistill.cluster.over_parts import over_parts
+from rankdistill.cluster.work import EnsembleParts, ScoreParts
+
+__all__ = ["EnsembleParts", "ScoreParts", "over_parts"]

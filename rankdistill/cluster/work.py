@@ -1,0 +1,121 @@
+"""What is done to one part of a run: scored, re-ranked, or ensembled with the same part of other runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from rankdistill.data.candidates import Candidates
+from rankdistill.data.collection import load_collection
+from rankdistill.data.tables import read_candidates
+from rankdistill.data.trec import read_qrels
+from rankdistill.ensembling import ensemble
+from rankdistill.ensembling.fuse import fuse
+from rankdistill.ensembling.join import join_runs
+from rankdistill.ensembling.missing import Policy
+from rankdistill.ensembling.normalize import Normalization
+from rankdistill.errors import DataError
+from rankdistill.models import CrossEncoder
+from rankdistill.scoring import score_with_report
+from rankdistill.scoring.windows import Passages
+
+Do = Callable[[Path, Path], Candidates]
+SCORE = "score"
+
+
+class PartWork(Protocol):
+    """Something that a process does to parts; it is sent to where the process runs."""
+
+    def start(self) -> Do:
+        """Load what all parts need; the function makes of a part's file, and a folder for what it keeps, a run."""
+
+
+@dataclass(frozen=True)
+class ScoreParts:
+    """Score candidates with a cross-encoder. The settings are those of `score_with_report`, and of ``rerank``."""
+
+    model: str
+    collection: str
+    engine: str = "torch"
+    dtype: str | None = None
+    batch_tokens: int | None = None
+    passages: Passages = "first"
+    top_k: int | None = None
+    weight: float | None = None
+    """Of the first stage's scores in a fusion; None for the model's scores alone."""
+
+    def start(self) -> Do:
+        """Load the model and open the collection."""
+        model = CrossEncoder.from_pretrained(self.model, self.engine, self.dtype)
+        collection = load_collection(self.collection)
+
+        def do(part: Path, store: Path) -> Candidates:
+            run = _part(part)
+            if self.top_k is not None:
+                run = run.top_k(self.top_k, by=SCORE)
+            scores, _ = score_with_report(
+                model,
+                run,
+                collection,
+                batch_tokens=self.batch_tokens,
+                store=store,
+                passages=self.passages,
+                description=part.stem,
+            )
+            made: Any = scores
+            if self.weight is not None:
+                made = fuse(scores, run[SCORE], run.offsets, self.weight)
+            return run.only_columns().with_columns({SCORE: made}).ranked(SCORE)
+
+        return do
+
+
+@dataclass(frozen=True)
+class EnsembleParts:
+    """Ensemble a part with those of the same name in other folders. The settings are those of `ensemble`."""
+
+    folders: tuple[str, ...]
+    qrels: str | None = None
+    method: str = "pile"
+    normalize: Normalization = "none"
+    missing: Policy = "error"
+    rate: float = 0.9
+    seed: int = 0
+
+    def start(self) -> Do:
+        """Read the judgments."""
+        qrels = read_qrels(self.qrels) if self.qrels else None
+
+        def do(part: Path, store: Path) -> Candidates:
+            runs = {folder: _part(Path(folder) / part.name) for folder in self.folders}
+            first, *others = runs.values()
+            if any(set(other.query_ids.to_pylist()) - set(first.query_ids.to_pylist()) for other in others):
+                raise DataError(
+                    f"{part.name} has other queries in {' and '.join(self.folders)}: ensemble runs that were made "
+                    "from the same parts"
+                )
+            joined = join_runs(runs)
+            if qrels is not None:
+                joined = joined.join(qrels.with_columns({"label": qrels["label"]}), "label")
+            made, _ = ensemble(
+                joined,
+                list(self.folders),
+                self.method,
+                "label",
+                normalize=self.normalize,
+                missing=self.missing,
+                rate=self.rate,
+                seed=self.seed,
+            )
+            return made.only_columns().with_columns({SCORE: made[self.method]}).ranked(SCORE)
+
+        return do
+
+
+def _part(file: Path) -> Candidates:
+    part = read_candidates(file)
+    if SCORE not in part.columns:
+        raise DataError(f"{file} has no column {SCORE!r}: it is no part of a run")
+    return part

@@ -1,0 +1,173 @@
+"""Work over parts: by Ray byte for byte what is made here, and nothing is lost when a worker dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tiny import judged_collection, make_model, make_tokenizer
+
+from rankdistill.cluster import EnsembleParts, ScoreParts, over_parts
+from rankdistill.cluster.work import Do
+from rankdistill.data import Candidates, read_run, write_candidates, write_qrels, write_run
+from rankdistill.data.parts import parts_of, read_parts, write_parts
+from rankdistill.ensembling import ensemble
+from rankdistill.ensembling.join import join_runs
+from rankdistill.errors import DataError, MissingExtraError, UsageError
+from rankdistill.models import CrossEncoder
+from rankdistill.retrieval.bm25 import bm25
+from rankdistill.scoring import score
+
+
+@dataclass(frozen=True)
+class Files:
+    """A judged collection, a model, and a run whole and in parts."""
+
+    collection: Path
+    model: Path
+    qrels: Path
+    parts: Path
+    run: Candidates
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    import json
+
+    folder = tmp_path_factory.mktemp("parts")
+    made = judged_collection(20)
+    (folder / "data").mkdir()
+    for name, texts in (("corpus", made.documents), ("queries", made.queries)):
+        lines = (json.dumps({"_id": text_id, "text": text}) for text_id, text in texts)
+        (folder / "data" / f"{name}.jsonl").write_text("\n".join(lines) + "\n")
+    assert made.qrels is not None
+    write_qrels(made.qrels, folder / "data" / "qrels.txt")
+    write_run(bm25(made, k=10), folder / "bm25.trec", by="bm25")
+    run = read_run(folder / "bm25.trec")
+    write_parts(run, folder / "parts", 4)
+    CrossEncoder(make_model(initializer_range=0.3), make_tokenizer()).save(folder / "model")
+    return Files(folder / "data", folder / "model", folder / "data" / "qrels.txt", folder / "parts", run)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def scoring(files: Files, **settings: object) -> ScoreParts:
+    return ScoreParts(str(files.model), str(files.collection), **settings)  # type: ignore[arg-type]
+
+
+def test_scores_of_parts_are_those_of_the_run(files: Files, tmp_path: Path) -> None:
+    from rankdistill.data import load_collection
+
+    assert over_parts(scoring(files), files.parts, tmp_path / "out") == 5
+    whole = files.run.with_columns(score=score(files.model, files.run, load_collection(files.collection)))
+    found = read_parts(tmp_path / "out")
+    np.testing.assert_allclose(found.join(whole)["score"], found["score"], atol=1e-5)
+    assert len(found) == len(files.run)
+    assert sorted(contents(tmp_path / "out")) == [f"{i:05}.parquet" for i in range(5)], "and no store is left"
+    for part in parts_of(tmp_path / "out"):
+        made = read_parts(part.parent)
+        assert made.ranked("score") is made
+
+
+def test_what_is_done_is_left_alone_and_what_is_not_is_made(files: Files, tmp_path: Path) -> None:
+    work, out = scoring(files, top_k=3, weight=0.5), tmp_path / "out"
+    over_parts(work, files.parts, out)
+    expected = contents(out)
+    assert np.diff(read_parts(out).offsets).max() == 3
+    (out / "00001.parquet").unlink()
+    (out / "00003.parquet").write_bytes(b"not touched")
+    assert over_parts(work, files.parts, out) == 1
+    assert contents(out) == expected | {"00003.parquet": b"not touched"}
+    assert over_parts(work, files.parts, out) == 0
+
+
+def test_an_ensemble_of_parts_is_that_of_the_runs(files: Files, tmp_path: Path) -> None:
+    over_parts(scoring(files), files.parts, tmp_path / "t1")
+    folders = str(files.parts), str(tmp_path / "t1")
+    over_parts(EnsembleParts(folders, str(files.qrels), normalize="zscore", seed=3), files.parts, tmp_path / "pile")
+    from rankdistill.data import read_qrels
+
+    joined = join_runs({name: read_parts(name) for name in folders}).join(read_qrels(files.qrels), "label")
+    whole, _ = ensemble(joined, folders, "pile", normalize="zscore", seed=3)
+    found = read_parts(tmp_path / "pile")
+    assert np.array_equal(found.join(whole.only_columns("pile"))["pile"], found["score"])
+    write_parts(files.run, tmp_path / "others", 7)
+    with pytest.raises(DataError, match="ensemble runs that were made from the same parts"):
+        over_parts(EnsembleParts((folders[0], str(tmp_path / "others")), method="mean"), files.parts, tmp_path / "no")
+
+
+def test_mistakes_are_told(files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError, match="is where the parts are read from"):
+        over_parts(scoring(files), files.parts, files.parts)
+    write_candidates(files.run.only_columns(), tmp_path / "00000.parquet")
+    with pytest.raises(DataError, match="no column 'score'"):
+        over_parts(scoring(files), tmp_path, tmp_path / "out")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match=r"rankdistill\[ray\]"):
+        over_parts(scoring(files), files.parts, tmp_path / "out", cluster="ray")
+
+
+# -- Ray ---------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Dying:
+    """Kills its process once, in the middle of a part of which scores are kept, and then does the work."""
+
+    work: ScoreParts
+    mark: Path
+
+    def start(self) -> Do:
+        do = self.work.start()
+
+        def done(part: Path, store: Path) -> Candidates:
+            made = do(part, store)
+            if part.name == "00002.parquet" and not self.mark.exists():
+                self.mark.write_text(str(len(list(store.glob("*.scores")))))
+                os.kill(os.getpid(), signal.SIGKILL)
+            return made
+
+        return done
+
+
+@pytest.fixture(scope="module")
+def ray():
+    ray = pytest.importorskip("ray")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # tests' own modules are not on the path of workers
+    ray.cloudpickle.register_pickle_by_value(__import__("sys").modules[__name__])
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=200_000_000)
+    yield ray
+    ray.shutdown()
+
+
+@pytest.fixture
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.timeout(280)
+def test_ray_writes_the_same_bytes_also_when_a_worker_is_killed(files: Files, tmp_path: Path, ray, one_thread) -> None:
+    work = scoring(files, top_k=8, weight=0.3)
+    over_parts(work, files.parts, tmp_path / "here")
+    over_parts(work, files.parts, tmp_path / "ray", cluster="ray")
+    assert contents(tmp_path / "ray") == contents(tmp_path / "here")
+    made = over_parts(Dying(work, tmp_path / "mark"), files.parts, tmp_path / "killed", cluster="ray", workers=1)
+    assert made == 5
+    assert (tmp_path / "mark").read_text() == "1", "a worker died when it had kept its scores"
+    assert contents(tmp_path / "killed") == contents(tmp_path / "here")
+    folders = str(files.parts), str(tmp_path / "ray")
+    pile = EnsembleParts(folders, str(files.qrels), missing="min", normalize="zscore")
+    over_parts(pile, files.parts, tmp_path / "pile")
+    over_parts(pile, files.parts, tmp_path / "pile-ray", cluster="ray", workers=2)
+    assert contents(tmp_path / "pile-ray") == contents(tmp_path / "pile")

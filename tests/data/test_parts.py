@@ -1,0 +1,49 @@
+"""Parts of a run: whole queries, in order, and one run again when they are read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny import make_candidates, make_collection
+
+from rankdistill.data import Candidates, read_run, write_candidates, write_run
+from rankdistill.data.parts import parts_of, read_parts, write_parts
+from rankdistill.errors import DataError, UsageError
+
+
+@pytest.fixture
+def run() -> Candidates:
+    made = make_candidates(make_collection(7), 10)
+    return made.with_columns(score=np.random.default_rng(0).normal(size=len(made)).round(1)).ranked("score")
+
+
+def same(a: Candidates, b: Candidates) -> bool:
+    columns = a.columns.keys() == b.columns.keys() and all(np.array_equal(a[name], b[name]) for name in a.columns)
+    return columns and a.query_ids.equals(b.query_ids) and a.doc_ids.equals(b.doc_ids)
+
+
+@pytest.mark.parametrize("queries", [1, 3, 7, 100])
+def test_parts_are_the_run_again(run: Candidates, tmp_path: Path, queries: int) -> None:
+    files = write_parts(run, tmp_path / "parts", queries)
+    assert files == parts_of(tmp_path / "parts")
+    assert len(files) == -(-7 // queries)
+    assert same(read_parts(tmp_path / "parts"), run)
+    write_run(run, tmp_path / "run.trec", by="score")
+    assert same(read_run(tmp_path / "parts"), read_run(tmp_path / "run.trec"))
+    both = (read_run(tmp_path / name, "bm25", ties="docid-asc") for name in ("parts", "run.trec"))
+    assert same(*both)
+
+
+def test_what_is_no_folder_of_parts_is_told(run: Candidates, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"folder without parts .* make them by `rankdistill parts`"):
+        parts_of(tmp_path)
+    write_parts(run, tmp_path)
+    with pytest.raises(UsageError, match="has parts already: give a new folder"):
+        write_parts(run, tmp_path)
+    with pytest.raises(UsageError, match="queries of a part must be at least 1, got 0"):
+        write_parts(run, tmp_path / "new", 0)
+    write_candidates(run.only_columns(), tmp_path / "00001.parquet")
+    with pytest.raises(DataError, match=r"00001.parquet has no column 'score': it is no part of a run"):
+        read_parts(tmp_path)
