@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from rankdistill.data.atomic import atomic_path
 from rankdistill.errors import MissingExtraError, UsageError
 from rankdistill.models.base import quiet_loading
+from rankdistill.models.last_layer import first_token_only
 from rankdistill.models.torch_engine import evaluating
 
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
@@ -46,7 +47,7 @@ def write_onnx(model: Any, path: Path) -> None:
     example = {name: torch.full((2, 8), int(name != "token_type_ids")) for name in names}
     axes = {name: {0: "batch", 1: "length"} for name in names} | {"logits": {0: "batch"}}
     whole = model.to("cpu")
-    with evaluating(whole), quiet_loading(), warnings.catch_warnings(), torch.no_grad():
+    with evaluating(whole), first_token_only(whole), quiet_loading(), warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
         torch.onnx.export(
             _Logits(whole, names),

@@ -13,6 +13,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from rankdistill.errors import UnknownNameError
+from rankdistill.models.last_layer import first_token_only
 
 DTYPES: dict[str, torch.dtype] = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -41,7 +42,7 @@ class TorchEngine:
     def logits(self, batch: Mapping[str, NDArray[np.int64]]) -> NDArray[np.float32]:
         """Compute logits float32 (B, n_logits) of a batch of int64 (B, length) arrays, in eval mode."""
         inputs = {name: torch.from_numpy(values).to(self.device) for name, values in batch.items()}
-        with evaluating(self.model), torch.inference_mode(), self._precision():
+        with evaluating(self.model), torch.inference_mode(), first_token_only(self.model), self._precision():
             logits = self.model(**inputs).logits
         return logits.float().cpu().numpy()
 

@@ -16,6 +16,7 @@ from rankdistill.errors import DataError
 from rankdistill.evaluation import evaluate
 from rankdistill.losses.intermediate import layer_map, projection_name
 from rankdistill.models import CrossEncoder
+from rankdistill.models.last_layer import first_token_only
 from rankdistill.models.states import States, forward_with_states
 from rankdistill.scoring import score_with_report
 from rankdistill.scoring.inputs import TextCollection
@@ -90,7 +91,8 @@ class RankingTrainer(ListTrainer):
             if self.objective.needs_states:
                 logits, states = forward_with_states(model, batch["inputs"][0])
             else:
-                logits = torch.cat([model(**part).logits for part in batch["inputs"]])
+                with first_token_only(getattr(model, "module", model)):
+                    logits = torch.cat([model(**part).logits for part in batch["inputs"]])
         logits = gather(logits.float()[batch["places"]], batch["counts"])
         return in_lists(logits, batch["mask"]), states
 
