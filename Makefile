@@ -33,7 +33,7 @@ benchmark: install
 
 # Engines and a cluster, which only their tests need.
 $(VENV)/.extras: $(VENV)/.installed
-	@$(INSTALL) -e '.[onnx,openvino,ray]'
+	@$(INSTALL) -e '.[onnx,openvino-int8,ray]'
 	@touch $@
 
 test: check $(VENV)/.extras

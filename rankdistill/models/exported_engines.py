@@ -55,9 +55,9 @@ class OnnxEngine:
 
 
 class OpenVinoEngine:
-    """Logits by OpenVINO. dtype: None or "float32", "bfloat16", or "auto": bfloat16 where the processor has it.
+    """Logits by OpenVINO. dtype: None or "float32", "bfloat16", "auto": bfloat16 where the processor has it; or "int8".
 
-    The other arguments are those of `OnnxEngine`.
+    int8 must have been exported, as it is calibrated on pairs. The other arguments are those of `OnnxEngine`.
     """
 
     name = "openvino"
@@ -72,7 +72,8 @@ class OpenVinoEngine:
         self.dtype = dtype or "float32"
         form_of(self.name, self.dtype)
         self.version = openvino.__version__.partition("-")[0]
-        precision = {"float32": "f32", "bfloat16": "bf16"}[self.dtype]
+        rest = "bf16" if has_bfloat16(torch.device("cpu")) else "f32"  # of what is not in int8
+        precision = {"float32": "f32", "bfloat16": "bf16", "int8": rest}[self.dtype]
         settings = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": str(torch.get_num_threads())}
         with tempfile.TemporaryDirectory() as scratch:
             file = _file(self.name, self.dtype, model, folder, fingerprint, scratch)

@@ -24,7 +24,7 @@ from rankdistill.models.torch_engine import default_device, resolve_dtype
 from rankdistill.progress import console
 
 PACKAGES = {"torch": "torch", "onnx": "onnxruntime", "openvino": "openvino"}
-CANDIDATES = {"float32": ("torch", "onnx", "openvino"), "bfloat16": ("torch", "openvino"), "int8": ("onnx",)}
+CANDIDATES = {"float32": ("torch", "onnx", "openvino"), "bfloat16": ("torch", "openvino"), "int8": ("onnx", "openvino")}
 """Precision -> engines that compute in it; they rank alike, so that only their speed is in question."""
 PAIRS, LENGTH, REPEATS = 32, 96, 3
 Make = Callable[[str, str], Any]

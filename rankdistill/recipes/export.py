@@ -7,17 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import kendalltau
 
 from rankdistill.data import Candidates, Collection
 from rankdistill.errors import DataError
 from rankdistill.evaluation import evaluate
 from rankdistill.models import CrossEncoder
-from rankdistill.models.exported import export_model, publish
+from rankdistill.models.exported import export_model, form_of, publish
 from rankdistill.recipes.held_out import judged_part
 from rankdistill.scoring import score_with_report
+from rankdistill.scoring.inputs import PairTexts
+from rankdistill.scoring.pairs import PairAssembler
 
 TOLERANCE = 1e-3
+CALIBRATION_PAIRS, CALIBRATION_BATCH = 256, 8
 
 
 @dataclass(frozen=True)
@@ -44,14 +48,19 @@ def export_checked(
     dtype: str,
     candidates: Candidates,
     collection: Collection,
+    calibration: Candidates | None = None,
 ) -> tuple[Path, ExportCheck]:
     """Export a model into ``folder`` if it scores the candidates as torch does; return the file and the comparison.
 
     In float32 scores must agree to `TOLERANCE` of their range, else `DataError` and nothing is written; int8 and
-    bfloat16 are the caller's to judge by what is returned.
+    bfloat16 are the caller's to judge by what is returned. calibration: what int8 activations' ranges are taken from,
+    where the engine needs them (None: the candidates themselves).
     """
+    batches: list[dict[str, NDArray[np.int64]]] = []
+    if form_of(engine, dtype).calibrated:
+        batches = calibration_batches(model, candidates if calibration is None else calibration, collection)
     with tempfile.TemporaryDirectory() as scratch:
-        export_model(model.model, model.fingerprint(), scratch, engine, dtype)
+        export_model(model.model, model.fingerprint(), scratch, engine, dtype, batches)
         exported = model.with_engine(engine, dtype)
         exported.folder = Path(scratch)
         check = compare_engines(model.with_engine("torch"), exported, candidates, collection)
@@ -61,6 +70,19 @@ def export_checked(
                 f"{check.spread:.3g}: the export is not this model, nothing is written"
             )
         return publish(scratch, folder, engine, dtype), check
+
+
+def calibration_batches(
+    model: CrossEncoder, candidates: Candidates, collection: Collection
+) -> list[dict[str, NDArray[np.int64]]]:
+    """Draw pairs from candidates, always the same ones, as batches of the model's inputs, int64 (B, length)."""
+    drawn = np.random.default_rng(0).permutation(len(candidates))[:CALIBRATION_PAIRS]
+    texts = PairTexts(candidates.take_rows(np.sort(drawn)), collection)
+    assembler = PairAssembler(model.tokenizer, model.max_length)
+    queries = assembler.tokenize(model.tokenizer, texts.queries())
+    documents = assembler.tokenize(model.tokenizer, texts.documents())
+    slices = [slice(start, start + CALIBRATION_BATCH) for start in range(0, len(drawn), CALIBRATION_BATCH)]
+    return [assembler.assemble(queries, documents, texts.query_rows[s], texts.document_rows[s]) for s in slices]
 
 
 def compare_engines(

@@ -7,10 +7,14 @@ import pytest
 from rankdistill.models import CrossEncoder
 
 
-@pytest.mark.parametrize(("engine", "dtype"), [("onnx", "float32"), ("onnx", "int8"), ("openvino", "float32")])
+@pytest.mark.parametrize(
+    ("engine", "dtype"), [("onnx", "float32"), ("onnx", "int8"), ("openvino", "float32"), ("openvino", "int8")]
+)
 def test_an_exported_model_is_checked_and_found_again(run, files, tmp_path, engine, dtype):
     pytest.importorskip("onnx")
     pytest.importorskip({"onnx": "onnxruntime", "openvino": "openvino"}[engine])
+    if (engine, dtype) == ("openvino", "int8"):
+        pytest.importorskip("nncf")
     CrossEncoder.from_pretrained(files.model).save(tmp_path / "model")
     words = ["export", "--model", tmp_path / "model", "--collection", files.collection, "--run", files.bm25]
     outcome = run(*words, "--engine", engine, "--dtype", dtype, "--json")
@@ -32,6 +36,6 @@ def test_an_exported_model_is_checked_and_found_again(run, files, tmp_path, engi
 
 def test_an_engine_that_cannot_is_wrong_use(run, files):
     words = ["export", "--model", files.model, "--collection", files.collection, "--run", files.bm25]
-    outcome = run(*words, "--engine", "openvino", "--dtype", "int8")
+    outcome = run(*words, "--engine", "onnx", "--dtype", "bfloat16")
     assert outcome.code == 2
-    assert "engine 'openvino' computes in float32 or bfloat16" in outcome.err
+    assert "engine 'onnx' computes in float32 or int8" in outcome.err

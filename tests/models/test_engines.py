@@ -19,7 +19,7 @@ from rankdistill.models.exported import FORMS, export_model, exported_file
 from rankdistill.models.fastest import fastest
 
 PAIRS = [("a dog", "the dog wrote a book"), ("what", "sort the list"), ("first book", "a cat"), ("a", "b c d e f g")]
-ENGINES = list(FORMS)
+ENGINES = [form for form, how in FORMS.items() if not how.calibrated]
 
 
 def need(engine: str) -> None:
@@ -105,6 +105,12 @@ def test_what_an_engine_cannot_do_is_told() -> None:
     with pytest.raises(UnknownNameError, match="engine 'onx'; did you mean 'onnx'"):
         made().with_engine("onx").predict(PAIRS)
     assert made().with_engine("onnx").engine.identity.startswith("onnxruntime ")
+
+
+def test_what_is_calibrated_must_be_exported_first() -> None:
+    need("openvino")
+    with pytest.raises(UsageError, match="calibrated on pairs: export the model first"):
+        made().with_engine("openvino", "int8").predict(PAIRS)
 
 
 # -- auto --------------------------------------------------------------------------------------------------------------
