@@ -26,6 +26,8 @@ from benchmarks.studies.marco import V1
 from rankdistill.data import Candidates, Collection
 from rankdistill.evaluation import evaluate
 from rankdistill.models.exported import FORMS, export_model
+from rankdistill.models.last_layer import cuts_last_layer
+from rankdistill.recipes.export import calibration_batches
 from rankdistill.scoring import score_with_report
 
 ENGINES = (("torch", "float32"), ("torch", "bfloat16"), *FORMS)
@@ -73,14 +75,22 @@ def peak_gflops(dtype: torch.dtype) -> float:
 
 
 def useful_flops(model: rd.CrossEncoder, candidates: Candidates, collection: Collection) -> float:
-    """Of all pairs' matrix products, padding left out: the layers' projections and attention."""
+    """Of all pairs' matrix products, padding left out: the layers' projections and attention.
+
+    Of the last layer only the keys and values of all tokens count where a head reads the first token alone: what
+    sentence-transformers computes beyond that counts for nothing.
+    """
     ids = candidates.query_ids.take(candidates.query_of_row)
     texts = collection.queries.take(ids), collection.documents.take(candidates.doc_ids)
     encoded = model.tokenizer(*texts, truncation="longest_first", max_length=model.max_length)["input_ids"]
     lengths, shape = np.array([len(tokens) for tokens in encoded], np.float64), model.model.config
     linear = 2 * shape.hidden_size * (4 * shape.hidden_size + 2 * shape.intermediate_size) * lengths
     attention = 4 * shape.hidden_size * lengths**2
-    return float(shape.num_hidden_layers * (linear + attention).sum())
+    layers = shape.num_hidden_layers * (linear + attention)
+    if cuts_last_layer(model.model):
+        keys_and_values = 4 * shape.hidden_size**2 * lengths
+        layers -= linear + attention - keys_and_values
+    return float(layers.sum())
 
 
 def _seconds(work: Callable[[], Any]) -> float:
@@ -93,6 +103,7 @@ def main() -> None:
     """Time all in turns, check their scores, print the table and write the result."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, required=True, help="folder of a one-logit cross-encoder")
+    parser.add_argument("--max-length", type=int, default=256, help="tokens of a pair")
     parser.add_argument("--queries", type=int, default=10, help="queries of DL 2019, 100 candidates each")
     parser.add_argument("--repeats", type=int, default=3, help="of which the median counts")
     parser.add_argument("--name", default="scoring_speed", help="of the result")
@@ -100,14 +111,17 @@ def main() -> None:
     collection = rd.load_collection(V1)
     run = rd.read_run(V1 / "runs" / "dl19.bm25.trec.gz", column="bm25")
     run = run.take_queries(np.arange(run.n_queries) < arguments.queries)
+    calibration = rd.read_run(V1 / "runs" / "dl20.bm25.trec.gz", column="bm25")
     qrels = rd.read_qrels(V1 / "qrels.dl19.txt").take_queries(run.query_ids.to_pylist())
     model = rd.CrossEncoder.from_pretrained(arguments.model)
+    model = rd.CrossEncoder(model.model, model.tokenizer, model.contract, max_length=arguments.max_length)
     peaks = {"float32": peak_gflops(torch.float32), "bfloat16": peak_gflops(torch.bfloat16)}
     flops = useful_flops(model, run, collection)
     with tempfile.TemporaryDirectory() as scratch:
         model.save(scratch)
-        for engine, dtype in FORMS:
-            export_model(model.model, model.fingerprint(), scratch, engine, dtype)
+        for (engine, dtype), form in FORMS.items():
+            batches = calibration_batches(model, calibration, collection) if form.calibrated else []
+            export_model(model.model, model.fingerprint(), scratch, engine, dtype, batches)
         saved = rd.CrossEncoder.from_pretrained(scratch)
         systems: dict[str, tuple[str, Callable[[], np.ndarray]]] = {}
         for name, (dtype, its) in peers(Path(scratch)).items():

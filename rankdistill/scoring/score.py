@@ -1,9 +1,15 @@
-"""score: a cross-encoder over candidate lists, texts tokenised once, length-sorted batches, resumable after a kill."""
+"""score: a cross-encoder over candidate lists, texts tokenised once, length-sorted batches, resumable after a kill.
+
+While the engine computes one chunk of pairs, a thread tokenises and assembles the next: no more than two chunks of
+inputs are in memory, whatever the number of pairs.
+"""
 
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +26,7 @@ from rankdistill.progress import console, progress
 from rankdistill.scoring.inputs import PairTexts, TextCollection
 from rankdistill.scoring.pairs import PairAssembler
 from rankdistill.scoring.store import ScoreStore
-from rankdistill.scoring.tokens import TokenizedTexts
+from rankdistill.scoring.tokens import GrowingTexts, TokenizedTexts
 from rankdistill.scoring.windows import COMBINE, Passages, Windows
 
 Floats = NDArray[np.float32]
@@ -32,8 +38,8 @@ class ScoreReport:
     """What scoring met and took.
 
     n_truncated: pairs longer than the model reads, cut. n_resumed: pairs taken from the store. n_empty_documents:
-    distinct documents without text, scored as they are. seconds: of the model's work on the other pairs, tokenising
-    left out. padding: share of the tokens computed that were padding.
+    distinct documents without text, scored as they are. seconds: from the first chunk's inputs to the last score, with
+    waiting for the inputs of all others. padding: share of the tokens computed that were padding.
     """
 
     n_pairs: int
@@ -144,19 +150,32 @@ def score_with_report(
             scores[:n_resumed] = kept.scores()
         if n_resumed:
             console.print(f"{description}: going on from {n_resumed:,} of {n_pairs:,} pairs", highlight=False)
-        if n_resumed < n_pairs:
-            chunks.tokenize()
+        todo = [slice(start, min(start + chunk_pairs, n_pairs)) for start in range(n_resumed, n_pairs, chunk_pairs)]
+        if todo:
+            chunks.tokenize(check=store is None)
         started = time.perf_counter()
         with progress(description, n_pairs) as advance:
             advance(n_resumed)
-            for start in range(n_resumed, n_pairs, chunk_pairs):
-                rows = slice(start, min(start + chunk_pairs, n_pairs))
-                scores[rows], cut = chunks.score(rows, advance)
+            for rows, inputs in zip(todo, _ahead(chunks.inputs, todo), strict=True):
+                if rows is todo[0]:
+                    started = time.perf_counter()
+                scores[rows], cut = chunks.score(inputs, advance)
                 n_truncated += cut
                 if kept is not None:
                     kept.append(scores[rows], cut)
         seconds = time.perf_counter() - started
     return scores, ScoreReport(n_pairs, n_truncated, n_resumed, texts.n_empty_documents, seconds, chunks.padding)
+
+
+@dataclass(frozen=True)
+class _Inputs:
+    """What the engine computes of a chunk: batches of pairs (or of a pair's windows) and where their scores go."""
+
+    n: int
+    batches: list[tuple[NDArray[np.int64], dict[str, NDArray[np.int64]]]]
+    firsts: NDArray[np.int64]
+    """Of each pair its first window."""
+    truncated: NDArray[np.bool_]
 
 
 class _ChunkScorer:
@@ -170,43 +189,70 @@ class _ChunkScorer:
         self.assembler = PairAssembler(model.tokenizer, model.max_length)
         self._tokens = self._padded = 0
 
-    def tokenize(self) -> None:
-        """Tokenise all queries and documents, once each."""
-        with progress(f"{self.description}: tokenising", self.texts.n_texts, unit="texts") as advance:
-            tokenizer, documents = self.model.tokenizer, _counted(self.texts.documents(), advance)
-            self.queries = self.assembler.tokenize(tokenizer, _counted(self.texts.queries(), advance))
-            self.documents: TokenizedTexts | Windows
-            if self.passages == "first":
-                self.documents = self.assembler.tokenize(tokenizer, documents)
-            else:
-                size = max(1, self.assembler.room * 3 // 4)
-                whole = TokenizedTexts.from_texts(tokenizer, documents)
-                self.documents = Windows.over(whole, size, max(1, size // 2))
+    def tokenize(self, check: bool) -> None:
+        """Tokenise all queries; documents as they are needed, or all where they are cut into windows.
 
-    def score(self, rows: slice, advance: Callable[[int], None]) -> tuple[Floats, int]:
-        """Score a slice of rows: float32 (rows,), and how many of its pairs were truncated."""
+        check: look every document up first, so that one without a text is told before hours of work.
+        """
+        tokenizer = self.model.tokenizer
+        self.queries = self.assembler.tokenize(tokenizer, self.texts.queries())
+        self.documents: GrowingTexts | Windows
+        if self.passages == "first":
+            if check:
+                deque(self.texts.documents(), maxlen=0)
+            n = len(self.texts.document_ids)
+            self.documents = GrowingTexts(tokenizer, n, self.texts.documents(), self.assembler.room)
+            return
+        with progress(f"{self.description}: tokenising", len(self.texts.document_ids), unit="texts") as advance:
+            size = max(1, self.assembler.room * 3 // 4)
+            whole = TokenizedTexts.from_texts(tokenizer, _counted(self.texts.documents(), advance))
+            self.documents = Windows.over(whole, size, max(1, size // 2))
+
+    def inputs(self, rows: slice) -> _Inputs:
+        """Tokenise what a slice of rows needs, and assemble its batches."""
         query_rows, document_rows = self.texts.query_rows[rows], self.texts.document_rows[rows]
         firsts = np.arange(len(query_rows))
         if isinstance(self.documents, Windows):
             document_rows, firsts = self.documents.of(document_rows)
             query_rows = np.repeat(query_rows, np.diff(firsts, append=len(document_rows)))
+        else:
+            self.documents.up_to(int(document_rows.max()) + 1)
         lengths = self.assembler.lengths(self.queries, self.documents, query_rows, document_rows)
-        logits = np.empty((len(query_rows), self.model.contract.n_logits), np.float32)
+        batches = []
         for items in length_sorted_batches(lengths.total, self.batch_tokens):
             batch = self.assembler.assemble(self.queries, self.documents, query_rows[items], document_rows[items])
-            logits[items] = self.model.engine.logits(batch)
+            batches.append((items, batch))
             self._padded += batch["input_ids"].size
-            advance(int(np.isin(items, firsts).sum()))
         self._tokens += int(lengths.total.sum())
-        scores, truncated = self.model.contract.scores(logits), lengths.truncated
+        return _Inputs(len(query_rows), batches, firsts, lengths.truncated)
+
+    def score(self, inputs: _Inputs, advance: Callable[[int], None]) -> tuple[Floats, int]:
+        """Score a slice: float32 (rows,), and how many of its pairs were truncated."""
+        logits = np.empty((inputs.n, self.model.contract.n_logits), np.float32)
+        for items, batch in inputs.batches:
+            logits[items] = self.model.engine.logits(batch)
+            advance(int(np.isin(items, inputs.firsts).sum()))
+        scores, truncated = self.model.contract.scores(logits), inputs.truncated
         if self.passages != "first" and len(scores):
-            scores = COMBINE[self.passages](scores, firsts).astype(np.float32)
-            truncated = np.logical_or.reduceat(truncated, firsts)
+            scores = COMBINE[self.passages](scores, inputs.firsts).astype(np.float32)
+            truncated = np.logical_or.reduceat(truncated, inputs.firsts)
         return scores, int(truncated.sum())
 
     @property
     def padding(self) -> float:
         return 1 - self._tokens / self._padded if self._padded else 0.0
+
+
+def _ahead(make: Callable[[slice], _Inputs], todo: Sequence[slice]) -> Iterator[_Inputs]:
+    """Make one chunk's inputs in a thread while the caller works on those of the chunk before."""
+    with ThreadPoolExecutor(1) as thread:
+        ahead = None
+        for rows in todo:
+            made, ahead = ahead, thread.submit(make, rows)
+            if made:
+                yield made.result()
+        if ahead:
+            yield ahead.result()
 
 
 def _counted(slices: Iterable[Sequence[str]], advance: Callable[[int], None]) -> Iterator[Sequence[str]]:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rankdistill.data.atomic import atomic_path
 from rankdistill.errors import DataError, UsageError
 
 Ints = NDArray[np.int64]
 _CHUNK = 4096
-_PARTS = ("ids", "offsets", "lengths")
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,23 +72,29 @@ class TokenizedTexts:
         row = range(len(self))[row]
         return self.ids[self.offsets[row] : self.offsets[row + 1]]
 
-    @property
-    def n_truncated(self) -> int:
-        """Number of texts of which only the first tokens were kept."""
-        return int((self.lengths > np.diff(self.offsets)).sum())
 
-    def save(self, folder: str | Path) -> Path:
-        """Write the arrays as ``.npy`` files into a folder, whole or not at all."""
-        with atomic_path(folder) as made:
-            made.mkdir()
-            for part in _PARTS:
-                np.save(made / f"{part}.npy", getattr(self, part))
-        return Path(folder)
+class GrowingTexts:
+    """Token ids of texts that are tokenised slice by slice, as far as they are asked for; else as `TokenizedTexts`."""
 
-    @classmethod
-    def load(cls, folder: str | Path) -> TokenizedTexts:
-        """Open what `save` wrote, memory-mapped."""
-        missing = [part for part in _PARTS if not (Path(folder) / f"{part}.npy").is_file()]
-        if missing:
-            raise DataError(f"{folder} holds no tokenised texts: {missing[0]}.npy is missing")
-        return cls(*(np.load(Path(folder) / f"{part}.npy", mmap_mode="r") for part in _PARTS))
+    def __init__(
+        self, tokenizer: Any, n_texts: int, slices: Iterator[Sequence[str]], max_tokens: int | None = None
+    ) -> None:
+        """n_texts: in all ``slices``, read one by one. tokenizer, max_tokens: see `TokenizedTexts.from_texts`."""
+        self.ids = np.zeros(0, np.int32)
+        self.offsets, self.lengths = np.zeros(n_texts + 1, np.int64), np.zeros(n_texts, np.int64)
+        self._tokenizer, self._slices, self._max_tokens = tokenizer, slices, max_tokens
+        self._n_done = 0
+
+    def up_to(self, n: int) -> None:
+        """Have at least the first ``n`` texts tokenised."""
+        while self._n_done < n:
+            part = TokenizedTexts.from_texts(self._tokenizer, next(self._slices), self._max_tokens)
+            first, used = self._n_done, int(self.offsets[self._n_done])
+            self._n_done += len(part)
+            self.lengths[first : self._n_done] = part.lengths
+            self.offsets[first + 1 : self._n_done + 1] = used + part.offsets[1:]
+            if len(self.ids) < used + len(part.ids):  # in large steps, so that few bytes are copied twice
+                grown = np.zeros(max(used + len(part.ids), len(self.ids) * 3 // 2), np.int32)
+                grown[:used] = self.ids[:used]
+                self.ids = grown
+            self.ids[used : used + len(part.ids)] = part.ids

@@ -1,14 +1,12 @@
-"""Texts are tokenised once, kept flat, cut with a count, and saved as arrays to be mapped."""
+"""Texts are tokenised once, kept flat, cut to what a pair can hold, slice by slice where asked for."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from rankdistill.errors import DataError, UsageError
-from rankdistill.scoring import TokenizedTexts
+from rankdistill.errors import UsageError
+from rankdistill.scoring.tokens import GrowingTexts, TokenizedTexts
 
 TEXTS = ["a dog", "", "the cat wrote a long book", "zebra dog", "sort " * 30]
 
@@ -31,7 +29,6 @@ def test_cap_keeps_the_first_tokens_and_remembers_the_true_lengths(tiny_tokenize
     np.testing.assert_array_equal(cut.lengths, whole.lengths)
     for row in range(len(TEXTS)):
         np.testing.assert_array_equal(cut[row], whole[row][:4])
-    assert (cut.n_truncated, whole.n_truncated) == (int((whole.lengths > 4).sum()), 0)
 
 
 def test_slices_of_texts_give_the_same_as_one_list(tiny_tokenizer) -> None:
@@ -42,14 +39,18 @@ def test_slices_of_texts_give_the_same_as_one_list(tiny_tokenizer) -> None:
     assert len(TokenizedTexts.from_texts(tiny_tokenizer, [])) == 0
 
 
-def test_saved_tokens_are_opened_memory_mapped(tiny_tokenizer, tmp_path: Path) -> None:
-    tokens = TokenizedTexts.from_texts(tiny_tokenizer, TEXTS, max_tokens=4)
-    loaded = TokenizedTexts.load(tokens.save(tmp_path / "tokens"))
-    assert isinstance(loaded.ids, np.memmap)
-    for part in ("ids", "offsets", "lengths"):
-        np.testing.assert_array_equal(getattr(loaded, part), getattr(tokens, part))
-    with pytest.raises(DataError, match=r"ids\.npy is missing"):
-        TokenizedTexts.load(tmp_path)
+@pytest.mark.parametrize("size", [1, 2, 100])
+def test_texts_that_grow_are_the_same_as_far_as_they_are_asked_for(tiny_tokenizer, size: int) -> None:
+    texts = TEXTS * 7
+    whole = TokenizedTexts.from_texts(tiny_tokenizer, texts, max_tokens=4)
+    slices = (texts[start : start + size] for start in range(0, len(texts), size))
+    growing = GrowingTexts(tiny_tokenizer, len(texts), slices, max_tokens=4)
+    for n in (0, 1, 5, 5, len(texts)):
+        growing.up_to(n)
+        np.testing.assert_array_equal(growing.lengths[:n], whole.lengths[:n])
+        np.testing.assert_array_equal(growing.offsets[: n + 1], whole.offsets[: n + 1])
+        np.testing.assert_array_equal(growing.ids[: whole.offsets[n]], whole.ids[: whole.offsets[n]])
+    assert next(slices, None) is None
 
 
 def test_cap_must_be_positive(tiny_tokenizer) -> None:

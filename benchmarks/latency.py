@@ -1,0 +1,84 @@
+"""How long a user waits: `rank()` of one query's 100 candidates, by number of layers, tokens read and engine.
+
+Run in the project's root: python -m benchmarks.latency --model runs/demo/student/model
+Texts are BM25's 100 best for the queries of DL 2019, in turn; tokenising counts. Models of fewer layers are cut from
+the one given: they rank worse, but as fast as if they had been trained.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import rankdistill as rd
+from benchmarks.results import markdown_table, write_result
+from benchmarks.scoring_speed import ENGINES, PACKAGES
+from benchmarks.studies.marco import V1
+from rankdistill.models import keep_layers
+from rankdistill.models.exported import FORMS, export_model
+from rankdistill.recipes.export import calibration_batches
+
+CANDIDATES = 100
+PEER = ("sentence-transformers torch", "float32")
+
+
+def seconds_of(model: Any, lists: list[tuple[str, list[str]]], rounds: int) -> np.ndarray:
+    """How long each call took; the first lists warm up."""
+    for query, documents in lists[:3]:
+        model.rank(query, documents)
+    taken = []
+    for _ in range(rounds):
+        for query, documents in lists:
+            started = time.perf_counter()
+            model.rank(query, documents)
+            taken.append(time.perf_counter() - started)
+    return np.array(taken)
+
+
+def main() -> None:
+    """Time every engine at every depth, print the table and write the result."""
+    from sentence_transformers import CrossEncoder
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", type=Path, required=True, help="folder of a one-logit cross-encoder")
+    parser.add_argument("--layers", type=int, nargs="+", default=[2, 4], help="numbers of layers")
+    parser.add_argument("--max-lengths", type=int, nargs="+", default=[64, 256], help="tokens of a pair")
+    parser.add_argument("--rounds", type=int, default=2, help="over all queries")
+    arguments = parser.parse_args()
+    collection = rd.load_collection(V1)
+    run = rd.read_run(V1 / "runs" / "dl19.bm25.trec.gz", column="bm25").top_k(CANDIDATES, by="bm25")
+    calibration = rd.read_run(V1 / "runs" / "dl20.bm25.trec.gz", column="bm25")
+    lists = [(*collection.queries.take([q.query_id]), collection.documents.take(q.doc_ids)) for q in run]
+    whole = rd.CrossEncoder.from_pretrained(arguments.model)
+    n = whole.model.config.num_hidden_layers
+    rows = []
+    for layers, length in itertools.product(arguments.layers, arguments.max_lengths):
+        cut = rd.CrossEncoder(whole.model, whole.tokenizer, whole.contract, max_length=length)
+        model = keep_layers(cut, [*range(layers - 1), n - 1])
+        with tempfile.TemporaryDirectory() as scratch:
+            model.save(scratch)
+            for (engine, dtype), form in FORMS.items():
+                batches = calibration_batches(model, calibration, collection) if form.calibrated else []
+                export_model(model.model, model.fingerprint(), scratch, engine, dtype, batches)
+            systems: dict[tuple[str, str], Any] = {PEER: CrossEncoder(scratch, device="cpu")}
+            saved = rd.CrossEncoder.from_pretrained(scratch)
+            systems |= {(engine, dtype): saved.with_engine(engine, dtype) for engine, dtype in ENGINES}
+            for (engine, dtype), system in systems.items():
+                taken = 1000 * seconds_of(system, lists, arguments.rounds)
+                row: dict[str, Any] = {"layers": layers, "tokens": length, "engine": engine, "dtype": dtype}
+                row |= {f"p{p} ms": round(float(np.percentile(taken, p)), 1) for p in (50, 95, 99)}
+                rows.append(row)
+                print(row, flush=True)
+    print(markdown_table(rows))
+    path = write_result("latency", "python -m benchmarks.latency --model FOLDER", rows, [], PACKAGES)
+    print(f"wrote {path.relative_to(path.parents[2])} and its table")
+
+
+if __name__ == "__main__":
+    main()
