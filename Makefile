@@ -30,6 +30,8 @@ benchmark: install
 	@$(RUN)/python -m benchmarks.little_data
 	@$(RUN)/python -m benchmarks.evaluation_speed
 	@$(RUN)/python -m benchmarks.significance_speed
+	@$(RUN)/python -m benchmarks.scoring_memory
+	@$(RUN)/python -m benchmarks.training_speed
 
 # Engines and a cluster, which only their tests need.
 $(VENV)/.extras: $(VENV)/.installed
