@@ -96,8 +96,9 @@ def _by_ray(
         DataContext.get_current().enable_progress_bars = False
         most = workers or max(1, int(ray.cluster_resources().get("CPU", 1)) // cpus)
         rows = ray.data.from_items([{"part": str(part)} for part in parts], override_num_blocks=len(parts))
+        worker: Any = _Worker
         made = rows.map(
-            _Worker,  # type: ignore[arg-type]
+            worker,
             fn_constructor_args=(work, out, cpus),
             compute=ActorPoolStrategy(min_size=1, max_size=min(most, len(parts)), max_tasks_in_flight_per_actor=1),
             num_cpus=cpus,
