@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from rankdistill.cli.output import say_wrote
+from rankdistill.data.collection import SOURCES
 from rankdistill.errors import UsageError
 
 if TYPE_CHECKING:
@@ -46,11 +47,15 @@ def in_parts(runs: Iterable[Path], cluster: ClusterOptions) -> bool:
         raise UsageError("some runs are folders of parts and some are files: make parts of all by `rankdistill parts`")
     if not all(folders) and cluster != ALONE:
         raise UsageError("options of a cluster are for a run in parts: make them by `rankdistill parts`")
+    if cluster != ALONE and not cluster.engine_cluster:
+        raise UsageError("--address, --workers and --cpus belong to --engine-cluster ray")
     return all(folders)
 
 
 def from_anywhere(name: str) -> str:
     """A model's or collection's name with its folder, where it has one, as an absolute path: for workers elsewhere."""
+    if name in SOURCES:
+        return name
     folder, mark, tag = name.rpartition("#") if "#" in name and not Path(name).exists() else (name, "", "")
     folder = folder.removeprefix("folder:")
     return f"{Path(folder).absolute()}{mark}{tag}" if Path(folder).exists() else name

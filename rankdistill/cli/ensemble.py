@@ -47,7 +47,7 @@ def ensemble(
     """Ensemble several teachers' runs into one run.
 
     The candidates are the pairs that any of the runs has. Of runs in parts (`rankdistill parts`) parts are made, here
-    or by Ray. For example
+    or by Ray, each for itself: --missing min takes a part's least score, pile needs labels in each. For example
 
         rankdistill ensemble --runs bert.trec t5.trec llm.trec --qrels qrels.txt \\
             --method pile --missing min --normalize zscore --out pile.trec
@@ -57,6 +57,8 @@ def ensemble(
     if repeated := [path for path in runs if runs.count(path) > 1]:
         raise UsageError(f"run {repeated[0]} is given twice: name each teacher once")
     if in_parts(map(Path, runs), cluster):
+        if json:
+            raise UsageError("--json reports on runs in one file: of parts there is no report")
         from rankdistill.cluster import EnsembleParts
 
         folders = tuple(str(Path(folder).absolute()) for folder in runs)

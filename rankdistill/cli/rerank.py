@@ -77,6 +77,8 @@ def rerank(
             raise UsageError("--fuse auto is not for a run in parts: tune the weight on a run of the dev queries first")
         if store:
             raise UsageError("--store is for a run in one file: of parts, those that are done are in --out")
+        if engine == "auto" and cluster.engine_cluster:
+            raise UsageError("--engine auto would choose for each worker: name the engine")
         from rankdistill.cluster import ScoreParts
 
         names, alone = (from_anywhere(model), from_anywhere(collection)), None if fuse is None else float(fuse)

@@ -48,6 +48,8 @@ def score(
     if in_parts([run], cluster):
         if store:
             raise UsageError("--store is for a run in one file: of parts, those that are done are in --out")
+        if engine == "auto" and cluster.engine_cluster:
+            raise UsageError("--engine auto would choose for each worker: name the engine")
         from rankdistill.cluster import ScoreParts
 
         work = ScoreParts(from_anywhere(model), from_anywhere(collection), engine, dtype, batch_tokens, passages)

@@ -83,6 +83,6 @@ def check_before_work(out: Path, measures: Sequence[str], objective: Objective, 
         out.mkdir(parents=True, exist_ok=True)
         with atomic_path(out / "config.yaml.try") as path:
             path.touch()
-        (out / "config.yaml.try").unlink()
+        (out / "config.yaml.try").unlink(missing_ok=True)  # another process of torchrun may have been here
     except OSError as error:
         raise DataError(f"cannot write into the folder {out}: {error.strerror}") from error

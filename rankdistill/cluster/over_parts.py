@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rankdistill.cluster.work import Do, PartWork
-from rankdistill.data.parts import parts_of
+from rankdistill.data.parts import begin_parts, parts_of
 from rankdistill.data.tables import write_candidates
 from rankdistill.errors import MissingExtraError, UsageError
 from rankdistill.progress import console, progress
@@ -32,8 +32,9 @@ def over_parts(
     """Make of every part in the folder ``run`` one of the same name in ``out``; return how many were made now.
 
     A part is written whole or not at all, and parts that are there are left as they are, so that the same call goes on
-    after a kill. cluster: None, in this process, or "ray", by actors of Ray Data; both write the same bytes where they
-    have the same threads. A Ray worker that dies is replaced, and its part goes on from the scores it had kept.
+    after a kill; another work into the same folder is a `UsageError`. cluster: None, in this process, or "ray", by
+    actors of Ray Data; both write the same bytes where they have the same threads. A Ray worker that dies is replaced,
+    and its part goes on from the scores it had kept.
     address: of a running Ray cluster, "auto" for the one this machine belongs to; None starts Ray here. The folders,
     the model and the collection must be found under the same names by all workers. workers: actors (None: as many as
     there are CPUs for). cpus: and threads, of each actor.
@@ -41,8 +42,8 @@ def over_parts(
     run, out = Path(run).absolute(), Path(out).absolute()
     if out == run:
         raise UsageError(f"{out} is where the parts are read from: give another folder to write to")
-    out.mkdir(parents=True, exist_ok=True)
     every = parts_of(run)
+    begin_parts(out, [part.name for part in every], work.facts())
     left = [part for part in every if not (out / part.name).is_file()]
     if len(left) < len(every):
         told = f"going on from {len(every) - len(left):,} of {len(every):,} parts"
@@ -94,6 +95,9 @@ def _by_ray(
 
     with _connected(ray, address):
         DataContext.get_current().enable_progress_bars = False
+        largest = max((int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]), default=0)
+        if cpus > largest:
+            raise UsageError(f"an actor is to have {cpus} CPUs, but the largest machine of the cluster has {largest}")
         most = workers or max(1, int(ray.cluster_resources().get("CPU", 1)) // cpus)
         rows = ray.data.from_items([{"part": str(part)} for part in parts], override_num_blocks=len(parts))
         worker: Any = _Worker

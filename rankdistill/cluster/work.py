@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -28,6 +28,9 @@ SCORE = "score"
 class PartWork(Protocol):
     """Something that a process does to parts; it is sent to where the process runs."""
 
+    def facts(self) -> dict[str, Any]:
+        """All that changes what is made of a part, as JSON has it."""
+
     def start(self) -> Do:
         """Load what all parts need; the function makes of a part's file, and a folder for what it keeps, a run."""
 
@@ -45,6 +48,10 @@ class ScoreParts:
     top_k: int | None = None
     weight: float | None = None
     """Of the first stage's scores in a fusion; None for the model's scores alone."""
+
+    def facts(self) -> dict[str, Any]:
+        """The settings, and the model's fingerprint: weights may change in a folder."""
+        return {**asdict(self), "model": CrossEncoder.from_pretrained(self.model).fingerprint()}
 
     def start(self) -> Do:
         """Load the model and open the collection."""
@@ -84,6 +91,10 @@ class EnsembleParts:
     rate: float = 0.9
     seed: int = 0
 
+    def facts(self) -> dict[str, Any]:
+        """The settings."""
+        return asdict(self)
+
     def start(self) -> Do:
         """Read the judgments."""
         qrels = read_qrels(self.qrels) if self.qrels else None
@@ -98,7 +109,7 @@ class EnsembleParts:
                 )
             joined = join_runs(runs)
             if qrels is not None:
-                joined = joined.join(qrels.with_columns({"label": qrels["label"]}), "label")
+                joined = joined.join(qrels, "label")
             made, _ = ensemble(
                 joined,
                 list(self.folders),

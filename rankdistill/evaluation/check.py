@@ -106,6 +106,8 @@ def _without_text(file: str, candidates: Candidates, collection: Collection | No
 
 def _of_ranks(path: str | Path, run: Candidates) -> list[Finding]:
     """A warning for queries whose ranks order other documents than their scores do."""
+    if Path(path).is_dir():  # parts hold no ranks
+        return []
     try:
         by_rank = read_ranks(path).join(run, "score")
     except FileFormatError as error:  # MS MARCO's three columns hold nothing but ranks

@@ -123,7 +123,7 @@ def write_int8_openvino(model: Any, path: Path, batches: Batches) -> None:
         with redirect_stdout(sys.stderr):  # its progress bars
             made = nncf.quantize(
                 whole,
-                nncf.Dataset([{name: batch[name] for name in names} for batch in batches]),
+                nncf.Dataset([complete(batch, names) for batch in batches]),
                 model_type=nncf.ModelType.TRANSFORMER,
                 preset=nncf.QuantizationPreset.MIXED,
                 subset_size=len(batches),
@@ -186,6 +186,12 @@ def publish(made: str | Path, folder: str | Path, engine: str, dtype: str) -> Pa
     with atomic_path(target / FACTS) as path:
         path.write_text(json.dumps(facts, indent=1))
     return Path(folder, name)
+
+
+def complete(batch: Mapping[str, NDArray[np.int64]], names: Sequence[str]) -> dict[str, NDArray[np.int64]]:
+    """The inputs that an exported model takes; segments are 0 where a tokenizer has none."""
+    nothing = np.zeros_like(batch["input_ids"])
+    return {name: np.ascontiguousarray(batch.get(name, nothing)) for name in names}
 
 
 def _made(folder: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from rankdistill.errors import MissingExtraError
-from rankdistill.models.exported import export_model, exported_file, form_of
+from rankdistill.models.exported import complete, export_model, exported_file, form_of
 from rankdistill.models.torch_engine import has_bfloat16
 
 Batch = Mapping[str, NDArray[np.int64]]
@@ -50,7 +51,7 @@ class OnnxEngine:
 
     def logits(self, batch: Batch) -> NDArray[np.float32]:
         """Compute logits float32 (B, n_logits) of a batch of int64 (B, length) arrays."""
-        [logits] = self.session.run(["logits"], _complete(batch, self.inputs))
+        [logits] = self.session.run(["logits"], complete(batch, self.inputs))
         return np.asarray(logits, np.float32)
 
 
@@ -72,22 +73,24 @@ class OpenVinoEngine:
         self.dtype = dtype or "float32"
         form_of(self.name, self.dtype)
         self.version = openvino.__version__.partition("-")[0]
-        rest = "bf16" if has_bfloat16(torch.device("cpu")) else "f32"  # of what is not in int8
-        precision = {"float32": "f32", "bfloat16": "bf16", "int8": rest}[self.dtype]
+        self.rest = "bf16" if has_bfloat16(torch.device("cpu")) else "f32"  # of what is not in int8
+        precision = {"float32": "f32", "bfloat16": "bf16", "int8": self.rest}[self.dtype]
         settings = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": str(torch.get_num_threads())}
         with tempfile.TemporaryDirectory() as scratch:
             file = _file(self.name, self.dtype, model, folder, fingerprint, scratch)
             self.compiled = openvino.Core().compile_model(str(file), "CPU", settings)
+            self.weights = hashlib.blake2b(file.with_suffix(".bin").read_bytes(), digest_size=8).hexdigest()
         self.inputs = [given.get_any_name() for given in self.compiled.inputs]
 
     @property
     def identity(self) -> str:
-        """All of the engine that can change a score's bits: library and version, dtype."""
-        return f"openvino {self.version} {self.dtype}"
+        """All of the engine that can change a score's bits: library and version, dtype, what int8 was calibrated to."""
+        calibrated = f" {self.rest} {self.weights}" if self.dtype == "int8" else ""
+        return f"openvino {self.version} {self.dtype}{calibrated}"
 
     def logits(self, batch: Batch) -> NDArray[np.float32]:
         """Compute logits float32 (B, n_logits) of a batch of int64 (B, length) arrays."""
-        logits = self.compiled(_complete(batch, self.inputs))[0]
+        logits = self.compiled(complete(batch, self.inputs))[0]
         return np.array(logits, np.float32)
 
 
@@ -95,9 +98,3 @@ def _file(engine: str, dtype: str, model: Any, folder: Path | None, fingerprint:
     """The exported model of these weights: the folder's, or one made in ``scratch``."""
     found = exported_file(folder, fingerprint, engine, dtype)
     return found or export_model(model, fingerprint, scratch, engine, dtype)
-
-
-def _complete(batch: Batch, names: list[str]) -> dict[str, NDArray[np.int64]]:
-    """The inputs that the exported model takes; segments are 0 where a tokenizer has none."""
-    nothing = np.zeros_like(batch["input_ids"])
-    return {name: np.ascontiguousarray(batch.get(name, nothing)) for name in names}

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from rankdistill.data.atomic import atomic_path
 from rankdistill.data.cache import cache_folder
+from rankdistill.errors import DataError
 from rankdistill.models.torch_engine import default_device, resolve_dtype
 from rankdistill.progress import console
 
@@ -55,12 +56,15 @@ def fastest(make: Make, model: Any, fingerprint: str, dtype: str | None) -> Any:
             speeds[name] = _pairs_per_second(engines[name], batch)
         except Exception as error:  # what cannot be exported is no reason not to score
             console.print(f"engine {name} does not run this model: {error}", highlight=False)
+    if not speeds:
+        raise DataError(f"none of the engines {', '.join(names)} runs this model in {precision}, see above")
     best = max(speeds, key=lambda name: speeds[name])
     told = ", ".join(f"{name} {speed:,.0f}" for name, speed in speeds.items())
     console.print(f"engine: {best}, the fastest in {precision} here ({told} pairs/s)", highlight=False)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_path(file) as path:
-        path.write_text(json.dumps({"engine": best, "pairs_per_second": speeds}))
+    if len(speeds) == len(names):  # what failed may run another time
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_path(file) as path:
+            path.write_text(json.dumps({"engine": best, "pairs_per_second": speeds}))
     return engines[best]
 
 

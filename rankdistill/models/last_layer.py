@@ -33,7 +33,7 @@ def first_token_only(model: Any) -> Iterator[None]:
     try:
         yield
     finally:
-        del layer.forward
+        layer.__dict__.pop("forward", None)  # another thread may have taken it away
 
 
 def cuts_last_layer(model: Any) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from rankdistill.data import Candidates, Collection, read_run
+from rankdistill.data.parts import is_parts
 from rankdistill.ensembling import METHODS, EnsembleReport, ensemble
 from rankdistill.ensembling.ensemble import MethodName
 from rankdistill.ensembling.missing import POLICIES, Policy
@@ -101,7 +102,7 @@ def distill(
 
 def teacher_beside(teachers: Mapping[str, str | Path | CrossEncoder], student: CrossEncoder) -> CrossEncoder:
     """Load the one model among the teachers, with two logits where the student has; `UsageError` unless it is one."""
-    models = [t for t in teachers.values() if isinstance(t, CrossEncoder) or not Path(t).is_file()]
+    models = [t for t in teachers.values() if isinstance(t, CrossEncoder) or not is_run(t)]
     if len(models) != 1:
         raise UsageError(
             f"an objective of `teacher` needs one model that runs beside the student, got {len(models)} models among "
@@ -109,6 +110,11 @@ def teacher_beside(teachers: Mapping[str, str | Path | CrossEncoder], student: C
         )
     model = models[0] if isinstance(models[0], CrossEncoder) else CrossEncoder.from_pretrained(models[0])
     return with_two_logits(model) if student.contract.n_logits == 2 else model
+
+
+def is_run(teacher: str | Path) -> bool:
+    """Whether a teacher is a run, one file or in parts, and no model."""
+    return Path(teacher).is_file() or is_parts(teacher)
 
 
 def name_teachers(teachers: Sequence[str | Path]) -> dict[str, str | Path]:
@@ -136,7 +142,7 @@ def add_teachers(
     """
     columns = {}
     for name, teacher in teachers.items():
-        if isinstance(teacher, CrossEncoder) or not Path(teacher).is_file():
+        if isinstance(teacher, CrossEncoder) or not is_run(teacher):
             columns[name] = score(
                 teacher, candidates, collection, dtype=dtype, store=store, description=f"scoring by {name}"
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 
 import torch
 from accelerate import PartialState
@@ -13,6 +14,9 @@ from torch import distributed as dist
 
 from rankdistill.models.torch_engine import default_device
 
+PATIENCE = timedelta(days=7)
+"""How long processes wait for each other: while the first one scores by the teachers, for as long as that takes."""
+
 
 def join_processes() -> None:
     """Meet the processes that torchrun started with this one, if any: by gloo on CPUs, by NCCL on GPUs."""
@@ -20,7 +24,7 @@ def join_processes() -> None:
         on_cpu = default_device().type == "cpu"
         if on_cpu:
             os.environ.setdefault("ACCELERATE_USE_CPU", "true")
-        PartialState(cpu=on_cpu)
+        PartialState(cpu=on_cpu, timeout=PATIENCE)
 
 
 def processes() -> tuple[int, int]:
@@ -28,17 +32,21 @@ def processes() -> tuple[int, int]:
     return (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
 
 
+def wait_for_all() -> None:
+    """Go on when all processes have come here."""
+    if processes()[1] > 1:
+        dist.barrier()
+
+
 @contextmanager
 def first_process_first() -> Iterator[None]:
-    """Run the block in the first process, and then in the others, which find what it wrote."""
+    """Run the block in the first process, and then in the others, one by one, which find what it wrote."""
     rank, n = processes()
-    if rank:
-        dist.barrier()
-    try:
-        yield
-    finally:
-        if not rank and n > 1:
-            dist.barrier()
+    for _ in range(rank):
+        wait_for_all()
+    yield
+    for _ in range(n - rank):
+        wait_for_all()
 
 
 def shared(value: str) -> str:

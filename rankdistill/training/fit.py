@@ -22,7 +22,7 @@ from rankdistill.models.torch_engine import default_device, resolve_dtype
 from rankdistill.progress import console
 from rankdistill.scoring.inputs import TextCollection
 from rankdistill.training.batches import MAX_PARTS, TrainingLists
-from rankdistill.training.distributed import join_processes, processes, shared
+from rankdistill.training.distributed import join_processes, processes, shared, wait_for_all
 from rankdistill.training.list_trainer import ListTrainer
 from rankdistill.training.lists import plan_lists
 from rankdistill.training.objective import Objective
@@ -106,6 +106,8 @@ def run(
         checkpoints = Path(out) / "checkpoints" if out else Path(shared(scratch))
         arguments = _arguments(settings, checkpoints, dev, out is not None)
         dtype = resolve_dtype(settings.dtype, arguments.device)
+        arguments.device  # noqa: B018 - found now, so that more than one GPU can be left to torchrun
+        arguments._n_gpu = min(arguments._n_gpu, 1)
         trainer = make_trainer(arguments, dtype)
         with quiet_loading():
             last = _last_whole(checkpoints)
@@ -113,6 +115,7 @@ def run(
                 console.print(f"going on from {Path(last).name}", highlight=False)
             with float32_attention(trainer.model) if dtype == "bfloat16" else nullcontext():
                 trainer.train(resume_from_checkpoint=last)
+        wait_for_all()  # some may still be reading the best checkpoint
     model = trainer.cross_encoder
     model.model.eval()
     remove_projections(model.model)
@@ -155,6 +158,7 @@ def _arguments(settings: TrainingSettings, folder: Path, dev: DevSet | None, sav
         remove_unused_columns=False,
         dataloader_pin_memory=False,
         ddp_find_unused_parameters=False,
+        ddp_broadcast_buffers=False,  # they are constant, and processes run the model on different numbers of parts
         **every,
     )
 

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 from transformers import TrainingArguments
 
 from rankdistill.data.candidates import Candidates
 from rankdistill.models import CrossEncoder, keep_layers
+from rankdistill.models.layers import layer_list
 from rankdistill.scoring.inputs import TextCollection
 from rankdistill.training.batches import Batch, TrainingLists
 from rankdistill.training.fit import run
@@ -47,7 +48,23 @@ def shrink(
     def trainer(arguments: TrainingArguments, dtype: str) -> StateTrainer:
         return StateTrainer(student, lists, arguments, dtype, model, -2 if last_in_common else -1)
 
-    return run(trainer, settings, out=out)
+    try:
+        return run(trainer, settings, out=out)
+    finally:
+        student.model.requires_grad_(True)
+
+
+def weights_beyond(model: Any, at: int) -> list[nn.Parameter]:
+    """A classification model's weights that its hidden states at ``at``, -1 for the last, do not depend on."""
+    layers, inside = layer_list(model), model.base_model_prefix + "."
+    later = tuple(
+        f"{layers}.{i}." for i in range(model.config.num_hidden_layers + at + 1, model.config.num_hidden_layers)
+    )
+    return [
+        weight
+        for name, weight in model.named_parameters()
+        if not name.startswith(inside) or name.startswith((*later, f"{inside}pooler."))
+    ]
 
 
 class StateTrainer(ListTrainer):
@@ -57,6 +74,8 @@ class StateTrainer(ListTrainer):
         self, student: CrossEncoder, lists: TrainingLists, args: Any, dtype: str, teacher: CrossEncoder, at: int
     ) -> None:
         super().__init__(student, lists, args, dtype, f"imitating {teacher.model.config.num_hidden_layers} layers")
+        for weight in weights_beyond(student.model, at):
+            weight.requires_grad_(False)  # DistributedDataParallel waits for the gradient of all that have one
         self.teacher = teacher.model.to(args.device).eval()
         self.at = at
 

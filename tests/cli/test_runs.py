@@ -186,5 +186,7 @@ def test_parts_are_scored_reranked_and_ensembled_as_the_run_is(run, files, tmp_p
     assert "some runs are folders of parts and some are files" in outcome.err
     outcome = run("score", *model, "--run", files.bm25, "--out", tmp_path / "x", "--engine-cluster", "ray")
     assert (outcome.code, "make them by `rankdistill parts`" in outcome.err) == (2, True)
+    outcome = run("score", *model, "--run", parts, "--out", tmp_path / "x", "--workers", 2)
+    assert (outcome.code, "belong to --engine-cluster ray" in outcome.err) == (2, True)
     outcome = run("rerank", *model, "--run", parts, "--out", tmp_path / "x", "--fuse", "auto")
     assert (outcome.code, "tune the weight on a run of the dev queries" in outcome.err) == (2, True)

@@ -15,7 +15,7 @@ from tiny import judged_collection, make_model, make_tokenizer
 from rankdistill.cluster import EnsembleParts, ScoreParts, over_parts
 from rankdistill.cluster.work import Do
 from rankdistill.data import Candidates, read_run, write_candidates, write_qrels, write_run
-from rankdistill.data.parts import parts_of, read_parts, write_parts
+from rankdistill.data.parts import LIST, parts_of, read_parts, write_parts
 from rankdistill.ensembling import ensemble
 from rankdistill.ensembling.join import join_runs
 from rankdistill.errors import DataError, MissingExtraError, UsageError
@@ -55,7 +55,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != LIST}
 
 
 def scoring(files: Files, **settings: object) -> ScoreParts:
@@ -86,6 +86,8 @@ def test_what_is_done_is_left_alone_and_what_is_not_is_made(files: Files, tmp_pa
     assert over_parts(work, files.parts, out) == 1
     assert contents(out) == expected | {"00003.parquet": b"not touched"}
     assert over_parts(work, files.parts, out) == 0
+    with pytest.raises(UsageError, match="has parts that were made otherwise"):
+        over_parts(scoring(files, top_k=2), files.parts, out)
 
 
 def test_an_ensemble_of_parts_is_that_of_the_runs(files: Files, tmp_path: Path) -> None:
@@ -123,6 +125,9 @@ class Dying:
 
     work: ScoreParts
     mark: Path
+
+    def facts(self) -> dict[str, object]:
+        return self.work.facts()
 
     def start(self) -> Do:
         do = self.work.start()
@@ -166,6 +171,8 @@ def test_ray_writes_the_same_bytes_also_when_a_worker_is_killed(files: Files, tm
     assert made == 5
     assert (tmp_path / "mark").read_text() == "1", "a worker died when it had kept its scores"
     assert contents(tmp_path / "killed") == contents(tmp_path / "here")
+    with pytest.raises(UsageError, match="an actor is to have 99 CPUs, but the largest machine of the cluster has 2"):
+        over_parts(work, files.parts, tmp_path / "many", cluster="ray", cpus=99)
     folders = str(files.parts), str(tmp_path / "ray")
     pile = EnsembleParts(folders, str(files.qrels), missing="min", normalize="zscore")
     over_parts(pile, files.parts, tmp_path / "pile")

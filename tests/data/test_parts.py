@@ -9,7 +9,7 @@ import pytest
 from tiny import make_candidates, make_collection
 
 from rankdistill.data import Candidates, read_run, write_candidates, write_run
-from rankdistill.data.parts import parts_of, read_parts, write_parts
+from rankdistill.data.parts import begin_parts, parts_of, read_parts, write_parts
 from rankdistill.errors import DataError, UsageError
 
 
@@ -40,10 +40,18 @@ def test_what_is_no_folder_of_parts_is_told(run: Candidates, tmp_path: Path) -> 
     with pytest.raises(DataError, match=r"folder without parts .* make them by `rankdistill parts`"):
         parts_of(tmp_path)
     write_parts(run, tmp_path)
-    with pytest.raises(UsageError, match="has parts already: give a new folder"):
+    with pytest.raises(UsageError, match="is there already: give a new folder"):
         write_parts(run, tmp_path)
+    (tmp_path / ".tmp-1-00005.parquet").write_bytes(b"half of it")
+    assert [file.name for file in parts_of(tmp_path)] == ["00000.parquet"]
     with pytest.raises(UsageError, match="queries of a part must be at least 1, got 0"):
         write_parts(run, tmp_path / "new", 0)
+    begin_parts(tmp_path / "begun", ["00000.parquet", "00001.parquet"], {"k": 1})
+    write_candidates(run, tmp_path / "begun" / "00001.parquet")
+    with pytest.raises(DataError, match="lacks 1 of its 2 parts: run the command that makes them again"):
+        read_run(tmp_path / "begun")
+    with pytest.raises(UsageError, match="has parts that were made otherwise"):
+        begin_parts(tmp_path / "begun", ["00000.parquet", "00001.parquet"], {"k": 2})
     write_candidates(run.only_columns(), tmp_path / "00001.parquet")
     with pytest.raises(DataError, match=r"00001.parquet has no column 'score': it is no part of a run"):
         read_parts(tmp_path)

@@ -23,8 +23,9 @@ sys.path.insert(0, tests)
 from tiny import make_candidates, make_collection, make_model, make_tokenizer
 from rankdistill.models import CrossEncoder, keep_layers
 from rankdistill.recipes import distill
-from rankdistill.training import DevSet, TrainingSettings, fit
+from rankdistill.training import DevSet, TrainingSettings, batches, fit, shrink
 
+batches.PART_TOKENS = 1  # so that processes split their shares into different numbers of parts
 collection = make_collection(13)
 candidates = make_candidates(collection, 10)
 labels = np.where(np.arange(len(candidates)) % 5 == 4, np.nan, np.arange(len(candidates)) % 3)
@@ -75,6 +76,10 @@ def distilled(out):
     distill(collection, candidates, {"t1": teacher}, model(), settings, out=out)
 
 
+def shrunk(out):
+    shrink(model(), [0, 3], candidates, collection, settings, out=out)
+
+
 for name in wanted:
     globals()[name](Path(out) / name)
 """
@@ -85,7 +90,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folders one/, two/ and four/, by the number of processes."""
     folder = tmp_path_factory.mktemp("torchrun")
     (folder / "script.py").write_text(SCRIPT)
-    same = ["labels_alone", "beside", "distilled"]
+    same = ["labels_alone", "beside", "distilled", "shrunk"]
     for name, processes, wanted in (("one", 1, same), ("two", 2, [*same, "resumed"]), ("four", 4, ["labels_alone"])):
         command = [sys.executable]
         if processes > 1:
@@ -134,6 +139,7 @@ def test_two_processes_go_on_from_a_checkpoint(trained: Path) -> None:
     assert all(torch.equal(resumed[name], weight) for name, weight in weights(trained / "two" / "labels_alone").items())
 
 
-def test_what_is_inside_a_teacher_is_compared_in_each_process(trained: Path) -> None:
-    folders = trained / "two" / "beside", trained / "one" / "beside"
+@pytest.mark.parametrize("what", ["beside", "shrunk"])
+def test_what_is_inside_a_teacher_is_compared_in_each_process(trained: Path, what: str) -> None:
+    folders = trained / "two" / what, trained / "one" / what
     torch.testing.assert_close(*map(losses, folders), rtol=0.05, atol=0.01)
