@@ -2,13 +2,16 @@
 
 Run in the project's root: python -m benchmarks.latency --model runs/demo/student/model
 Texts are BM25's 100 best for the queries of DL 2019, in turn; tokenising counts. Models of fewer layers are cut from
-the one given: they rank worse, but as fast as if they had been trained.
+the one given: they rank worse, but as fast as if they had been trained. With --command it is the command line that is
+timed, `rankdistill rerank` of a run of one query, from the start of its process to its end.
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -20,6 +23,7 @@ import rankdistill as rd
 from benchmarks.results import markdown_table, write_result
 from benchmarks.scoring_speed import ENGINES, PACKAGES
 from benchmarks.studies.marco import V1
+from rankdistill.data import Candidates, write_run
 from rankdistill.models import keep_layers
 from rankdistill.models.exported import FORMS, export_model
 from rankdistill.recipes.export import calibration_batches
@@ -41,6 +45,21 @@ def seconds_of(model: Any, lists: list[tuple[str, list[str]]], rounds: int) -> n
     return np.array(taken)
 
 
+def seconds_of_command(folder: str, engine: str, dtype: str, run: Candidates, n: int) -> np.ndarray:
+    """How long `rankdistill rerank` took for each of the first ``n`` queries, alone in a run; one more warms up."""
+    taken = []
+    for i in [0, *range(n)]:
+        with tempfile.TemporaryDirectory() as scratch:
+            one, out = Path(scratch) / "one.trec", Path(scratch) / "out.trec"
+            write_run(run.take_queries(np.arange(run.n_queries) == i), one, by="bm25")
+            command = [sys.executable, "-m", "rankdistill", "rerank", "--model", folder, "--collection", str(V1)]
+            command += ["--run", str(one), "--out", str(out), "--engine", engine, "--dtype", dtype]
+            started = time.perf_counter()
+            subprocess.run(command, check=True, capture_output=True)
+            taken.append(time.perf_counter() - started)
+    return np.array(taken[1:])
+
+
 def main() -> None:
     """Time every engine at every depth, print the table and write the result."""
     from sentence_transformers import CrossEncoder
@@ -49,6 +68,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, required=True, help="folder of a one-logit cross-encoder")
     parser.add_argument("--layers", type=int, nargs="+", default=[2, 4], help="numbers of layers")
     parser.add_argument("--max-lengths", type=int, nargs="+", default=[64, 256], help="tokens of a pair")
+    parser.add_argument("--command", type=int, default=0, metavar="N", help="time the command instead, for N queries")
     parser.add_argument("--rounds", type=int, default=2, help="over all queries")
     arguments = parser.parse_args()
     collection = rd.load_collection(V1)
@@ -66,17 +86,22 @@ def main() -> None:
             for (engine, dtype), form in FORMS.items():
                 batches = calibration_batches(model, calibration, collection) if form.calibrated else []
                 export_model(model.model, model.fingerprint(), scratch, engine, dtype, batches)
-            systems: dict[tuple[str, str], Any] = {PEER: CrossEncoder(scratch, device="cpu")}
             saved = rd.CrossEncoder.from_pretrained(scratch)
-            systems |= {(engine, dtype): saved.with_engine(engine, dtype) for engine, dtype in ENGINES}
+            systems = {(engine, dtype): saved.with_engine(engine, dtype) for engine, dtype in ENGINES}
+            if not arguments.command:
+                systems = {PEER: CrossEncoder(scratch, device="cpu"), **systems}
             for (engine, dtype), system in systems.items():
-                taken = 1000 * seconds_of(system, lists, arguments.rounds)
+                if arguments.command:
+                    taken = 1000 * seconds_of_command(scratch, engine, dtype, run, arguments.command)
+                else:
+                    taken = 1000 * seconds_of(system, lists, arguments.rounds)
                 row: dict[str, Any] = {"layers": layers, "tokens": length, "engine": engine, "dtype": dtype}
                 row |= {f"p{p} ms": round(float(np.percentile(taken, p)), 1) for p in (50, 95, 99)}
                 rows.append(row)
                 print(row, flush=True)
     print(markdown_table(rows))
-    path = write_result("latency", "python -m benchmarks.latency --model FOLDER", rows, [], PACKAGES)
+    name, words = ("latency_command", f" --command {arguments.command}") if arguments.command else ("latency", "")
+    path = write_result(name, f"python -m benchmarks.latency --model FOLDER{words}", rows, [], PACKAGES)
     print(f"wrote {path.relative_to(path.parents[2])} and its table")
 
 

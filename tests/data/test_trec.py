@@ -193,7 +193,7 @@ def test_bad_qrels_are_refused_with_file_line_and_what_was_expected(tmp_path, te
 def test_a_missing_file_and_a_folder_are_named(tmp_path):
     with pytest.raises(DataError, match=r"no file .*none\.trec"):
         read_run(tmp_path / "none.trec")
-    with pytest.raises(DataError, match="cannot read"):
+    with pytest.raises(DataError, match="is a folder without parts"):
         read_run(tmp_path)
 
 
