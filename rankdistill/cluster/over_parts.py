@@ -33,8 +33,8 @@ def over_parts(
 
     A part is written whole or not at all, and parts that are there are left as they are, so that the same call goes on
     after a kill; another work into the same folder is a `UsageError`. cluster: None, in this process, or "ray", by
-    actors of Ray Data; both write the same bytes where torch computes alike in both. A Ray worker that dies is replaced,
-    and its part goes on from the scores it had kept.
+    actors of Ray Data; both write the same bytes where torch computes alike in both. A Ray worker that dies is
+    replaced, and its part goes on from the scores it had kept.
     address: of a running Ray cluster, "auto" for the one this machine belongs to; None starts Ray here. The folders,
     the model and the collection must be found under the same names by all workers. workers: actors (None: as many as
     there are CPUs for). cpus: and threads, of each actor.
