@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from rankdistill.cli.output import say_wrote
+from rankdistill.cli.output import say, say_wrote
 from rankdistill.data.collection import SOURCES
 from rankdistill.errors import UsageError
 
@@ -33,7 +33,10 @@ class ClusterOptions:
     workers: Annotated[
         int | None, Parameter(help="Ray actors. [default: by the cluster's CPUs]", validator=Number(gte=1))
     ] = None
-    cpus: Annotated[int, Parameter(help="CPUs, and threads, of a Ray actor.", validator=Number(gte=1))] = 1
+    cpus: Annotated[
+        int | None,
+        Parameter(help="CPUs, and threads, of a Ray actor. [default: PyTorch's threads]", validator=Number(gte=1)),
+    ] = None
 
 
 Cluster = Annotated[ClusterOptions, Parameter(name="*")]
@@ -65,7 +68,7 @@ def work_on_parts(work: PartWork, run: Path, out: Path, cluster: ClusterOptions)
     """Make the run ``out``, in parts, of the parts of ``run``."""
     from rankdistill.cluster import over_parts
 
-    made = over_parts(
+    made, met = over_parts(
         work,
         run,
         out,
@@ -74,4 +77,6 @@ def work_on_parts(work: PartWork, run: Path, out: Path, cluster: ClusterOptions)
         workers=cluster.workers,
         cpus=cluster.cpus,
     )
+    if said := ", ".join(f"{count:,} {what}" for what, count in met.items() if count):
+        say(f"parts made now: {said}")
     say_wrote(out, f"{made:,} parts")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,17 +29,19 @@ def over_parts(
     cluster: Cluster | None = None,
     address: str | None = None,
     workers: int | None = None,
-    cpus: int = 1,
-) -> int:
-    """Make of every part in the folder ``run`` one of the same name in ``out``; return how many were made now.
+    cpus: int | None = None,
+) -> tuple[int, Counter[str]]:
+    """Make of every part in the folder ``run`` one of the same name in ``out``.
+
+    Return how many were made now, and of them the sums of what the work counted, by what it was.
 
     A part is written whole or not at all, and parts that are there are left as they are, so that the same call goes on
     after a kill; another work into the same folder is a `UsageError`. cluster: None, in this process, or "ray", by
-    actors of Ray Data; both write the same bytes where torch computes alike in both. A Ray worker that dies is
-    replaced, and its part goes on from the scores it had kept.
+    actors of Ray Data; both write the same bytes where an actor has as many threads as this process. A Ray worker that
+    dies is replaced, and its part goes on from the scores it had kept.
     address: of a running Ray cluster, "auto" for the one this machine belongs to; None starts Ray here. The folders,
     the model and the collection must be found under the same names by all workers. workers: actors (None: as many as
-    there are CPUs for). cpus: and threads, of each actor.
+    there are CPUs for). cpus: and threads, of each actor (None: as many as PyTorch has in this process).
     """
     run, out = Path(run).absolute(), Path(out).absolute()
     if out == run:
@@ -48,30 +52,33 @@ def over_parts(
     if len(left) < len(every):
         told = f"going on from {len(every) - len(left):,} of {len(every):,} parts"
         console.print(told, highlight=False)
+    met: Counter[str] = Counter()
     if left:
         if cluster == "ray" and not importlib.util.find_spec("ray"):
             raise MissingExtraError("--engine-cluster ray", "ray")
         done = _by_ray(work, left, out, address, workers, cpus) if cluster == "ray" else _here(work, left, out)
         with progress("parts", len(every), unit="parts") as advance:
             advance(len(every) - len(left))
-            for _ in done:
+            for counts in done:
+                met += counts
                 advance(1)
     shutil.rmtree(out / STORES, ignore_errors=True)
-    return len(left)
+    return len(left), met
 
 
-def _here(work: PartWork, parts: list[Path], out: Path) -> Iterator[str]:
+def _here(work: PartWork, parts: list[Path], out: Path) -> Iterator[Counter[str]]:
     do = work.start()
     for part in parts:
         yield _make(do, part, out)
 
 
-def _make(do: Do, part: Path, out: Path) -> str:
-    """Do one part; what it kept on the way is deleted when it is written."""
+def _make(do: Do, part: Path, out: Path) -> Counter[str]:
+    """Do one part and return its counts; what it kept on the way is deleted when it is written."""
     store = out / STORES / part.stem
-    write_candidates(do(part, store), out / part.name)
+    made, met = do(part, store)
+    write_candidates(made, out / part.name)
     shutil.rmtree(store, ignore_errors=True)
-    return part.name
+    return met
 
 
 class _Worker:
@@ -81,18 +88,23 @@ class _Worker:
         import torch
 
         torch.set_num_threads(cpus)
-        self.do, self.out = work.start(), out
+        self.do, self.out, self.cpus = work.start(), out, cpus
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        return {"made": _make(self.do, Path(row["part"]), self.out)}
+        import numba
+
+        numba.set_num_threads(min(self.cpus, numba.config.NUMBA_NUM_THREADS))  # of this thread, which Ray chose
+        return {"met": json.dumps(_make(self.do, Path(row["part"]), self.out))}
 
 
 def _by_ray(
-    work: PartWork, parts: list[Path], out: Path, address: str | None, workers: int | None, cpus: int
-) -> Iterator[str]:
+    work: PartWork, parts: list[Path], out: Path, address: str | None, workers: int | None, cpus: int | None
+) -> Iterator[Counter[str]]:
     import ray
+    import torch
     from ray.data import ActorPoolStrategy, DataContext
 
+    cpus = cpus or torch.get_num_threads()
     with _connected(ray, address):
         DataContext.get_current().enable_progress_bars = False
         largest = max((int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]), default=0)
@@ -108,7 +120,7 @@ def _by_ray(
             num_cpus=cpus,
         )
         for row in made.iter_rows():
-            yield row["made"]
+            yield Counter(json.loads(row["met"]))
 
 
 @contextmanager

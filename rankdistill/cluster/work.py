@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from rankdistill.models import CrossEncoder
 from rankdistill.scoring import score_with_report
 from rankdistill.scoring.windows import Passages
 
-Do = Callable[[Path, Path], Candidates]
+Do = Callable[[Path, Path], tuple[Candidates, Counter[str]]]
 SCORE = "score"
 
 
@@ -32,7 +33,10 @@ class PartWork(Protocol):
         """All that changes what is made of a part, as JSON has it."""
 
     def start(self) -> Do:
-        """Load what all parts need; the function makes of a part's file, and a folder for what it keeps, a run."""
+        """Load what all parts need; the function makes of a part's file, and a folder for what it keeps, a run.
+
+        With it come counts of what it met, to be summed over parts: what -> how many.
+        """
 
 
 @dataclass(frozen=True)
@@ -58,11 +62,11 @@ class ScoreParts:
         model = CrossEncoder.from_pretrained(self.model, self.engine, self.dtype)
         collection = load_collection(self.collection)
 
-        def do(part: Path, store: Path) -> Candidates:
+        def do(part: Path, store: Path) -> tuple[Candidates, Counter[str]]:
             run = _part(part)
             if self.top_k is not None:
                 run = run.top_k(self.top_k, by=SCORE)
-            scores, _ = score_with_report(
+            scores, report = score_with_report(
                 model,
                 run,
                 collection,
@@ -74,7 +78,14 @@ class ScoreParts:
             made: Any = scores
             if self.weight is not None:
                 made = fuse(scores, run[SCORE], run.offsets, self.weight)
-            return run.only_columns().with_columns({SCORE: made}).ranked(SCORE)
+            met = Counter(
+                {
+                    "pairs": report.n_pairs,
+                    "truncated": report.n_truncated,
+                    "empty documents, one more for each part with it": report.n_empty_documents,
+                }
+            )
+            return run.only_columns().with_columns({SCORE: made}).ranked(SCORE), met
 
         return do
 
@@ -99,7 +110,7 @@ class EnsembleParts:
         """Read the judgments."""
         qrels = read_qrels(self.qrels) if self.qrels else None
 
-        def do(part: Path, store: Path) -> Candidates:
+        def do(part: Path, store: Path) -> tuple[Candidates, Counter[str]]:
             runs = {folder: _part(Path(folder) / part.name) for folder in self.folders}
             first, *others = runs.values()
             if any(set(other.query_ids.to_pylist()) - set(first.query_ids.to_pylist()) for other in others):
@@ -110,7 +121,7 @@ class EnsembleParts:
             joined = join_runs(runs)
             if qrels is not None:
                 joined = joined.join(qrels, "label")
-            made, _ = ensemble(
+            made, report = ensemble(
                 joined,
                 list(self.folders),
                 self.method,
@@ -120,7 +131,16 @@ class EnsembleParts:
                 rate=self.rate,
                 seed=self.seed,
             )
-            return made.only_columns().with_columns({SCORE: made[self.method]}).ranked(SCORE)
+            met = Counter({"candidates": report.candidates, "dropped for want of a score": report.dropped})
+            met.update({f"scores missing in {folder}": count for folder, count in report.missing.items()})
+            if report.unlabelled is not None:
+                met["without a label"] = report.unlabelled
+            if report.pile:
+                met["comparable pairs"] = report.pile.comparable
+                met["of them reversed before PILE"] = report.pile.reversed_before
+                met["reversed after it"] = report.pile.reversed_after
+                met["queries stopped at PILE's cap"] = report.pile.capped_queries
+            return made.only_columns().with_columns({SCORE: made[self.method]}).ranked(SCORE), met
 
         return do
 

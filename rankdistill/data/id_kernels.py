@@ -13,6 +13,8 @@ import pyarrow as pa
 from numba import njit, prange
 from numpy.typing import NDArray
 
+from rankdistill.parallel import parallel
+
 T = TypeVar("T", bound=np.generic)
 Ints = NDArray[np.int64]
 Bytes = NDArray[np.uint8]
@@ -53,7 +55,7 @@ def take_ids(ids: pa.Array, rows: Ints) -> pa.Array:
     return ids_from_bytes(taken, copy_ids(starts, text, rows, taken))
 
 
-@njit(parallel=True, cache=True)
+@parallel
 def copy_ids(starts: Ints, text: Bytes, rows: Ints, taken: Ints) -> Bytes:
     """Copy the ids at ``rows`` (n,) one behind the other, to ``taken`` int64 (n+1,)."""
     copy = np.empty(taken[-1], np.uint8)
@@ -108,7 +110,7 @@ def compare_ids(starts: Ints, text: Bytes, a: int, b: int) -> np.int64:
     return length_a - length_b
 
 
-@njit(parallel=True, cache=True)
+@parallel
 def match_rows(
     lists: Ints, offsets: Ints, starts: Ints, text: Bytes, offsets_b: Ints, starts_b: Ints, text_b: Bytes
 ) -> Ints:
@@ -141,7 +143,7 @@ def match_rows(
     return rows
 
 
-@njit(parallel=True, cache=True)
+@parallel
 def repeated_rows(offsets: Ints, starts: Ints, text: Bytes) -> Ints:
     """For each row the first row of its list with the same id where that is another one, else -1: int64 (N,)."""
     repeated = np.full(offsets[-1], -1, np.int64)

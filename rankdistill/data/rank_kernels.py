@@ -7,12 +7,13 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from rankdistill.data.id_kernels import Bytes, Ints, compare_ids
+from rankdistill.parallel import parallel
 
 TIES = {"trec": -1, "docid-asc": 1, "rank": 0}
 """Name of a rule for equal scores -> sign: larger id first (trec_eval), smaller id first, or as the rows stand."""
 
 
-@njit(parallel=True, cache=True)
+@parallel
 def in_order(values: NDArray[np.floating], offsets: Ints, starts: Ints, text: Bytes, sign: int) -> np.bool_:
     """Whether each list's rows stand as `ranked_rows` would rank them, of which see the arguments."""
     sound = np.ones(len(offsets) - 1, np.bool_)
@@ -24,7 +25,7 @@ def in_order(values: NDArray[np.floating], offsets: Ints, starts: Ints, text: By
     return sound.all()
 
 
-@njit(parallel=True, cache=True)
+@parallel
 def ranked_rows(values: NDArray[np.floating], offsets: Ints, starts: Ints, text: Bytes, sign: int) -> Ints:
     """Rank each list: int64 (N,), row indices best first.
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from rankdistill.data.candidates import as_ids
 from rankdistill.data.id_kernels import Bytes, Ints, id_bytes
+from rankdistill.parallel import parallel
 
 Hashes = NDArray[np.uint64]
 
@@ -50,7 +51,7 @@ def hash_ids(query_ids: Any) -> Hashes:
     return _hash_bytes(*id_bytes(ids))
 
 
-@njit(parallel=True, cache=True)
+@parallel
 def _hash_bytes(starts: Ints, text: Bytes) -> Hashes:
     hashes = np.empty(len(starts) - 1, np.uint64)
     for q in prange(len(hashes)):

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from rankdistill.data.files import FileBytes
 from rankdistill.data.id_kernels import Bytes, Ints, copy_id, same_id
+from rankdistill.parallel import parallel
 
 Doubles = NDArray[np.float64]
 WIDEST = 1 << 16
@@ -43,7 +44,7 @@ def pieces(data: FileBytes, start: int, size: int) -> Ints:
     return np.array(bounds, np.int64)
 
 
-@njit(parallel=True, cache=True)
+@parallel
 def count_lines(data: Bytes, bounds: Ints) -> tuple[Ints, np.bool_]:
     """Count the line ends of each piece: int64, one a piece; and tell whether any byte is beyond ASCII."""
     n_pieces = len(bounds) - 1
@@ -57,7 +58,7 @@ def count_lines(data: Bytes, bounds: Ints) -> tuple[Ints, np.bool_]:
     return counts, beyond_ascii.any()
 
 
-@njit(parallel=True, cache=True)
+@parallel
 def parse_lines(
     data: Bytes,
     bounds: Ints,
@@ -231,7 +232,7 @@ def upper_half(x: float) -> float:
     return shifted - (shifted - x)
 
 
-@njit(parallel=True, cache=True)
+@parallel
 def copy_spans(data: Bytes, spans: Ints) -> tuple[Ints, Bytes]:
     """Copy the bytes of spans (n,) one behind the other: where each begins, int64 (n+1,), and the bytes."""
     starts = np.empty(len(spans) + 1, np.int64)

@@ -14,6 +14,7 @@ from rankdistill.data.streams import hash_ids, starting_states
 from rankdistill.ensembling.mean import check_teacher_scores, mean
 from rankdistill.ensembling.streams import draw_pair, hash_contents
 from rankdistill.errors import UsageError
+from rankdistill.parallel import parallel
 
 Floats = NDArray[np.float64]
 
@@ -105,7 +106,7 @@ def _check_lists(n: int, labels: ArrayLike, offsets: ArrayLike) -> tuple[NDArray
     return grades, bounds
 
 
-@njit(parallel=True, cache=True)
+@parallel
 def pile_queries(
     teacher_scores: NDArray[Any],
     labels: NDArray[Any],

@@ -9,6 +9,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from rankdistill.data.streams import FNV_OFFSET, GOLDEN, Hashes, scramble
+from rankdistill.parallel import parallel
 
 HALF = np.uint64(32)
 LOW_HALF = np.uint64(0xFFFFFFFF)
@@ -27,7 +28,7 @@ def draw_pair(state: np.uint64, n: int) -> tuple[np.uint64, int, int]:
     return state, i, j + (j >= i)
 
 
-@njit(parallel=True, cache=True)
+@parallel
 def hash_contents(teacher_scores: NDArray[Any], labels: NDArray[Any], offsets: NDArray[np.int64]) -> Hashes:
     """Hash every query's labelled rows, labels and teacher scores as float64 bits, to uint64 (Q,).
 

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from rankdistill.data.candidates import Ints
 from rankdistill.errors import DataError, UsageError
 from rankdistill.evaluation.judged import JudgedRun
+from rankdistill.parallel import parallel
 
 
 def pnr(scores: ArrayLike, labels: ArrayLike, offsets: ArrayLike) -> float:
@@ -74,7 +75,7 @@ def pooled_ratio(concordant: int, discordant: int) -> float:
 # -- kernels -----------------------------------------------------------------------------------------------------------
 
 
-@njit(parallel=True, cache=True)
+@parallel
 def count_queries(scores: NDArray[Any], labels: NDArray[np.float64], offsets: Ints, counts: Ints) -> None:
     """Fill counts (2, Q), concordant and discordant, from scores (N,), labels (N,) and offsets (Q+1,)."""
     for q in prange(len(offsets) - 1):

@@ -13,6 +13,7 @@ from scipy.special import stdtr
 
 from rankdistill.data.streams import GOLDEN, scramble
 from rankdistill.errors import DataError, UnknownNameError, UsageError
+from rankdistill.parallel import parallel
 
 Floats = NDArray[np.float64]
 PERMUTATIONS = 100_000
@@ -165,7 +166,7 @@ def partial_sums(deltas: Floats) -> Floats:
     return sums
 
 
-@njit(parallel=True, cache=True)
+@parallel
 def signed_sums(sums: Floats, permutations: int, seed: np.uint64) -> Floats:
     """Sum all deltas under random signs, once a permutation: float64 (permutations,) from `partial_sums`.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,7 +66,9 @@ def scoring(files: Files, **settings: object) -> ScoreParts:
 def test_scores_of_parts_are_those_of_the_run(files: Files, tmp_path: Path) -> None:
     from rankdistill.data import load_collection
 
-    assert over_parts(scoring(files), files.parts, tmp_path / "out") == 5
+    made, met = over_parts(scoring(files), files.parts, tmp_path / "out")
+    assert made == 5
+    assert met["pairs"] == len(files.run)
     whole = files.run.with_columns(score=score(files.model, files.run, load_collection(files.collection)))
     found = read_parts(tmp_path / "out")
     np.testing.assert_allclose(found.join(whole)["score"], found["score"], atol=1e-5)
@@ -83,9 +86,10 @@ def test_what_is_done_is_left_alone_and_what_is_not_is_made(files: Files, tmp_pa
     assert np.diff(read_parts(out).offsets).max() == 3
     (out / "00001.parquet").unlink()
     (out / "00003.parquet").write_bytes(b"not touched")
-    assert over_parts(work, files.parts, out) == 1
+    made, met = over_parts(work, files.parts, out)
+    assert (made, met["pairs"]) == (1, 4 * 3), "what is told is of the parts made now"
     assert contents(out) == expected | {"00003.parquet": b"not touched"}
-    assert over_parts(work, files.parts, out) == 0
+    assert over_parts(work, files.parts, out) == (0, {})
     with pytest.raises(UsageError, match="has parts that were made otherwise"):
         over_parts(scoring(files, top_k=2), files.parts, out)
 
@@ -93,11 +97,19 @@ def test_what_is_done_is_left_alone_and_what_is_not_is_made(files: Files, tmp_pa
 def test_an_ensemble_of_parts_is_that_of_the_runs(files: Files, tmp_path: Path) -> None:
     over_parts(scoring(files), files.parts, tmp_path / "t1")
     folders = str(files.parts), str(tmp_path / "t1")
-    over_parts(EnsembleParts(folders, str(files.qrels), normalize="zscore", seed=3), files.parts, tmp_path / "pile")
+    work = EnsembleParts(folders, str(files.qrels), normalize="zscore", seed=3)
+    _, met = over_parts(work, files.parts, tmp_path / "pile")
     from rankdistill.data import read_qrels
 
     joined = join_runs({name: read_parts(name) for name in folders}).join(read_qrels(files.qrels), "label")
-    whole, _ = ensemble(joined, folders, "pile", normalize="zscore", seed=3)
+    whole, report = ensemble(joined, folders, "pile", normalize="zscore", seed=3)
+    assert report.pile
+    assert (met["candidates"], met["without a label"]) == (report.candidates, report.unlabelled)
+    assert (met["comparable pairs"], met["of them reversed before PILE"], met["reversed after it"]) == (
+        report.pile.comparable,
+        report.pile.reversed_before,
+        report.pile.reversed_after,
+    )
     found = read_parts(tmp_path / "pile")
     assert np.array_equal(found.join(whole.only_columns("pile"))["pile"], found["score"])
     write_parts(files.run, tmp_path / "others", 7)
@@ -132,7 +144,7 @@ class Dying:
     def start(self) -> Do:
         do = self.work.start()
 
-        def done(part: Path, store: Path) -> Candidates:
+        def done(part: Path, store: Path) -> tuple[Candidates, Counter[str]]:
             made = do(part, store)
             if part.name == "00002.parquet" and not self.mark.exists():
                 self.mark.write_text(str(len(list(store.glob("*.scores")))))
@@ -153,21 +165,33 @@ def ray():
     ray.shutdown()
 
 
-@pytest.fixture
-def one_thread():
+@pytest.fixture(params=[1, 2])
+def threads(request):
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
+    torch.set_num_threads(request.param)
+    yield request.param
     torch.set_num_threads(before)
 
 
 @pytest.mark.timeout(280)
-def test_ray_writes_the_same_bytes_also_when_a_worker_is_killed(files: Files, tmp_path: Path, ray, one_thread) -> None:
-    work = scoring(files, top_k=8, weight=0.3)
+def test_an_actor_computes_with_as_many_threads_as_this_process(files: Files, tmp_path: Path, ray, threads) -> None:
+    """Products this large are summed in another order by two threads than by one."""
+    large = make_model(hidden_size=384, intermediate_size=1536, num_attention_heads=12, initializer_range=0.3)
+    CrossEncoder(large, make_tokenizer()).save(tmp_path / "model")
+    work = ScoreParts(str(tmp_path / "model"), str(files.collection))
     over_parts(work, files.parts, tmp_path / "here")
     over_parts(work, files.parts, tmp_path / "ray", cluster="ray")
     assert contents(tmp_path / "ray") == contents(tmp_path / "here")
-    made = over_parts(Dying(work, tmp_path / "mark"), files.parts, tmp_path / "killed", cluster="ray", workers=1)
+
+
+@pytest.mark.timeout(280)
+def test_ray_writes_the_same_bytes_also_when_a_worker_is_killed(files: Files, tmp_path: Path, ray) -> None:
+    work = scoring(files, top_k=8, weight=0.3)
+    over_parts(work, files.parts, tmp_path / "here")
+    _, met = over_parts(work, files.parts, tmp_path / "ray", cluster="ray")
+    assert met["pairs"] == np.minimum(np.diff(files.run.offsets), 8).sum()
+    assert contents(tmp_path / "ray") == contents(tmp_path / "here")
+    made, _ = over_parts(Dying(work, tmp_path / "mark"), files.parts, tmp_path / "killed", cluster="ray", workers=1)
     assert made == 5
     assert (tmp_path / "mark").read_text() == "1", "a worker died when it had kept its scores"
     assert contents(tmp_path / "killed") == contents(tmp_path / "here")
