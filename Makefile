@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin
 INSTALL := $(RUN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test check install benchmark clean
+.PHONY: demo test check install benchmark benchmark-engines clean
 
 install: $(VENV)/.installed
 
@@ -32,6 +32,13 @@ benchmark: install
 	@$(RUN)/python -m benchmarks.significance_speed
 	@$(RUN)/python -m benchmarks.scoring_memory
 	@$(RUN)/python -m benchmarks.training_speed
+
+# The same for engines, by the demo's student unless another MODEL is given.
+MODEL ?= runs/demo/student/model
+benchmark-engines: $(VENV)/.extras
+	@$(RUN)/python -m benchmarks.scoring_speed --model $(MODEL) --queries 20 --repeats 2
+	@$(RUN)/python -m benchmarks.latency --model $(MODEL) --rounds 1
+	@$(RUN)/python -m benchmarks.latency --model $(MODEL) --command 3
 
 # Engines and a cluster, which only their tests need.
 $(VENV)/.extras: $(VENV)/.installed

@@ -20,13 +20,11 @@ from typing import Any
 import numpy as np
 
 import rankdistill as rd
-from benchmarks.results import markdown_table, write_result
-from benchmarks.scoring_speed import ENGINES, PACKAGES
+from benchmarks.results import markdown_table, typed, write_result
+from benchmarks.scoring_speed import ENGINES, PACKAGES, exported
 from benchmarks.studies.marco import V1
 from rankdistill.data import Candidates, write_run
 from rankdistill.models import keep_layers
-from rankdistill.models.exported import FORMS, export_model
-from rankdistill.recipes.export import calibration_batches
 
 CANDIDATES = 100
 PEER = ("sentence-transformers torch", "float32")
@@ -73,7 +71,6 @@ def main() -> None:
     arguments = parser.parse_args()
     collection = rd.load_collection(V1)
     run = rd.read_run(V1 / "runs" / "dl19.bm25.trec.gz", column="bm25").top_k(CANDIDATES, by="bm25")
-    calibration = rd.read_run(V1 / "runs" / "dl20.bm25.trec.gz", column="bm25")
     lists = [(*collection.queries.take([q.query_id]), collection.documents.take(q.doc_ids)) for q in run]
     whole = rd.CrossEncoder.from_pretrained(arguments.model)
     n = whole.model.config.num_hidden_layers
@@ -82,11 +79,7 @@ def main() -> None:
         cut = rd.CrossEncoder(whole.model, whole.tokenizer, whole.contract, max_length=length)
         model = keep_layers(cut, [*range(layers - 1), n - 1])
         with tempfile.TemporaryDirectory() as scratch:
-            model.save(scratch)
-            for (engine, dtype), form in FORMS.items():
-                batches = calibration_batches(model, calibration, collection) if form.calibrated else []
-                export_model(model.model, model.fingerprint(), scratch, engine, dtype, batches)
-            saved = rd.CrossEncoder.from_pretrained(scratch)
+            saved = exported(model, scratch, collection)
             systems = {(engine, dtype): saved.with_engine(engine, dtype) for engine, dtype in ENGINES}
             if not arguments.command:
                 systems = {PEER: CrossEncoder(scratch, device="cpu"), **systems}
@@ -100,8 +93,8 @@ def main() -> None:
                 rows.append(row)
                 print(row, flush=True)
     print(markdown_table(rows))
-    name, words = ("latency_command", f" --command {arguments.command}") if arguments.command else ("latency", "")
-    path = write_result(name, f"python -m benchmarks.latency --model FOLDER{words}", rows, [], PACKAGES)
+    name = "latency_command" if arguments.command else "latency"
+    path = write_result(name, typed("benchmarks.latency"), rows, [], PACKAGES)
     print(f"wrote {path.relative_to(path.parents[2])} and its table")
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shlex
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -44,6 +46,12 @@ def write_result(
     with atomic_path(path.with_suffix(".md")) as temporary:
         temporary.write_text(markdown_table(rows) + "\n", encoding="utf-8")
     return path
+
+
+def typed(module: str) -> str:
+    """The command that runs a module with this process's arguments, folders of this machine left out."""
+    words = ["FOLDER" if Path(word).is_absolute() else word for word in sys.argv[1:]]
+    return shlex.join(["python", "-m", module, *words])
 
 
 def markdown_table(rows: Sequence[Mapping[str, Any]]) -> str:

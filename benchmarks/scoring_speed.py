@@ -21,7 +21,7 @@ import torch
 from scipy.stats import kendalltau
 
 import rankdistill as rd
-from benchmarks.results import markdown_table, write_result
+from benchmarks.results import markdown_table, typed, write_result
 from benchmarks.studies.marco import V1
 from rankdistill.data import Candidates, Collection
 from rankdistill.evaluation import evaluate
@@ -93,6 +93,16 @@ def useful_flops(model: rd.CrossEncoder, candidates: Candidates, collection: Col
     return float(layers.sum())
 
 
+def exported(model: rd.CrossEncoder, folder: str, collection: Collection) -> rd.CrossEncoder:
+    """Save a model with all its exported forms, int8 calibrated on candidates of DL 2020; the model as it is there."""
+    model.save(folder)
+    calibration = rd.read_run(V1 / "runs" / "dl20.bm25.trec.gz", column="bm25")
+    for (engine, dtype), form in FORMS.items():
+        batches = calibration_batches(model, calibration, collection) if form.calibrated else []
+        export_model(model.model, model.fingerprint(), folder, engine, dtype, batches)
+    return rd.CrossEncoder.from_pretrained(folder)
+
+
 def _seconds(work: Callable[[], Any]) -> float:
     started = time.perf_counter()
     work()
@@ -111,18 +121,13 @@ def main() -> None:
     collection = rd.load_collection(V1)
     run = rd.read_run(V1 / "runs" / "dl19.bm25.trec.gz", column="bm25")
     run = run.take_queries(np.arange(run.n_queries) < arguments.queries)
-    calibration = rd.read_run(V1 / "runs" / "dl20.bm25.trec.gz", column="bm25")
     qrels = rd.read_qrels(V1 / "qrels.dl19.txt").take_queries(run.query_ids.to_pylist())
     model = rd.CrossEncoder.from_pretrained(arguments.model)
     model = rd.CrossEncoder(model.model, model.tokenizer, model.contract, max_length=arguments.max_length)
     peaks = {"float32": peak_gflops(torch.float32), "bfloat16": peak_gflops(torch.bfloat16)}
     flops = useful_flops(model, run, collection)
     with tempfile.TemporaryDirectory() as scratch:
-        model.save(scratch)
-        for (engine, dtype), form in FORMS.items():
-            batches = calibration_batches(model, calibration, collection) if form.calibrated else []
-            export_model(model.model, model.fingerprint(), scratch, engine, dtype, batches)
-        saved = rd.CrossEncoder.from_pretrained(scratch)
+        saved = exported(model, scratch, collection)
         systems: dict[str, tuple[str, Callable[[], np.ndarray]]] = {}
         for name, (dtype, its) in peers(Path(scratch)).items():
             systems[name] = dtype, lambda its=its: peer(its, run, collection)
@@ -152,7 +157,7 @@ def main() -> None:
     print(markdown_table(rows))
     print(f"peak: {peaks['float32']:.0f} GFLOP/s in float32, {peaks['bfloat16']:.0f} in bfloat16")
     print(f"useful: {flops / len(run) / 1e9:.2f} GFLOP a pair")
-    path = write_result(arguments.name, "python -m benchmarks.scoring_speed --model FOLDER", rows, [0], PACKAGES)
+    path = write_result(arguments.name, typed("benchmarks.scoring_speed"), rows, [0], PACKAGES)
     print(f"wrote {path.relative_to(path.parents[2])} and its table")
 
 

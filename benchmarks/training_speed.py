@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 import rankdistill as rd
-from benchmarks.results import markdown_table, write_result
+from benchmarks.results import markdown_table, typed, write_result
 from benchmarks.studies.marco import V1
 from rankdistill.data import Candidates, Collection
 from rankdistill.evaluation import evaluate
@@ -90,7 +90,7 @@ def peer(start: rd.CrossEncoder, lists: Candidates, collection: Collection, epoc
 def main() -> None:
     """Train both in each dtype, print the table and write the result."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--epochs", type=int, default=4, help="lists drawn of every query")
+    parser.add_argument("--epochs", type=int, default=2, help="lists drawn of every query")
     epochs = parser.parse_args().epochs
     lists, collection = pairs()
     test = rd.read_run(V1 / "runs" / "dl19.bm25.trec.gz", column="bm25")
@@ -109,7 +109,7 @@ def main() -> None:
             row = {"system": name, "dtype": dtype, "pairs/s": round(drawn / seconds, 1)}
             rows.append(row | {"ratio": round(slow / seconds, 2), "nDCG@10 DL 2019": round(value, 4)})
             print(markdown_table(rows), flush=True)
-    path = write_result("training_speed", "python -m benchmarks.training_speed", rows, [0], PACKAGES)
+    path = write_result("training_speed", typed("benchmarks.training_speed"), rows, [0], PACKAGES)
     print(f"wrote {path.relative_to(path.parents[2])} and its table")
 
 

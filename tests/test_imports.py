@@ -27,7 +27,7 @@ ORDER = [
     "cluster",
     "cli",
 ]
-ANYWHERE = {"errors", "progress"}
+ANYWHERE = {"errors", "parallel", "progress"}
 HEAVY = ["torch", "transformers", "numba", "bm25s", "faiss", "ir_datasets", "ir_measures", "pyarrow"]
 
 

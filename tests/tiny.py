@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +12,7 @@ import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedTokenizerFast
 
-from rankdistill.data import Candidates, Collection, Texts
+from rankdistill.data import Candidates, Collection, Texts, write_qrels
 
 WORDS = ["a", "book", "cat", "dog", "first", "how", "is", "list", "long", "of", "sort", "the", "to", "what", "wrote"]
 SHAPE = {
@@ -106,3 +108,14 @@ def judged_collection(n_queries: int = 60, n_documents: int = 80) -> Collection:
     return Collection(
         "tiny", Texts.from_pairs(list(queries), list(queries.values())), Texts.from_pairs(ids, documents), qrels
     )
+
+
+def write_collection(collection: Collection, folder: Path) -> Path:
+    """Write a judged collection as a new folder that `load_collection` reads; return the folder."""
+    folder.mkdir()
+    for name, texts in (("corpus", collection.documents), ("queries", collection.queries)):
+        lines = (json.dumps({"_id": text_id, "text": text}) for text_id, text in texts)
+        (folder / f"{name}.jsonl").write_text("\n".join(lines) + "\n")
+    assert collection.qrels is not None
+    write_qrels(collection.qrels, folder / "qrels.txt")
+    return folder

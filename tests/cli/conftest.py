@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tiny import judged_collection, make_model, make_tokenizer
+from tiny import judged_collection, make_model, make_tokenizer, write_collection
 
 from rankdistill.cli.entry import main
-from rankdistill.data import Collection, write_qrels, write_run
+from rankdistill.data import Collection, write_run
 from rankdistill.models import CrossEncoder
 from rankdistill.retrieval.bm25 import bm25
 
@@ -41,13 +40,7 @@ class Outcome:
 def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
     folder = tmp_path_factory.mktemp("commands")
     made = judged_collection()
-    data = folder / "data"
-    data.mkdir()
-    for name, texts in (("corpus", made.documents), ("queries", made.queries)):
-        lines = (json.dumps({"_id": text_id, "text": text}) for text_id, text in texts)
-        (data / f"{name}.jsonl").write_text("\n".join(lines) + "\n")
-    assert made.qrels is not None
-    write_qrels(made.qrels, data / "qrels.txt")
+    data = write_collection(made, folder / "data")
     run = bm25(made, k=10)
     write_run(run, folder / "bm25.trec", by="bm25")
     write_run(run.with_columns(other=-(run["bm25"] ** 2)), folder / "other.trec.gz", by="other")

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny import judged_collection, make_model, make_tokenizer
+from tiny import judged_collection, make_model, make_tokenizer, write_collection
 
 from rankdistill.cluster import EnsembleParts, ScoreParts, over_parts
 from rankdistill.cluster.work import Do
-from rankdistill.data import Candidates, read_run, write_candidates, write_qrels, write_run
+from rankdistill.data import Candidates, read_run, write_candidates, write_run
 from rankdistill.data.parts import LIST, parts_of, read_parts, write_parts
 from rankdistill.ensembling import ensemble
 from rankdistill.ensembling.join import join_runs
@@ -38,21 +38,14 @@ class Files:
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
-    import json
-
     folder = tmp_path_factory.mktemp("parts")
     made = judged_collection(20)
-    (folder / "data").mkdir()
-    for name, texts in (("corpus", made.documents), ("queries", made.queries)):
-        lines = (json.dumps({"_id": text_id, "text": text}) for text_id, text in texts)
-        (folder / "data" / f"{name}.jsonl").write_text("\n".join(lines) + "\n")
-    assert made.qrels is not None
-    write_qrels(made.qrels, folder / "data" / "qrels.txt")
+    data = write_collection(made, folder / "data")
     write_run(bm25(made, k=10), folder / "bm25.trec", by="bm25")
     run = read_run(folder / "bm25.trec")
     write_parts(run, folder / "parts", 4)
     CrossEncoder(make_model(initializer_range=0.3), make_tokenizer()).save(folder / "model")
-    return Files(folder / "data", folder / "model", folder / "data" / "qrels.txt", folder / "parts", run)
+    return Files(data, folder / "model", data / "qrels.txt", folder / "parts", run)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
