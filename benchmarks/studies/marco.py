@@ -1,6 +1,6 @@
 """What the studies on MS MARCO train, choose and measure on: DL 2019 is for the end, DL 2020 to 2022 for all else.
 
-Reads `../shared/data`; see its README for what the files are.
+Reads `../shared/data`; see its README for what the files are. No query or judgment of DL 2019 is in what is trained on.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import pyarrow as pa
 import rankdistill as rd
 from rankdistill.data import Candidates, Collection, Texts, concatenate
 from rankdistill.data.collection import hash_percent
+from rankdistill.data.sources.lines import read_tsv
 from rankdistill.ensembling.join import join_runs
 from rankdistill.ensembling.missing import lowest
 from rankdistill.ensembling.normalize import normalize
@@ -25,6 +26,8 @@ STRONG = {
     "dl21": ("splade_pp_ed",),
     "dl22": ("splade_pp_ed",),
 }
+QUERIES = DATA / "msmarco-passage-dev" / "queries.dev-subset.tsv.gz"
+N_UNLABELLED, K_UNLABELLED = 4000, 32
 DEV_PERCENT = 30
 """Share of DL 2021's queries that checkpoints are chosen on, by the hash of their id."""
 
@@ -38,6 +41,8 @@ class Task:
     """DL 2020, 2021 without the dev queries, 2022 (unlabelled): whatever BM25 or a strong system found, with text."""
     dev: Candidates
     """BM25's 100 best for the dev queries."""
+    unlabelled: Candidates
+    """What BM25 finds among the passages of ``train`` for 4,000 other queries of MS MARCO: to imitate teachers on."""
     test: Candidates
     """BM25's 100 best for DL 2019."""
     dev_qrels: Candidates
@@ -49,9 +54,10 @@ def load_task() -> Task:
     if not V1.is_dir():
         raise SystemExit(f"the studies read {V1}, which is not there")
     first, second = rd.load_collection(V1), rd.load_collection(V2)
+    others = Texts(*(column[:N_UNLABELLED] for column in read_tsv(QUERIES)))
     collection = Collection(
         "msmarco-dl",
-        _joined(first.queries, second.queries),
+        _joined(first.queries, second.queries, others),
         _joined(first.documents, second.documents),
     )
     parts = []
@@ -68,7 +74,9 @@ def load_task() -> Task:
     dev = dev.take_queries(_is_dev(dev))
     test = rd.read_run(V1 / "runs" / "dl19.bm25.trec.gz", column="bm25")
     dev_qrels = rd.read_qrels(V2 / "qrels.dl21.txt").take_queries(dev.query_ids.to_pylist())
-    return Task(collection, concatenate(parts), dev, test, dev_qrels, rd.read_qrels(V1 / "qrels.dl19.txt"))
+    train, test_qrels = concatenate(parts), rd.read_qrels(V1 / "qrels.dl19.txt")
+    unlabelled = _unlabelled(collection, train, others)
+    return Task(collection, train, dev, unlabelled, test, dev_qrels, test_qrels)
 
 
 def _pooled(folder: Path, year: str, systems: tuple[str, ...]) -> Candidates:
@@ -79,6 +87,12 @@ def _pooled(folder: Path, year: str, systems: tuple[str, ...]) -> Candidates:
     scores, _ = lowest(np.array([pooled[name] for name in systems], np.float64), pooled, systems)
     target = np.mean([normalize(row, pooled.offsets, "zscore") for row in scores], axis=0)
     return pooled.only_columns().with_columns(systems=target)
+
+
+def _unlabelled(collection: Collection, train: Candidates, queries: Texts) -> Candidates:
+    passages = pa.array(sorted(set(train.doc_ids.to_pylist())), pa.large_string())
+    found = Collection("train passages", queries, Texts(passages, pa.array(collection.documents.take(passages))))
+    return rd.bm25(found, queries.ids, k=K_UNLABELLED).only_columns()
 
 
 def _is_dev(candidates: Candidates) -> np.ndarray:

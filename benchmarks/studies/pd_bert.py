@@ -21,8 +21,9 @@ SEEDS = (0, 1, 2)
 SIZE, TEACHER = "3+1 layers", "teacher1"
 INSIDES = "attention_mse(teacher{map}) + hidden_mse(teacher{map}) + embedding_mse(teacher)"
 PAIRWISE = "hinge(label) + soft_cross_entropy(teacher)"
+FINE_TUNED = "fine-tuned"
 OBJECTIVES = {
-    "fine-tuned": "hinge(label)",
+    FINE_TUNED: "hinge(label)",
     "STinyBERT": "cross_entropy(label) + soft_cross_entropy(teacher) + " + INSIDES.format(map=""),
     "STinyBERT+Pairwise": f"{PAIRWISE} + " + INSIDES.format(map=""),
     "Margin-MSE": "margin_mse(t1, label)",
@@ -50,10 +51,12 @@ def main() -> None:
     lists = add_teachers(student_lists(task), task.collection, {"t1": path}, store=folder / "scores")
     ways = {name: (objective, 1.0) for name, objective in OBJECTIVES.items()}
     for share in SHARES:
-        ways |= {f"{name}, {share:.0%} of the queries": (OBJECTIVES[name], share) for name in ("fine-tuned", "PD-BERT")}
+        ways |= {f"{name}, {share:.0%} of the queries": (OBJECTIVES[name], share) for name in (FINE_TUNED, "PD-BERT")}
     rows: list[dict[str, Any]] = []
     first: list[PerQuery] | None = None
+    known = {FINE_TUNED: folder / "pile" / SIZE / "base"}  # which PILE's study trains, too
     for name, (objective, share) in ways.items():
+        where = known.get(name, folder / "pd_bert" / name.replace("/", ""))
         two = "cross_entropy" in objective
         found = [
             measured_student(
@@ -62,7 +65,7 @@ def main() -> None:
                 start,
                 objective,
                 seed,
-                folder / "pd_bert" / name.replace("/", "") / f"seed{seed}",
+                where / f"seed{seed}",
                 teacher=teacher if "(teacher" in objective else None,
                 n_logits=2 if two else 1,
             )

@@ -2,12 +2,13 @@
 
 Run in the project's root: python -m benchmarks.studies.pile   (after python -m benchmarks.studies.teachers)
 Students learn on DL 2020 to 2022 and are measured on DL 2019, re-ranking BM25's 100 best. Killed, it goes on from what
-is finished. Curves: PILE with one, two and three teachers, and with other rates λ.
+is finished. Curves over teachers and rates are drawn by `benchmarks.studies.pile_curves`.
 """
 
 from __future__ import annotations
 
 import argparse
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -31,19 +32,12 @@ from rankdistill.ensembling import ensemble
 from rankdistill.recipes import add_teachers
 
 SEEDS = (0, 1, 2)
-FIRST = next(iter(LAYERS))
 TEACHERS = list(SHARES)
 DISTILLED = "hinge(label) + pointwise_mse(target) + pairwise_mse(target)"
 WAYS: dict[str, tuple[str, list[str], float]] = {  # name -> method, teachers, rate
     "single-KD": ("single", TEACHERS[:1], 0.9),
     "AE-KD": ("mean", TEACHERS, 0.9),
     "PILE-KD": ("pile", TEACHERS, 0.9),
-}
-CURVES: dict[str, tuple[str, list[str], float]] = {
-    "PILE-KD, 1 teacher": ("pile", TEACHERS[:1], 0.9),
-    "PILE-KD, 2 teachers": ("pile", TEACHERS[:2], 0.9),
-    "PILE-KD, λ 0.5": ("pile", TEACHERS, 0.5),
-    "PILE-KD, λ 0.7": ("pile", TEACHERS, 0.7),
 }
 
 
@@ -58,15 +52,20 @@ def seeds_of(task: Task, lists: Candidates, start: Path, objective: str, folder:
     return [measured_student(task, lists, start, objective, seed, folder / f"seed{seed}") for seed in SEEDS]
 
 
+def teachers_in(folder: Path) -> dict[str, Path]:
+    """The teachers' models, by name; `SystemExit` where they are not made."""
+    models = {name: folder / name / "model" for name in TEACHERS}
+    if missing := [name for name, model in models.items() if not model.is_dir()]:
+        raise SystemExit(f"no {', '.join(missing)} in {folder}: run python -m benchmarks.studies.teachers first")
+    return models
+
+
 def main() -> None:
     """Train what is not yet trained, print the table as it grows and write the result."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("runs/studies"), help="where models are kept")
     folder = parser.parse_args().folder
-    task = load_task()
-    models = {name: folder / name / "model" for name in TEACHERS}
-    if missing := [name for name, model in models.items() if not model.is_dir()]:
-        raise SystemExit(f"no {', '.join(missing)} in {folder}: run python -m benchmarks.studies.teachers first")
+    task, models = load_task(), teachers_in(folder)
     rows: list[dict[str, Any]] = []
     for name, model in models.items():
         file = folder / name / "per_query.json"
@@ -75,15 +74,13 @@ def main() -> None:
         rows.append(row({"system": name, "student": ""}, [read_per_query(file)]))
     scored = add_teachers(student_lists(task), task.collection, models, store=folder / "scores")
     bases = {}
-    for size, name in [(size, name) for size in LAYERS for name in ("base", *WAYS)] + [
-        (FIRST, name) for name in CURVES
-    ]:
+    for size, name in product(LAYERS, ("base", *WAYS)):
         place = folder / "pile" / size
         start = student_start(task, models[TEACHERS[0]], size, place / "start")
         if name == "base":
             found = bases[size] = seeds_of(task, scored, start, "hinge(label)", place / name)
         else:
-            lists = targets(scored, *(WAYS | CURVES)[name])
+            lists = targets(scored, *WAYS[name])
             found = seeds_of(task, lists, start, DISTILLED, place / name)
         rows.append(row({"system": name, "student": size}, found, None if name == "base" else bases[size]))
         print(markdown_table(rows), flush=True)
