@@ -2,40 +2,84 @@
 
 Run in the project's root: python -m benchmarks.studies.pd_bert   (after python -m benchmarks.studies.teachers)
 Students of one size learn on DL 2020 to 2022 from one teacher and are measured on DL 2019, re-ranking BM25's 100 best.
-Killed, it goes on from what is finished.
+All begin as a few layers that imitate the teacher's states; heads have two logits where not said otherwise. Killed, it
+goes on from what is finished.
 """
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 import rankdistill as rd
 from benchmarks.results import markdown_table, write_result
 from benchmarks.studies.marco import load_task
-from benchmarks.studies.students import PerQuery, measured_student, row, student_lists, student_start
-from rankdistill.recipes import add_teachers, sample_queries
+from benchmarks.studies.pile import LABELS, scored_lists
+from benchmarks.studies.students import LAYERS, SEEDS, corrected, measured, row, student_start, trained_student
+from rankdistill.data import Candidates, concatenate
+from rankdistill.recipes import get_recipe, sample_queries
+from rankdistill.training import Objective
 
-SEEDS = (0, 1, 2)
-SIZE, TEACHER = "3+1 layers", "teacher1"
-INSIDES = "attention_mse(teacher{map}) + hidden_mse(teacher{map}) + embedding_mse(teacher)"
-PAIRWISE = "hinge(label) + soft_cross_entropy(teacher)"
-FINE_TUNED = "fine-tuned"
-OBJECTIVES = {
-    FINE_TUNED: "hinge(label)",
-    "STinyBERT": "cross_entropy(label) + soft_cross_entropy(teacher) + " + INSIDES.format(map=""),
-    "STinyBERT+Pairwise": f"{PAIRWISE} + " + INSIDES.format(map=""),
-    "Margin-MSE": "margin_mse(t1, label)",
-    "PD-BERT": PAIRWISE,
-    "w/o attention and hidden states": f"{PAIRWISE} + embedding_mse(teacher)",
-    "w/o embeddings": f"{PAIRWISE} + attention_mse(teacher) + hidden_mse(teacher)",
-    "w/o logits": "hinge(label) + " + INSIDES.format(map=""),
-    "STinyBERT+Pairwise, last-k layers": f"{PAIRWISE} + " + INSIDES.format(map=", layers='last-k'"),
-    "STinyBERT+Pairwise, last layer": f"{PAIRWISE} + " + INSIDES.format(map=", layers='last'"),
+SIZE, TEACHER = next(iter(LAYERS)), "teacher1"
+PD_BERT, PAIRWISE = get_recipe("pd-bert").objective, get_recipe("stinybert+pairwise").objective
+GRADE = 2
+"""From which on a passage is relevant to TREC, and to a loss that wants classes."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to train a student, and the one that a difference to is the question."""
+
+    objective: str
+    against: str | None = "fine-tuned"
+    share: float = 1.0
+    """Of the queries with labels, and of those without."""
+    n_logits: int = 2
+
+
+def without(objective: str, *names: str) -> str:
+    """The objective without the terms of these losses."""
+    return " + ".join(term for term in objective.split(" + ") if not any(name in term for name in names))
+
+
+def mapped(objective: str, layers: str) -> str:
+    """The objective with another map from the student's layers to the teacher's."""
+    for name in ("attention_mse", "hidden_mse"):
+        objective = objective.replace(f"{name}(teacher)", f"{name}(teacher, layers='{layers}')")
+    return objective
+
+
+STINYBERT = get_recipe("stinybert").objective
+WAYS = {
+    "fine-tuned": Way(LABELS, None),
+    "fine-tuned, one logit": Way(LABELS, n_logits=1),
+    "Margin-MSE, one logit": Way(get_recipe("margin-mse").objective.format(target=TEACHER), n_logits=1),
+    "STinyBERT": Way(f"cross_entropy(label, relevant_from={GRADE}) + {without(STINYBERT, '(label)')}"),
+    "STinyBERT+Pairwise": Way(PAIRWISE, "STinyBERT"),
+    "PD-BERT": Way(PD_BERT, "STinyBERT+Pairwise"),
+    "w/o attention, hidden states": Way(without(PAIRWISE, "attention", "hidden"), "STinyBERT+Pairwise"),
+    "w/o embeddings": Way(without(PAIRWISE, "embedding"), "STinyBERT+Pairwise"),
+    "w/o logits": Way(without(PAIRWISE, "soft_cross_entropy"), "STinyBERT+Pairwise"),
+    "last-k layers": Way(mapped(PAIRWISE, "last-k"), "STinyBERT+Pairwise"),
+    "last layer": Way(mapped(PAIRWISE, "last"), "STinyBERT+Pairwise"),
+    "fine-tuned, 25% of the queries": Way(LABELS, share=0.25),
+    "PD-BERT, 25% of the queries": Way(PD_BERT, "fine-tuned, 25% of the queries", 0.25),
+    "fine-tuned, 50% of the queries": Way(LABELS, share=0.5),
+    "PD-BERT, 50% of the queries": Way(PD_BERT, "fine-tuned, 50% of the queries", 0.5),
 }
-SHARES = (0.25, 0.5)
-"""Of the training queries, for the fine-tuned student and for PD-BERT."""
+
+
+def lists_of(scored: Candidates, way: Way, seed: int) -> Candidates:
+    """The lists that a way learns from: a share of the labelled ones, and of the others where a teacher labels them."""
+    has_label = np.add.reduceat(np.isfinite(scored["label"]), scored.offsets[:-1]) > 0
+    parts = [scored.take_queries(has_label)]
+    if way.objective not in (LABELS, WAYS["Margin-MSE, one logit"].objective):
+        parts.append(scored.take_queries(~has_label))
+    return concatenate([sample_queries(part, way.share, seed) for part in parts]).only_columns("label", TEACHER)
 
 
 def main() -> None:
@@ -43,38 +87,33 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("runs/studies"), help="where models are kept")
     folder = parser.parse_args().folder
-    task, path = load_task(), folder / TEACHER / "model"
-    if not path.is_dir():
-        raise SystemExit(f"no {path}: run python -m benchmarks.studies.teachers first")
-    teacher = rd.CrossEncoder.from_pretrained(path)
-    start = student_start(task, path, SIZE, folder / "pile" / SIZE / "start")
-    lists = add_teachers(student_lists(task), task.collection, {"t1": path}, store=folder / "scores")
-    ways = {name: (objective, 1.0) for name, objective in OBJECTIVES.items()}
-    for share in SHARES:
-        ways |= {f"{name}, {share:.0%} of the queries": (OBJECTIVES[name], share) for name in (FINE_TUNED, "PD-BERT")}
+    task = load_task()
+    scored = scored_lists(task, folder)
+    teacher = rd.CrossEncoder.from_pretrained(folder / TEACHER / "model")
+    start = student_start(task, folder, TEACHER, SIZE)
     rows: list[dict[str, Any]] = []
-    first: list[PerQuery] | None = None
-    known = {FINE_TUNED: folder / "pile" / SIZE / "base"}  # which PILE's study trains, too
-    for name, (objective, share) in ways.items():
-        where = known.get(name, folder / "pd_bert" / name.replace("/", ""))
-        two = "cross_entropy" in objective
-        found = [
-            measured_student(
+    found: dict[str, list[Any]] = {}
+    for name, way in WAYS.items():
+        beside = teacher if Objective.parse(way.objective).needs_teacher else None
+        place = folder / "pd_bert" / name.replace("/", "")
+        found[name] = []
+        for seed in SEEDS:
+            lists = lists_of(scored, way, seed)
+            model = trained_student(
                 task,
-                sample_queries(lists, share, seed),
+                lists,
                 start,
-                objective,
+                way.objective,
                 seed,
-                where / f"seed{seed}",
-                teacher=teacher if "(teacher" in objective else None,
-                n_logits=2 if two else 1,
+                place / f"seed{seed}",
+                teacher=beside,
+                n_logits=way.n_logits,
             )
-            for seed in SEEDS
-        ]
-        rows.append(row({"objective": name}, found, first))
-        first = first or found
-        print(markdown_table(rows), flush=True)
-    written = write_result("study_pd_bert", "python -m benchmarks.studies.pd_bert", rows, SEEDS)
+            found[name].append(measured(task, model))
+        against = {"against": found[way.against]} if way.against else None
+        rows.append(row({"way": name, "against": way.against or ""}, found[name], against))
+        print(markdown_table(corrected(rows)), flush=True)
+    written = write_result("study_pd_bert", "python -m benchmarks.studies.pd_bert", corrected(rows), SEEDS)
     print(f"wrote {written.relative_to(written.parents[2])} and its table")
 
 

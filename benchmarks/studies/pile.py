@@ -1,55 +1,47 @@
 """Re-run PILE's table on real judgments: three teachers, students of two sizes, base / single / AE / PILE.
 
 Run in the project's root: python -m benchmarks.studies.pile   (after python -m benchmarks.studies.teachers)
-Students learn on DL 2020 to 2022 and are measured on DL 2019, re-ranking BM25's 100 best. Killed, it goes on from what
-is finished. Curves over teachers and rates are drawn by `benchmarks.studies.pile_curves`.
+Students learn on DL 2020 to 2022 and are measured on DL 2019, re-ranking BM25's 100 best. "base" knows no teacher: it
+begins as a few layers of the warm-up and learns from labels. All others begin as a few layers that imitate teacher1's
+states ("imitation", which is the first half of distilling), and learn from labels alone or from labels and scores.
+Killed, it goes on from what is finished. Curves over teachers and rates: `benchmarks.studies.pile_curves`.
 """
 
 from __future__ import annotations
 
 import argparse
-from itertools import product
 from pathlib import Path
 from typing import Any
 
-import rankdistill as rd
+import numpy as np
+
 from benchmarks.results import markdown_table, write_result
 from benchmarks.studies.marco import Task, load_task
 from benchmarks.studies.students import (
     LAYERS,
+    SEEDS,
     PerQuery,
-    measured_student,
-    per_query,
-    read_per_query,
+    corrected,
+    measured,
     row,
     student_lists,
     student_start,
-    write_per_query,
+    trained_student,
 )
 from benchmarks.studies.teachers import SHARES
 from rankdistill.data import Candidates
-from rankdistill.ensembling import ensemble
+from rankdistill.ensembling import EnsembleReport, ensemble
 from rankdistill.recipes import add_teachers
 
-SEEDS = (0, 1, 2)
 TEACHERS = list(SHARES)
+LABELS = "hinge(label)"
 DISTILLED = "hinge(label) + pointwise_mse(target) + pairwise_mse(target)"
-WAYS: dict[str, tuple[str, list[str], float]] = {  # name -> method, teachers, rate
-    "single-KD": ("single", TEACHERS[:1], 0.9),
-    "AE-KD": ("mean", TEACHERS, 0.9),
-    "PILE-KD": ("pile", TEACHERS, 0.9),
+RATE = 0.9
+WAYS: dict[str, tuple[str, list[str]]] = {  # name -> method, teachers
+    "single-KD": ("single", TEACHERS[:1]),
+    "AE-KD": ("mean", TEACHERS),
+    "PILE-KD": ("pile", TEACHERS),
 }
-
-
-def targets(scored: Candidates, method: str, teachers: list[str], rate: float) -> Candidates:
-    """The lists with the ensemble's score as the column "target"."""
-    made, _ = ensemble(scored, teachers, method, rate=rate, seed=0)
-    return made.with_columns(target=made[method])
-
-
-def seeds_of(task: Task, lists: Candidates, start: Path, objective: str, folder: Path) -> list[PerQuery]:
-    """A way of distilling under each seed."""
-    return [measured_student(task, lists, start, objective, seed, folder / f"seed{seed}") for seed in SEEDS]
 
 
 def teachers_in(folder: Path) -> dict[str, Path]:
@@ -60,32 +52,70 @@ def teachers_in(folder: Path) -> dict[str, Path]:
     return models
 
 
+def scored_lists(task: Task, folder: Path) -> Candidates:
+    """The lists with each teacher's scores, all brought to the mean of the first's.
+
+    Their objective, differences of scores, leaves a teacher's level open; PILE compares teachers by level.
+    """
+    scored = add_teachers(student_lists(task), task.collection, teachers_in(folder), store=folder / "scores")
+    level = np.mean(scored[TEACHERS[0]])
+    return scored.with_columns({name: scored[name] - np.mean(scored[name]) + level for name in TEACHERS})
+
+
+def ensembled(
+    scored: Candidates, method: str, teachers: list[str], rate: float, seed: int
+) -> tuple[Candidates, EnsembleReport]:
+    """The lists with the ensemble's score as the column "target", and what was done."""
+    made, report = ensemble(scored, teachers, method, rate=rate, seed=seed)
+    return made.only_columns("label").with_columns(target=made[method]), report
+
+
+def distilled(
+    task: Task, scored: Candidates, start: Path, method: str, teachers: list[str], rate: float, folder: Path
+) -> tuple[list[PerQuery], dict[str, str]]:
+    """A way of distilling under each seed, and of PILE how many of the comparable pairs it found and left reversed."""
+    found = []
+    for seed in SEEDS:
+        lists, report = ensembled(scored, method, teachers, rate, seed)
+        model = trained_student(task, lists, start, DISTILLED, seed, folder / f"seed{seed}")
+        found.append(measured(task, model))
+    pile = report.pile
+    told = f"{pile.reversed_before:,} → {pile.reversed_after:,} of {pile.comparable:,}" if pile else ""
+    return found, {"reversed pairs": told} if told else {}
+
+
 def main() -> None:
     """Train what is not yet trained, print the table as it grows and write the result."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("runs/studies"), help="where models are kept")
     folder = parser.parse_args().folder
-    task, models = load_task(), teachers_in(folder)
+    task = load_task()
+    scored = scored_lists(task, folder)
+    labelled = scored.only_columns("label")
     rows: list[dict[str, Any]] = []
-    for name, model in models.items():
-        file = folder / name / "per_query.json"
-        if not file.is_file():
-            write_per_query(per_query(task, rd.CrossEncoder.from_pretrained(model)), file)
-        rows.append(row({"system": name, "student": ""}, [read_per_query(file)]))
-    scored = add_teachers(student_lists(task), task.collection, models, store=folder / "scores")
-    bases = {}
-    for size, name in product(LAYERS, ("base", *WAYS)):
+    for name, model in teachers_in(folder).items():
+        rows.append(row({"system": name, "student": ""}, [measured(task, model)]))
+    for size in LAYERS:
         place = folder / "pile" / size
-        start = student_start(task, models[TEACHERS[0]], size, place / "start")
-        if name == "base":
-            found = bases[size] = seeds_of(task, scored, start, "hinge(label)", place / name)
-        else:
-            lists = targets(scored, *WAYS[name])
-            found = seeds_of(task, lists, start, DISTILLED, place / name)
-        rows.append(row({"system": name, "student": size}, found, None if name == "base" else bases[size]))
-        print(markdown_table(rows), flush=True)
-    path = write_result("study_pile", "python -m benchmarks.studies.pile", rows, SEEDS)
+        start = student_start(task, folder, TEACHERS[0], size)
+        found = {"base": labels_alone(task, labelled, student_start(task, folder, "warm-up", size), place / "base")}
+        rows.append(row({"system": "base", "student": size}, found["base"]))
+        rows.append(row({"system": "imitation", "student": size}, [measured(task, start)]))
+        found["imitation, labels"] = labels_alone(task, labelled, start, place / "imitation, labels")
+        against = {"base": found["base"]}
+        rows.append(row({"system": "imitation, labels", "student": size}, found["imitation, labels"], against))
+        for name, (method, teachers) in WAYS.items():
+            against = {"base": found["base"], "the row above": found[list(found)[-1]]}
+            found[name], told = distilled(task, scored, start, method, teachers, RATE, place / name)
+            rows.append(row({"system": name, "student": size}, found[name], against) | told)
+            print(markdown_table(corrected(rows)), flush=True)
+    path = write_result("study_pile", "python -m benchmarks.studies.pile", corrected(rows), SEEDS)
     print(f"wrote {path.relative_to(path.parents[2])} and its table")
+
+
+def labels_alone(task: Task, lists: Candidates, start: Path, folder: Path) -> list[PerQuery]:
+    """A student under each seed that learns from labels and no teacher's scores."""
+    return [measured(task, trained_student(task, lists, start, LABELS, seed, folder / f"seed{seed}")) for seed in SEEDS]
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Draw PILE's curves on real judgments: over the number of teachers, and over the rate λ.
+"""Draw PILE's curves on real judgments: over the number of teachers, beside their mean, and over the rate λ.
 
-Run in the project's root: python -m benchmarks.studies.pile_curves   (after python -m benchmarks.studies.pile)
-Students of one size learn and are measured as there; what both need is trained once. Killed, it goes on from what is
-finished.
+Run in the project's root: python -m benchmarks.studies.pile_curves   (after python -m benchmarks.studies.teachers)
+Students of one size learn and are measured as in `benchmarks.studies.pile`; what both need is trained once. Killed, it
+goes on from what is finished.
 """
 
 from __future__ import annotations
@@ -13,13 +13,20 @@ from typing import Any
 
 from benchmarks.results import markdown_table, write_result
 from benchmarks.studies.marco import load_task
-from benchmarks.studies.pile import DISTILLED, SEEDS, TEACHERS, WAYS, seeds_of, targets, teachers_in
-from benchmarks.studies.students import LAYERS, row, student_lists, student_start
-from rankdistill.recipes import add_teachers
+from benchmarks.studies.pile import RATE, TEACHERS, distilled, scored_lists
+from benchmarks.studies.students import LAYERS, SEEDS, row, student_start
 
 SIZE = next(iter(LAYERS))
-RATES = (0.1, 0.5)
-"""Beside PILE's own, 0.9."""
+POINTS: dict[str, tuple[str, int, float]] = {  # name, that of the same student in PILE's table -> method, teachers, λ
+    "single-KD": ("single", 1, 0.0),
+    "AE-KD of 2": ("mean", 2, 0.0),
+    "AE-KD": ("mean", 3, 0.0),
+    "PILE-KD of 2": ("pile", 2, RATE),
+    "PILE-KD": ("pile", 3, RATE),
+    "PILE-KD, λ 0.5": ("pile", 3, 0.5),
+    "PILE-KD, λ 1": ("pile", 3, 1.0),
+}
+"""Of one teacher, PILE is that teacher; at λ = 0 it is the mean."""
 
 
 def main() -> None:
@@ -27,18 +34,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("runs/studies"), help="where models are kept")
     folder = parser.parse_args().folder
-    task, models = load_task(), teachers_in(folder)
-    scored = add_teachers(student_lists(task), task.collection, models, store=folder / "scores")
-    place = folder / "pile" / SIZE
-    start = student_start(task, models[TEACHERS[0]], SIZE, place / "start")
-    method, every, usual = WAYS["PILE-KD"]
-    points = [(every[:n], usual) for n in range(1, len(every) + 1)] + [(every, rate) for rate in RATES]
+    task = load_task()
+    scored = scored_lists(task, folder)
+    start = student_start(task, folder, TEACHERS[0], SIZE)
     rows: list[dict[str, Any]] = []
-    for teachers, rate in points:
-        known = (method, teachers, rate) == WAYS["PILE-KD"]
-        where = place / ("PILE-KD" if known else f"PILE-KD of {len(teachers)}, rate {rate}")
-        found = seeds_of(task, targets(scored, method, teachers, rate), start, DISTILLED, where)
-        rows.append(row({"teachers": len(teachers), "λ": rate}, found))
+    for name, (method, n, rate) in POINTS.items():
+        place = folder / "pile" / SIZE / name
+        found, told = distilled(task, scored, start, method, TEACHERS[:n], rate, place)
+        rows.append(row({"method": method, "teachers": n, "λ": rate}, found) | told)
         print(markdown_table(rows), flush=True)
     path = write_result("study_pile_curves", "python -m benchmarks.studies.pile_curves", rows, SEEDS)
     print(f"wrote {path.relative_to(path.parents[2])} and its table")

@@ -12,16 +12,27 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import rankdistill as rd
 from benchmarks.results import markdown_table, write_result
 from benchmarks.studies.marco import V1, load_task
-from benchmarks.studies.students import PerQuery, measured_student, row, student_start
+from benchmarks.studies.pile import LABELS
+from benchmarks.studies.students import (
+    LAYERS,
+    SEEDS,
+    PerQuery,
+    corrected,
+    measured,
+    row,
+    student_start,
+    trained_student,
+)
 from rankdistill.data import Candidates
-from rankdistill.ensembling import ensemble
+from rankdistill.ensembling import ensemble, normalize
 from rankdistill.ensembling.join import join_runs
 
-SEEDS = (0, 1, 2)
-SIZE = "3+1 layers"
+SIZE = next(iter(LAYERS))
 SCORED = ("splade_pp_ed", "tasb", "repllama", "ada2")
 ORDERED = ("bm25+gpt35_listwise", "bm25+rankvicuna", "splade_pp_ed+rankvicuna")
 WAYS: dict[str, tuple[tuple[str, ...], str]] = {
@@ -41,8 +52,8 @@ def pooled() -> Candidates:
 def target(lists: Candidates, teachers: tuple[str, ...], method: str) -> Candidates:
     """The lists with the teachers' ensemble as "target": by rank, the one scale that all of them have."""
     made, _ = ensemble(lists, teachers, method, normalize="rank", missing="min")
-    centred = made.with_columns(target=4 * made[method] - 2)
-    return centred.only_columns("target", "label")
+    ranks = normalize(made[method], made.offsets, "rank")  # again: the mean of ranks is narrower than a rank
+    return made.only_columns("label").with_columns(target=4 * ranks - 2)
 
 
 def main() -> None:
@@ -50,24 +61,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("runs/studies"), help="where models are kept")
     folder = parser.parse_args().folder
-    task, warm = load_task(), folder / "warm-up" / "model"
-    if not warm.is_dir():
-        raise SystemExit(f"no {warm}: run python -m benchmarks.studies.teachers first")
-    start = student_start(task, warm, SIZE, folder / "runs" / "start")
+    task = load_task()
+    start = student_start(task, folder, "warm-up", SIZE)
     lists = pooled()
     rows: list[dict[str, Any]] = []
 
     def trained(name: str, made: Candidates, objective: str) -> list[PerQuery]:
         where = folder / "runs" / name
-        return [measured_student(task, made, start, objective, seed, where / f"seed{seed}") for seed in SEEDS]
+        models = [trained_student(task, made, start, objective, seed, where / f"seed{seed}") for seed in SEEDS]
+        return [measured(task, model) for model in models]
 
-    labels_alone = trained("labels", lists.only_columns("label"), "hinge(label)")
-    rows.append(row({"teacher": "labels alone"}, labels_alone))
+    labels_alone = trained("labels", lists.only_columns("label"), LABELS)
+    rows.append(row({"teacher": "labels alone", "BM25's candidates it has": ""}, labels_alone))
     for name, (teachers, method) in WAYS.items():
         found = trained(name, target(lists, teachers, method), "hinge(label) + pairwise_mse(target)")
-        rows.append(row({"teacher": name}, found, labels_alone))
-        print(markdown_table(rows), flush=True)
-    path = write_result("study_runs_as_teachers", "python -m benchmarks.studies.runs_as_teachers", rows, SEEDS)
+        had = np.mean([np.isfinite(lists[run][np.isfinite(lists["bm25"])]).mean() for run in teachers])
+        facts = {"teacher": name, "BM25's candidates it has": f"{had:.0%}"}
+        rows.append(row(facts, found, {"labels alone": labels_alone}))
+        print(markdown_table(corrected(rows)), flush=True)
+    path = write_result(
+        "study_runs_as_teachers", "python -m benchmarks.studies.runs_as_teachers", corrected(rows), SEEDS
+    )
     print(f"wrote {path.relative_to(path.parents[2])} and its table")
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +13,22 @@ import numpy as np
 
 import rankdistill as rd
 from benchmarks.studies.marco import Task
-from rankdistill.data import Candidates, atomic_path
-from rankdistill.evaluation import compare, evaluation
+from rankdistill.data import Candidates, atomic_path, read_candidates, write_candidates
+from rankdistill.evaluation import compare, evaluation, holm
 from rankdistill.models import with_two_logits
 from rankdistill.recipes.start import SHRINKING_RATE
 from rankdistill.training import TrainingSettings, draw_candidates
 
 LAYERS = {"3+1 layers": (0, 4, 5, 6), "2+1 layers": (0, 5, 6)}
 """Layers of the teachers, six of the base and the one that their start adds, that students keep."""
-MEASURES = ("nDCG@10", "DCG@10", "PNR")
-SETTINGS = TrainingSettings(list_size=8, lists_per_batch=8, learning_rate=5e-5, epochs=4)
-"""The rate is the best of 3e-5, 5e-5 and 1e-4 in PNR on the dev queries, for PILE and one seed. The last weights are
-taken: 13 dev queries cannot tell the checkpoints of a student apart."""
+MEASURES = ("nDCG@10", "DCG@10", "PNR", "PNR(avg=macro)")
+CLAIMED = ("nDCG@10", "PNR")
+"""Measures that differences are tested in, and whose deviation over seeds is told."""
+SEEDS = (0, 1, 2)
+"""Each draws other lists, in another order; the start and the teachers are the same."""
+SETTINGS = TrainingSettings(list_size=8, lists_per_batch=8, learning_rate=5e-5, epochs=8, max_steps=85)
+"""Of all students: 85 updates, four lists of each of 170 queries where all can be learnt from. The rate is that of
+`benchmarks.studies.rates`. The last weights are taken: 13 dev queries cannot tell a student's checkpoints apart."""
 CANDIDATES = 48
 """Of a training query, drawn once: what teachers score and students see."""
 PerQuery = dict[str, dict[str, float]]
@@ -34,16 +39,20 @@ def student_lists(task: Task) -> Candidates:
     return draw_candidates(task.train, CANDIDATES, seed=0, labels="label")
 
 
-def student_start(task: Task, model: Path, size: str, folder: Path) -> Path:
-    """A student before it has seen labels or scores: it imitates ``model``'s states on other queries; its folder."""
-    if not (folder / "model").is_dir():
-        settings = replace(SETTINGS, learning_rate=SHRINKING_RATE, epochs=1)
-        teacher = rd.CrossEncoder.from_pretrained(model)
-        rd.shrink(teacher, LAYERS[size], task.unlabelled, task.collection, settings, out=folder)
-    return folder / "model"
+def student_start(task: Task, folder: Path, model: str, size: str) -> Path:
+    """What students begin as: a few layers that imitate a model's states on other queries' text; its folder.
+
+    model: "warm-up", which has seen no list of MS MARCO, or a teacher, whose imitation is a first distillation.
+    """
+    out = folder / "starts" / model / size
+    if not (out / "model").is_dir():
+        settings = replace(SETTINGS, learning_rate=SHRINKING_RATE, epochs=1, max_steps=-1)
+        whole = rd.CrossEncoder.from_pretrained(folder / model / "model")
+        rd.shrink(whole, LAYERS[size], task.unlabelled, task.collection, settings, out=out)
+    return out / "model"
 
 
-def measured_student(
+def trained_student(
     task: Task,
     lists: Candidates,
     start: Path,
@@ -54,43 +63,44 @@ def measured_student(
     teacher: rd.CrossEncoder | None = None,
     n_logits: int = 1,
     settings: TrainingSettings = SETTINGS,
-) -> PerQuery:
-    """Train a student under an objective and measure it on DL 2019: {measure: {query: value}}, kept in the folder."""
-    file = folder / "per_query.json"
-    if not file.is_file():
-        student = rd.CrossEncoder.from_pretrained(start)
+) -> Path:
+    """Train a student under an objective, or find it trained; the folder of the model.
+
+    Raises `SystemExit` where the folder has a student of other settings, lists, start or teacher.
+    """
+    settings = replace(settings, seed=seed)
+    student = rd.CrossEncoder.from_pretrained(start)
+    facts = {
+        "objective": objective,
+        "logits": n_logits,
+        "settings": asdict(settings),
+        "start": student.fingerprint(),
+        "teacher": teacher and teacher.fingerprint(),
+        "lists": _digest(lists),
+    }
+    _check_facts(folder, facts)
+    if not (folder / "model").is_dir():
         if n_logits == 2:
             student = with_two_logits(student)
             teacher = with_two_logits(teacher) if teacher else None
-        made = replace(settings, seed=seed)
-        student = rd.fit(student, lists, task.collection, objective, made, out=folder, teacher=teacher)
-        write_per_query(per_query(task, student), file)
-    return read_per_query(file)
+        rd.fit(student, lists, task.collection, objective, settings, out=folder, teacher=teacher)
+    return folder / "model"
 
 
-def per_query(task: Task, model: rd.CrossEncoder) -> PerQuery:
-    """What a model reaches on BM25's 100 best of DL 2019: what a paired test compares, {measure: {query: value}}."""
-    run = task.test.with_columns(model=rd.score(model, task.test, task.collection, dtype="auto"))
-    found = evaluation(task.test_qrels, run, list(MEASURES), by="model")
+def measured(task: Task, model: Path) -> PerQuery:
+    """What a model reaches on BM25's 100 best of DL 2019, query by query; its scores are kept beside it."""
+    file = model.with_name("dl19.parquet")
+    if not file.is_file() or file.stat().st_mtime < (model / "model.safetensors").stat().st_mtime:
+        scores = rd.score(str(model), task.test, task.collection, dtype="auto")
+        write_candidates(task.test.only_columns().with_columns(score=scores), file)
+    found = evaluation(task.test_qrels, read_candidates(file), list(MEASURES), by="score")
     return {f"{name} mean": {"": value} for name, value in found.values.items()} | found.shares
 
 
-def write_per_query(values: PerQuery, file: Path) -> None:
-    """Keep values of queries as JSON."""
-    with atomic_path(file) as path:
-        path.write_text(json.dumps(values))
-
-
-def read_per_query(file: Path) -> PerQuery:
-    """Read what `write_per_query` wrote."""
-    found: PerQuery = json.loads(file.read_text())
-    return found
-
-
 def row(
-    facts: Mapping[str, Any], seeds: Sequence[PerQuery], against: Sequence[PerQuery] | None = None
+    facts: Mapping[str, Any], seeds: Sequence[PerQuery], against: Mapping[str, Sequence[PerQuery]] | None = None
 ) -> dict[str, Any]:
-    """A line of a study's table: mean and standard deviation over seeds, and p against another system.
+    """A line of a study's table: mean and standard deviation over seeds, and p against other systems, by their names.
 
     The test pairs queries, each by its mean over the seeds: seeds of a query are no further queries.
     """
@@ -98,13 +108,42 @@ def row(
     for measure in MEASURES:
         values = [seed[f"{measure} mean"][""] for seed in seeds]
         line[measure] = round(float(np.mean(values)), 4)
-        if len(values) > 1:
+        if len(values) > 1 and measure in CLAIMED:
             line[f"sd({measure})"] = round(float(np.std(values, ddof=1)), 4)
-        if against is not None:
-            test = compare(_over_seeds(seeds, measure), _over_seeds(against, measure))
-            line[f"p({measure})"] = float(f"{test.p_value:.3g}")
+    for name, others in (against or {}).items():
+        for measure in CLAIMED:
+            test = compare(_over_seeds(seeds, measure), _over_seeds(others, measure))
+            line[f"p({measure}) {name}"] = test.p_value
     return line
+
+
+def corrected(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The rows of a table with each column of p-values corrected for their number by Holm's method."""
+    made = [dict(row) for row in rows]
+    for column in dict.fromkeys(name for row in made for name in row if name.startswith("p(")):
+        tested = [row for row in made if column in row]
+        for row, p in zip(tested, holm([row[column] for row in tested]), strict=True):
+            row[column] = float(f"{p:.3g}")
+    return made
 
 
 def _over_seeds(seeds: Sequence[PerQuery], measure: str) -> dict[str, float]:
     return {query: float(np.mean([seed[measure][query] for seed in seeds])) for query in seeds[0][measure]}
+
+
+def _check_facts(folder: Path, facts: Mapping[str, Any]) -> None:
+    """Say in a folder how its student is made; `SystemExit` where that was said otherwise."""
+    file = folder / "facts.json"
+    if file.is_file() and (known := json.loads(file.read_text())) != json.loads(json.dumps(facts)):
+        differing = ", ".join(name for name in facts if known.get(name) != json.loads(json.dumps(facts[name])))
+        raise SystemExit(f"{folder} has a student of another {differing}: delete it, or give another --folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    with atomic_path(file) as path:
+        path.write_text(json.dumps(facts, indent=1))
+
+
+def _digest(lists: Candidates) -> str:
+    made = hashlib.sha256(repr((lists.query_ids.to_pylist(), lists.doc_ids.to_pylist())).encode())
+    for name in sorted(lists.columns):
+        made.update(name.encode() + np.ascontiguousarray(lists[name]).tobytes())
+    return made.hexdigest()

@@ -10,6 +10,8 @@ from rankdistill.errors import UnknownNameError
 from rankdistill.training import TrainingSettings
 
 INSIDES = "attention_mse(teacher) + hidden_mse(teacher) + embedding_mse(teacher)"
+INSIDES_OF_A_PAIR = "2*attention_mse(teacher) + 2*hidden_mse(teacher) + 2*embedding_mse(teacher)"
+"""Beside a loss of pairs the papers sum over a pair's two documents what is a mean over documents here."""
 ENSEMBLED = "hinge(label) + pointwise_mse({target}) + pairwise_mse({target})"
 
 
@@ -52,7 +54,7 @@ RECIPES: dict[str, Recipe] = {
         settings=PAIRS,
     ),
     "pd-bert": Recipe(
-        "hinge(label) + soft_cross_entropy(teacher)",
+        "hinge(label) + 2*soft_cross_entropy(teacher)",
         "PD-BERT eq. 6",
         "one teacher of two logits; simple and strong",
         "one teacher model",
@@ -60,8 +62,8 @@ RECIPES: dict[str, Recipe] = {
         settings=PAIRS,
     ),
     "pd-bert-one-logit": Recipe(
-        "hinge(label) + soft_bce(teacher)",
-        "PD-BERT eq. 6, a score s as the logits (0, s)",
+        "hinge(label) + 2*soft_bce(teacher)",
+        "PD-BERT eq. 6, a score s as the logits (0, s); the hinge is on s",
         "as pd-bert, where models have one logit",
         "one teacher model",
         settings=PAIRS,
@@ -75,7 +77,7 @@ RECIPES: dict[str, Recipe] = {
         settings=PAIRS,
     ),
     "stinybert+pairwise": Recipe(
-        f"hinge(label) + soft_cross_entropy(teacher) + {INSIDES}",
+        f"hinge(label) + 2*soft_cross_entropy(teacher) + {INSIDES_OF_A_PAIR}",
         "PD-BERT eq. 3 to 5",
         "to compare: the paper finds that insides hurt",
         "one teacher model",

@@ -112,7 +112,7 @@ def test_distill_follows_a_recipe_that_options_override(run, files, tmp_path: Pa
     assert outcome.code == 0, outcome.err
     assert CrossEncoder.from_pretrained(tmp_path / "pd" / "model").contract.n_logits == 2
     said = yaml.safe_load((tmp_path / "pd" / "config.yaml").read_text())
-    assert (said["objective"], said["list_size"]) == ("hinge(label) + soft_cross_entropy(teacher)", 4)
+    assert (said["objective"], said["list_size"]) == ("hinge(label) + 2*soft_cross_entropy(teacher)", 4)
     outcome = run(*words, "--recipe", "ae-kd", "--out", tmp_path / "ae")
     assert outcome.code == 0, outcome.err
     assert yaml.safe_load((tmp_path / "ae" / "config.yaml").read_text())["method"] == "mean"
