@@ -9,7 +9,7 @@ goes on from what is finished.
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,16 @@ import rankdistill as rd
 from benchmarks.results import markdown_table, write_result
 from benchmarks.studies.marco import load_task
 from benchmarks.studies.pile import LABELS, scored_lists
-from benchmarks.studies.students import LAYERS, SEEDS, corrected, measured, row, student_start, trained_student
+from benchmarks.studies.students import (
+    LAYERS,
+    SEEDS,
+    SETTINGS,
+    corrected,
+    measured,
+    row,
+    student_start,
+    trained_student,
+)
 from rankdistill.data import Candidates, concatenate
 from rankdistill.recipes import get_recipe, sample_queries
 from rankdistill.training import Objective
@@ -108,6 +117,7 @@ def main() -> None:
                 place / f"seed{seed}",
                 teacher=beside,
                 n_logits=way.n_logits,
+                settings=replace(SETTINGS, epochs=round(SETTINGS.epochs / way.share)),  # as many updates
             )
             found[name].append(measured(task, model))
         against = {"against": found[way.against]} if way.against else None

@@ -18,8 +18,6 @@ from rankdistill.errors import UsageError
 if TYPE_CHECKING:
     from rankdistill.models.states import States
 
-MASKED = -100.0
-"""Attention scores at most this are the mask's, not the model's; TinyBERT sets them to 0 on both sides."""
 LayerChoice = str | Sequence[int]
 
 
@@ -38,7 +36,6 @@ def attention_mse(student: States, teacher: States, *, layers: LayerChoice = "ev
                 f"attention_mse compares head by head, but the student has {s.shape[1]} heads and the teacher "
                 f"{t.shape[1]}: leave the term out, or take a student of as many heads"
             )
-        s, t = (torch.where(scores <= MASKED, 0.0, scores) for scores in (s, t))
         losses.append(((s - t) ** 2 * both).sum() / (both.sum() * s.shape[1]).clamp(min=1))
     return torch.stack(losses).mean()
 

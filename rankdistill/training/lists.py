@@ -32,10 +32,10 @@ def plan_lists(
 ) -> ListPlan:
     """Draw one list of at most ``size`` candidates per query and epoch, queries in a new random order each epoch.
 
-    labels: column of relevance labels: a query's relevant candidates (label > 0) come first, at most half of the list
-    where others are left, and the rest is drawn from its other candidates (its own hard negatives); without it all
-    candidates are drawn alike. only_labelled: leave out queries whose labels are all equal or missing, which teach a
-    loss over labels nothing. The same seed gives the same lists. Raises `DataError` where no list is left.
+    labels: column of relevance labels: half of the list are relevant candidates (label > 0), or all that the query has,
+    and the rest is drawn from whatever else it has (its own hard negatives, further relevant ones among them); without
+    it all candidates are drawn alike. only_labelled: leave out queries whose labels are all equal or missing, which
+    teach a loss over labels nothing. The same seed gives the same lists. Raises `DataError` where no list is left.
     """
     relevant = candidates[labels] > 0 if labels else np.zeros(len(candidates), bool)
     usable = np.diff(candidates.offsets) >= 2
