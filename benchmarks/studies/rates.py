@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("runs/studies"), help="where models are kept")
     folder = parser.parse_args().folder
     task = load_task()
-    scored = scored_lists(task, folder)
+    scored, _ = scored_lists(task, folder)
     ways = {"base": ("warm-up", LABELS), "PILE-KD": ("teacher1", DISTILLED)}
     rows = []
     for (name, (begins_as, objective)), rate in product(ways.items(), LEARNING_RATES):
