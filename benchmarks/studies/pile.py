@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.results import markdown_table, write_result
+from benchmarks.results import markdown_table, typed, write_result
 from benchmarks.studies.marco import Task, load_task
 from benchmarks.studies.students import (
     LAYERS,
@@ -139,7 +139,7 @@ def main() -> None:
             found[name], told = distilled(task, scored, start, method, teachers, RATE, place / name)
             rows.append(row({"system": name, "student": size}, found[name], against) | told)
             print(markdown_table(corrected(rows)), flush=True)
-    path = write_result("study_pile", "python -m benchmarks.studies.pile", corrected(rows), SEEDS)
+    path = write_result("study_pile", typed("benchmarks.studies.pile"), corrected(rows), SEEDS)
     print(f"wrote {path.relative_to(path.parents[2])} and its table")
 
 
