@@ -85,15 +85,14 @@ class _Worker:
     """An actor: loads what the work needs once, then makes part after part."""
 
     def __init__(self, work: PartWork, out: Path, cpus: int) -> None:
-        import torch
-
-        torch.set_num_threads(cpus)
         self.do, self.out, self.cpus = work.start(), out, cpus
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         import numba
+        import torch
 
-        numba.set_num_threads(min(self.cpus, numba.config.NUMBA_NUM_THREADS))  # of this thread, which Ray chose
+        numba.set_num_threads(min(self.cpus, numba.get_num_threads()))  # of this thread, which Ray chose
+        torch.set_num_threads(self.cpus)
         return {"met": json.dumps(_make(self.do, Path(row["part"]), self.out))}
 
 
