@@ -58,7 +58,7 @@ def ensemble(
         raise UsageError(f"run {repeated[0]} is given twice: name each teacher once")
     if in_parts(map(Path, runs), cluster):
         if json:
-            raise UsageError("--json reports on runs in one file: of parts there is no report")
+            raise UsageError("--json reports on runs in one file: of parts, counts are told at the end")
         from rankdistill.cluster import EnsembleParts
 
         folders = tuple(str(Path(folder).absolute()) for folder in runs)
