@@ -29,8 +29,8 @@ def attention_mse(student: States, teacher: States, *, layers: LayerChoice = "ev
     """
     both = (student.tokens[:, None, :, None] & student.tokens[:, None, None, :]).float()
     losses = []
-    for mine, its in layer_map(len(student.attention), len(teacher.attention), layers):
-        s, t = student.attention[mine].float(), teacher.attention[its].float()
+    for mine, its in layer_map(len(student.queries), len(teacher.queries), layers):
+        s, t = student.attention(mine), teacher.attention(its)
         if s.shape[1] != t.shape[1]:
             raise UsageError(
                 f"attention_mse compares head by head, but the student has {s.shape[1]} heads and the teacher "

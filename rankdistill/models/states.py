@@ -23,44 +23,56 @@ class States:
 
     hidden: Sequence[Tensor]
     """float (P, L, H), the embeddings and then each layer's output."""
-    attention: Sequence[Tensor]
-    """float (P, heads, L, L), each layer's scores before their softmax, without the mask."""
+    queries: Sequence[Tensor | None]
+    """float (P, L, H), what each layer's query projection gives; None where it has none."""
+    keys: Sequence[Tensor | None]
+    heads: int
     tokens: Tensor
     """bool (P, L), True where a token is no padding."""
     projections: Mapping[str, nn.Module] = field(default_factory=dict)
     """Of a student narrower or wider than its teacher: maps to the teacher's width, by `projection_name`."""
+
+    def attention(self, layer: int) -> Tensor:
+        """A layer's scores QKᵀ/√d before their softmax, without the mask: float32 (P, heads, L, L).
+
+        Raises `DataError` where the layer has no such projections.
+        """
+        queries, keys = self.queries[layer], self.keys[layer]
+        if queries is None or keys is None:
+            raise DataError(
+                f"layer {layer} has no module called {' or '.join(QUERIES)}, or none called {' or '.join(KEYS)}: its "
+                "attention cannot be distilled; leave attention_mse out"
+            )
+        q, k = (x.float().unflatten(-1, (self.heads, -1)).transpose(1, 2) for x in (queries, keys))
+        return q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])
 
 
 def forward_with_states(model: Any, inputs: Mapping[str, Tensor]) -> tuple[Tensor, States]:
     """Run a classification model on pairs: its logits (P, n_logits) and its `States`.
 
     Attention scores are made of what the layers' query and key projections give, so that any attention kernel may run
-    inside. Raises `DataError` where a layer has no such projections.
+    inside.
     """
     inner = getattr(model, "module", model)  # of DistributedDataParallel
-    with _recorded(inner) as projected:
+    layers = list(inner.get_submodule(layer_list(inner)))
+    queries: list[Tensor | None] = [None] * len(layers)
+    keys = list(queries)
+    with _recorded(layers, QUERIES, queries), _recorded(layers, KEYS, keys):
         output = model(**inputs, output_hidden_states=True)
-    heads = inner.config.num_attention_heads
-    attention = [_scores(queries, keys, heads) for queries, keys in zip(projected["q"], projected["k"], strict=True)]
-    return output.logits, States(output.hidden_states, attention, inputs["attention_mask"].bool())
+    heads, tokens = inner.config.num_attention_heads, inputs["attention_mask"].bool()
+    return output.logits, States(output.hidden_states, queries, keys, heads, tokens)
 
 
 @contextmanager
-def _recorded(model: Any) -> Iterator[dict[str, list[Tensor]]]:
-    """Keep what the layers' query and key projections give while the block runs, layer by layer."""
-    found: dict[str, list[Tensor]] = {"q": [], "k": []}
-    handles = []
-    for i, layer in enumerate(model.get_submodule(layer_list(model))):
-        for kind, names in (("q", QUERIES), ("k", KEYS)):
-            module = _projection(layer, names)
-            if module is None:
-                raise DataError(
-                    f"layer {i} of {type(model).__name__} has no {' or '.join(names)} projection: its attention cannot "
-                    "be distilled; leave attention_mse out"
-                )
-            handles.append(module.register_forward_hook(lambda _m, _i, out, kind=kind: found[kind].append(out)))
+def _recorded(layers: Sequence[nn.Module], names: tuple[str, ...], found: list[Tensor | None]) -> Iterator[None]:
+    """Keep what each layer's module of one of these names gives while the block runs, where it has one."""
+    handles = [
+        module.register_forward_hook(lambda _module, _inputs, given, at=at: found.__setitem__(at, given))
+        for at, layer in enumerate(layers)
+        if (module := _projection(layer, names)) is not None
+    ]
     try:
-        yield found
+        yield
     finally:
         for handle in handles:
             handle.remove()
@@ -68,9 +80,3 @@ def _recorded(model: Any) -> Iterator[dict[str, list[Tensor]]]:
 
 def _projection(layer: nn.Module, names: tuple[str, ...]) -> nn.Module | None:
     return next((module for name, module in layer.named_modules() if name.rpartition(".")[2] in names), None)
-
-
-def _scores(queries: Tensor, keys: Tensor, heads: int) -> Tensor:
-    """QKᵀ/√d, head by head: (P, heads, L, L) from (P, L, hidden)."""
-    q, k = (x.float().unflatten(-1, (heads, -1)).transpose(1, 2) for x in (queries, keys))
-    return q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])

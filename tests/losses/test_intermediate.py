@@ -1,13 +1,14 @@
 """Losses between insides: against loops, and blind to padding."""
 
-from types import SimpleNamespace
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
 
-from rankdistill.errors import UsageError
+from rankdistill.errors import DataError, UsageError
 from rankdistill.losses.intermediate import attention_mse, embedding_mse, hidden_mse, layer_map
+from rankdistill.models.states import States
 
 P, L, H, HEADS = 3, 5, 6, 2
 
@@ -16,12 +17,8 @@ def states(layers, seed, hidden=H, heads=HEADS):
     generator = torch.Generator().manual_seed(seed)
     draw = lambda *shape: torch.randn(*shape, generator=generator, dtype=torch.float32)  # noqa: E731
     tokens = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0], [1, 0, 0, 0, 0]]).bool()
-    return SimpleNamespace(
-        hidden=[draw(P, L, hidden) for _ in range(layers + 1)],
-        attention=[draw(P, heads, L, L) for _ in range(layers)],
-        tokens=tokens,
-        projections={},
-    )
+    hidden, queries, keys = ([draw(P, L, hidden) for _ in range(n)] for n in (layers + 1, layers, layers))
+    return States(hidden, queries, keys, heads, tokens)
 
 
 def lengths(made):
@@ -37,7 +34,7 @@ def test_attention_is_compared_between_tokens_alone():
             for head in range(HEADS):
                 for i in range(n):
                     for j in range(n):
-                        s, t = (x.attention[k][p, head, i, j].item() for x, k in ((student, mine), (teacher, its)))
+                        s, t = (x.attention(k)[p, head, i, j].item() for x, k in ((student, mine), (teacher, its)))
                         values.append((s - t) ** 2)
         expected.append(sum(values) / len(values))
     assert attention_mse(student, teacher).item() == pytest.approx(sum(expected) / 2, rel=1e-5)
@@ -63,19 +60,15 @@ def test_padding_changes_nothing(loss):
     student, teacher = states(2, 0), states(4, 1)
     expected = loss(student, teacher).item()
     for made in (student, teacher):
-        for values in (*made.hidden, *made.attention):
-            if values.ndim == 3:
-                values[~made.tokens] = 1e6
-            else:
-                values.transpose(1, 3)[~made.tokens] = 1e6
-                values.transpose(1, 2)[~made.tokens] = 1e6
+        for values in (*made.hidden, *made.queries, *made.keys):
+            values[~made.tokens] = 1e6
     assert loss(student, teacher).item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_other_widths_go_through_a_projection_and_other_heads_are_refused():
     student, teacher = states(2, 0, hidden=4), states(2, 1)
     maps = {name: nn.Linear(4, H) for name in ("hidden_mse_0", "hidden_mse_1", "hidden_mse", "embedding_mse")}
-    student.projections = maps
+    student = replace(student, projections=maps)
     separate, shared = hidden_mse(student, teacher), hidden_mse(student, teacher, shared=True)
     assert separate.item() != shared.item()
     (separate + embedding_mse(student, teacher)).backward()
@@ -83,6 +76,13 @@ def test_other_widths_go_through_a_projection_and_other_heads_are_refused():
     assert maps["hidden_mse"].weight.grad is None
     with pytest.raises(UsageError, match="2 heads and the teacher 3"):
         attention_mse(states(2, 0), states(2, 1, heads=3))
+
+
+def test_layers_without_queries_and_keys_have_states_but_no_attention():
+    student, teacher = replace(states(2, 0), keys=[None, None]), states(4, 1)
+    assert hidden_mse(student, teacher).item() > 0
+    with pytest.raises(DataError, match=r"layer 0 has no module called .* leave attention_mse out"):
+        attention_mse(student, teacher)
 
 
 def test_layer_maps_are_those_of_the_papers():

@@ -27,9 +27,9 @@ def test_states_are_those_that_the_model_went_through(family):
     torch.testing.assert_close(logits, expected.logits)
     for mine, its in zip(states.hidden, expected.hidden_states, strict=True):
         torch.testing.assert_close(mine, its)
-    assert len(states.attention) == 4
-    for scores, probabilities in zip(states.attention, expected.attentions, strict=True):
-        masked = scores.masked_fill(~states.tokens[:, None, None, :], -1e9)
+    assert len(states.queries) == len(states.keys) == 4
+    for layer, probabilities in enumerate(expected.attentions):
+        masked = states.attention(layer).masked_fill(~states.tokens[:, None, None, :], -1e9)
         torch.testing.assert_close(
             masked.softmax(-1)[states.tokens[:, None].expand(-1, 4, -1)],
             probabilities[states.tokens[:, None].expand(-1, 4, -1)],

@@ -61,6 +61,16 @@ def test_a_last_layer_in_common_and_the_head_stay_as_they_are() -> None:
     assert changed.any()
 
 
+def test_a_student_goes_on_where_it_was_left() -> None:
+    teacher = make_teacher()
+    collection = make_collection(8)
+    candidates = make_candidates(collection, 10)
+    once = shrink(teacher, [0, 3], candidates, collection, SETTINGS)
+    before = distance(once, teacher)
+    twice = shrink(teacher, [0, 3], candidates, collection, SETTINGS, start=once)
+    assert distance(twice, teacher) < before
+
+
 def test_the_same_seed_gives_the_same_student() -> None:
     collection = make_collection(8)
     candidates = make_candidates(collection, 10)
