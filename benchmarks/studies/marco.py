@@ -28,8 +28,9 @@ STRONG = {
 }
 QUERIES = DATA / "msmarco-passage-dev" / "queries.dev-subset.tsv.gz"
 N_UNLABELLED, K_UNLABELLED = 4000, 32
-DEV_PERCENT = 30
-"""Share of DL 2021's queries that checkpoints are chosen on, by the hash of their id."""
+DEV_PERCENT, HELD_OUT_PERCENT = 30, 50
+"""Shares, by the hash of the id, of DL 2021's queries, kept from teachers and students, and of DL 2020's, that students
+see but when all is chosen."""
 
 
 @dataclass(frozen=True)
@@ -40,13 +41,21 @@ class Task:
     train: Candidates
     """DL 2020, 2021 without the dev queries, 2022 (unlabelled): whatever BM25 or a strong system found, with text."""
     dev: Candidates
-    """BM25's 100 best for the dev queries."""
+    """BM25's 100 best for the dev queries, that teachers' checkpoints are chosen on."""
+    held_out: Candidates
+    """BM25's 100 best for the dev queries and half of DL 2020's, that students' settings are chosen on."""
     unlabelled: Candidates
     """What BM25 finds among the passages of ``train`` for 4,000 other queries of MS MARCO: to imitate teachers on."""
     test: Candidates
     """BM25's 100 best for DL 2019."""
     dev_qrels: Candidates
+    held_out_qrels: Candidates
     test_qrels: Candidates
+
+    def not_held_out(self, lists: Candidates) -> Candidates:
+        """Those of the lists whose queries are not held out."""
+        held_out = set(self.held_out.query_ids.to_pylist())
+        return lists.take_queries(np.array([query not in held_out for query in lists.query_ids.to_pylist()]))
 
 
 def load_task() -> Task:
@@ -69,14 +78,26 @@ def load_task() -> Task:
             pooled = pooled.join(rd.read_qrels(qrels), "label")
         else:
             pooled = pooled.with_columns(label=np.full(len(pooled), np.nan))
-        parts.append(pooled.take_queries(~_is_dev(pooled)) if year == "dl21" else pooled)
+        parts.append(pooled.take_queries(~_within(pooled, DEV_PERCENT)) if year == "dl21" else pooled)
     dev = rd.read_run(V2 / "runs" / "dl21.bm25.trec.gz", column="bm25")
-    dev = dev.take_queries(_is_dev(dev))
+    dev = dev.take_queries(_within(dev, DEV_PERCENT))
+    seen_last = rd.read_run(V1 / "runs" / "dl20.bm25.trec.gz", column="bm25")
+    seen_last = seen_last.take_queries(_within(seen_last, HELD_OUT_PERCENT))
     test = rd.read_run(V1 / "runs" / "dl19.bm25.trec.gz", column="bm25")
     dev_qrels = rd.read_qrels(V2 / "qrels.dl21.txt").take_queries(dev.query_ids.to_pylist())
-    train, test_qrels = concatenate(parts), rd.read_qrels(V1 / "qrels.dl19.txt")
-    unlabelled = _unlabelled(collection, train, others)
-    return Task(collection, train, dev, unlabelled, test, dev_qrels, test_qrels)
+    seen_last_qrels = rd.read_qrels(V1 / "qrels.dl20.txt").take_queries(seen_last.query_ids.to_pylist())
+    train = concatenate(parts)
+    return Task(
+        collection,
+        train,
+        dev=dev,
+        held_out=concatenate([dev, seen_last]),
+        unlabelled=_unlabelled(collection, train, others),
+        test=test,
+        dev_qrels=dev_qrels,
+        held_out_qrels=concatenate([dev_qrels, seen_last_qrels]),
+        test_qrels=rd.read_qrels(V1 / "qrels.dl19.txt"),
+    )
 
 
 def _pooled(folder: Path, year: str, systems: tuple[str, ...]) -> Candidates:
@@ -95,8 +116,8 @@ def _unlabelled(collection: Collection, train: Candidates, queries: Texts) -> Ca
     return rd.bm25(found, queries.ids, k=K_UNLABELLED).only_columns()
 
 
-def _is_dev(candidates: Candidates) -> np.ndarray:
-    return np.array([hash_percent(query) < DEV_PERCENT for query in candidates.query_ids.to_pylist()])
+def _within(candidates: Candidates, percent: int) -> np.ndarray:
+    return np.array([hash_percent(query) < percent for query in candidates.query_ids.to_pylist()])
 
 
 def _joined(*texts: Texts) -> Texts:

@@ -97,7 +97,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("runs/studies"), help="where models are kept")
     folder = parser.parse_args().folder
     task = load_task()
-    scored, _ = scored_lists(task, folder)
+    scored = scored_lists(task, folder)
     teacher = rd.CrossEncoder.from_pretrained(folder / TEACHER / "model")
     start = student_start(task, folder, TEACHER, SIZE)
     rows: list[dict[str, Any]] = []

@@ -2,27 +2,26 @@
 
 Run in the project's root: python -m benchmarks.studies.pile   (after python -m benchmarks.studies.teachers)
 Students learn on DL 2020 to 2022 and are measured on DL 2019, re-ranking BM25's 100 best. "base" knows no teacher: it
-begins as a few layers of the warm-up and learns from labels. All others begin as a few layers that imitate teacher1's
-states on unlabelled queries ("imitation", a first half of distilling). One row learns from labels from there; the rest
-learn the ensemble's scores on the same unlabelled queries, and then scores and labels on DL's. Killed, it goes on from
-what is finished. Curves over teachers and rates: `benchmarks.studies.pile_curves`.
+begins as a few layers that imitate the warm-up's states and learns from labels; of "base, layers cut" they are the
+warm-up's own. All others begin as a few layers that imitate teacher1's states ("imitation", a first half of
+distilling): one row learns from labels from there, the rest from the ensemble's scores and labels. Killed, it goes on
+from what is finished. Curves over teachers and rates: `benchmarks.studies.pile_curves`.
 """
 
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+import rankdistill as rd
 from benchmarks.results import markdown_table, typed, write_result
 from benchmarks.studies.marco import Task, load_task
 from benchmarks.studies.students import (
     LAYERS,
     SEEDS,
-    SETTINGS,
     PerQuery,
     corrected,
     measured,
@@ -34,14 +33,12 @@ from benchmarks.studies.students import (
 from benchmarks.studies.teachers import SHARES
 from rankdistill.data import Candidates
 from rankdistill.ensembling import EnsembleReport, ensemble
+from rankdistill.models import keep_layers
 from rankdistill.recipes import add_teachers
-from rankdistill.training import draw_candidates
 
 TEACHERS = list(SHARES)
 LABELS = "hinge(label)"
-SCORES = "pointwise_mse(target) + pairwise_mse(target)"
-DISTILLED = f"{LABELS} + {SCORES}"
-ON_UNLABELLED = replace(SETTINGS, epochs=1, max_steps=-1, learning_rate=1e-4)
+DISTILLED = f"{LABELS} + pointwise_mse(target) + pairwise_mse(target)"
 RATE = 0.9
 WAYS: dict[str, tuple[str, list[str]]] = {  # name -> method, teachers
     "single-KD": ("single", TEACHERS[:1]),
@@ -58,33 +55,14 @@ def teachers_in(folder: Path) -> dict[str, Path]:
     return models
 
 
-def scored_lists(task: Task, folder: Path) -> tuple[Candidates, Candidates]:
-    """The lists, and those of unlabelled queries, with each teacher's scores, all brought to the level of the first's.
+def scored_lists(task: Task, folder: Path) -> Candidates:
+    """The students' lists with each teacher's scores, all brought to the level of the first's.
 
     Their objective, differences of scores, leaves a teacher's level open; PILE compares teachers by level.
     """
-    models = teachers_in(folder)
-    scored = add_teachers(student_lists(task), task.collection, models, store=folder / "scores")
-    lists = draw_candidates(task.unlabelled, ON_UNLABELLED.list_size, seed=0)
-    unlabelled = add_teachers(lists, task.collection, models, store=folder / "scores-unlabelled")
-    shift = {name: np.mean(scored[TEACHERS[0]]) - np.mean(scored[name]) for name in TEACHERS}
-    levelled = [
-        part.with_columns({name: part[name] + shift[name] for name in TEACHERS}) for part in (scored, unlabelled)
-    ]
-    return levelled[0], levelled[1]
-
-
-def scores_learnt(task: Task, folder: Path, unlabelled: Candidates, size: str, teachers: list[str]) -> Path:
-    """A student that imitates the first teacher's states, and then the ensemble's scores on unlabelled queries.
-
-    Without labels PILE is the mean.
-    """
-    method = "single" if len(teachers) == 1 else "mean"
-    made, _ = ensemble(unlabelled, teachers, method)
-    lists = made.only_columns().with_columns(target=made[method])
-    start = student_start(task, folder, TEACHERS[0], size)
-    out = folder / "scores learnt" / size / f"{method} of {len(teachers)}"
-    return trained_student(task, lists, start, SCORES, 0, out, settings=ON_UNLABELLED)
+    scored = add_teachers(student_lists(task), task.collection, teachers_in(folder), store=folder / "scores")
+    level = np.mean(scored[TEACHERS[0]])
+    return scored.with_columns({name: scored[name] - np.mean(scored[name]) + level for name in TEACHERS})
 
 
 def ensembled(
@@ -116,7 +94,7 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="+", choices=list(LAYERS), default=list(LAYERS), help="of students")
     arguments = parser.parse_args()
     folder, task = arguments.folder, load_task()
-    scored, unlabelled = scored_lists(task, folder)
+    scored = scored_lists(task, folder)
     labelled = scored.only_columns("label")
     rows: list[dict[str, Any]] = []
     for name, model in teachers_in(folder).items():
@@ -124,17 +102,18 @@ def main() -> None:
     for size in arguments.sizes:
         place = folder / "pile" / size
         start = student_start(task, folder, TEACHERS[0], size)
-        found = {"base": labels_alone(task, labelled, student_start(task, folder, "warm-up", size), place / "base")}
-        rows.append(row({"system": "base", "student": size}, found["base"]))
         rows.append(row({"system": "imitation", "student": size}, [measured(task, start)]))
-        found["imitation, labels"] = labels_alone(task, labelled, start, place / "imitation, labels")
-        against = {"base": found["base"]}
-        rows.append(row({"system": "imitation, labels", "student": size}, found["imitation, labels"], against))
-        for name in ("single-KD", "AE-KD"):
-            learnt = scores_learnt(task, folder, unlabelled, size, WAYS[name][1])
-            rows.append(row({"system": f"{name}, unlabelled queries alone", "student": size}, [measured(task, learnt)]))
+        labels_alone = {
+            "base, layers cut": layers_cut(folder, size),
+            "base": student_start(task, folder, "warm-up", size),
+            "imitation, labels": start,
+        }
+        found: dict[str, list[PerQuery]] = {}
+        for name, begins_as in labels_alone.items():
+            found[name] = trained(task, labelled, begins_as, place / name)
+            against = {"base": found["base"]} if "imitation" in name else None
+            rows.append(row({"system": name, "student": size}, found[name], against))
         for name, (method, teachers) in WAYS.items():
-            start = scores_learnt(task, folder, unlabelled, size, teachers)
             against = {"base": found["base"], "the row above": found[list(found)[-1]]}
             found[name], told = distilled(task, scored, start, method, teachers, RATE, place / name)
             rows.append(row({"system": name, "student": size}, found[name], against) | told)
@@ -143,7 +122,16 @@ def main() -> None:
     print(f"wrote {path.relative_to(path.parents[2])} and its table")
 
 
-def labels_alone(task: Task, lists: Candidates, start: Path, folder: Path) -> list[PerQuery]:
+def layers_cut(folder: Path, size: str) -> Path:
+    """A few layers of the warm-up as they are; the folder of the model."""
+    out = folder / "starts" / "layers cut" / size
+    if not out.is_dir():
+        whole = rd.CrossEncoder.from_pretrained(folder / "warm-up" / "model")
+        whole.with_model(keep_layers(whole.model, LAYERS[size])).save(out)
+    return out
+
+
+def trained(task: Task, lists: Candidates, start: Path, folder: Path) -> list[PerQuery]:
     """A student under each seed that learns from labels and no teacher's scores."""
     return [measured(task, trained_student(task, lists, start, LABELS, seed, folder / f"seed{seed}")) for seed in SEEDS]
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from benchmarks.results import markdown_table, write_result
 from benchmarks.studies.marco import load_task
-from benchmarks.studies.pile import RATE, TEACHERS, distilled, scored_lists, scores_learnt
-from benchmarks.studies.students import LAYERS, SEEDS, row
+from benchmarks.studies.pile import RATE, TEACHERS, distilled, scored_lists
+from benchmarks.studies.students import LAYERS, SEEDS, row, student_start
 
 SIZE = next(iter(LAYERS))
 POINTS: dict[str, tuple[str, int, float]] = {  # name, that of the same student in PILE's table -> method, teachers, λ
@@ -35,10 +35,9 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("runs/studies"), help="where models are kept")
     folder = parser.parse_args().folder
     task = load_task()
-    scored, unlabelled = scored_lists(task, folder)
+    scored, start = scored_lists(task, folder), student_start(task, folder, TEACHERS[0], SIZE)
     rows: list[dict[str, Any]] = []
     for name, (method, n, rate) in POINTS.items():
-        start = scores_learnt(task, folder, unlabelled, SIZE, TEACHERS[:n])
         place = folder / "pile" / SIZE / name
         found, told = distilled(task, scored, start, method, TEACHERS[:n], rate, place)
         rows.append(row({"method": method, "teachers": n, "λ": rate}, found) | told)

@@ -1,4 +1,4 @@
-"""Choose the learning rate of the studies' students on dev queries: of those from labels, and of those from teachers.
+"""Choose the learning rate of the studies' students on queries held out: of those from labels, and from teachers.
 
 Run in the project's root: python -m benchmarks.studies.rates   (after python -m benchmarks.studies.teachers)
 DL 2019 is not looked at. Killed, it goes on from what is finished.
@@ -19,7 +19,7 @@ from benchmarks.studies.marco import load_task
 from benchmarks.studies.pile import DISTILLED, LABELS, RATE, WAYS, ensembled, scored_lists
 from benchmarks.studies.students import LAYERS, SETTINGS, student_start, trained_student
 
-LEARNING_RATES = (3e-5, 5e-5, 1e-4)
+LEARNING_RATES = (5e-5, 1e-4, 2e-4)
 SEEDS = (0,)
 SIZE = next(iter(LAYERS))
 MEASURES = ["nDCG@10", "PNR"]
@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("runs/studies"), help="where models are kept")
     folder = parser.parse_args().folder
     task = load_task()
-    scored, _ = scored_lists(task, folder)
+    scored = task.not_held_out(scored_lists(task, folder))
     ways = {"base": ("warm-up", LABELS), "PILE-KD": ("teacher1", DISTILLED)}
     rows = []
     for (name, (begins_as, objective)), rate in product(ways.items(), LEARNING_RATES):
@@ -43,8 +43,8 @@ def main() -> None:
             where = folder / "rates" / f"{name}, {rate}, seed{seed}"
             settings = replace(SETTINGS, learning_rate=rate)
             model = trained_student(task, lists, start, objective, seed, where, settings=settings)
-            scores = rd.score(str(model), task.dev, task.collection, dtype="auto")
-            found = rd.evaluate(task.dev_qrels, task.dev.with_columns(model=scores), MEASURES, by="model")
+            scores = rd.score(str(model), task.held_out, task.collection, dtype="auto")
+            found = rd.evaluate(task.held_out_qrels, task.held_out.with_columns(model=scores), MEASURES, by="model")
             for measure, value in found.items():
                 values[measure].append(value)
         row = {measure: round(float(np.mean(each)), 4) for measure, each in values.items()}

@@ -26,9 +26,10 @@ CLAIMED = ("nDCG@10", "PNR")
 """Measures that differences are tested in, and whose deviation over seeds is told."""
 SEEDS = (0, 1, 2)
 """Each draws other lists, in another order; the start and the teachers are the same."""
-SETTINGS = TrainingSettings(list_size=8, lists_per_batch=8, learning_rate=5e-5, epochs=8, max_steps=85)
+SETTINGS = TrainingSettings(list_size=8, lists_per_batch=8, learning_rate=1e-4, epochs=8, max_steps=85)
 """Of all students: 85 updates, four lists of each of 170 queries where all can be learnt from. The rate is that of
-`benchmarks.studies.rates`. The last weights are taken: 13 dev queries cannot tell a student's checkpoints apart."""
+`benchmarks.studies.rates`. The last weights are taken: 39 queries held out cannot tell checkpoints apart."""
+IMITATION = replace(SETTINGS, learning_rate=SHRINKING_RATE, epochs=1, max_steps=-1)
 CANDIDATES = 48
 """Of a training query, drawn once: what teachers score and students see."""
 PerQuery = dict[str, dict[str, float]]
@@ -40,15 +41,17 @@ def student_lists(task: Task) -> Candidates:
 
 
 def student_start(task: Task, folder: Path, model: str, size: str) -> Path:
-    """What students begin as: a few layers that imitate a model's states on other queries' text; its folder.
+    """What students begin as: a few layers that imitate a model's states, on other queries and on DL's; its folder.
 
-    model: "warm-up", which has seen no list of MS MARCO, or a teacher, whose imitation is a first distillation.
+    model: "warm-up", which has seen no list of MS MARCO, or a teacher, whose imitation is a first distillation. No
+    label is read, and no query that is held out.
     """
-    out = folder / "starts" / model / size
-    if not (out / "model").is_dir():
-        settings = replace(SETTINGS, learning_rate=SHRINKING_RATE, epochs=1, max_steps=-1)
-        whole = rd.CrossEncoder.from_pretrained(folder / model / "model")
-        rd.shrink(whole, LAYERS[size], task.unlabelled, task.collection, settings, out=out)
+    whole, start = rd.CrossEncoder.from_pretrained(folder / model / "model"), None
+    for name, lists, epochs in (("other queries", task.unlabelled, 1), ("DL's", task.not_held_out(task.train), 12)):
+        settings, out = replace(IMITATION, epochs=epochs), folder / "starts" / model / size / name
+        if not (out / "model").is_dir():
+            rd.shrink(whole, LAYERS[size], lists, task.collection, settings, start=start, out=out)
+        start = rd.CrossEncoder.from_pretrained(out / "model")
     return out / "model"
 
 
