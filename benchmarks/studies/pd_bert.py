@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 import rankdistill as rd
-from benchmarks.results import markdown_table, write_result
+from benchmarks.results import markdown_table, typed, write_result
 from benchmarks.studies.marco import load_task
 from benchmarks.studies.pile import LABELS, scored_lists
 from benchmarks.studies.students import (
@@ -95,14 +95,17 @@ def main() -> None:
     """Train what is not yet trained, print the table as it grows and write the result."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("runs/studies"), help="where models are kept")
-    folder = parser.parse_args().folder
+    parser.add_argument("--ways", nargs="+", choices=list(WAYS), default=list(WAYS), help="of these alone")
+    arguments = parser.parse_args()
+    folder = arguments.folder
     task = load_task()
     scored = scored_lists(task, folder)
     teacher = rd.CrossEncoder.from_pretrained(folder / TEACHER / "model")
     start = student_start(task, folder, TEACHER, SIZE)
     rows: list[dict[str, Any]] = []
     found: dict[str, list[Any]] = {}
-    for name, way in WAYS.items():
+    for name in arguments.ways:
+        way = WAYS[name]
         beside = teacher if Objective.parse(way.objective).needs_teacher else None
         place = folder / "pd_bert" / name.replace("/", "")
         found[name] = []
@@ -120,10 +123,11 @@ def main() -> None:
                 settings=replace(SETTINGS, epochs=round(SETTINGS.epochs / way.share)),  # as many updates
             )
             found[name].append(measured(task, model))
-        against = {"against": found[way.against]} if way.against else None
-        rows.append(row({"way": name, "against": way.against or ""}, found[name], against))
+        reference = way.against if way.against in found else None
+        against = {"against": found[reference]} if reference else None
+        rows.append(row({"way": name, "against": reference or ""}, found[name], against))
         print(markdown_table(corrected(rows)), flush=True)
-    written = write_result("study_pd_bert", "python -m benchmarks.studies.pd_bert", corrected(rows), SEEDS)
+    written = write_result("study_pd_bert", typed("benchmarks.studies.pd_bert"), corrected(rows), SEEDS)
     print(f"wrote {written.relative_to(written.parents[2])} and its table")
 
 
