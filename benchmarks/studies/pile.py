@@ -35,10 +35,11 @@ from rankdistill.data import Candidates
 from rankdistill.ensembling import EnsembleReport, ensemble
 from rankdistill.models import keep_layers
 from rankdistill.recipes import add_teachers
+from rankdistill.recipes.ranking import ENSEMBLED
 
 TEACHERS = list(SHARES)
 LABELS = "hinge(label)"
-DISTILLED = f"{LABELS} + pointwise_mse(target) + pairwise_mse(target)"
+DISTILLED = ENSEMBLED.format(target="target")
 RATE = 0.9
 WAYS: dict[str, tuple[str, list[str]]] = {  # name -> method, teachers
     "single-KD": ("single", TEACHERS[:1]),

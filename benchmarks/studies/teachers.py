@@ -10,6 +10,7 @@ Killed, it goes on from its last checkpoint.
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ def teacher(task: Task, name: str, start: Path, folder: Path) -> Path:
         lists = sample_queries(task.train, SHARES[name], seed)
         dev = DevSet(task.dev, task.collection, task.dev_qrels)
         model = rd.CrossEncoder.from_pretrained(start)
-        settings = rd.TrainingSettings(**{**vars(RANKING), "seed": seed})
+        settings = replace(RANKING, seed=seed)
         rd.fit(model, lists, task.collection, OBJECTIVE, settings, dev=dev, out=folder)
     return folder / "model"
 

@@ -27,9 +27,10 @@ from rankdistill.evaluation import DEFAULT_MEASURES
 from rankdistill.models import DEFAULT_BASE, with_two_logits
 from rankdistill.recipes import RECIPES, EnsembleSettings, get_recipe, start_model, with_recipe
 from rankdistill.recipes import distill as distill_recipe
-from rankdistill.recipes.distill import DEFAULT_OBJECTIVE, name_teachers
+from rankdistill.recipes.distill import name_teachers
 from rankdistill.recipes.held_out import of_split, required_split
 from rankdistill.recipes.labels import LABEL
+from rankdistill.recipes.ranking import ENSEMBLED
 from rankdistill.training import DevSet, Objective
 from rankdistill.training.distributed import processes
 
@@ -57,7 +58,7 @@ def distill(
         str | None,
         Parameter(
             help="Losses: {target} is the ensemble's score, teacher the one model among the teachers, beside the "
-            f"student, label the relevance. [default: the recipe's, or {DEFAULT_OBJECTIVE}]"
+            f"student, label the relevance. [default: the recipe's, or {ENSEMBLED}]"
         ),
     ] = None,
     unjudged: UnjudgedOption = "irrelevant",
@@ -83,7 +84,7 @@ def distill(
         settings = with_recipe(settings, followed)
         if ensembling.method == EnsembleSettings().method:
             ensembling = replace(ensembling, method=followed.method)
-    objective = objective or (followed.objective if followed else DEFAULT_OBJECTIVE)
+    objective = objective or (followed.objective if followed else ENSEMBLED)
     parsed = Objective.parse(objective.format(target=ensembling.method))  # a mistake there costs no time
     if followed:
         taken = {name: getattr(settings, name) for name in followed.settings}

@@ -17,12 +17,12 @@ from rankdistill.ensembling.normalize import NORMALIZATIONS, Normalization
 from rankdistill.errors import DataError, UnknownNameError, UsageError
 from rankdistill.models import CrossEncoder, with_two_logits
 from rankdistill.recipes.labels import Unjudged, with_labels
+from rankdistill.recipes.ranking import ENSEMBLED
 from rankdistill.scoring import score
 from rankdistill.training import DevSet, Objective, TrainingSettings, fit
 from rankdistill.training.distributed import first_process_first, join_processes
 
 RUN_SUFFIXES = (".trec", ".run", ".txt", ".tsv", ".gz")
-DEFAULT_OBJECTIVE = "hinge(label) + pointwise_mse({target}) + pairwise_mse({target})"
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def distill(
     settings: TrainingSettings | None = None,
     *,
     ensembling: EnsembleSettings | None = None,
-    objective: str = DEFAULT_OBJECTIVE,
+    objective: str = ENSEMBLED,
     unjudged: Unjudged = "irrelevant",
     dev: DevSet | None = None,
     out: str | Path | None = None,

@@ -13,6 +13,7 @@ INSIDES = "attention_mse(teacher) + hidden_mse(teacher) + embedding_mse(teacher)
 INSIDES_OF_A_PAIR = "2*attention_mse(teacher) + 2*hidden_mse(teacher) + 2*embedding_mse(teacher)"
 """Beside a loss of pairs the papers sum over a pair's two documents what is a mean over documents here."""
 ENSEMBLED = "hinge(label) + pointwise_mse({target}) + pairwise_mse({target})"
+"""Of students of an ensemble, and what `distill` takes where nothing is said."""
 
 
 @dataclass(frozen=True)
