@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 import rankdistill as rd
+from benchmarks.studies.task import Task
 from rankdistill.data import Candidates, Collection, Texts, concatenate
 from rankdistill.data.collection import hash_percent
 from rankdistill.data.sources.lines import read_tsv
@@ -34,23 +35,20 @@ see but when all is chosen."""
 
 
 @dataclass(frozen=True)
-class Task:
-    """Candidates with columns "label" (NaN: unjudged), "systems" (strong systems' runs, z-scored) or "bm25"."""
+class MsMarco(Task):
+    """``train`` is what BM25 or a strong system found for DL 2020, 2021 (but the dev queries) and 2022 (unlabelled).
 
-    collection: Collection
-    train: Candidates
-    """DL 2020, 2021 without the dev queries, 2022 (unlabelled): whatever BM25 or a strong system found, with text."""
+    Its column "systems" is the mean of the strong systems' z-scores. ``test`` is BM25's 100 best for DL 2019.
+    """
+
     dev: Candidates
     """BM25's 100 best for the dev queries, that teachers' checkpoints are chosen on."""
     held_out: Candidates
     """BM25's 100 best for the dev queries and half of DL 2020's, that students' settings are chosen on."""
     unlabelled: Candidates
     """What BM25 finds among the passages of ``train`` for 4,000 other queries of MS MARCO: to imitate teachers on."""
-    test: Candidates
-    """BM25's 100 best for DL 2019."""
     dev_qrels: Candidates
     held_out_qrels: Candidates
-    test_qrels: Candidates
 
     def not_held_out(self, lists: Candidates) -> Candidates:
         """Those of the lists whose queries are not held out."""
@@ -58,7 +56,7 @@ class Task:
         return lists.take_queries(np.array([query not in held_out for query in lists.query_ids.to_pylist()]))
 
 
-def load_task() -> Task:
+def load_task() -> MsMarco:
     """Read everything; `SystemExit` where the data are not there."""
     if not V1.is_dir():
         raise SystemExit(f"the studies read {V1}, which is not there")
@@ -87,16 +85,16 @@ def load_task() -> Task:
     dev_qrels = rd.read_qrels(V2 / "qrels.dl21.txt").take_queries(dev.query_ids.to_pylist())
     seen_last_qrels = rd.read_qrels(V1 / "qrels.dl20.txt").take_queries(seen_last.query_ids.to_pylist())
     train = concatenate(parts)
-    return Task(
+    return MsMarco(
         collection,
         train,
+        test=test,
+        test_qrels=rd.read_qrels(V1 / "qrels.dl19.txt"),
         dev=dev,
         held_out=concatenate([dev, seen_last]),
         unlabelled=_unlabelled(collection, train, others),
-        test=test,
         dev_qrels=dev_qrels,
         held_out_qrels=concatenate([dev_qrels, seen_last_qrels]),
-        test_qrels=rd.read_qrels(V1 / "qrels.dl19.txt"),
     )
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 import rankdistill as rd
 from benchmarks.results import markdown_table, typed, write_result
-from benchmarks.studies.marco import Task, load_task
+from benchmarks.studies.marco import load_task
 from benchmarks.studies.students import (
     LAYERS,
     SEEDS,
@@ -30,6 +30,7 @@ from benchmarks.studies.students import (
     student_start,
     trained_student,
 )
+from benchmarks.studies.task import Task
 from benchmarks.studies.teachers import SHARES
 from rankdistill.data import Candidates
 from rankdistill.ensembling import EnsembleReport, ensemble

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 import rankdistill as rd
-from benchmarks.studies.marco import Task
+from benchmarks.studies.marco import MsMarco
+from benchmarks.studies.task import Task
 from rankdistill.data import Candidates, atomic_path, read_candidates, write_candidates
 from rankdistill.evaluation import compare, evaluation, holm
 from rankdistill.models import with_two_logits
@@ -40,7 +41,7 @@ def student_lists(task: Task) -> Candidates:
     return draw_candidates(task.train, CANDIDATES, seed=0, labels="label")
 
 
-def student_start(task: Task, folder: Path, model: str, size: str) -> Path:
+def student_start(task: MsMarco, folder: Path, model: str, size: str) -> Path:
     """What students begin as: a few layers that imitate a model's states, on other queries and on DL's; its folder.
 
     model: "warm-up", which has seen no list of MS MARCO, or a teacher, whose imitation is a first distillation. No
@@ -91,8 +92,8 @@ def trained_student(
 
 
 def measured(task: Task, model: Path) -> PerQuery:
-    """What a model reaches on BM25's 100 best of DL 2019, query by query; its scores are kept beside it."""
-    file = model.with_name("dl19.parquet")
+    """What a model reaches on the test candidates, query by query; its scores are kept beside it."""
+    file = model.with_name(f"{task.collection.name}.parquet")
     if not file.is_file() or file.stat().st_mtime < (model / "model.safetensors").stat().st_mtime:
         scores = rd.score(str(model), task.test, task.collection, dtype="auto")
         write_candidates(task.test.only_columns().with_columns(score=scores), file)

@@ -16,7 +16,7 @@ from typing import Any
 
 import rankdistill as rd
 from benchmarks.results import markdown_table, write_result
-from benchmarks.studies.marco import DATA, Task, load_task
+from benchmarks.studies.marco import DATA, MsMarco, load_task
 from rankdistill.recipes import sample_queries, with_labels
 from rankdistill.training import DevSet
 
@@ -30,7 +30,7 @@ OBJECTIVE = "ranknet(label) + pairwise_mse(systems)"
 MEASURES = ["nDCG@10", "RR(rel=2)@10", "PNR"]
 
 
-def warm_up(task: Task, folder: Path) -> Path:
+def warm_up(task: MsMarco, folder: Path) -> Path:
     """Learn to match on squad-sentences; the folder of the model."""
     if not (folder / "model").is_dir():
         squad = rd.load_collection(DATA / "squad-sentences")
@@ -41,7 +41,7 @@ def warm_up(task: Task, folder: Path) -> Path:
     return folder / "model"
 
 
-def teacher(task: Task, name: str, start: Path, folder: Path) -> Path:
+def teacher(task: MsMarco, name: str, start: Path, folder: Path) -> Path:
     """Branch a teacher from the warm-up, on its share of the queries; the folder of the model."""
     if not (folder / "model").is_dir():
         seed = list(SHARES).index(name)
@@ -53,7 +53,7 @@ def teacher(task: Task, name: str, start: Path, folder: Path) -> Path:
     return folder / "model"
 
 
-def measured(task: Task, system: str, model: Path | None) -> dict[str, Any]:
+def measured(task: MsMarco, system: str, model: Path | None) -> dict[str, Any]:
     """A row: what a model reaches on BM25's 100 best of DL 2019, and on the dev queries."""
     row: dict[str, Any] = {"system": system}
     for name, run, qrels in (("DL19", task.test, task.test_qrels), ("dev", task.dev, task.dev_qrels)):
