@@ -11,6 +11,7 @@ from what is finished. Curves over teachers and rates: `benchmarks.studies.pile_
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -76,13 +77,20 @@ def ensembled(
 
 
 def distilled(
-    task: Task, scored: Candidates, start: Path, method: str, teachers: list[str], rate: float, folder: Path
+    task: Task,
+    scored: Candidates,
+    start: Path,
+    method: str,
+    teachers: list[str],
+    rate: float,
+    folder: Path,
+    objective: str = DISTILLED,
 ) -> tuple[list[PerQuery], dict[str, str]]:
     """A way of distilling under each seed, and of PILE how many of the comparable pairs it found and left reversed."""
     found = []
     for seed in SEEDS:
         lists, report = ensembled(scored, method, teachers, rate, seed)
-        model = trained_student(task, lists, start, DISTILLED, seed, folder / f"seed{seed}")
+        model = trained_student(task, lists, start, objective, seed, folder / f"seed{seed}")
         found.append(measured(task, model))
     pile = report.pile
     told = f"{pile.reversed_before:,} → {pile.reversed_after:,} of {pile.comparable:,}" if pile else ""
@@ -113,15 +121,19 @@ def main() -> None:
         found: dict[str, list[PerQuery]] = {}
         for name, begins_as in labels_alone.items():
             found[name] = trained(task, labelled, begins_as, place / name)
-            against = {"base": found["base"]} if "imitation" in name else None
-            rows.append(row({"system": name, "student": size}, found[name], against))
+            rows.append(row({"system": name, "student": size}, found[name], against=bases(found, name)))
         for name, (method, teachers) in WAYS.items():
-            against = {"base": found["base"], "the row above": found[list(found)[-1]]}
+            against = bases(found, name) | {"the row above": found[list(found)[-1]]}
             found[name], told = distilled(task, scored, start, method, teachers, RATE, place / name)
             rows.append(row({"system": name, "student": size}, found[name], against) | told)
             print(markdown_table(corrected(rows)), flush=True)
     path = write_result("study_pile", typed("benchmarks.studies.pile"), corrected(rows), SEEDS)
     print(f"wrote {path.relative_to(path.parents[2])} and its table")
+
+
+def bases(found: Mapping[str, list[PerQuery]], but: str) -> dict[str, list[PerQuery]]:
+    """The students that know no teacher, to compare another with."""
+    return {name: values for name, values in found.items() if name.startswith("base") and name != but}
 
 
 def layers_cut(folder: Path, size: str) -> Path:

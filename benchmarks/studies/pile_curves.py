@@ -13,20 +13,23 @@ from typing import Any
 
 from benchmarks.results import markdown_table, write_result
 from benchmarks.studies.marco import load_task
-from benchmarks.studies.pile import RATE, TEACHERS, distilled, scored_lists
+from benchmarks.studies.pile import DISTILLED, LABELS, RATE, TEACHERS, distilled, scored_lists
 from benchmarks.studies.students import LAYERS, SEEDS, row, student_start
 
 SIZE = next(iter(LAYERS))
-POINTS: dict[str, tuple[str, int, float]] = {  # name, that of the same student in PILE's table -> method, teachers, λ
-    "single-KD": ("single", 1, 0.0),
-    "AE-KD of 2": ("mean", 2, 0.0),
-    "AE-KD": ("mean", 3, 0.0),
-    "PILE-KD of 2": ("pile", 2, RATE),
-    "PILE-KD": ("pile", 3, RATE),
-    "PILE-KD, λ 0.5": ("pile", 3, 0.5),
-    "PILE-KD, λ 1": ("pile", 3, 1.0),
+SCORES_ALONE = DISTILLED.removeprefix(f"{LABELS} + ")
+POINTS: dict[str, tuple[str, int, float, str]] = {  # name, that of the same student in PILE's table -> as in the table
+    "single-KD": ("single", 1, 0.0, DISTILLED),
+    "AE-KD of 2": ("mean", 2, 0.0, DISTILLED),
+    "AE-KD": ("mean", 3, 0.0, DISTILLED),
+    "PILE-KD of 2": ("pile", 2, RATE, DISTILLED),
+    "PILE-KD": ("pile", 3, RATE, DISTILLED),
+    "PILE-KD, λ 0.5": ("pile", 3, 0.5, DISTILLED),
+    "PILE-KD, λ 1": ("pile", 3, 1.0, DISTILLED),
+    "AE-KD, scores alone": ("mean", 3, 0.0, SCORES_ALONE),
+    "PILE-KD, scores alone": ("pile", 3, RATE, SCORES_ALONE),
 }
-"""Of one teacher, PILE is that teacher; at λ = 0 it is the mean."""
+"""Of one teacher, PILE is that teacher; at λ = 0 it is the mean. Without the hinge, only PILE knows the labels."""
 
 
 def main() -> None:
@@ -37,10 +40,10 @@ def main() -> None:
     task = load_task()
     scored, start = scored_lists(task, folder), student_start(task, folder, TEACHERS[0], SIZE)
     rows: list[dict[str, Any]] = []
-    for name, (method, n, rate) in POINTS.items():
+    for name, (method, n, rate, objective) in POINTS.items():
         place = folder / "pile" / SIZE / name
-        found, told = distilled(task, scored, start, method, TEACHERS[:n], rate, place)
-        rows.append(row({"method": method, "teachers": n, "λ": rate}, found) | told)
+        found, told = distilled(task, scored, start, method, TEACHERS[:n], rate, place, objective)
+        rows.append(row({"method": method, "teachers": n, "λ": rate, "objective": objective}, found) | told)
         print(markdown_table(rows), flush=True)
     path = write_result("study_pile_curves", "python -m benchmarks.studies.pile_curves", rows, SEEDS)
     print(f"wrote {path.relative_to(path.parents[2])} and its table")

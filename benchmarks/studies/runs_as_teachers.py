@@ -31,29 +31,40 @@ from benchmarks.studies.students import (
 from rankdistill.data import Candidates
 from rankdistill.ensembling import ensemble, normalize
 from rankdistill.ensembling.join import join_runs
+from rankdistill.ensembling.missing import lowest
 
 SIZE = next(iter(LAYERS))
-SCORED = ("splade_pp_ed", "tasb", "repllama", "ada2")
-ORDERED = ("bm25+gpt35_listwise", "bm25+rankvicuna", "splade_pp_ed+rankvicuna")
+SYSTEMS = ("splade_pp_ed", "tasb", "repllama", "ada2", "splade_pp_ed+rankvicuna")
+"""They chose their 100 passages themselves: what is not among them they rate lowest."""
+RERANKERS = ("bm25+gpt35_listwise", "bm25+rankvicuna")
+"""They were given BM25's 100: of others they say nothing."""
 WAYS: dict[str, tuple[tuple[str, ...], str]] = {
-    **{name: ((name,), "single") for name in (*SCORED, *ORDERED)},
-    "mean of the seven": ((*SCORED, *ORDERED), "mean"),
-    "PILE of the seven": ((*SCORED, *ORDERED), "pile"),
+    **{name: ((name,), "single") for name in (*SYSTEMS, *RERANKERS)},
+    "mean of the seven": ((*SYSTEMS, *RERANKERS), "mean"),
+    "PILE of the seven": ((*SYSTEMS, *RERANKERS), "pile"),
 }
 
 
 def pooled() -> Candidates:
     """What BM25 and the systems found for DL 2020, with every run's scores and the labels."""
-    names = ("bm25", *SCORED, *ORDERED)
+    names = ("bm25", *SYSTEMS, *RERANKERS)
     lists = join_runs({name: rd.read_run(V1 / "runs" / f"dl20.{name}.trec.gz") for name in names})
     return lists.join(rd.read_qrels(V1 / "qrels.dl20.txt"), "label")
 
 
 def target(lists: Candidates, teachers: tuple[str, ...], method: str) -> Candidates:
-    """The lists with the teachers' ensemble as "target": by rank, the one scale that all of them have."""
-    made, _ = ensemble(lists, teachers, method, normalize="rank", missing="min")
-    ranks = normalize(made[method], made.offsets, "rank")  # again: the mean of ranks is narrower than a rank
-    return made.only_columns("label").with_columns(target=4 * ranks - 2)
+    """The lists with the teachers' ensemble as "target": by rank, the one scale that all of them have.
+
+    A re-ranker alone teaches what it was given; in an ensemble the mean of the others stands in for what it was not.
+    """
+    ranks = {name: normalize(lists[name], lists.offsets, "rank") for name in teachers}
+    if chosen := [name for name in teachers if name in SYSTEMS]:
+        ranks |= zip(chosen, lowest(np.stack([ranks[name] for name in chosen]), lists, chosen)[0], strict=True)
+    made, _ = ensemble(
+        lists.with_columns(ranks), teachers, method, missing="mean-of-others" if len(teachers) > 1 else "drop"
+    )
+    again = normalize(made[method], made.offsets, "rank")  # the mean of ranks is narrower than a rank
+    return made.only_columns("label").with_columns(target=4 * again - 2)
 
 
 def main() -> None:
