@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin
 INSTALL := $(RUN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test check install benchmark benchmark-engines clean
+.PHONY: demo test check install benchmark benchmark-engines studies clean
 
 install: $(VENV)/.installed
 
@@ -39,6 +39,11 @@ benchmark-engines: $(VENV)/.extras
 	@$(RUN)/python -m benchmarks.scoring_speed --model $(MODEL) --queries 20 --repeats 2
 	@$(RUN)/python -m benchmarks.latency --model $(MODEL) --rounds 1
 	@$(RUN)/python -m benchmarks.latency --model $(MODEL) --command 3
+
+# The papers' tables on real judgments: ten hours on two cores; what is finished, kept in runs/studies, is not done again.
+STUDIES := teachers rates pile pile_curves runs_as_teachers pd_bert squad
+studies: install
+	@set -e; for study in $(STUDIES); do $(RUN)/python -m benchmarks.studies.$$study; done
 
 # Engines and a cluster, which only their tests need.
 $(VENV)/.extras: $(VENV)/.installed
