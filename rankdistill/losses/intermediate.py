@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+from torch.nn.functional import mse_loss
 
 from rankdistill.errors import UsageError
 
@@ -27,7 +28,7 @@ def attention_mse(student: States, teacher: States, *, layers: LayerChoice = "ev
     layers: see `layer_map`. Raises `UsageError` where the numbers of heads differ.
     Source: TinyBERT eq. 7 and its code; L_attn of PD-BERT eq. 2.
     """
-    both = (student.tokens[:, None, :, None] & student.tokens[:, None, None, :]).float()
+    n_scores = student.heads * student.tokens.sum(dim=1).square().sum().clamp(min=1)
     losses = []
     for mine, its in layer_map(len(student.queries), len(teacher.queries), layers):
         s, t = student.attention(mine), teacher.attention(its)
@@ -36,7 +37,7 @@ def attention_mse(student: States, teacher: States, *, layers: LayerChoice = "ev
                 f"attention_mse compares head by head, but the student has {s.shape[1]} heads and the teacher "
                 f"{t.shape[1]}: leave the term out, or take a student of as many heads"
             )
-        losses.append(((s - t) ** 2 * both).sum() / (both.sum() * s.shape[1]).clamp(min=1))
+        losses.append(mse_loss(s, t, reduction="sum") / n_scores)
     return torch.stack(losses).mean()
 
 

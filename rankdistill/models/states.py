@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -33,7 +32,7 @@ class States:
     """Of a student narrower or wider than its teacher: maps to the teacher's width, by `projection_name`."""
 
     def attention(self, layer: int) -> Tensor:
-        """A layer's scores QKᵀ/√d before their softmax, without the mask: float32 (P, heads, L, L).
+        """A layer's scores QKᵀ/√d before their softmax, 0 where a token is padding: float32 (P, heads, L, L).
 
         Raises `DataError` where the layer has no such projections.
         """
@@ -43,8 +42,9 @@ class States:
                 f"layer {layer} has no module called {' or '.join(QUERIES)}, or none called {' or '.join(KEYS)}: its "
                 "attention cannot be distilled; leave attention_mse out"
             )
-        q, k = (x.float().unflatten(-1, (self.heads, -1)).transpose(1, 2) for x in (queries, keys))
-        return q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])
+        scale = self.tokens[..., None] / (queries.shape[-1] / self.heads) ** 0.25
+        q, k = ((x.float() * scale).unflatten(-1, (self.heads, -1)).transpose(1, 2) for x in (queries, keys))
+        return q @ k.transpose(-1, -2)
 
 
 def forward_with_states(model: Any, inputs: Mapping[str, Tensor]) -> tuple[Tensor, States]:
