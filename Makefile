@@ -40,7 +40,7 @@ benchmark-engines: $(VENV)/.extras
 	@$(RUN)/python -m benchmarks.latency --model $(MODEL) --rounds 1
 	@$(RUN)/python -m benchmarks.latency --model $(MODEL) --command 3
 
-# The papers' tables on real judgments: ten hours on two cores; what is finished, kept in runs/studies, is not done again.
+# The papers' tables on real judgments: many hours on two cores; what is finished, kept in runs/studies, is not done again.
 STUDIES := teachers rates pile pile_curves runs_as_teachers pd_bert squad
 studies: install
 	@set -e; for study in $(STUDIES); do $(RUN)/python -m benchmarks.studies.$$study; done

@@ -38,11 +38,11 @@ def shrink(
     and no labels; what the dropped layers knew is not for the labels to teach again. candidates: lists of whose pairs
     the states are matched. layers: from 0. Where the last is the model's last, it is kept as it is and what goes into
     it is matched, else what comes out. settings: ``learning_rate`` 3e-4 suits. start: what was returned for these
-    layers before, to go on with, on other candidates (None: the layers as they are). out: see `fit`.
+    layers before, to go on with, on other candidates (None: the layers as they are); it stays as it is. out: see `fit`.
     Source: the hidden states' term of Simplified TinyBERT, eq. 3, with the embeddings and the width in common.
     """
     settings = settings or TrainingSettings(learning_rate=3e-4)
-    student = start or model.with_model(keep_layers(model.model, layers))
+    student = keep_layers(start, range(len(layers))) if start else keep_layers(model, layers)
     last_in_common = layers[-1] == model.model.config.num_hidden_layers - 1
     plan = plan_lists(candidates, settings.list_size, settings.epochs, settings.seed, labels=None)
     lists = TrainingLists(student, candidates, collection, plan, ())
