@@ -42,7 +42,8 @@ def shrink(
     Source: the hidden states' term of Simplified TinyBERT, eq. 3, with the embeddings and the width in common.
     """
     settings = settings or TrainingSettings(learning_rate=3e-4)
-    student = keep_layers(start, range(len(layers))) if start else keep_layers(model, layers)
+    begins_as, kept = (start, range(len(layers))) if start else (model, layers)
+    student = model.with_model(keep_layers(begins_as.model, kept))
     last_in_common = layers[-1] == model.model.config.num_hidden_layers - 1
     plan = plan_lists(candidates, settings.list_size, settings.epochs, settings.seed, labels=None)
     lists = TrainingLists(student, candidates, collection, plan, ())
