@@ -38,10 +38,11 @@ SYSTEMS = ("splade_pp_ed", "tasb", "repllama", "ada2", "splade_pp_ed+rankvicuna"
 """They chose their 100 passages themselves: what is not among them they rate lowest."""
 RERANKERS = ("bm25+gpt35_listwise", "bm25+rankvicuna")
 """They were given BM25's 100: of others they say nothing."""
-WAYS: dict[str, tuple[tuple[str, ...], str]] = {
-    **{name: ((name,), "single") for name in (*SYSTEMS, *RERANKERS)},
-    "mean of the seven": ((*SYSTEMS, *RERANKERS), "mean"),
-    "PILE of the seven": ((*SYSTEMS, *RERANKERS), "pile"),
+WAYS: dict[str, tuple[tuple[str, ...], str, tuple[str, ...]]] = {  # name -> teachers, method, who rates the rest lowest
+    **{name: ((name,), "single", SYSTEMS) for name in (*SYSTEMS, *RERANKERS)},
+    "mean of the seven": ((*SYSTEMS, *RERANKERS), "mean", SYSTEMS),
+    "PILE of the seven": ((*SYSTEMS, *RERANKERS), "pile", SYSTEMS),
+    "bm25+gpt35_listwise, the rest lowest": (RERANKERS[:1], "single", RERANKERS),
 }
 
 
@@ -52,13 +53,14 @@ def pooled() -> Candidates:
     return lists.join(rd.read_qrels(V1 / "qrels.dl20.txt"), "label")
 
 
-def target(lists: Candidates, teachers: tuple[str, ...], method: str) -> Candidates:
+def target(lists: Candidates, teachers: tuple[str, ...], method: str, rating: tuple[str, ...]) -> Candidates:
     """The lists with the teachers' ensemble as "target": by rank, the one scale that all of them have.
 
-    A re-ranker alone teaches what it was given; in an ensemble the mean of the others stands in for what it was not.
+    rating: those who rate what they do not list lowest. Another alone teaches what it lists; in an ensemble the mean of
+    the others stands in for the rest.
     """
     ranks = {name: normalize(lists[name], lists.offsets, "rank") for name in teachers}
-    if chosen := [name for name in teachers if name in SYSTEMS]:
+    if chosen := [name for name in teachers if name in rating]:
         ranks |= zip(chosen, lowest(np.stack([ranks[name] for name in chosen]), lists, chosen)[0], strict=True)
     made, _ = ensemble(
         lists.with_columns(ranks), teachers, method, missing="mean-of-others" if len(teachers) > 1 else "drop"
@@ -84,8 +86,8 @@ def main() -> None:
 
     labels_alone = trained("labels", lists.only_columns("label"), LABELS)
     rows.append(row({"teacher": "labels alone", "BM25's candidates it has": ""}, labels_alone))
-    for name, (teachers, method) in WAYS.items():
-        found = trained(name, target(lists, teachers, method), "hinge(label) + pairwise_mse(target)")
+    for name, (teachers, method, rating) in WAYS.items():
+        found = trained(name, target(lists, teachers, method, rating), "hinge(label) + pairwise_mse(target)")
         had = np.mean([np.isfinite(lists[run][np.isfinite(lists["bm25"])]).mean() for run in teachers])
         facts = {"teacher": name, "BM25's candidates it has": f"{had:.0%}"}
         rows.append(row(facts, found, {"labels alone": labels_alone}))

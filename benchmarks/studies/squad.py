@@ -21,7 +21,7 @@ from benchmarks.studies.task import Task
 from rankdistill.recipes import add_teachers, with_labels
 
 SIZE = next(iter(LAYERS))
-N_TRAIN, N_TEST = 4000, 1000
+N_TRAIN, N_TEST = 2000, 1000
 """Questions; lists have the 20 candidates of BM25, one of which holds the answer if it was found."""
 
 
