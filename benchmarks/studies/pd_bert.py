@@ -96,6 +96,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("runs/studies"), help="where models are kept")
     parser.add_argument("--ways", nargs="+", choices=list(WAYS), default=list(WAYS), help="of these alone")
+    parser.add_argument("--name", default="study_pd_bert", help="of the result")
     arguments = parser.parse_args()
     folder = arguments.folder
     task = load_task()
@@ -127,7 +128,7 @@ def main() -> None:
         against = {"against": found[reference]} if reference else None
         rows.append(row({"way": name, "against": reference or ""}, found[name], against))
         print(markdown_table(corrected(rows)), flush=True)
-    written = write_result("study_pd_bert", typed("benchmarks.studies.pd_bert"), corrected(rows), SEEDS)
+    written = write_result(arguments.name, typed("benchmarks.studies.pd_bert"), corrected(rows), SEEDS)
     print(f"wrote {written.relative_to(written.parents[2])} and its table")
 
 

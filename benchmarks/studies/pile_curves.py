@@ -2,19 +2,24 @@
 
 Run in the project's root: python -m benchmarks.studies.pile_curves   (after python -m benchmarks.studies.teachers)
 Students of one size learn and are measured as in `benchmarks.studies.pile`; what both need is trained once. Killed, it
-goes on from what is finished.
+goes on from what is finished. Beside the table it writes a picture of it.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import matplotlib
+from matplotlib.figure import Figure
 
 from benchmarks.results import markdown_table, write_result
 from benchmarks.studies.marco import load_task
 from benchmarks.studies.pile import DISTILLED, LABELS, RATE, TEACHERS, distilled, scored_lists
-from benchmarks.studies.students import LAYERS, SEEDS, row, student_start
+from benchmarks.studies.students import CLAIMED, LAYERS, SEEDS, row, student_start
+from rankdistill.data import atomic_path
 
 SIZE = next(iter(LAYERS))
 SCORES_ALONE = DISTILLED.removeprefix(f"{LABELS} + ")
@@ -46,7 +51,35 @@ def main() -> None:
         rows.append(row({"method": method, "teachers": n, "λ": rate, "objective": objective}, found) | told)
         print(markdown_table(rows), flush=True)
     path = write_result("study_pile_curves", "python -m benchmarks.studies.pile_curves", rows, SEEDS)
-    print(f"wrote {path.relative_to(path.parents[2])} and its table")
+    draw(rows, path.with_suffix(".svg"))
+    print(f"wrote {path.relative_to(path.parents[2])}, its table and its picture")
+
+
+def draw(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Draw the students that learn from labels too: a row of axes per measure, one over teachers and one over λ.
+
+    Bars are the standard deviation over seeds.
+    """
+    curves = [row for row in rows if row["objective"] == DISTILLED]
+    mean = [row for row in curves if row["λ"] == 0]
+    pile = [row for row in curves if row["λ"] == RATE or row["teachers"] == 1]
+    rates = sorted((row for row in curves if row["teachers"] == len(TEACHERS)), key=lambda row: row["λ"])
+    figure = Figure(figsize=(7, 5), layout="constrained")
+    for axes, measure in zip(figure.subplots(len(CLAIMED), 2, sharey="row"), CLAIMED, strict=True):
+        for ax, x, lines in (
+            (axes[0], "teachers", {"AE-KD": mean, f"PILE-KD, λ {RATE}": pile}),
+            (axes[1], "λ", {f"PILE-KD of {len(TEACHERS)} (0: AE-KD)": rates}),
+        ):
+            for label, line in lines.items():
+                values, bars = [row[measure] for row in line], [row[f"sd({measure})"] for row in line]
+                ax.errorbar([row[x] for row in line], values, bars, label=label, marker="o", capsize=3)
+            ax.set_xticks(sorted({row[x] for line in lines.values() for row in line}))
+            ax.set_xlabel(x)
+            ax.legend()
+        axes[0].set_ylabel(measure)
+    # the same numbers make the same file
+    with matplotlib.rc_context({"svg.hashsalt": path.stem}), atomic_path(path) as temporary:
+        figure.savefig(temporary, format="svg", metadata={"Date": None})
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
 Run in the project's root: python -m benchmarks.studies.squad   (after python -m benchmarks.studies.teachers)
 The teacher is the warm-up of `benchmarks.studies.teachers`, which learnt to match on part 2. Students of a few of its
-layers re-rank BM25's 20 best for part 1's first 1,000 questions; the two parts share no article. Killed, it goes on
-from what is finished.
+layers re-rank BM25's 20 best for every 21st question of part 1; the two parts share no article. Killed, it goes on from
+what is finished.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ from benchmarks.studies.task import Task
 from rankdistill.recipes import add_teachers, with_labels
 
 SIZE = next(iter(LAYERS))
-N_TRAIN, N_TEST = 2000, 1000
-"""Questions; lists have the 20 candidates of BM25, one of which holds the answer if it was found."""
+IMITATED, LEARNT, TEST = slice(None, None, 6), slice(None, None, 3), slice(None, None, 21)
+"""Of part 2's questions those on whose lists the warm-up's states are imitated, of these those learnt from, and of part
+1's those measured. Lists have the 20 candidates of BM25, one of which holds the answer if it was found."""
 
 
 def load_questions() -> Task:
@@ -30,8 +31,8 @@ def load_questions() -> Task:
     if not (DATA / "squad-sentences").is_dir():
         raise SystemExit(f"the study reads {DATA / 'squad-sentences'}, which is not there")
     squad = rd.load_collection(DATA / "squad-sentences")
-    train = rd.read_run(squad.runs["bm25.part2.depth20"]).take_queries(slice(N_TRAIN))
-    test = rd.read_run(squad.runs["bm25.part1.depth20"]).take_queries(slice(N_TEST))
+    train = rd.read_run(squad.runs["bm25.part2.depth20"]).take_queries(IMITATED)
+    test = rd.read_run(squad.runs["bm25.part1.depth20"]).take_queries(TEST)
     assert squad.qrels is not None  # the folder has them
     return Task(squad, with_labels(train, squad), test, squad.qrels.take_queries(test.query_ids.to_pylist()))
 
@@ -44,11 +45,12 @@ def main() -> None:
     task, teacher, place = load_questions(), folder / "warm-up" / "model", folder / "squad"
     if not teacher.is_dir():
         raise SystemExit(f"no {teacher}: run python -m benchmarks.studies.teachers first")
-    lists = add_teachers(task.train, task.collection, {"target": teacher}, store=place / "scores")
+    learnt = task.train.take_queries(LEARNT)
+    lists = add_teachers(learnt, task.collection, {"target": teacher}, store=place / "scores")
     imitation = place / "imitation" / "model"
     if not imitation.is_dir():
         whole = rd.CrossEncoder.from_pretrained(teacher)
-        rd.shrink(whole, LAYERS[SIZE], lists, task.collection, IMITATION, out=imitation.parent)
+        rd.shrink(whole, LAYERS[SIZE], task.train, task.collection, IMITATION, out=imitation.parent)
     rows: list[dict[str, Any]] = []
     for name, model in {"teacher": teacher, "imitation": imitation}.items():
         rows.append(row({"system": name}, [measured(task, model)]))
