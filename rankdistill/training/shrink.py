@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from transformers import TrainingArguments
 
 from rankdistill.data.candidates import Candidates
 from rankdistill.models import CrossEncoder, keep_layers
+from rankdistill.models.last_layer import first_token_only
 from rankdistill.models.layers import layer_list
 from rankdistill.scoring.inputs import TextCollection
 from rankdistill.training.batches import Batch, TrainingLists
@@ -95,5 +97,7 @@ class StateTrainer(ListTrainer):
         return loss, {"hidden states": loss}
 
     def _states(self, model: Any, inputs: Mapping[str, Tensor]) -> Tensor:
-        states: Tensor = model(**inputs, output_hidden_states=True).hidden_states[self.at]
+        unread = first_token_only(getattr(model, "module", model)) if self.at == -2 else nullcontext()
+        with unread:  # the last layer, whose output is not compared
+            states: Tensor = model(**inputs, output_hidden_states=True).hidden_states[self.at]
         return states
