@@ -67,3 +67,12 @@ def test_other_models_are_left_alone(inputs) -> None:
     with first_token_only(model):
         assert model(**inputs).logits.shape == (6, 1)
     assert not cuts_last_layer(make_model().bert)
+
+
+def test_states_before_the_last_layer_are_those_of_the_whole_model(inputs) -> None:
+    model = make_model("bert", initializer_range=0.3)
+    whole = model(**inputs, output_hidden_states=True).hidden_states
+    with first_token_only(model):
+        less = model(**inputs, output_hidden_states=True).hidden_states
+    assert len(less) == len(whole)
+    assert all(torch.equal(mine, its) for mine, its in zip(less[:-1], whole[:-1], strict=True))
