@@ -28,7 +28,7 @@ STRONG = {
     "dl22": ("splade_pp_ed",),
 }
 QUERIES = DATA / "msmarco-passage-dev" / "queries.dev-subset.tsv.gz"
-N_UNLABELLED, K_UNLABELLED = 4000, 32
+N_UNLABELLED, K_UNLABELLED = 2000, 32
 DEV_PERCENT, HELD_OUT_PERCENT = 30, 50
 """Shares, by the hash of the id, of DL 2021's queries, kept from teachers and students, and of DL 2020's, that students
 see but when all is chosen."""
@@ -46,7 +46,7 @@ class MsMarco(Task):
     held_out: Candidates
     """BM25's 100 best for the dev queries and half of DL 2020's, that students' settings are chosen on."""
     unlabelled: Candidates
-    """What BM25 finds among the passages of ``train`` for 4,000 other queries of MS MARCO: to imitate teachers on."""
+    """What BM25 finds among the passages of ``train`` for 2,000 other queries of MS MARCO: to imitate teachers on."""
     dev_qrels: Candidates
     held_out_qrels: Candidates
 

@@ -10,6 +10,7 @@ from cyclopts import App, Parameter
 
 from rankdistill import __version__
 from rankdistill.cli.config import options_from_yaml
+from rankdistill.cli.recipe_options import options_from_recipe
 
 # Name -> purpose, the first line of its docstring. The command is the function of that name in the module of that name
 # here. The purposes stand here too so that `rankdistill --help` need not import what the commands import.
@@ -44,7 +45,7 @@ def build_app(chosen: str | None = None) -> App:
         help_epilogue=EPILOGUE,
         help_format="markdown",
         version=__version__,
-        config=options_from_yaml,
+        config=(options_from_yaml, options_from_recipe),  # the first that says something wins
         # Lists as `--runs a b c`, one value at least; no `--no-json` and `--empty-runs`.
         default_parameter=Parameter(negative=(), consume_multiple=1),
         result_action="return_value",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,7 +25,7 @@ from rankdistill.cli.training import (
 from rankdistill.data import load_collection, read_run
 from rankdistill.evaluation import DEFAULT_MEASURES
 from rankdistill.models import DEFAULT_BASE, with_two_logits
-from rankdistill.recipes import RECIPES, EnsembleSettings, get_recipe, start_model, with_recipe
+from rankdistill.recipes import RECIPES, EnsembleSettings, get_recipe, start_model
 from rankdistill.recipes import distill as distill_recipe
 from rankdistill.recipes.distill import name_teachers
 from rankdistill.recipes.held_out import of_split, required_split
@@ -50,17 +50,17 @@ def distill(
     recipe: Annotated[
         str | None,
         Parameter(
-            help=f"A paper's objective, ensemble, head and settings, wherever you leave these at their defaults: "
+            help="A paper's head, and its objective, ensemble and settings wherever you say nothing else: "
             f"{', '.join(RECIPES)}. [default: none]"
         ),
     ] = None,
     objective: Annotated[
-        str | None,
+        str,
         Parameter(
             help="Losses: {target} is the ensemble's score, teacher the one model among the teachers, beside the "
-            f"student, label the relevance. [default: the recipe's, or {ENSEMBLED}]"
+            "student, label the relevance."
         ),
-    ] = None,
+    ] = ENSEMBLED,
     unjudged: UnjudgedOption = "irrelevant",
     ensembling: Annotated[EnsembleSettings, Parameter(name="*")] = EnsembleSettings(),  # noqa: B008  # frozen
     train_split: TrainSplit = "train",
@@ -80,11 +80,6 @@ def distill(
             --recipe pd-bert --layers 0 4 5 --out runs/pd-bert
     """
     followed = get_recipe(recipe) if recipe else None
-    if followed:
-        settings = with_recipe(settings, followed)
-        if ensembling.method == EnsembleSettings().method:
-            ensembling = replace(ensembling, method=followed.method)
-    objective = objective or (followed.objective if followed else ENSEMBLED)
     parsed = Objective.parse(objective.format(target=ensembling.method))  # a mistake there costs no time
     if followed:
         taken = {name: getattr(settings, name) for name in followed.settings}

@@ -3,7 +3,7 @@
 from rankdistill.recipes.distill import EnsembleSettings, add_teachers, distill, name_teachers
 from rankdistill.recipes.finetune import finetune, sample_queries
 from rankdistill.recipes.labels import with_labels
-from rankdistill.recipes.ranking import RECIPES, Recipe, get_recipe, with_recipe
+from rankdistill.recipes.ranking import RECIPES, Recipe, get_recipe
 from rankdistill.recipes.start import start_model
 
 __all__ = [
@@ -18,5 +18,4 @@ __all__ = [
     "sample_queries",
     "start_model",
     "with_labels",
-    "with_recipe",
 ]

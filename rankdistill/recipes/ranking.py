@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from rankdistill.errors import UnknownNameError
-from rankdistill.training import TrainingSettings
 
 INSIDES = "attention_mse(teacher) + hidden_mse(teacher) + embedding_mse(teacher)"
 INSIDES_OF_A_PAIR = "2*attention_mse(teacher) + 2*hidden_mse(teacher) + 2*embedding_mse(teacher)"
@@ -32,6 +31,12 @@ class Recipe:
     """Logits of the student's head, and of a teacher beside it."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Of `TrainingSettings`, as the paper has them."""
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What the recipe says where `distill` is told nothing else, by the names of its options."""
+        settings = {name.replace("_", "-"): value for name, value in self.settings.items()}
+        return {"objective": self.objective, "method": self.method, **settings}
 
 
 PILE_SETTINGS = {"adam_beta2": 0.99, "learning_rate": 2e-5, "list_size": 8, "lists_per_batch": 128}
@@ -94,10 +99,3 @@ def get_recipe(name: str) -> Recipe:
     if name not in RECIPES:
         raise UnknownNameError("recipe", name, RECIPES)
     return RECIPES[name]
-
-
-def with_recipe(settings: TrainingSettings, recipe: Recipe) -> TrainingSettings:
-    """The settings, with the recipe's where they are at their defaults."""
-    defaults = TrainingSettings()
-    left_open = [name for name in recipe.settings if getattr(settings, name) == getattr(defaults, name)]
-    return replace(settings, **{name: recipe.settings[name] for name in left_open})

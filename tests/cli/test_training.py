@@ -115,5 +115,32 @@ def test_distill_follows_a_recipe_that_options_override(run, files, tmp_path: Pa
     assert (said["objective"], said["list_size"]) == ("hinge(label) + 2*soft_cross_entropy(teacher)", 4)
     outcome = run(*words, "--recipe", "ae-kd", "--out", tmp_path / "ae")
     assert outcome.code == 0, outcome.err
-    assert yaml.safe_load((tmp_path / "ae" / "config.yaml").read_text())["method"] == "mean"
+    said = yaml.safe_load((tmp_path / "ae" / "config.yaml").read_text())
+    assert (said["method"], said["adam_beta2"], said["lists_per_batch"]) == ("mean", 0.99, 128)
     assert run(*words, "--recipe", "pd-brt", "--out", tmp_path / "x").code == 2
+
+
+def test_an_option_given_its_default_wins_over_the_recipe_and_a_file_too(run, files, tmp_path: Path) -> None:
+    words = ["distill", "--collection", files.collection, "--run", files.bm25, "--teachers", files.model]
+    words += [
+        "--student",
+        files.model,
+        "--layers",
+        0,
+        3,
+        "--max-length",
+        32,
+        "--max-steps",
+        1,
+        "--recipe",
+        "margin-mse",
+    ]
+    (tmp_path / "file.yaml").write_text("method: mean\nadam_beta2: 0.9\n")
+    options = ["--recipe", "margin-mse", "--config", tmp_path / "file.yaml", "--method", "pile", "--list-size", 8]
+    outcome = run(*words, *options, "--out", tmp_path / "said")
+    assert outcome.code == 0, outcome.err
+    said = yaml.safe_load((tmp_path / "said" / "config.yaml").read_text())
+    assert (said["method"], said["list_size"], said["adam_beta2"], said["lists_per_batch"]) == ("pile", 8, 0.9, 16)
+    assert said["objective"] == "margin_mse({target}, label)"
+    assert run("distill", "--config", tmp_path / "said" / "config.yaml", "--out", tmp_path / "again").code == 0
+    assert yaml.safe_load((tmp_path / "again" / "config.yaml").read_text()) == said

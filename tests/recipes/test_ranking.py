@@ -11,7 +11,7 @@ from tiny import judged_collection, make_model, make_tokenizer
 from rankdistill.errors import UnknownNameError, UsageError
 from rankdistill.losses import LOSSES
 from rankdistill.models import CrossEncoder, keep_layers, with_two_logits
-from rankdistill.recipes import RECIPES, EnsembleSettings, distill, get_recipe, with_recipe
+from rankdistill.recipes import RECIPES, EnsembleSettings, distill, get_recipe
 from rankdistill.retrieval.bm25 import bm25
 from rankdistill.scoring import score
 from rankdistill.training import Objective, TrainingSettings
@@ -59,9 +59,7 @@ def test_teachers_that_nothing_is_learned_from_are_refused() -> None:
         distill(collection, run, {"t1": model, "t2": model}, model, SMALL, objective="hinge(label)")
 
 
-def test_settings_said_stand_before_those_of_the_recipe() -> None:
-    taken = with_recipe(TrainingSettings(learning_rate=1e-4), get_recipe("pile"))
-    assert (taken.learning_rate, taken.adam_beta2, taken.lists_per_batch) == (1e-4, 0.99, 128)
+def test_a_recipe_that_is_none_is_named_with_the_nearest() -> None:
     with pytest.raises(UnknownNameError, match="recipe 'pd-brt'; did you mean 'pd-bert'"):
         get_recipe("pd-brt")
 
