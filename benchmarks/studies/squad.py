@@ -16,9 +16,10 @@ import rankdistill as rd
 from benchmarks.results import markdown_table, write_result
 from benchmarks.studies.marco import DATA
 from benchmarks.studies.pile import DISTILLED, LABELS, layers_cut
-from benchmarks.studies.students import IMITATION, LAYERS, SEEDS, corrected, measured, row, trained_student
+from benchmarks.studies.students import LAYERS, SEEDS, corrected, measured, row, trained_student
 from benchmarks.studies.task import Task
 from rankdistill.recipes import add_teachers, with_labels
+from rankdistill.recipes.start import IMITATION
 
 SIZE = next(iter(LAYERS))
 IMITATED, LEARNT, TEST = slice(None, None, 6), slice(None, None, 3), slice(None, None, 21)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -14,11 +13,11 @@ import numpy as np
 import rankdistill as rd
 from benchmarks.studies.marco import MsMarco
 from benchmarks.studies.task import Task
-from rankdistill.data import Candidates, atomic_path, read_candidates, write_candidates
+from rankdistill.data import Candidates, read_candidates, write_candidates
 from rankdistill.evaluation import compare, evaluation, holm
 from rankdistill.models import with_two_logits
-from rankdistill.recipes.start import SHRINKING_RATE
-from rankdistill.training import TrainingSettings, draw_candidates
+from rankdistill.recipes.start import IMITATION
+from rankdistill.training import TrainingSettings, claim, draw_candidates
 
 LAYERS = {"3+1 layers": (0, 4, 5, 6), "2+1 layers": (0, 5, 6)}
 """Layers of the teachers, six of the base and the one that their start adds, that students keep."""
@@ -30,7 +29,6 @@ SEEDS = (0, 1, 2)
 SETTINGS = TrainingSettings(list_size=8, lists_per_batch=8, learning_rate=5e-5, epochs=8, max_steps=85)
 """Of all students: 85 updates, four lists of each of 170 queries where all can be learnt from. The rate is that of
 `benchmarks.studies.rates`. The last weights are taken: 39 queries held out cannot tell checkpoints apart."""
-IMITATION = replace(SETTINGS, learning_rate=SHRINKING_RATE, epochs=1, max_steps=-1)
 CANDIDATES = 48
 """Of a training query, drawn once: what teachers score and students see."""
 PerQuery = dict[str, dict[str, float]]
@@ -70,7 +68,7 @@ def trained_student(
 ) -> Path:
     """Train a student under an objective, or find it trained; the folder of the model.
 
-    Raises `SystemExit` where the folder has a student of other settings, lists, start or teacher.
+    Raises `UsageError` where the folder has a student of other settings, lists, start or teacher.
     """
     settings = replace(settings, seed=seed)
     student = rd.CrossEncoder.from_pretrained(start)
@@ -82,7 +80,7 @@ def trained_student(
         "teacher": teacher and teacher.fingerprint(),
         "lists": _digest(lists),
     }
-    _check_facts(folder, facts)
+    claim(folder, "a student", facts)
     if not (folder / "model").is_dir():
         if n_logits == 2:
             student = with_two_logits(student)
@@ -133,17 +131,6 @@ def corrected(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 def _over_seeds(seeds: Sequence[PerQuery], measure: str) -> dict[str, float]:
     return {query: float(np.mean([seed[measure][query] for seed in seeds])) for query in seeds[0][measure]}
-
-
-def _check_facts(folder: Path, facts: Mapping[str, Any]) -> None:
-    """Say in a folder how its student is made; `SystemExit` where that was said otherwise."""
-    file = folder / "facts.json"
-    if file.is_file() and (known := json.loads(file.read_text())) != json.loads(json.dumps(facts)):
-        differing = ", ".join(name for name in facts if known.get(name) != json.loads(json.dumps(facts[name])))
-        raise SystemExit(f"{folder} has a student of another {differing}: delete it, or give another --folder")
-    folder.mkdir(parents=True, exist_ok=True)
-    with atomic_path(file) as path:
-        path.write_text(json.dumps(facts, indent=1))
 
 
 def _digest(lists: Candidates) -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rankdistill.models.states import States
 
 LayerChoice = str | Sequence[int]
+LAYER_MAPS = ("every", "last-k", "last")
 
 
 def attention_mse(student: States, teacher: States, *, layers: LayerChoice = "every") -> Tensor:

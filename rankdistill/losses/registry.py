@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from inspect import signature
 
 from torch import Tensor
 
@@ -28,6 +29,12 @@ class Loss:
     """It compares insides: called as ``loss.function(student, teacher, **settings)`` on two `States`."""
     n_logits: int = 1
     """Logits a candidate: 1 for scores (Q, C), 2 for (Q, C, 2)."""
+
+    @property
+    def settings(self) -> list[str]:
+        """Names of its settings."""
+        named = signature(self.function).parameters.values()
+        return [each.name for each in named if each.kind is each.KEYWORD_ONLY and each.name != "labels"]
 
 
 LOSSES: dict[str, Loss] = {

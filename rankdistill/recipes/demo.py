@@ -12,10 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from rankdistill.data import Candidates, Collection, atomic_path, read_run, write_qrels, write_run
+from rankdistill.data import Candidates, Collection, read_run, write_qrels, write_run
 from rankdistill.data.collection import hashed
 from rankdistill.ensembling.fuse import fuse, tune_weight
-from rankdistill.errors import UsageError
 from rankdistill.evaluation import Leaderboard, leaderboard, write_html
 from rankdistill.models import DEFAULT_BASE, CrossEncoder, Encoder
 from rankdistill.progress import console
@@ -23,10 +22,10 @@ from rankdistill.recipes.distill import EnsembleSettings, distill
 from rankdistill.recipes.finetune import finetune
 from rankdistill.recipes.held_out import judged_part, measure_model
 from rankdistill.recipes.labels import with_labels
-from rankdistill.recipes.start import SHRINKING_RATE, start_model
+from rankdistill.recipes.start import IMITATION, start_model
 from rankdistill.retrieval.bm25 import bm25
 from rankdistill.scoring import cosine, score
-from rankdistill.training import TrainingSettings, draw_candidates, shrink
+from rankdistill.training import TrainingSettings, claim, draw_candidates, shrink
 
 SHARES = {"teacher1": 1.0, "teacher2": 0.8, "teacher3": 0.8}  # of the teachers' queries, as in PILE §4.2
 TRAIN_RUN = "train.trec.gz"
@@ -100,17 +99,8 @@ class _Demo:
 
     def claim_folder(self) -> None:
         """Write down what is made here, unless something else was."""
-        file = self.out / "settings.json"
-        mine = json.dumps(
-            {"collection": self.collection.name, "base": str(self.base), **asdict(self.settings)}, indent=1
-        )
-        if file.is_file() and file.read_text() != mine:
-            raise UsageError(
-                f"{self.out} holds a demo with other settings, see {file}: give another folder or delete it"
-            )
-        self.out.mkdir(parents=True, exist_ok=True)
-        with atomic_path(file) as path:
-            path.write_text(mine)
+        made = {"collection": self.collection.name, "base": str(self.base), **asdict(self.settings)}
+        claim(self.out, "a demo", made, "settings.json")
 
     def first_stage(self) -> None:
         """Draw queries and find their candidates: ``train``, ``dev``, ``test``."""
@@ -237,7 +227,7 @@ class _Demo:
         """A student before it has seen a label: made once, then read."""
         made, folder = self.settings, self.out / "student-start"
         if not (folder / "model").is_dir():
-            training = replace(self._training(SHRINKING_RATE, made.seed), lists_per_batch=8)
+            training = replace(self._training(IMITATION.learning_rate, made.seed), lists_per_batch=8)
             shrink(self.start, made.student_layers, self.drawn, self.collection, training, out=folder)
         return CrossEncoder.from_pretrained(folder / "model")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -13,11 +13,11 @@ from rankdistill.data import Candidates, Collection
 from rankdistill.errors import UnknownNameError, UsageError
 from rankdistill.models import DEFAULT_BASE, CrossEncoder, cosine_start, is_sentence_encoder
 from rankdistill.progress import console
-from rankdistill.training import TrainingSettings, shrink
+from rankdistill.training import TrainingSettings, claim, shrink
 
 CALIBRATION_TEXTS = 4096
-SHRINKING_RATE = 3e-4
-"""Learning rate at which a few layers learn the states of all; far above that of training on labels."""
+IMITATION = TrainingSettings(learning_rate=3e-4, list_size=8, lists_per_batch=8)
+"""How a few layers learn the states of all: at a rate far above that of training on labels, whatever comes after."""
 Start = Literal["auto", "cosine", "plain"]
 
 
@@ -41,17 +41,15 @@ def start_model(
     for all else. layers: those of the base to keep, from 0 (None: all).
 
     candidates: lists on whose pairs, without labels, a model of fewer layers first learns to end in the states of all
-    (see `shrink`), under ``settings`` but for the learning rate; None: it does not. A start from the cosine then needs
-    the base's last layer among ``layers``, at the end. out: folder where that model is kept, and found by the next
-    call. The same seed gives the same weights. Raises `UsageError` for layers that do not suit.
+    (see `shrink`); None: it does not. A start from the cosine then needs the base's last layer among ``layers``, at the
+    end. settings: of the training to come, whose seed, dtype and steps between checkpoints and logs hold for this, too.
+    out: folder where that model is kept, and found by the next call. The same seed gives the same weights. Raises
+    `UsageError` for layers that do not suit, and where ``out`` holds a start made otherwise.
     """
     if start not in get_args(Start):
         raise UnknownNameError("start", start, get_args(Start))
     from_cosine = start == "cosine" or (start == "auto" and is_sentence_encoder(base))
-    shrunk = layers is not None and candidates is not None
-    if shrunk and out and (Path(out) / "model").is_dir():
-        return CrossEncoder.from_pretrained(Path(out) / "model")
-    kept = None if shrunk else layers
+    kept = layers if candidates is None else None
     if from_cosine:
         console.print(f"starting from the cosine of {base}, with one layer more", highlight=False)
         model = cosine_start(base, _some_texts(collection, seed), layers=kept, max_length=max_length, seed=seed)
@@ -68,7 +66,15 @@ def start_model(
                 "base's last layer. End with it, or start plain"
             )
         chosen.append(n_layers - 1)
-    settings = replace(settings or TrainingSettings(seed=seed), learning_rate=SHRINKING_RATE, epochs=1, eval_steps=0)
+    said = settings or TrainingSettings(seed=seed)
+    followed = {name: getattr(said, name) for name in ("seed", "dtype", "save_steps", "logging_steps")}
+    settings = replace(IMITATION, **followed)
+    if out:
+        lists = [candidates.n_queries, len(candidates)]
+        facts = {"model": model.fingerprint(), "layers": chosen, "queries and candidates": lists}
+        claim(out, "a start", {**facts, "settings": asdict(settings)})
+        if (Path(out) / "model").is_dir():
+            return CrossEncoder.from_pretrained(Path(out) / "model")
     return shrink(model, chosen, candidates, collection, settings, out=out)
 
 

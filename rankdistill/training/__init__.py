@@ -1,5 +1,6 @@
 """Training on candidate lists: objectives of named weighted losses, list sampling, and one trainer."""
 
+from rankdistill.training.claim import claim
 from rankdistill.training.fit import fit
 from rankdistill.training.lists import ListPlan, draw_candidates, plan_lists
 from rankdistill.training.objective import Objective, Term
@@ -13,6 +14,7 @@ __all__ = [
     "Objective",
     "Term",
     "TrainingSettings",
+    "claim",
     "draw_candidates",
     "fit",
     "plan_lists",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -57,6 +59,15 @@ class TrainingLists(Dataset[Any]):
 
     def __getitem__(self, index: int) -> np.ndarray:
         return self.plan.rows[index]
+
+    def digest(self) -> str:
+        """Hash of everything that a model is trained on: tokens, columns, and the plan."""
+        texts = (self.queries, self.documents)
+        tokens = [array for text in texts for array in (text.ids, text.offsets)]
+        digest = hashlib.blake2b(json.dumps(list(self.columns)).encode(), digest_size=20)
+        for array in (*tokens, self.query_rows, self.document_rows, *self.columns.values(), self.plan.rows):
+            digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
 
     def collate(self, lists: Sequence[np.ndarray]) -> Batch:
         """Make a batch of Q lists of at most C candidates, of whose pairs this process computes P.

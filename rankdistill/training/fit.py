@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from rankdistill.models.torch_engine import default_device, resolve_dtype
 from rankdistill.progress import console
 from rankdistill.scoring.inputs import TextCollection
 from rankdistill.training.batches import MAX_PARTS, TrainingLists
+from rankdistill.training.claim import claim
 from rankdistill.training.distributed import join_processes, processes, shared, wait_for_all
 from rankdistill.training.list_trainer import ListTrainer
 from rankdistill.training.lists import plan_lists
@@ -50,7 +52,8 @@ def fit(
     at the end, ``model/`` and ``log.json`` (every logged value); the same call after a kill goes on from its last
     checkpoint and ends with the same weights, bit for bit on a CPU. Without it nothing is written. teacher: runs beside
     the student where a term of the objective learns from ``teacher``, and reads what the student reads. Raises
-    `UsageError` where such a term has no teacher, or one that does not suit.
+    `UsageError` where such a term has no teacher, or one that does not suit, and where ``out`` holds an unfinished
+    training of another objective, model, teacher, lists or settings.
     """
     settings = settings or TrainingSettings()
     objective = Objective.parse(objective) if isinstance(objective, str) else objective
@@ -75,7 +78,13 @@ def fit(
     def trainer(arguments: TrainingArguments, dtype: str) -> RankingTrainer:
         return RankingTrainer(model, lists, objective, dev, arguments, dtype, teacher)
 
-    return run(trainer, settings, dev, out)
+    facts = {
+        "objective": str(objective),
+        "model": model.fingerprint(),
+        "teacher": teacher and teacher.fingerprint(),
+        "lists": lists.digest(),
+    }
+    return run(trainer, settings, dev, out, facts if out else {})
 
 
 def check_teacher(teacher: CrossEncoder | None, student: CrossEncoder, objective: Objective) -> None:
@@ -99,11 +108,17 @@ def run(
     settings: TrainingSettings,
     dev: DevSet | None = None,
     out: str | Path | None = None,
+    facts: Mapping[str, Any] | None = None,
 ) -> CrossEncoder:
-    """Run a trainer, made of transformers' arguments and a dtype, to its end; see `fit` for what is in ``out``."""
+    """Run a trainer, made of transformers' arguments and a dtype, to its end; see `fit` for what is in ``out``.
+
+    facts: what beside the settings makes the training what it is, as JSON can hold it.
+    """
     join_processes()
     with tempfile.TemporaryDirectory() as scratch:
         checkpoints = Path(out) / "checkpoints" if out else Path(shared(scratch))
+        if out:
+            claim(checkpoints, "an unfinished training", {**(facts or {}), "settings": asdict(settings)})
         arguments = _arguments(settings, checkpoints, dev, out is not None)
         dtype = resolve_dtype(settings.dtype, arguments.device)
         arguments.device  # noqa: B018 - found now, so that more than one GPU can be left to torchrun

@@ -33,9 +33,10 @@ def plan_lists(
     """Draw one list of at most ``size`` candidates per query and epoch, queries in a new random order each epoch.
 
     labels: column of relevance labels: half of the list are relevant candidates (label > 0), or all that the query has,
-    and the rest is drawn from whatever else it has (its own hard negatives, further relevant ones among them); without
-    it all candidates are drawn alike. only_labelled: leave out queries whose labels are all equal or missing, which
-    teach a loss over labels nothing. The same seed gives the same lists. Raises `DataError` where no list is left.
+    and the rest is drawn from whatever else it has (its own hard negatives, further relevant ones among them; of a pair
+    the second is less relevant, where the query has such); without it all candidates are drawn alike. only_labelled:
+    leave out queries whose labels are all equal or missing, which teach a loss over labels nothing. The same seed gives
+    the same lists. Raises `DataError` where no list is left.
     """
     relevant = candidates[labels] > 0 if labels else np.zeros(len(candidates), bool)
     usable = np.diff(candidates.offsets) >= 2
@@ -58,8 +59,11 @@ def plan_lists(
         ahead[order] = relevant[order] & (position < max(1, size // 2))
         order = np.lexsort((draw, ~ahead, candidates.query_of_row))
         for place, query in enumerate(random.permutation(queries)):
-            drawn = order[candidates.offsets[query] : candidates.offsets[query + 1]][:size]
-            rows[epoch, place, : len(drawn)] = drawn
+            drawn = order[candidates.offsets[query] : candidates.offsets[query + 1]]
+            if labels and size == 2:
+                less = candidates[labels][drawn] < candidates[labels][drawn[0]]
+                drawn = drawn[[0, less.argmax() if less.any() else 1]]
+            rows[epoch, place, : len(drawn[:size])] = drawn[:size]
     return ListPlan(rows.reshape(-1, size), candidates.n_queries - len(queries))
 
 

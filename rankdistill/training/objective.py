@@ -9,8 +9,9 @@ from typing import Any
 
 from torch import Tensor
 
-from rankdistill.errors import UsageError
+from rankdistill.errors import UnknownNameError, UsageError
 from rankdistill.losses import get_loss
+from rankdistill.losses.intermediate import LAYER_MAPS
 from rankdistill.models.states import States
 
 TEACHER = "teacher"
@@ -32,6 +33,11 @@ class Term:
     def name(self) -> str:
         """How the term is logged: ``hinge(label)``."""
         return f"{self.loss}({', '.join(column for column in (self.targets, self.labels) if column)})"
+
+    def __str__(self) -> str:
+        """How the term is written, its settings and weight too."""
+        said = "".join(f", {name}={value!r}" for name, value in self.settings.items())
+        return ("" if self.weight == 1 else f"{self.weight:g}*") + f"{self.name[:-1]}{said})"
 
 
 @dataclass(frozen=True)
@@ -75,15 +81,15 @@ class Objective:
 
     @property
     def only_labels(self) -> bool:
-        """Whether no term fits a teacher, so that a list without a pair of different labels teaches nothing."""
-        return not any(term.targets for term in self.terms)
+        """Whether every term reads labels, so that a list without a pair of different ones teaches nothing."""
+        return all(term.labels for term in self.terms)
 
     @property
     def label_columns(self) -> list[str]:
         return sorted({term.labels for term in self.terms if term.labels})
 
     def __str__(self) -> str:
-        return " + ".join(term.name if term.weight == 1 else f"{term.weight:g}*{term.name}" for term in self.terms)
+        return " + ".join(map(str, self.terms))
 
     def check_logits(self, n_logits: int, whose: str = "this one") -> None:
         """Raise `UsageError` where a term needs more logits than the model has."""
@@ -149,7 +155,17 @@ def _terms(node: ast.expr, text: str, weight: float) -> list[Term]:
             raise UsageError(
                 f"{node.func.id} compares insides, which only a teacher has: write {node.func.id}(teacher)"
             )
+        if loss.n_logits > 1 and loss.needs_targets and columns[0] != TEACHER:
+            raise UsageError(
+                f"{node.func.id} fits the logits of a teacher beside the student: write {node.func.id}(teacher); a "
+                "column holds scores, which soft_bce fits"
+            )
         settings = {keyword.arg: _constant(keyword.value, text) for keyword in node.keywords if keyword.arg}
+        for name, value in settings.items():
+            if name not in loss.settings:
+                raise UnknownNameError(f"setting of {node.func.id}", name, loss.settings)
+            if name == "layers" and isinstance(value, str) and value not in LAYER_MAPS:
+                raise UnknownNameError("map of layers", value, LAYER_MAPS)
         return [Term(node.func.id, weight=weight, settings=settings, **dict(zip(roles, columns, strict=True)))]
     raise UsageError(f"got {ast.unparse(node)!r} in objective {text!r}, expected {FORM}, weights above 0")
 

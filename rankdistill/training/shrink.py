@@ -50,11 +50,13 @@ def shrink(
     plan = plan_lists(candidates, settings.list_size, settings.epochs, settings.seed, labels=None)
     lists = TrainingLists(student, candidates, collection, plan, ())
 
+    facts = {"layers": list(layers), "model": model.fingerprint(), "start": student.fingerprint()}
+
     def trainer(arguments: TrainingArguments, dtype: str) -> StateTrainer:
         return StateTrainer(student, lists, arguments, dtype, model, -2 if last_in_common else -1)
 
     try:
-        return run(trainer, settings, out=out)
+        return run(trainer, settings, out=out, facts={**facts, "lists": lists.digest()})
     finally:
         student.model.requires_grad_(True)
 

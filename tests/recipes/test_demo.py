@@ -54,5 +54,5 @@ def test_demo_leaves_what_it_promises_and_goes_on_from_it(
     assert (out / "student-pile" / "model" / "model.safetensors").stat().st_mtime_ns == weights
     assert "updates" not in capsys.readouterr().err
 
-    with pytest.raises(UsageError, match="holds a demo with other settings"):
+    with pytest.raises(UsageError, match="holds a demo with other seed"):
         demo(collection, out, dataclasses.replace(SMALL, seed=1), tiny_base)

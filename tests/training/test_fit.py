@@ -106,6 +106,28 @@ def test_two_logits_train_with_soft_cross_entropy_and_one_logit_is_refused() -> 
     assert 0 <= run[1] < run[0] <= 1
 
 
+def test_an_unfinished_training_is_not_gone_on_with_by_another(tmp_path: Path) -> None:
+    collection = make_collection()
+    candidates = labelled(collection)
+
+    def train(objective: str, learning_rate: float = 1e-3) -> None:
+        settings = TrainingSettings(list_size=4, lists_per_batch=2, save_steps=1, learning_rate=learning_rate)
+        fit(start(), candidates, collection, objective, settings, out=tmp_path)
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(CrossEncoder, "save", stop)
+        with pytest.raises(KeyboardInterrupt):
+            train("hinge(label)")
+    for change, arguments in (("objective", ("ranknet(label)",)), ("settings", ("hinge(label)", 1e-4))):
+        with pytest.raises(UsageError, match=f"holds an unfinished training with other {change}, see .*facts.json"):
+            train(*arguments)
+    train("hinge(label)")
+    train("ranknet(label)")  # nothing is unfinished
+
+
 SCRIPT = """
 import sys, torch
 torch.set_num_threads(1)

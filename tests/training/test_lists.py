@@ -52,3 +52,14 @@ def test_the_same_seed_draws_the_same_lists_and_another_draws_others() -> None:
 def test_without_a_usable_query_there_is_an_error() -> None:
     with pytest.raises(DataError, match="no query to train on"):
         plan_lists(some_candidates().with_columns(label=np.full(16, np.nan)), 4, 1, 0, "label", only_labelled=True)
+
+
+def test_of_a_pair_the_second_is_less_relevant_where_the_query_has_such() -> None:
+    labels = [2.0] * 10 + [1.0, np.nan] + [3.0] * 3 + [0.0]
+    candidates = some_candidates().with_columns(label=labels)
+    rows = plan_lists(candidates, size=2, epochs=40, seed=0, labels="label").rows
+    first, second = candidates["label"][rows].T
+    of_a = rows[:, 0] < 12
+    assert (second[of_a & (first == 2)] == 1).all()
+    assert len(rows[~of_a]) == 40
+    assert (rows[:, 0] != rows[:, 1]).all()

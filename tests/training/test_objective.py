@@ -25,7 +25,8 @@ def test_a_written_sum_becomes_its_terms() -> None:
         Term("margin_mse", targets="pile", labels="label", weight=2),
     )
     assert objective.columns == ["label", "pile"]
-    assert str(objective) == "hinge(label) + 0.25*pairwise_mse(pile) + 2*margin_mse(pile, label)"
+    assert str(objective) == "hinge(label, margin=0.5) + 0.25*pairwise_mse(pile) + 2*margin_mse(pile, label)"
+    assert Objective.parse(str(objective)) == objective
 
 
 def test_the_value_is_the_weighted_sum_and_every_term_is_reported_alone() -> None:
@@ -61,6 +62,24 @@ def test_a_wrong_number_of_columns_is_refused(written: str) -> None:
         Objective.parse(written)
 
 
+def test_a_setting_that_a_loss_does_not_have_is_refused() -> None:
+    with pytest.raises(UnknownNameError, match="setting of hinge 'margn'; did you mean 'margin'"):
+        Objective.parse("hinge(label, margn=2)")
+    with pytest.raises(UnknownNameError, match="map of layers 'lastk'; did you mean 'last-k'"):
+        Objective.parse("hidden_mse(teacher, layers='lastk')")
+    assert Objective.parse("hidden_mse(teacher, layers=[0, 3], shared=True)").needs_states
+
+
+def test_logits_are_fitted_to_a_teacher_and_to_no_column() -> None:
+    with pytest.raises(UsageError, match=r"write soft_cross_entropy\(teacher\)"):
+        Objective.parse("soft_cross_entropy(t1)")
+
+
+def test_lists_need_labels_that_differ_where_every_term_reads_them() -> None:
+    assert Objective.parse("hinge(label) + margin_mse(pile, label)").only_labels
+    assert not Objective.parse("hinge(label) + pairwise_mse(pile)").only_labels
+
+
 def test_a_term_named_twice_is_refused() -> None:
     with pytest.raises(UsageError, match="names a term twice"):
         Objective.parse("hinge(label) + 2*hinge(label)")
@@ -68,4 +87,4 @@ def test_a_term_named_twice_is_refused() -> None:
 
 def test_a_loss_over_two_logits_refuses_a_model_with_one() -> None:
     with pytest.raises(UsageError, match="needs a model with 2 logits, this one has 1"):
-        Objective.parse("soft_cross_entropy(t1)").check_logits(1)
+        Objective.parse("soft_cross_entropy(teacher)").check_logits(1)
