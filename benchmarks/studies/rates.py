@@ -45,7 +45,7 @@ def held_out_values(task: MsMarco, lists: Candidates, name: str, rate: float, fo
         model = trained_student(
             task, seen, start, objective, seed, where, settings=replace(SETTINGS, learning_rate=rate)
         )
-        scores = rd.score(str(model), task.held_out, task.collection, dtype="auto")
+        scores = rd.score(str(model), task.held_out, task.collection, dtype="auto", store=folder / "scores")
         found.append(rd.evaluate(task.held_out_qrels, task.held_out.with_columns(model=scores), MEASURES, by="model"))
     return {measure: round(float(np.mean([each[measure] for each in found])), 4) for measure in MEASURES}
 

@@ -8,8 +8,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from rankdistill.cli.options import Config, Json, Seed
-from rankdistill.cli.output import print_json, print_rich, say, table
+from rankdistill.cli.options import Config, Json, NormalizeOver, Seed
+from rankdistill.cli.output import print_json, print_rich, say, short_names, table
 from rankdistill.data.collection import load_collection
 from rankdistill.data.trec import read_qrels, read_run
 from rankdistill.ensembling.case import case as case_of
@@ -30,10 +30,11 @@ def case(
         str | None, Parameter(help="Collection whose texts are shown: pydocs, irds:DATASET_ID or a folder.")
     ] = None,
     normalize: Annotated[Normalization, Parameter(help="Bring teachers to a common scale first.")] = "none",
+    normalize_over: NormalizeOver = "query",
     missing: Annotated[
         Policy,
         Parameter(help="What to do with a candidate that a teacher did not score."),
-    ] = "min",
+    ] = "error",
     rate: Annotated[float, Parameter(help="PILE's step towards the teachers that agree with the labels.")] = 0.9,
     seed: Seed = 0,
     json: Json = False,
@@ -48,7 +49,18 @@ def case(
     """
     candidates = join_runs({path: read_run(path) for path in runs})
     candidates = candidates.join(read_qrels(qrels), LABEL)
-    found = case_of(candidates, runs, query, LABEL, normalize=normalize, missing=missing, rate=rate, seed=seed)
+    found = case_of(
+        candidates,
+        runs,
+        query,
+        LABEL,
+        normalize=normalize,
+        normalize_over=normalize_over,
+        missing=missing,
+        rate=rate,
+        seed=seed,
+    )
+    short = dict(zip([*runs, "mean", "pile"], [*short_names(runs), "mean", "pile"], strict=True))
     names = [*runs, "mean", "pile"]
     texts = None
     if collection is not None:
@@ -65,9 +77,12 @@ def case(
     shown = [[str(row["document"]), _number(row[LABEL], 0), *(_number(row[name], 4) for name in names)] for row in rows]
     if texts is not None:
         shown = [[*line, " ".join(text.split())[:SNIPPET]] for line, text in zip(shown, texts, strict=True)]
-    headings = ["document", LABEL, *(Path(name).name for name in names), *(["text"] if texts is not None else [])]
+    headings = ["document", LABEL, *short.values(), *(["text"] if texts is not None else [])]
     print_rich(table(headings, shown))
-    told = ", ".join(f"{Path(name).name} {count:,}" for name, count in found.reversed_pairs.items())
+    told = ", ".join(f"{short[name]} {count:,}" for name, count in found.reversed_pairs.items())
+    for name, count in found.missing.items():
+        if count:
+            print(f"{short[name]} lacks {count:,} of the query's candidates, shown as -: {missing}")
     print(f"of {found.pairs:,} pairs of different labels reversed: {told}")
 
 

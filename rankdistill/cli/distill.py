@@ -27,11 +27,12 @@ from rankdistill.evaluation import DEFAULT_MEASURES
 from rankdistill.models import DEFAULT_BASE, with_two_logits
 from rankdistill.recipes import RECIPES, EnsembleSettings, get_recipe, start_model
 from rankdistill.recipes import distill as distill_recipe
-from rankdistill.recipes.distill import name_teachers
+from rankdistill.recipes.distill import objective_of
 from rankdistill.recipes.held_out import of_split, required_split
 from rankdistill.recipes.labels import LABEL
 from rankdistill.recipes.ranking import ENSEMBLED
-from rankdistill.training import DevSet, Objective
+from rankdistill.recipes.teachers import check_teachers, name_teachers
+from rankdistill.training import DevSet
 from rankdistill.training.distributed import processes
 
 
@@ -80,11 +81,12 @@ def distill(
             --recipe pd-bert --layers 0 4 5 --out runs/pd-bert
     """
     followed = get_recipe(recipe) if recipe else None
-    parsed = Objective.parse(objective.format(target=ensembling.method))  # a mistake there costs no time
+    parsed = objective_of(objective, ensembling.method)  # a mistake there costs no time
+    named = name_teachers(teachers)
+    check_teachers(named, parsed, ensembling.method)
     if followed:
         taken = {name: getattr(settings, name) for name in followed.settings}
-        say(f"recipe {recipe} ({followed.source}): {parsed}; method {ensembling.method}; {taken}")
-    named = name_teachers(teachers)
+        say(f"recipe {recipe} ({followed.source}): {parsed}; {taken}")
     source, candidates = load_collection(collection), read_run(run)
     for name, teacher in named.items():
         say(f"{name}: {teacher}")

@@ -9,7 +9,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from rankdistill.cli.cluster import ALONE, Cluster, in_parts, work_on_parts
-from rankdistill.cli.options import Config, Json, Out, Seed
+from rankdistill.cli.options import Config, Json, NormalizeOver, Out, Seed
 from rankdistill.cli.output import print_json, say_wrote
 from rankdistill.data.candidates import Candidates
 from rankdistill.data.trec import read_qrels, read_run
@@ -33,8 +33,9 @@ def ensemble(
     ] = 0.9,
     normalize: Annotated[
         Normalization,
-        Parameter(help="Bring teachers to a common scale first, query by query."),
+        Parameter(help="Bring teachers to a common scale first; center keeps their scale and shifts their mean to 0."),
     ] = "none",
+    normalize_over: NormalizeOver = "query",
     missing: Annotated[
         Policy,
         Parameter(help="What to do with a candidate that a teacher did not score."),
@@ -47,7 +48,8 @@ def ensemble(
     """Ensemble several teachers' runs into one run.
 
     The candidates are the pairs that any of the runs has. Of runs in parts (`rankdistill parts`) parts are made, here
-    or by Ray, each for itself: --missing min takes a part's least score, pile needs labels in each. For example
+    or by Ray, each for itself: --missing min takes a part's least score, --normalize-over all a part, pile needs labels
+    in each. For example
 
         rankdistill ensemble --runs bert.trec t5.trec llm.trec --qrels qrels.txt \\
             --method pile --missing min --normalize zscore --out pile.trec
@@ -63,15 +65,13 @@ def ensemble(
 
         folders = tuple(str(Path(folder).absolute()) for folder in runs)
         judgments = str(qrels.absolute()) if qrels else None
-        work = EnsembleParts(folders, judgments, method, normalize, missing, rate, seed)
+        work = EnsembleParts(folders, judgments, method, normalize, missing, rate, seed, normalize_over)
         return work_on_parts(work, Path(runs[0]), out, cluster)
     candidates = join_runs({path: read_run(path) for path in runs})
     labels = str(qrels)  # a column's name that no run has
     if qrels is not None:
         candidates = candidates.join(_labels(qrels, labels), labels)
-    made, report = ensembled(
-        candidates, runs, method, labels, normalize=normalize, missing=missing, rate=rate, seed=seed
-    )
+    made, report = ensembled(candidates, runs, method, labels, normalize, missing, rate, seed, normalize_over)
     write_run(made, out, method, tag=method)
     if json:
         print_json({"out": str(out), **asdict(report)})

@@ -10,6 +10,7 @@ from cyclopts.validators import Number
 
 from rankdistill.data.candidates import Ties as TiesRule
 from rankdistill.data.trec import Precision as ScorePrecision
+from rankdistill.ensembling.normalize import Scope
 from rankdistill.evaluation.judged import Unjudged
 
 Json = Annotated[
@@ -51,6 +52,12 @@ Ties = Annotated[
 ]
 Precision = Annotated[
     ScorePrecision, Parameter(help="What scores compare as: float32, as trec_eval 9, or float64, as trec_eval 10.")
+]
+NormalizeOver = Annotated[
+    Scope,
+    Parameter(
+        name="--normalize-over", help="Bring each query's candidates to that scale by themselves, or all as one list."
+    ),
 ]
 Source = Annotated[
     str,

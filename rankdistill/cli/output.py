@@ -44,6 +44,13 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1)
     return made
 
 
+def short_names(paths: Sequence[str]) -> list[str]:
+    """As much of each path's end as tells them apart: ``a/run.trec`` and ``b/run.trec``, or file names alone."""
+    parts = [Path(path).parts for path in paths]
+    length = next((n for n in range(1, max(map(len, parts))) if len({p[-n:] for p in parts}) == len(parts)), None)
+    return [str(Path(*each[-length:])) for each in parts] if length else list(paths)
+
+
 def json_value(value: Any) -> Any:
     """The value with each infinite or undefined number replaced by None."""
     if isinstance(value, Mapping):

@@ -16,7 +16,7 @@ from rankdistill.ensembling import ensemble
 from rankdistill.ensembling.fuse import fuse
 from rankdistill.ensembling.join import join_runs
 from rankdistill.ensembling.missing import Policy
-from rankdistill.ensembling.normalize import Normalization
+from rankdistill.ensembling.normalize import Normalization, Scope
 from rankdistill.errors import DataError
 from rankdistill.models import CrossEncoder
 from rankdistill.scoring import score_with_report
@@ -101,6 +101,7 @@ class EnsembleParts:
     missing: Policy = "error"
     rate: float = 0.9
     seed: int = 0
+    normalize_over: Scope = "query"
 
     def facts(self) -> dict[str, Any]:
         """The settings."""
@@ -127,6 +128,7 @@ class EnsembleParts:
                 self.method,
                 "label",
                 normalize=self.normalize,
+                normalize_over=self.normalize_over,
                 missing=self.missing,
                 rate=self.rate,
                 seed=self.seed,

@@ -29,6 +29,8 @@ class Case:
     """Teacher, "mean" or "pile" -> pairs that it orders against the labels."""
     pairs: int
     """Pairs of different labels."""
+    missing: dict[str, int]
+    """Teacher -> candidates of the query that it did not score."""
 
 
 def case(
@@ -38,6 +40,7 @@ def case(
     labels: str = "label",
     *,
     normalize: str = "none",
+    normalize_over: str = "query",
     missing: str = "error",
     rate: float = 0.9,
     seed: int = 0,
@@ -48,8 +51,9 @@ def case(
     """
     if query_id not in set(candidates.query_ids.to_pylist()):
         raise DataError(f"query {query_id!r} is not among the {candidates.n_queries:,} queries of the runs")
-    made = candidates.take_queries([query_id])
-    made = made.with_columns({name: normalized(made[name], made.offsets, normalize) for name in teachers})
+    scaled = {name: normalized(candidates[name], candidates.offsets, normalize, normalize_over) for name in teachers}
+    made = candidates.with_columns(scaled).take_queries([query_id])
+    lacking = {name: int(np.isnan(made[name]).sum()) for name in teachers}
     for method in ("mean", "pile"):
         made, _ = ensemble(made, teachers, method, labels, missing=missing, rate=rate, seed=seed)
     made = made.take_rows(np.lexsort((-made["pile"], -np.nan_to_num(made[labels], nan=-np.inf))))
@@ -59,4 +63,4 @@ def case(
     scores = {name: kept.columns[name] for name in (*teachers, "mean", "pile")}
     counts = {name: count_pairs(grades[known], values[known].astype(np.float64)) for name, values in scores.items()}
     reversed_pairs = {name: int(count) for name, (_, count) in counts.items()}
-    return Case(query_id, kept.doc_ids, grades, scores, reversed_pairs, int(counts["pile"][0]))
+    return Case(query_id, kept.doc_ids, grades, scores, reversed_pairs, int(counts["pile"][0]), lacking)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,7 +13,8 @@ from rankdistill.errors import UnknownNameError, UsageError
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-SCOPES = ("query", "all")
+Scope = Literal["query", "all"]
+SCOPES = get_args(Scope)
 
 
 def normalize(scores: ArrayLike, offsets: ArrayLike, method: str, scope: str = "query") -> Floats:
@@ -45,11 +46,15 @@ def none(scores: Floats, lists: Ints) -> Floats:
     return scores
 
 
+def center(scores: Floats, lists: Ints) -> Floats:
+    """Shift to mean 0 and keep the scale: for teachers that learnt differences alone, each at a level of its own."""
+    return scores - (np.bincount(lists, scores) / np.maximum(np.bincount(lists), 1))[lists]
+
+
 def zscore(scores: Floats, lists: Ints) -> Floats:
     """Shift to mean 0 and scale to (population) standard deviation 1; a list of equal scores becomes 0."""
-    sizes = np.bincount(lists)
-    centred = scores - (np.bincount(lists, scores) / np.maximum(sizes, 1))[lists]
-    deviation = np.sqrt(np.bincount(lists, centred**2) / np.maximum(sizes, 1))[lists]
+    centred = center(scores, lists)
+    deviation = np.sqrt(np.bincount(lists, centred**2) / np.maximum(np.bincount(lists), 1))[lists]
     low, high = _extremes(scores, lists)
     return np.divide(centred, deviation, out=np.zeros_like(scores), where=(low < high) & (deviation > 0))
 
@@ -82,9 +87,10 @@ def _extremes(scores: Floats, lists: Ints) -> tuple[Floats, Floats]:
     return low[lists], high[lists]
 
 
-Normalization = Literal["none", "zscore", "minmax", "rank"]
+Normalization = Literal["none", "center", "zscore", "minmax", "rank"]
 NORMALIZATIONS: dict[str, Callable[[Floats, Ints], Floats]] = {
     "none": none,
+    "center": center,
     "zscore": zscore,
     "minmax": minmax,
     "rank": rank,

@@ -1,10 +1,11 @@
 """Recipes: short compositions of the parts, each reading like its paper."""
 
-from rankdistill.recipes.distill import EnsembleSettings, add_teachers, distill, name_teachers
+from rankdistill.recipes.distill import EnsembleSettings, distill
 from rankdistill.recipes.finetune import finetune, sample_queries
 from rankdistill.recipes.labels import with_labels
 from rankdistill.recipes.ranking import RECIPES, Recipe, get_recipe
 from rankdistill.recipes.start import start_model
+from rankdistill.recipes.teachers import add_teachers, name_teachers
 
 __all__ = [
     "RECIPES",

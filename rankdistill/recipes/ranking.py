@@ -39,7 +39,7 @@ class Recipe:
         return {"objective": self.objective, "method": self.method, **settings}
 
 
-PILE_SETTINGS = {"adam_beta2": 0.99, "learning_rate": 2e-5, "list_size": 8, "lists_per_batch": 128}
+PILE_SETTINGS = {"adam_beta2": 0.99, "weight_decay": 0.0, "learning_rate": 2e-5, "list_size": 8, "lists_per_batch": 128}
 PAIRS = {"list_size": 2, "lists_per_batch": 16}
 RECIPES: dict[str, Recipe] = {
     "single-kd": Recipe(
@@ -91,7 +91,6 @@ RECIPES: dict[str, Recipe] = {
         settings=PAIRS,
     ),
 }
-DEFAULT_RECIPE = "pile"
 
 
 def get_recipe(name: str) -> Recipe:

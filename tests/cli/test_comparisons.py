@@ -59,3 +59,20 @@ def test_case_shows_a_query_with_what_each_teacher_says(run, files):
     assert found["reversed"]["pile"] <= found["reversed"]["mean"]
     assert {"document", "label", "mean", "pile", str(files.bm25)} == set(found["candidates"][0]) - {str(files.other)}
     assert run("case", "nowhere", *words[2:]).code == 1
+
+
+def test_case_tells_teachers_apart_and_what_they_lack(run, files, tmp_path):
+    lines = files.bm25.read_text().splitlines(keepends=True)
+    paths = [tmp_path / name / "run.trec" for name in ("one", "two")]
+    of_query = [line for line in lines if line.startswith("q3 ")]
+    for path, kept in zip(paths, (lines, of_query[:-2]), strict=True):
+        path.parent.mkdir()
+        path.write_text("".join(kept))
+    words = ["case", "q3", "--runs", *paths, "--qrels", files.qrels]
+    refused = run(*words)
+    assert refused.code == 1
+    assert "has no score" in refused.err or "lacks" in refused.err
+    outcome = run(*words, "--missing", "min")
+    assert outcome.code == 0, outcome.err
+    assert "one/run.trec" in outcome.out
+    assert "two/run.trec lacks" in outcome.out

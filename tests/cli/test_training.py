@@ -122,19 +122,7 @@ def test_distill_follows_a_recipe_that_options_override(run, files, tmp_path: Pa
 
 def test_an_option_given_its_default_wins_over_the_recipe_and_a_file_too(run, files, tmp_path: Path) -> None:
     words = ["distill", "--collection", files.collection, "--run", files.bm25, "--teachers", files.model]
-    words += [
-        "--student",
-        files.model,
-        "--layers",
-        0,
-        3,
-        "--max-length",
-        32,
-        "--max-steps",
-        1,
-        "--recipe",
-        "margin-mse",
-    ]
+    words += ["--student", files.model, "--layers", 0, 3, "--max-length", 32, "--max-steps", 1]
     (tmp_path / "file.yaml").write_text("method: mean\nadam_beta2: 0.9\n")
     options = ["--recipe", "margin-mse", "--config", tmp_path / "file.yaml", "--method", "pile", "--list-size", 8]
     outcome = run(*words, *options, "--out", tmp_path / "said")

@@ -19,6 +19,8 @@ def naive(method: str, scores: list[float]) -> list[float]:
     def one(s: float) -> float:
         if s != s or method == "none":
             return s
+        if method == "center":
+            return s - np.mean(known)
         if method == "zscore":
             return (s - np.mean(known)) / np.std(known) if len(set(known)) > 1 else 0.0
         if method == "minmax":
