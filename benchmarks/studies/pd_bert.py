@@ -55,10 +55,10 @@ def without(objective: str, *names: str) -> str:
     return " + ".join(term for term in objective.split(" + ") if not any(name in term for name in names))
 
 
-def mapped(objective: str, layers: str) -> str:
+def mapped(objective: str, layers: str | list[int]) -> str:
     """The objective with another map from the student's layers to the teacher's."""
     for name in ("attention_mse", "hidden_mse"):
-        objective = objective.replace(f"{name}(teacher)", f"{name}(teacher, layers='{layers}')")
+        objective = objective.replace(f"{name}(teacher)", f"{name}(teacher, layers={layers!r})")
     return objective
 
 
@@ -66,7 +66,9 @@ STINYBERT = get_recipe("stinybert").objective
 WAYS = {
     "fine-tuned": Way(LABELS, None),
     "fine-tuned, one logit": Way(LABELS, n_logits=1),
-    "Margin-MSE, one logit": Way(get_recipe("margin-mse").objective.format(target=TEACHER), n_logits=1),
+    "Margin-MSE, one logit": Way(
+        get_recipe("margin-mse").objective.format(target=TEACHER), "fine-tuned, one logit", n_logits=1
+    ),
     "STinyBERT": Way(f"cross_entropy(label, relevant_from={GRADE}) + {without(STINYBERT, '(label)')}"),
     "STinyBERT+Pairwise": Way(PAIRWISE, "STinyBERT"),
     "PD-BERT": Way(PD_BERT, "STinyBERT+Pairwise"),
@@ -75,6 +77,7 @@ WAYS = {
     "w/o logits": Way(without(PAIRWISE, "soft_cross_entropy"), "STinyBERT+Pairwise"),
     "last-k layers": Way(mapped(PAIRWISE, "last-k"), "STinyBERT+Pairwise"),
     "last layer": Way(mapped(PAIRWISE, "last"), "STinyBERT+Pairwise"),
+    "the layers it was made of": Way(mapped(PAIRWISE, list(LAYERS[SIZE])), "STinyBERT+Pairwise"),
     "fine-tuned, 25% of the queries": Way(LABELS, share=0.25),
     "PD-BERT, 25% of the queries": Way(PD_BERT, "fine-tuned, 25% of the queries", 0.25),
     "fine-tuned, 50% of the queries": Way(LABELS, share=0.5),
@@ -86,7 +89,7 @@ def lists_of(scored: Candidates, way: Way, seed: int) -> Candidates:
     """The lists that a way learns from: a share of the labelled ones, and of the others where a teacher labels them."""
     has_label = np.add.reduceat(np.isfinite(scored["label"]), scored.offsets[:-1]) > 0
     parts = [scored.take_queries(has_label)]
-    if way.objective not in (LABELS, WAYS["Margin-MSE, one logit"].objective):
+    if not Objective.parse(way.objective).only_labels:
         parts.append(scored.take_queries(~has_label))
     return concatenate([sample_queries(part, way.share, seed) for part in parts]).only_columns("label", TEACHER)
 
@@ -95,8 +98,8 @@ def main() -> None:
     """Train what is not yet trained, print the table as it grows and write the result."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("runs/studies"), help="where models are kept")
-    parser.add_argument("--ways", nargs="+", choices=list(WAYS), default=list(WAYS), help="of these alone")
-    parser.add_argument("--name", default="study_pd_bert", help="of the result")
+    parser.add_argument("--ways", nargs="+", choices=list(WAYS), default=list(WAYS), help="only these")
+    parser.add_argument("--name", default="study_pd_bert", help="the result's")
     arguments = parser.parse_args()
     folder = arguments.folder
     task = load_task()
@@ -124,9 +127,8 @@ def main() -> None:
                 settings=replace(SETTINGS, epochs=round(SETTINGS.epochs / way.share)),  # as many updates
             )
             found[name].append(measured(task, model))
-        reference = way.against if way.against in found else None
-        against = {"against": found[reference]} if reference else None
-        rows.append(row({"way": name, "against": reference or ""}, found[name], against))
+        against = {"against": found[way.against]} if way.against in found else None
+        rows.append(row({"way": name, "against": way.against if against else ""}, found[name], against))
         print(markdown_table(corrected(rows)), flush=True)
     written = write_result(arguments.name, typed("benchmarks.studies.pd_bert"), corrected(rows), SEEDS)
     print(f"wrote {written.relative_to(written.parents[2])} and its table")

@@ -21,9 +21,9 @@ from benchmarks.studies.students import LAYERS, SETTINGS, student_start, trained
 from rankdistill.data import Candidates
 
 TRIED = {
-    "base, layers cut": (5e-5, 1e-4, 2e-4),
+    "base, layers cut": (2e-5, 5e-5, 1e-4, 2e-4),
     "base": (1e-5, 2e-5, 5e-5),
-    "PILE-KD": (2e-5, 5e-5, 1e-4),
+    "PILE-KD": (2e-5, 5e-5),
 }
 SEEDS = (0,)
 SIZE = next(iter(LAYERS))
