@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +22,7 @@ from benchmarks.results import markdown_table, typed, write_result
 from benchmarks.studies.marco import load_task
 from benchmarks.studies.students import (
     LAYERS,
-    RATES,
     SEEDS,
-    SETTINGS,
     PerQuery,
     corrected,
     measured,
@@ -117,13 +114,13 @@ def main() -> None:
         start = student_start(task, folder, TEACHERS[0], size)
         rows.append(row({"system": "imitation", "student": size}, [measured(task, start)]))
         labels_alone = {
-            "base, layers cut": (layers_cut(folder, size), "layers cut"),
-            "base": (student_start(task, folder, "warm-up", size), "imitation"),
-            "imitation, labels": (start, "imitation"),
+            "base, layers cut": layers_cut(folder, size),
+            "base": student_start(task, folder, "warm-up", size),
+            "imitation, labels": start,
         }
         found: dict[str, list[PerQuery]] = {}
-        for name, (begins_as, kind) in labels_alone.items():
-            found[name] = trained(task, labelled, begins_as, RATES[kind], place / name)
+        for name, begins_as in labels_alone.items():
+            found[name] = trained(task, labelled, begins_as, place / name)
             rows.append(row({"system": name, "student": size}, found[name], against=bases(found, name)))
         for name, (method, teachers) in WAYS.items():
             against = bases(found, name) | {"the row above": found[list(found)[-1]]}
@@ -148,13 +145,9 @@ def layers_cut(folder: Path, size: str) -> Path:
     return out
 
 
-def trained(task: Task, lists: Candidates, start: Path, rate: float, folder: Path) -> list[PerQuery]:
+def trained(task: Task, lists: Candidates, start: Path, folder: Path) -> list[PerQuery]:
     """A student under each seed that learns from labels and no teacher's scores."""
-    settings = replace(SETTINGS, learning_rate=rate)
-    return [
-        measured(task, trained_student(task, lists, start, LABELS, seed, folder / f"seed{seed}", settings=settings))
-        for seed in SEEDS
-    ]
+    return [measured(task, trained_student(task, lists, start, LABELS, seed, folder / f"seed{seed}")) for seed in SEEDS]
 
 
 if __name__ == "__main__":

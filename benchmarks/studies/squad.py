@@ -9,7 +9,6 @@ what is finished.
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +16,7 @@ import rankdistill as rd
 from benchmarks.results import markdown_table, write_result
 from benchmarks.studies.marco import DATA
 from benchmarks.studies.pile import DISTILLED, LABELS, layers_cut
-from benchmarks.studies.students import (
-    LAYERS,
-    RATES,
-    SEEDS,
-    SETTINGS,
-    corrected,
-    measured,
-    row,
-    trained_student,
-)
+from benchmarks.studies.students import LAYERS, SEEDS, corrected, measured, row, trained_student
 from benchmarks.studies.task import Task
 from rankdistill.recipes import add_teachers, with_labels
 from rankdistill.recipes.start import IMITATION
@@ -66,16 +56,12 @@ def main() -> None:
     for name, model in {"teacher": teacher, "imitation": imitation}.items():
         rows.append(row({"system": name}, [measured(task, model)]))
     found: dict[str, list[Any]] = {}
-    for name, start, objective, rate in (
-        ("base, layers cut", layers_cut(folder, SIZE), LABELS, RATES["layers cut"]),
-        ("imitation, labels", imitation, LABELS, RATES["imitation"]),
-        ("single-KD", imitation, DISTILLED, SETTINGS.learning_rate),
+    for name, start, objective in (
+        ("base, layers cut", layers_cut(folder, SIZE), LABELS),
+        ("imitation, labels", imitation, LABELS),
+        ("single-KD", imitation, DISTILLED),
     ):
-        settings = replace(SETTINGS, learning_rate=rate)
-        models = [
-            trained_student(task, lists, start, objective, seed, place / name / f"seed{seed}", settings=settings)
-            for seed in SEEDS
-        ]
+        models = [trained_student(task, lists, start, objective, seed, place / name / f"seed{seed}") for seed in SEEDS]
         found[name] = [measured(task, model) for model in models]
         against = {other: found[other] for other in ("base, layers cut", "imitation, labels") if other in found}
         against.pop(name, None)

@@ -28,9 +28,7 @@ SEEDS = (0, 1, 2)
 """Each draws other lists, in another order; the start and the teachers are the same."""
 SETTINGS = TrainingSettings(list_size=8, lists_per_batch=8, learning_rate=5e-5, epochs=8, max_steps=85)
 """Of all students: 85 updates, four lists of each of 170 queries where all can be learnt from. The rate is that of
-students that learn from teachers. The last weights are taken: 39 queries held out cannot tell checkpoints apart."""
-RATES = {"layers cut": 1e-4, "imitation": 2e-5}
-"""Learning rates of students from labels alone, by what they begin as; all rates: `benchmarks.studies.rates`."""
+`benchmarks.studies.rates`. The last weights are taken: 39 queries held out cannot tell checkpoints apart."""
 CANDIDATES = 48
 """Of a training query, drawn once: what teachers score and students see."""
 PerQuery = dict[str, dict[str, float]]
