@@ -30,7 +30,6 @@ POINTS: dict[str, tuple[str, int, float, str]] = {  # name, that of the same stu
     "PILE-KD of 2": ("pile", 2, RATE, DISTILLED),
     "PILE-KD": ("pile", 3, RATE, DISTILLED),
     "PILE-KD, λ 0.5": ("pile", 3, 0.5, DISTILLED),
-    "PILE-KD, λ 1": ("pile", 3, 1.0, DISTILLED),
     "AE-KD, scores alone": ("mean", 3, 0.0, SCORES_ALONE),
     "PILE-KD, scores alone": ("pile", 3, RATE, SCORES_ALONE),
 }
