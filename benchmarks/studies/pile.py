@@ -85,16 +85,19 @@ def distilled(
     rate: float,
     folder: Path,
     objective: str = DISTILLED,
-) -> tuple[list[PerQuery], dict[str, str]]:
-    """A way of distilling under each seed, and of PILE how many of the comparable pairs it found and left reversed."""
+) -> tuple[list[PerQuery], dict[str, Any]]:
+    """A way of distilling under each seed; of PILE the pairs it found and left reversed, and how near the mean it is."""
     found = []
     for seed in SEEDS:
         lists, report = ensembled(scored, method, teachers, rate, seed)
         model = trained_student(task, lists, start, objective, seed, folder / f"seed{seed}")
         found.append(measured(task, model))
-    pile = report.pile
-    told = f"{pile.reversed_before:,} → {pile.reversed_after:,} of {pile.comparable:,}" if pile else ""
-    return found, {"reversed pairs": told} if told else {}
+    if report.pile is None:
+        return found, {}
+    pairs = f"{report.pile.reversed_before:,} → {report.pile.reversed_after:,} of {report.pile.comparable:,}"
+    mean, _ = ensembled(scored, "mean", teachers, rate, seed)
+    r = float(np.corrcoef(lists["target"], mean["target"])[0, 1])
+    return found, {"reversed pairs": pairs, "r with the mean": round(r, 4)}
 
 
 def main() -> None:
