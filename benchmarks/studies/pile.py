@@ -86,7 +86,7 @@ def distilled(
     folder: Path,
     objective: str = DISTILLED,
 ) -> tuple[list[PerQuery], dict[str, Any]]:
-    """A way of distilling under each seed; of PILE the pairs it found and left reversed, and how near the mean it is."""
+    """A way of distilling under each seed; of PILE the pairs found and left reversed, and its nearness to the mean."""
     found = []
     for seed in SEEDS:
         lists, report = ensembled(scored, method, teachers, rate, seed)
