@@ -27,7 +27,13 @@ IMITATED, LEARNT, TEST = slice(None, None, 6), slice(None, None, 3), slice(None,
 1's those measured. Lists have the 20 candidates of BM25, one of which holds the answer if it was found."""
 
 
-def load_questions() -> Task:
+class Questions(Task):
+    """Of a question's sentences only the one with the answer is judged."""
+
+    unjudged = "irrelevant"
+
+
+def load_questions() -> Questions:
     """Read everything; `SystemExit` where the data are not there."""
     if not (DATA / "squad-sentences").is_dir():
         raise SystemExit(f"the study reads {DATA / 'squad-sentences'}, which is not there")
@@ -35,7 +41,7 @@ def load_questions() -> Task:
     train = rd.read_run(squad.runs["bm25.part2.depth20"]).take_queries(IMITATED)
     test = rd.read_run(squad.runs["bm25.part1.depth20"]).take_queries(TEST)
     assert squad.qrels is not None  # the folder has them
-    return Task(squad, with_labels(train, squad), test, squad.qrels.take_queries(test.query_ids.to_pylist()))
+    return Questions(squad, with_labels(train, squad), test, squad.qrels.take_queries(test.query_ids.to_pylist()))
 
 
 def main() -> None:

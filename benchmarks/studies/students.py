@@ -95,7 +95,7 @@ def measured(task: Task, model: Path) -> PerQuery:
     if not file.is_file() or file.stat().st_mtime < (model / "model.safetensors").stat().st_mtime:
         scores = rd.score(str(model), task.test, task.collection, dtype="auto")
         write_candidates(task.test.only_columns().with_columns(score=scores), file)
-    found = evaluation(task.test_qrels, read_candidates(file), list(MEASURES), by="score")
+    found = evaluation(task.test_qrels, read_candidates(file), list(MEASURES), by="score", unjudged=task.unjudged)
     return {f"{name} mean": {"": value} for name, value in found.values.items()} | found.shares
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from rankdistill.data import Candidates, Collection
+from rankdistill.evaluation.judged import Unjudged
 
 
 @dataclass(frozen=True)
@@ -15,3 +17,5 @@ class Task:
     train: Candidates
     test: Candidates
     test_qrels: Candidates
+    unjudged: ClassVar[Unjudged] = "missing"
+    """What candidates without a judgment are to measures."""
