@@ -1,4 +1,4 @@
-"""Choose the learning rates of the studies' students on queries held out, one for each kind: what it begins as decides.
+"""Choose the learning rate of the studies' students on queries held out: of each kind, by what it begins as.
 
 Run in the project's root: python -m benchmarks.studies.rates   (after python -m benchmarks.studies.teachers)
 DL 2019 is not looked at. Killed, it goes on from what is finished.
