@@ -12,7 +12,6 @@ import rankdistill as rd
 from benchmarks.results import markdown_table, write_result
 from rankdistill.ensembling.fuse import fuse, tune_weight
 from rankdistill.recipes.demo import FUSED, PILE, DemoSettings
-from rankdistill.recipes.held_out import judged_part
 
 MEASURES = ("nDCG@10", "RR@10", "PNR")
 
@@ -29,12 +28,12 @@ def main() -> None:
         return found.with_columns(model=rd.score(model, found, collection, dtype="auto", description=split))
 
     dev, test = scored("dev"), scored("test")
-    tuned = tune_weight(dev, "model", "bm25", judged_part(dev, collection))
+    tuned = tune_weight(dev, "model", "bm25", collection.judgments_of(dev))
     columns = {"bm25": test["bm25"], PILE: test["model"]}
     columns[FUSED] = fuse(test["model"], test["bm25"], test.offsets, tuned.weight)
     board = rd.leaderboard(
         {name: test.only_columns("bm25").with_columns(bm25=values) for name, values in columns.items()},
-        judged_part(test, collection),
+        collection.judgments_of(test),
         MEASURES,
         baseline="bm25",
         unjudged="irrelevant",

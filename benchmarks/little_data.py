@@ -16,7 +16,6 @@ import rankdistill as rd
 from benchmarks.results import markdown_table, write_result
 from rankdistill.data import Candidates, Collection
 from rankdistill.ensembling.fuse import fuse, tune_weight
-from rankdistill.recipes.held_out import judged_part
 from rankdistill.recipes.start import Start
 
 SEED = 0
@@ -74,7 +73,7 @@ def first_stage(collection: Collection) -> Lists:
 
 def values(collection: Collection, run: Candidates, by: str) -> dict[str, float]:
     """What a run reaches."""
-    made = rd.evaluate(judged_part(run, collection), run, ["RR@10", "nDCG@10"], by=by, unjudged="irrelevant")
+    made = rd.evaluate(collection.judgments_of(run), run, ["RR@10", "nDCG@10"], by=by, unjudged="irrelevant")
     return {name: round(value, 4) for name, value in made.items()}
 
 
@@ -104,7 +103,7 @@ def trained(collection: Collection, lists: Lists, name: str, n_queries: int, fol
     dev, test = (
         made.with_columns(model=rd.score(model, made, collection, dtype="auto")) for made in (lists.dev, lists.test)
     )
-    weight = tune_weight(dev, "model", "bm25", judged_part(dev, collection)).weight
+    weight = tune_weight(dev, "model", "bm25", collection.judgments_of(dev)).weight
     fused = test.with_columns(fused=fuse(test["model"], test["bm25"], test.offsets, weight))
     alone, together = values(collection, test, "model"), values(collection, fused, "fused")
     return {

@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from rankdistill.data.atomic import atomic_path
+from rankdistill.files.atomic import atomic_path
 
 FOLDER = Path(__file__).parent / "results"
 PACKAGES = ("rankdistill", "numpy", "numba", "pyarrow", "torch", "transformers")

@@ -25,10 +25,10 @@ from benchmarks.results import markdown_table, typed, write_result
 from benchmarks.studies.marco import V1
 from rankdistill.data import Candidates, Collection
 from rankdistill.evaluation import evaluate
-from rankdistill.models.exported import FORMS, export_model
-from rankdistill.models.last_layer import cuts_last_layer
-from rankdistill.recipes.export import calibration_batches
+from rankdistill.models.engines.export import FORMS, export_model
+from rankdistill.models.first_token import cuts_last_layer
 from rankdistill.scoring import score_with_report
+from rankdistill.scoring.export_check import calibration_batches
 
 ENGINES = (("torch", "float32"), ("torch", "bfloat16"), *FORMS)
 PEERS = (("torch", "float32"), ("torch", "bfloat16"), ("onnx", "float32"), ("openvino", "float32"))

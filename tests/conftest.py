@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import pytest
+import tiny as tiny_things
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -21,3 +25,36 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real data not found at {folder}")
     return folder
+
+
+@pytest.fixture
+def tiny() -> Any:
+    """A one-logit BERT cross-encoder of four layers, reading 64 tokens."""
+    from rankdistill.models import CrossEncoder
+
+    return CrossEncoder(tiny_things.make_model(), tiny_things.make_tokenizer())
+
+
+@pytest.fixture
+def tiny_tokenizer() -> Any:
+    return tiny_things.make_tokenizer()
+
+
+@pytest.fixture
+def tiny_model() -> Callable[..., Any]:
+    return tiny_things.make_model
+
+
+@pytest.fixture
+def collection() -> SimpleNamespace:
+    return tiny_things.make_collection()
+
+
+@pytest.fixture
+def candidates(collection: SimpleNamespace) -> Any:
+    return tiny_things.make_candidates(collection)
+
+
+@pytest.fixture(name="changed")
+def changed_fixture() -> Callable[..., Any]:
+    return tiny_things.changed

@@ -12,7 +12,7 @@ from rankdistill.parallel import parallel
 SCRIPT = """
 import numpy as np, torch
 torch.set_num_threads({threads})
-from rankdistill.data.streams import hash_ids
+from rankdistill.data.kernels.random import hash_ids
 hash_ids(np.arange(100))
 print(torch.get_num_threads())
 """

@@ -37,7 +37,7 @@ from rankdistill.data import Candidates
 from rankdistill.ensembling import EnsembleReport, ensemble
 from rankdistill.models import keep_layers
 from rankdistill.recipes import add_teachers
-from rankdistill.recipes.ranking import ENSEMBLED
+from rankdistill.recipes.papers import ENSEMBLED
 
 TEACHERS = list(SHARES)
 LABELS = "hinge(label)"

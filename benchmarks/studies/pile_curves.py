@@ -19,7 +19,7 @@ from benchmarks.results import markdown_table, write_result
 from benchmarks.studies.marco import load_task
 from benchmarks.studies.pile import DISTILLED, LABELS, RATE, TEACHERS, distilled, scored_lists
 from benchmarks.studies.students import CLAIMED, LAYERS, SEEDS, row, student_start
-from rankdistill.data import atomic_path
+from rankdistill.files.atomic import atomic_path
 
 SIZE = next(iter(LAYERS))
 SCORES_ALONE = DISTILLED.removeprefix(f"{LABELS} + ")

@@ -15,9 +15,10 @@ from benchmarks.studies.marco import MsMarco
 from benchmarks.studies.task import Task
 from rankdistill.data import Candidates, read_candidates, write_candidates
 from rankdistill.evaluation import compare, evaluation, holm
+from rankdistill.files.facts import claim
 from rankdistill.models import with_two_logits
 from rankdistill.recipes.start import IMITATION
-from rankdistill.training import TrainingSettings, claim, draw_candidates
+from rankdistill.training import TrainingSettings, draw_candidates
 
 LAYERS = {"3+1 layers": (0, 4, 5, 6), "2+1 layers": (0, 5, 6)}
 """Layers of the teachers, six of the base and the one that their start adds, that students keep."""

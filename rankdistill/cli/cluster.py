@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from rankdistill.cli.output import say, say_wrote
-from rankdistill.data.collection import SOURCES
+from rankdistill.data.sources import SOURCES
 from rankdistill.errors import UsageError
 
 if TYPE_CHECKING:

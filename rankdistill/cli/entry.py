@@ -11,7 +11,7 @@ from typing import Any
 
 from cyclopts import CycloptsError
 
-from rankdistill.cli.commands import build_app, chosen_command
+from rankdistill.cli.app import build_app, chosen_command
 from rankdistill.cli.output import say
 from rankdistill.errors import RankDistillError, UsageError
 

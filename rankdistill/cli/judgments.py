@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rankdistill.data.candidates import Candidates
-from rankdistill.data.collection import Collection, load_collection
-from rankdistill.data.trec import read_qrels
+from rankdistill.data.collection import Collection
+from rankdistill.data.sources import load_collection
+from rankdistill.data.trec.read import read_qrels
 from rankdistill.errors import DataError, UsageError
 
 

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from rankdistill.data.candidates import Ties as TiesRule
-from rankdistill.data.trec import Precision as ScorePrecision
+from rankdistill.data.trec.read import Precision as ScorePrecision
 from rankdistill.ensembling.normalize import Scope
 from rankdistill.evaluation.judged import Unjudged
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from rankdistill.cli.output import say
 from rankdistill.data.candidates import Candidates
 from rankdistill.data.collection import Collection
+from rankdistill.inputs.windows import Passages
 from rankdistill.models import CrossEncoder
 from rankdistill.scoring.score import score_with_report
-from rankdistill.scoring.windows import Passages
 
 FIRST_STAGE, MODEL = "score", "model"
 

@@ -13,11 +13,12 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from rankdistill.cli.output import print_rich, say, table
-from rankdistill.data import Candidates, Collection, atomic_path
+from rankdistill.data import Candidates, Collection
 from rankdistill.errors import DataError, UnknownNameError
 from rankdistill.evaluation.judged import Unjudged
 from rankdistill.evaluation.names import parse_measures
-from rankdistill.evaluation.render import count, number
+from rankdistill.evaluation.report.render import count, number
+from rankdistill.files.atomic import atomic_path
 from rankdistill.models import CrossEncoder
 from rankdistill.recipes.held_out import measure_model
 from rankdistill.recipes.start import Start

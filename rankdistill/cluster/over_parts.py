@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rankdistill.cluster.work import Do, PartWork
+from rankdistill.data.parquet import write_candidates
 from rankdistill.data.parts import begin_parts, parts_of
-from rankdistill.data.tables import write_candidates
 from rankdistill.errors import MissingExtraError, UsageError
 from rankdistill.progress import console, progress
 

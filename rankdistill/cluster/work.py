@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from rankdistill.data.candidates import Candidates
-from rankdistill.data.collection import load_collection
-from rankdistill.data.tables import read_candidates
-from rankdistill.data.trec import read_qrels
+from rankdistill.data.parquet import read_candidates
+from rankdistill.data.sources import load_collection
+from rankdistill.data.trec.read import read_qrels
 from rankdistill.ensembling import ensemble
 from rankdistill.ensembling.fuse import fuse
 from rankdistill.ensembling.join import join_runs
 from rankdistill.ensembling.missing import Policy
 from rankdistill.ensembling.normalize import Normalization, Scope
 from rankdistill.errors import DataError
+from rankdistill.inputs.windows import Passages
 from rankdistill.models import CrossEncoder
 from rankdistill.scoring import score_with_report
-from rankdistill.scoring.windows import Passages
 
 Do = Callable[[Path, Path], tuple[Candidates, Counter[str]]]
 SCORE = "score"

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from rankdistill.data.id_kernels import id_bytes, match_rows, repeated_rows, take_ids
-from rankdistill.data.rank_kernels import TIES, in_order, ranked_rows
+from rankdistill.data.kernels.ids import id_bytes, match_rows, repeated_rows, take_ids
+from rankdistill.data.kernels.ranks import TIES, in_order, ranked_rows
 from rankdistill.errors import DataError, UnknownNameError, UsageError
 
 Ties = Literal["trec", "docid-asc", "rank"]
@@ -184,6 +184,10 @@ class Candidates:
             take_ids(self.doc_ids, rows),
             {name: v[rows] for name, v in self.columns.items()},
         )
+
+    def only_queries(self, ids: Any) -> Candidates:
+        """Keep the queries that are among these ids (sequence of str or Arrow array), in the order they have here."""
+        return self.take_queries(pc.is_in(self.query_ids, value_set=as_ids(ids)).to_numpy(zero_copy_only=False))
 
     def ranking(self, by: str, ties: Ties = "trec") -> Ints:
         """int64 (N,): row indices, each query's rows by falling ``by``; missing values (NaN) come last.

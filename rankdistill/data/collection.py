@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from rankdistill.data.candidates import Candidates
 from rankdistill.data.texts import Texts
-from rankdistill.errors import DataError, UnknownNameError, UsageError
+from rankdistill.errors import DataError, UnknownNameError
 
 HASHED_SPLITS = {"train": range(0, 70), "dev": range(70, 80), "test": range(80, 100)}
 
@@ -58,6 +58,16 @@ class Collection:
             raise UnknownNameError("split", name, HASHED_SPLITS)
         return [query for query in self.queries.ids.to_pylist() if hash_percent(query) in HASHED_SPLITS[name]]
 
+    def in_split(self, candidates: Candidates, split: str) -> Candidates:
+        """Keep the candidates of the queries in a split, possibly none."""
+        return candidates.only_queries(self.split(split))
+
+    def judgments_of(self, candidates: Candidates) -> Candidates:
+        """The judgments of the candidates' queries, possibly none; `DataError` where the collection has no qrels."""
+        if self.qrels is None:
+            raise DataError(f"{self.name} has no qrels to measure on")
+        return self.qrels.only_queries(candidates.query_ids)
+
     def stats(self) -> dict[str, Any]:
         """Count what is in the collection, JSON-ready: sizes, grades, mean words a text, judged pairs without text."""
         names = self.splits or HASHED_SPLITS
@@ -98,39 +108,3 @@ def mean_words(texts: Texts) -> float:
     """Mean number of words, that is of stretches between white space; 0 without texts."""
     words = sum(pc.sum(pc.count_substring_regex(part, r"\S+")).as_py() or 0 for _, part in texts.batches())
     return words / max(1, len(texts))
-
-
-def load_collection(source: str | Path) -> Collection:
-    """Load the collection that a source string names.
-
-    ``irds:DATASET_ID`` is a data set of ir_datasets, ``pydocs`` the embedded default, and anything else a folder in the
-    BEIR layout (``folder:PATH`` says so), of which ``PATH#TAG`` keeps the files tagged TAG.
-    """
-    prefix, _, argument = str(source).partition(":")
-    if prefix not in SOURCES or not (argument or prefix == "pydocs"):
-        prefix, argument = "folder", str(source)
-    if prefix == "folder" and not any(name and Path(name).is_dir() for name in (argument, argument.rpartition("#")[0])):
-        raise UsageError(f"no collection {str(source)!r}: expected {FORMS}, and there is no such folder")
-    return SOURCES[prefix](argument)
-
-
-def _folder(argument: str) -> Collection:
-    from rankdistill.data.sources import beir
-
-    return beir.load(argument)
-
-
-def _irds(argument: str) -> Collection:
-    from rankdistill.data.sources import irds
-
-    return irds.load(argument)
-
-
-def _pydocs(argument: str) -> Collection:
-    from rankdistill.data.sources import pydocs
-
-    return pydocs.load(argument)
-
-
-FORMS = "irds:DATASET_ID, pydocs, or a folder with corpus.jsonl[.gz] and queries.jsonl|tsv[.gz]"
-SOURCES: dict[str, Callable[[str], Collection]] = {"folder": _folder, "irds": _irds, "pydocs": _pydocs}

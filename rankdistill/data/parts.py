@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from rankdistill.data.atomic import atomic_path
 from rankdistill.data.candidates import Candidates, concatenate
-from rankdistill.data.tables import read_candidates, write_candidates
+from rankdistill.data.parquet import read_candidates, write_candidates
 from rankdistill.errors import DataError, UsageError
+from rankdistill.files.atomic import atomic_path
 
 QUERIES_PER_PART = 1000
 LIST = "parts.json"

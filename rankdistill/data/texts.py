@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from rankdistill.data.atomic import atomic_path
 from rankdistill.data.candidates import as_ids
 from rankdistill.errors import DataError
+from rankdistill.files.atomic import atomic_path
 
 SCHEMA = pa.schema([("id", pa.large_string()), ("text", pa.large_string())])
 BATCH = 1 << 16

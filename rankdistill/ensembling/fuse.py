@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from rankdistill.data.candidates import Candidates
 from rankdistill.ensembling.normalize import normalize
 from rankdistill.errors import DataError, UsageError
-from rankdistill.evaluation.measures import evaluation
+from rankdistill.evaluation.evaluate import evaluation
 
 WEIGHTS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0, 10.0)
 

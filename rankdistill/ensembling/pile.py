@@ -10,9 +10,9 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import ArrayLike, NDArray
 
-from rankdistill.data.streams import hash_ids, starting_states
+from rankdistill.data.kernels.random import hash_ids, starting_states
+from rankdistill.ensembling.draws import draw_pair, hash_contents
 from rankdistill.ensembling.mean import check_teacher_scores, mean
-from rankdistill.ensembling.streams import draw_pair, hash_contents
 from rankdistill.errors import UsageError
 from rankdistill.parallel import parallel
 

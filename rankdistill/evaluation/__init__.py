@@ -1,24 +1,24 @@
 """Measures of a run, significance of a difference, and the leaderboard of many systems."""
 
-from rankdistill.evaluation.dcg import DCG, dcg
-from rankdistill.evaluation.export import export
-from rankdistill.evaluation.gain import Gain, gain
-from rankdistill.evaluation.gsb import gsb_gain, preferences_by_measure, read_preferences
-from rankdistill.evaluation.interleaving import interleaving_gain, simulate_interleaving
-from rankdistill.evaluation.leaderboard import (
+from rankdistill.evaluation.evaluate import Evaluation, EvaluationWarning, evaluate, evaluate_per_query, evaluation
+from rankdistill.evaluation.measures.dcg import DCG, dcg
+from rankdistill.evaluation.measures.pnr import PNR, pnr, pnr_counts, pnr_macro
+from rankdistill.evaluation.measures.provider import register
+from rankdistill.evaluation.names import parse_measure, parse_measures
+from rankdistill.evaluation.online.gain import Gain, gain
+from rankdistill.evaluation.online.gsb import gsb_gain, preferences_by_measure, read_preferences
+from rankdistill.evaluation.online.interleaving import interleaving_gain, simulate_interleaving
+from rankdistill.evaluation.pair_metrics import PAIR_METRICS, evaluate_pairs
+from rankdistill.evaluation.report.leaderboard import (
     DEFAULT_MEASURES,
     Leaderboard,
     find_runs,
     leaderboard,
     leaderboard_from_folder,
 )
-from rankdistill.evaluation.measures import Evaluation, EvaluationWarning, evaluate, evaluate_per_query, evaluation
-from rankdistill.evaluation.names import parse_measure, parse_measures
-from rankdistill.evaluation.page import as_html, write_html
-from rankdistill.evaluation.pair_metrics import PAIR_METRICS, evaluate_pairs
-from rankdistill.evaluation.pnr import PNR, pnr, pnr_counts, pnr_macro
-from rankdistill.evaluation.provider import register
-from rankdistill.evaluation.render import as_markdown, as_table
+from rankdistill.evaluation.report.page import as_html, write_html
+from rankdistill.evaluation.report.render import as_markdown, as_table
+from rankdistill.evaluation.report.tables import export
 from rankdistill.evaluation.significance import TESTS, Comparison, compare, effect_size, fisher, holm, paired_t
 
 register()

@@ -10,7 +10,7 @@ import ir_measures
 from ir_measures.providers.base import NOT_PROVIDED
 
 from rankdistill.errors import UnknownNameError, UsageError
-from rankdistill.evaluation.provider import OWN
+from rankdistill.evaluation.measures.provider import OWN
 
 FORM = "Family, Family@cutoff or Family(parameter=value)@cutoff"
 

@@ -11,7 +11,7 @@ from numba import njit, prange
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtr
 
-from rankdistill.data.streams import GOLDEN, scramble
+from rankdistill.data.kernels.random import GOLDEN, scramble
 from rankdistill.errors import DataError, UnknownNameError, UsageError
 from rankdistill.parallel import parallel
 

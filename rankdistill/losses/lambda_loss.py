@@ -1,4 +1,4 @@
-"""RankNet's pairs weighted by what their exchange would cost in NDCG. Inputs: see `rankdistill.losses.counting`."""
+"""RankNet's pairs weighted by what their exchange would cost in NDCG. Inputs: see `rankdistill.losses.inputs`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from rankdistill.errors import UnknownNameError
-from rankdistill.losses.counting import counted, differences, grades, mean_over, ordered_pairs
+from rankdistill.losses.inputs import counted, differences, grades, mean_over, ordered_pairs
 
 GAINS: dict[str, Callable[[Tensor], Tensor]] = {
     "exponential": lambda labels: torch.exp2(labels) - 1,

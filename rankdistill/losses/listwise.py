@@ -1,4 +1,4 @@
-"""Losses over a query's whole list. Inputs and the mean taken: see `rankdistill.losses.counting`.
+"""Losses over a query's whole list. Inputs and the mean taken: see `rankdistill.losses.inputs`.
 
 Means are over the lists that count (`listmle`: over the documents that have a lesser one): a list counts where it has
 two candidates or more that do, as one candidate alone is in any order right.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from rankdistill.losses.counting import counted, grades, log_softmax_over, mean_over, ordered_pairs, required
+from rankdistill.losses.inputs import counted, grades, log_softmax_over, mean_over, ordered_pairs, required
 
 
 def listnet(

@@ -1,4 +1,4 @@
-"""Losses over pairs of a query's candidates. Inputs and the mean taken: see `rankdistill.losses.counting`."""
+"""Losses over pairs of a query's candidates. Inputs and the mean taken: see `rankdistill.losses.inputs`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from rankdistill.losses.counting import counted, differences, grades, mean_over, ordered_pairs, required
+from rankdistill.losses.inputs import counted, differences, grades, mean_over, ordered_pairs, required
 
 
 def hinge(

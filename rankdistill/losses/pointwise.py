@@ -1,4 +1,4 @@
-"""Losses that look at one candidate at a time. Inputs and the mean taken: see `rankdistill.losses.counting`."""
+"""Losses that look at one candidate at a time. Inputs and the mean taken: see `rankdistill.losses.inputs`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from rankdistill.errors import UsageError
-from rankdistill.losses.counting import counted, grades, mean_over, required
+from rankdistill.losses.inputs import counted, grades, mean_over, required
 
 
 def pointwise_mse(scores: Tensor, targets: Tensor | None, mask: Tensor, *, labels: Tensor | None = None) -> Tensor:

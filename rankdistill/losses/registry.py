@@ -9,7 +9,7 @@ from inspect import signature
 from torch import Tensor
 
 from rankdistill.errors import UnknownNameError
-from rankdistill.losses.intermediate import attention_mse, embedding_mse, hidden_mse
+from rankdistill.losses.insides import attention_mse, embedding_mse, hidden_mse
 from rankdistill.losses.lambda_loss import lambda_loss
 from rankdistill.losses.listwise import kl_list, list_cross_entropy, listmle, listnet
 from rankdistill.losses.pairwise import hinge, margin_mse, pairwise_mse, ranknet

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from torch import nn
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from rankdistill.data.atomic import atomic_path
 from rankdistill.errors import DataError, UsageError
+from rankdistill.files.atomic import atomic_path
+from rankdistill.inputs.batches import length_sorted_batches
 from rankdistill.models.base import DEFAULT_BASE, quiet_loading, resolve_base
-from rankdistill.models.batches import length_sorted_batches
 from rankdistill.models.contract import ScoreContract
-from rankdistill.models.engines import Engine, make_engine
+from rankdistill.models.engines.table import Engine, make_engine
 from rankdistill.models.layers import keep_layers, layer_list
 
 Floats = NDArray[np.float32]

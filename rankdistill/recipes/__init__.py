@@ -3,7 +3,7 @@
 from rankdistill.recipes.distill import EnsembleSettings, distill
 from rankdistill.recipes.finetune import finetune, sample_queries
 from rankdistill.recipes.labels import with_labels
-from rankdistill.recipes.ranking import RECIPES, Recipe, get_recipe
+from rankdistill.recipes.papers import RECIPES, Recipe, get_recipe
 from rankdistill.recipes.start import start_model
 from rankdistill.recipes.teachers import add_teachers, name_teachers
 

@@ -16,16 +16,17 @@ from rankdistill.data import Candidates, Collection, read_run, write_qrels, writ
 from rankdistill.data.collection import hashed
 from rankdistill.ensembling.fuse import fuse, tune_weight
 from rankdistill.evaluation import Leaderboard, leaderboard, write_html
+from rankdistill.files.facts import claim
 from rankdistill.models import DEFAULT_BASE, CrossEncoder, Encoder
 from rankdistill.progress import console
 from rankdistill.recipes.distill import EnsembleSettings, distill
 from rankdistill.recipes.finetune import finetune
-from rankdistill.recipes.held_out import judged_part, measure_model
+from rankdistill.recipes.held_out import measure_model
 from rankdistill.recipes.labels import with_labels
 from rankdistill.recipes.start import IMITATION, start_model
 from rankdistill.retrieval.bm25 import bm25
 from rankdistill.scoring import cosine, score
-from rankdistill.training import TrainingSettings, claim, draw_candidates, shrink
+from rankdistill.training import TrainingSettings, draw_candidates, shrink
 
 SHARES = {"teacher1": 1.0, "teacher2": 0.8, "teacher3": 0.8}  # of the teachers' queries, as in PILE §4.2
 TRAIN_RUN = "train.trec.gz"
@@ -115,7 +116,7 @@ class _Demo:
             for split, wanted in queries.items()
         }
         self.train, self.dev, self.test = lists["train"], lists["dev"], lists["test"]
-        write_qrels(judged_part(self.test, self.collection), self.out / "qrels.txt")
+        write_qrels(self.collection.judgments_of(self.test), self.out / "qrels.txt")
         self._write(self.test, "bm25", "bm25")
         write_run(self.train, self.out / "bm25" / TRAIN_RUN, "bm25", tag="bm25")
 
@@ -185,7 +186,7 @@ class _Demo:
         self.say(f"{FUSED}: the student's score and BM25's, weighted as is best on {self.dev.n_queries} dev queries")
         model = CrossEncoder.from_pretrained(self.out / PILE / "model")
         dev = self.dev.with_columns(model=score(model, self.dev, self.collection, dtype="auto", description="dev"))
-        tuned = tune_weight(dev, "model", "bm25", judged_part(dev, self.collection))
+        tuned = tune_weight(dev, "model", "bm25", self.collection.judgments_of(dev))
         console.print(str(tuned), highlight=False)
         run = self.test.join(read_run(self.out / PILE / "run.trec.gz", column="model"), "model")
         self._write(run.with_columns(fused=fuse(run["model"], run["bm25"], run.offsets, tuned.weight)), FUSED, "fused")
@@ -196,7 +197,7 @@ class _Demo:
         systems = {name: self.out / name / "run.trec.gz" for name in ("bm25", "cosine", *self.facts)}
         board = leaderboard(
             systems,
-            judged_part(self.test, self.collection),
+            self.collection.judgments_of(self.test),
             baseline="bm25",
             extra=self.facts,
             unjudged="irrelevant",

@@ -14,7 +14,7 @@ from rankdistill.ensembling.normalize import NORMALIZATIONS, SCOPES, Normalizati
 from rankdistill.errors import UnknownNameError, UsageError
 from rankdistill.models import CrossEncoder
 from rankdistill.recipes.labels import Unjudged, with_labels
-from rankdistill.recipes.ranking import ENSEMBLED
+from rankdistill.recipes.papers import ENSEMBLED
 from rankdistill.recipes.teachers import add_teachers, check_teachers, name_teachers, teacher_beside
 from rankdistill.training import DevSet, Objective, TrainingSettings, fit
 from rankdistill.training.distributed import first_process_first, join_processes

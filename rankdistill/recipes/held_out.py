@@ -8,40 +8,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from rankdistill.data import Candidates, Collection, atomic_path, write_run
+from rankdistill.data import Candidates, Collection, write_run
 from rankdistill.errors import DataError
 from rankdistill.evaluation import DEFAULT_MEASURES, evaluate
 from rankdistill.evaluation.judged import Unjudged
+from rankdistill.files.atomic import atomic_path
 from rankdistill.models import CrossEncoder
 from rankdistill.scoring import score_with_report
 
 
-def of_split(candidates: Candidates, collection: Collection, split: str) -> Candidates:
-    """Keep the candidates of the queries in a split of the collection, possibly none."""
-    wanted = pa.array(collection.split(split), pa.large_string())
-    return candidates.take_queries(np.asarray(pc.is_in(candidates.query_ids, value_set=wanted)))
-
-
 def required_split(candidates: Candidates, collection: Collection, split: str) -> Candidates:
-    """`of_split`, raising `DataError` where the split has none of the queries."""
-    kept = of_split(candidates, collection, split)
+    """The candidates of a split, raising `DataError` where the split has none of the queries."""
+    kept = collection.in_split(candidates, split)
     if not kept.n_queries:
         raise DataError(
             f"none of the {candidates.n_queries:,} queries of the run is in split {split!r} of {collection.name}"
         )
     return kept
-
-
-def judged_part(candidates: Candidates, collection: Collection) -> Candidates:
-    """The qrels of the candidates' queries: what measures are taken on. `DataError` where there are none."""
-    if collection.qrels is None:
-        raise DataError(f"{collection.name} has no qrels to measure on")
-    return collection.qrels.take_queries(
-        np.asarray(pc.is_in(collection.qrels.query_ids, value_set=candidates.query_ids))
-    )
 
 
 def measure_model(
@@ -63,7 +47,7 @@ def measure_model(
         model, candidates, collection, dtype=dtype, description="scoring held-out queries"
     )
     run = candidates.with_columns(score=scores)
-    values = evaluate(judged_part(candidates, collection), run, list(measures), by="score", unjudged=unjudged)
+    values = evaluate(collection.judgments_of(candidates), run, list(measures), by="score", unjudged=unjudged)
     speed = report.pairs_per_second
     metrics = {
         **values,

@@ -11,9 +11,10 @@ import numpy as np
 
 from rankdistill.data import Candidates, Collection
 from rankdistill.errors import UnknownNameError, UsageError
+from rankdistill.files.facts import claim
 from rankdistill.models import DEFAULT_BASE, CrossEncoder, cosine_start, is_sentence_encoder
 from rankdistill.progress import console
-from rankdistill.training import TrainingSettings, claim, shrink
+from rankdistill.training import TrainingSettings, shrink
 
 CALIBRATION_TEXTS = 4096
 IMITATION = TrainingSettings(learning_rate=3e-4, list_size=8, lists_per_batch=8)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 
 from rankdistill import __version__
-from rankdistill.data.cache import cache_folder
 from rankdistill.data.collection import Collection
+from rankdistill.files.cache import cache_folder
 from rankdistill.retrieval.bm25 import FORM, K1, B, BM25Index
 
 

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rankdistill.data.candidates import Candidates
+from rankdistill.inputs.texts import PairTexts, TextCollection
 from rankdistill.models.encoder import Encoder
 from rankdistill.progress import progress
-from rankdistill.scoring.inputs import PairTexts, TextCollection
 
 Floats = NDArray[np.float32]
 _ROWS = 65_536

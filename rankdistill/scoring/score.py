@@ -20,14 +20,14 @@ from numpy.typing import NDArray
 
 from rankdistill.data.candidates import Candidates
 from rankdistill.errors import UnknownNameError, UsageError
-from rankdistill.models.batches import length_sorted_batches
+from rankdistill.inputs.batches import length_sorted_batches
+from rankdistill.inputs.pairs import PairAssembler
+from rankdistill.inputs.texts import PairTexts, TextCollection
+from rankdistill.inputs.tokens import GrowingTexts, TokenizedTexts
+from rankdistill.inputs.windows import COMBINE, Passages, Windows
 from rankdistill.models.cross_encoder import CrossEncoder
 from rankdistill.progress import console, progress
-from rankdistill.scoring.inputs import PairTexts, TextCollection
-from rankdistill.scoring.pairs import PairAssembler
 from rankdistill.scoring.store import ScoreStore
-from rankdistill.scoring.tokens import GrowingTexts, TokenizedTexts
-from rankdistill.scoring.windows import COMBINE, Passages, Windows
 
 Floats = NDArray[np.float32]
 CHUNK_PAIRS = 1024

@@ -16,8 +16,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from rankdistill.data.atomic import atomic_path
 from rankdistill.errors import DataError, UsageError
+from rankdistill.files.atomic import atomic_path
 
 Floats = NDArray[np.float32]
 _COUNT = struct.Struct("<q")

@@ -1,12 +1,11 @@
 """Training on candidate lists: objectives of named weighted losses, list sampling, and one trainer."""
 
-from rankdistill.training.claim import claim
+from rankdistill.training.draw import ListPlan, draw_candidates, plan_lists
 from rankdistill.training.fit import fit
-from rankdistill.training.lists import ListPlan, draw_candidates, plan_lists
+from rankdistill.training.imitate import shrink
 from rankdistill.training.objective import Objective, Term
+from rankdistill.training.objective_trainer import DevSet
 from rankdistill.training.settings import TrainingSettings
-from rankdistill.training.shrink import shrink
-from rankdistill.training.trainer import DevSet
 
 __all__ = [
     "DevSet",
@@ -14,7 +13,6 @@ __all__ = [
     "Objective",
     "Term",
     "TrainingSettings",
-    "claim",
     "draw_candidates",
     "fit",
     "plan_lists",

@@ -14,12 +14,12 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from rankdistill.data.candidates import Candidates
+from rankdistill.inputs.pairs import PairAssembler
+from rankdistill.inputs.texts import PairTexts, TextCollection
 from rankdistill.models import CrossEncoder
 from rankdistill.progress import progress
-from rankdistill.scoring.inputs import PairTexts, TextCollection
-from rankdistill.scoring.pairs import PairAssembler
 from rankdistill.training.distributed import processes
-from rankdistill.training.lists import ListPlan
+from rankdistill.training.draw import ListPlan
 
 Batch = dict[str, Any]
 MAX_PARTS = 4

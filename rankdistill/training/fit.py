@@ -13,23 +13,23 @@ from typing import Any
 
 from transformers import TrainingArguments
 
-from rankdistill.data.atomic import atomic_path
 from rankdistill.data.candidates import Candidates
 from rankdistill.errors import UsageError
+from rankdistill.files.atomic import atomic_path
+from rankdistill.files.facts import claim
+from rankdistill.inputs.texts import TextCollection
 from rankdistill.models import CrossEncoder
 from rankdistill.models.attention import float32_attention
 from rankdistill.models.base import quiet_loading
-from rankdistill.models.torch_engine import default_device, resolve_dtype
+from rankdistill.models.engines.by_torch import default_device, resolve_dtype
 from rankdistill.progress import console
-from rankdistill.scoring.inputs import TextCollection
 from rankdistill.training.batches import MAX_PARTS, TrainingLists
-from rankdistill.training.claim import claim
 from rankdistill.training.distributed import join_processes, processes, shared, wait_for_all
+from rankdistill.training.draw import plan_lists
 from rankdistill.training.list_trainer import ListTrainer
-from rankdistill.training.lists import plan_lists
 from rankdistill.training.objective import Objective
+from rankdistill.training.objective_trainer import DevSet, RankingTrainer, remove_projections
 from rankdistill.training.settings import TrainingSettings
-from rankdistill.training.trainer import DevSet, RankingTrainer, remove_projections
 
 KEPT_CHECKPOINTS = 2
 

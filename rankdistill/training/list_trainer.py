@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 from transformers import PrinterCallback, Trainer, TrainerCallback
 
 from rankdistill.models import CrossEncoder
-from rankdistill.models.torch_engine import float32_head
+from rankdistill.models.engines.by_torch import float32_head
 from rankdistill.progress import progress
 from rankdistill.training.batches import Batch, TrainingLists
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from rankdistill.errors import UnknownNameError, UsageError
 from rankdistill.losses import get_loss
-from rankdistill.losses.intermediate import LAYER_MAPS
+from rankdistill.losses.insides import LAYER_MAPS
 from rankdistill.models.states import States
 
 TEACHER = "teacher"

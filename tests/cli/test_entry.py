@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from rankdistill.cli.commands import COMMANDS, load_command
+from rankdistill.cli.app import COMMANDS, load_command
 from rankdistill.cli.entry import main
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rankdistill.data.trec import read_qrels, read_run
+from rankdistill.data.trec.read import read_qrels, read_run
 from rankdistill.ensembling import ensemble
 from rankdistill.errors import DataError
 

@@ -2,30 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
-from tiny import make_model, make_tokenizer
-from transformers import PreTrainedTokenizerFast
-
-from rankdistill.models import CrossEncoder
-
-
-@pytest.fixture
-def tiny_tokenizer() -> PreTrainedTokenizerFast:
-    return make_tokenizer()
-
-
-@pytest.fixture
-def tiny_model() -> Callable[..., Any]:
-    return make_model
-
-
-@pytest.fixture
-def tiny() -> CrossEncoder:
-    """A one-logit BERT cross-encoder of four layers."""
-    return CrossEncoder(make_model(), make_tokenizer())
 
 
 @pytest.fixture

@@ -13,15 +13,15 @@ from rankdistill.data import Candidates, Collection, read_run
 from rankdistill.errors import DataError
 from rankdistill.evaluation import evaluate
 from rankdistill.models import CrossEncoder
-from rankdistill.recipes.held_out import judged_part, measure_model, of_split, required_split
+from rankdistill.recipes.held_out import measure_model, required_split
 from rankdistill.recipes.labels import with_labels
 
 
 def test_splits_of_a_run_are_disjoint_and_whole(collection: Collection, run: Candidates) -> None:
-    parts = [of_split(run, collection, split).query_ids.to_pylist() for split in ("train", "dev", "test")]
+    parts = [collection.in_split(run, split).query_ids.to_pylist() for split in ("train", "dev", "test")]
     assert sorted(query for part in parts for query in part) == sorted(run.query_ids.to_pylist())
     assert all(parts)
-    only_train = of_split(run, collection, "train")
+    only_train = collection.in_split(run, "train")
     with pytest.raises(DataError, match=r"none of the .* queries of the run is in split 'test' of tiny"):
         required_split(only_train, collection, "test")
 
@@ -31,7 +31,7 @@ def test_metrics_are_those_of_the_run_that_is_written(collection: Collection, ru
     metrics = measure_model(model, run, collection, tmp_path, facts={"teacher": "none"})
     assert json.loads((tmp_path / "metrics.json").read_text()) == metrics
     written = read_run(tmp_path / "run.trec.gz")
-    again = evaluate(judged_part(run, collection), written, ["nDCG@10", "RR@10"])
+    again = evaluate(collection.judgments_of(run), written, ["nDCG@10", "RR@10"])
     assert {name: metrics[name] for name in again} == pytest.approx(again)
     assert metrics["parameters"] == sum(weight.numel() for weight in model.model.parameters())
     assert metrics["pairs_per_second"] > 0

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from rankdistill.data.candidates import Candidates
-from rankdistill.data.collection import load_collection
+from rankdistill.data.sources import load_collection
 from rankdistill.errors import DataError, UsageError
 from rankdistill.models import CrossEncoder, ScoreContract
 from rankdistill.scoring import score, score_with_report

@@ -15,7 +15,7 @@ from rankdistill.models import CrossEncoder
 from rankdistill.scoring import score
 from rankdistill.training import batches
 from rankdistill.training.batches import PART_TOKENS, TrainingLists, in_lists, length_parts
-from rankdistill.training.lists import plan_lists
+from rankdistill.training.draw import plan_lists
 
 
 @given(st.lists(st.integers(1, 512), min_size=1, max_size=70), st.integers(1, 6))

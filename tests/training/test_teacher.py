@@ -84,7 +84,7 @@ def test_a_killed_training_with_projections_ends_as_if_it_had_not_been(tmp_path:
         fit(student, candidates, collection, objective, SETTINGS, teacher=teacher, out=out)
         return score(student, candidates, collection)
 
-    from rankdistill.training.trainer import RankingTrainer
+    from rankdistill.training.objective_trainer import RankingTrainer
 
     whole = train(tmp_path / "whole")
     losses, calls = RankingTrainer.losses, []

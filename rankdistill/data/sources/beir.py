@@ -23,7 +23,7 @@ from rankdistill.data.candidates import Candidates
 from rankdistill.data.collection import Collection
 from rankdistill.data.sources.lines import read_jsonl, read_tsv
 from rankdistill.data.texts import Texts
-from rankdistill.data.trec import read_qrels
+from rankdistill.data.trec.read import read_qrels
 from rankdistill.errors import DataError, UnknownNameError
 
 JSONL, TSV = (".jsonl", ".jsonl.gz"), (".tsv", ".tsv.gz")

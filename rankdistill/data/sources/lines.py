@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 import pyarrow.json
 
 from rankdistill.data.candidates import as_ids
-from rankdistill.data.files import read_bytes
 from rankdistill.errors import FileFormatError
+from rankdistill.files.reading import read_bytes
 
 IdsAndTexts = tuple[pa.Array, pa.Array]
 

@@ -1,0 +1,70 @@
+"""The table of commands, each imported when it is run, and the app that they make together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Any
+
+from cyclopts import App, Parameter
+
+from rankdistill import __version__
+from rankdistill.cli.options_file import options_from_yaml
+from rankdistill.cli.recipe_options import options_from_recipe
+
+# Name -> purpose, the first line of its docstring. The command is the function of that name in the module of that name
+# here. The purposes stand here too so that `rankdistill --help` need not import what the commands import.
+COMMANDS: dict[str, str] = {
+    "demo": "Show the whole: BM25, three teachers, their PILE ensemble, two students, a leaderboard.",
+    "finetune": "Fine-tune a cross-encoder, a teacher or a baseline, on relevance labels.",
+    "distill": "Distil an ensemble of teachers, supervised by the labels, into a small student.",
+    "retrieve": "Find first-stage candidates for a collection's queries and write them as a run.",
+    "parts": "Split a run into parts, a folder of Parquet files, that score, rerank and ensemble take one by one.",
+    "score": "Score every candidate of a run with a cross-encoder and write a run.",
+    "rerank": "Re-rank a run with a cross-encoder, alone or fused with the first stage's scores.",
+    "ensemble": "Ensemble several teachers' runs into one run.",
+    "case": "Show one query's candidates with every teacher's score, the mean's and PILE's.",
+    "evaluate": "Evaluate runs against judgments.",
+    "leaderboard": "Compare the runs in a folder: table, significance, HTML page.",
+    "check": "Check runs and judgments: what is wrong with them, and what may surprise.",
+    "interleave": "Compare two systems by the clicks on their interleaved lists: Δ_AB with its confidence interval.",
+    "gsb": "Compare two systems query by query, good, same or bad: ΔGSB with its confidence interval.",
+    "export": "Export a cross-encoder for ONNX Runtime or OpenVINO, and check it against torch on real pairs.",
+    "search": "Search a collection: BM25 finds candidates, a cross-encoder orders them.",
+    "stats": "Count what is in a collection.",
+}
+
+EPILOGUE = "Each command tells its options and an example: rankdistill COMMAND --help"
+
+
+def build_app(chosen: str | None = None) -> App:
+    """Make the app. chosen: the command that is to be run, the only one whose module is imported."""
+    app = App(
+        name="rankdistill",
+        help="Any teachers, ensembled under the relevance labels, distilled into a small and fast re-ranker.",
+        help_epilogue=EPILOGUE,
+        help_format="markdown",
+        version=__version__,
+        config=(options_from_yaml, options_from_recipe),  # the first that says something wins
+        # Lists as `--runs a b c`, one value at least; no `--no-json` and `--empty-runs`.
+        default_parameter=Parameter(negative=(), consume_multiple=1),
+        result_action="return_value",
+        suppress_keyboard_interrupt=False,
+    )
+    for position, (name, purpose) in enumerate(COMMANDS.items()):
+        if name == chosen:
+            app.command(load_command(name), name=name, sort_key=position, help_epilogue="")
+        else:
+            app.command(f"rankdistill.cli.commands.{name}:{name}", name=name, sort_key=position, help=purpose)
+    return app
+
+
+def load_command(name: str) -> Callable[..., Any]:
+    """Import a command's function."""
+    command: Callable[..., Any] = getattr(import_module(f"rankdistill.cli.commands.{name}"), name)
+    return command
+
+
+def chosen_command(arguments: Sequence[str]) -> str | None:
+    """The command that the arguments begin with; None where they begin with something else."""
+    return arguments[0] if arguments and arguments[0] in COMMANDS else None

@@ -1,0 +1,90 @@
+"""case: one query's candidates with every teacher's score, the mean's and PILE's."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from rankdistill.cli.options import Config, Json, NormalizeOver, Seed
+from rankdistill.cli.output import print_json, print_rich, say, short_names, table
+from rankdistill.data.sources import load_collection
+from rankdistill.data.trec.read import read_qrels, read_run
+from rankdistill.ensembling.case import case as case_of
+from rankdistill.ensembling.join import join_runs
+from rankdistill.ensembling.missing import Policy
+from rankdistill.ensembling.normalize import Normalization
+
+LABEL = "label"
+SNIPPET = 60
+
+
+def case(
+    query: Annotated[str, Parameter(help="Id of the query.")],
+    *,
+    runs: Annotated[list[str], Parameter(help="The teachers: TREC or MS MARCO's three columns, plain or .gz.")],
+    qrels: Annotated[Path, Parameter(help="Relevance judgments: TREC or BEIR qrels, plain or .gz.")],
+    collection: Annotated[
+        str | None, Parameter(help="Collection whose texts are shown: pydocs, irds:DATASET_ID or a folder.")
+    ] = None,
+    normalize: Annotated[Normalization, Parameter(help="Bring teachers to a common scale first.")] = "none",
+    normalize_over: NormalizeOver = "query",
+    missing: Annotated[
+        Policy,
+        Parameter(help="What to do with a candidate that a teacher did not score."),
+    ] = "error",
+    rate: Annotated[float, Parameter(help="PILE's step towards the teachers that agree with the labels.")] = 0.9,
+    seed: Seed = 0,
+    json: Json = False,
+    config: Config = None,
+) -> None:
+    """Show one query's candidates with every teacher's score, the mean's and PILE's.
+
+    The most relevant stand first, then those that PILE scores highest; below stand the pairs that each orders against
+    the labels. For example
+
+        rankdistill case 1037798 --runs bert.trec t5.trec llm.trec --qrels qrels.txt --normalize zscore
+    """
+    candidates = join_runs({path: read_run(path) for path in runs})
+    candidates = candidates.join(read_qrels(qrels), LABEL)
+    found = case_of(
+        candidates,
+        runs,
+        query,
+        LABEL,
+        normalize=normalize,
+        normalize_over=normalize_over,
+        missing=missing,
+        rate=rate,
+        seed=seed,
+    )
+    short = dict(zip([*runs, "mean", "pile"], [*short_names(runs), "mean", "pile"], strict=True))
+    names = [*runs, "mean", "pile"]
+    texts = None
+    if collection is not None:
+        source = load_collection(collection)
+        texts = source.documents.take(found.doc_ids)
+        say(f"query {query}: {source.queries[query]}")
+    rows = [
+        {"document": document, LABEL: float(found.labels[i])} | {name: float(found.scores[name][i]) for name in names}
+        for i, document in enumerate(found.doc_ids)
+    ]
+    if json:
+        print_json({"query": query, "pairs": found.pairs, "reversed": found.reversed_pairs, "candidates": rows})
+        return
+    shown = [[str(row["document"]), _number(row[LABEL], 0), *(_number(row[name], 4) for name in names)] for row in rows]
+    if texts is not None:
+        shown = [[*line, " ".join(text.split())[:SNIPPET]] for line, text in zip(shown, texts, strict=True)]
+    headings = ["document", LABEL, *short.values(), *(["text"] if texts is not None else [])]
+    print_rich(table(headings, shown))
+    told = ", ".join(f"{short[name]} {count:,}" for name, count in found.reversed_pairs.items())
+    for name, count in found.missing.items():
+        if count:
+            print(f"{short[name]} lacks {count:,} of the query's candidates, shown as -: {missing}")
+    print(f"of {found.pairs:,} pairs of different labels reversed: {told}")
+
+
+def _number(value: object, digits: int) -> str:
+    return "-" if not isinstance(value, float) or math.isnan(value) else f"{value:.{digits}f}"

@@ -1,0 +1,76 @@
+"""evaluate: what runs reach under judgments, over all queries or query by query."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from rankdistill.cli.judgments import load_judgments
+from rankdistill.cli.options import Config, Json, Judged, JudgedSplit, Measures, Precision, Qrels, Ties, UnjudgedOption
+from rankdistill.cli.output import print_json, print_rich, say, table
+from rankdistill.data.trec.read import read_run
+from rankdistill.errors import DataError
+from rankdistill.evaluation.evaluate import Evaluation, evaluation
+from rankdistill.evaluation.names import parse_measures
+from rankdistill.evaluation.report.leaderboard import DEFAULT_MEASURES
+from rankdistill.evaluation.report.render import number
+from rankdistill.progress import progress
+
+
+def evaluate(
+    *,
+    runs: Annotated[list[str], Parameter(help="Runs: TREC or MS MARCO's three columns, plain or .gz.")],
+    qrels: Qrels = None,
+    collection: Judged = None,
+    split: JudgedSplit = None,
+    measures: Measures = DEFAULT_MEASURES,
+    per_query: Annotated[
+        bool, Parameter(help="Values of each query instead of their mean.", show_default=False)
+    ] = False,
+    unjudged: UnjudgedOption = "missing",
+    ties: Ties = "trec",
+    precision: Precision = "float32",
+    json: Json = False,
+    config: Config = None,
+) -> None:
+    """Evaluate runs against judgments.
+
+    Values are trec_eval's where it has the measure; a judged query that a run lacks counts as 0. All measures of a run
+    come from one ranking, RR@10 too: with --ties docid-asc it is what MS MARCO's script gives.
+
+    For example
+
+        rankdistill evaluate --qrels qrels.txt --runs bm25.trec student.trec.gz --measures nDCG@10 RR@10 PNR
+        rankdistill evaluate --collection my-data --split test --runs student.trec.gz
+    """
+    parse_measures(measures)
+    judgments, _ = load_judgments(qrels, collection, split)
+    results: dict[str, Evaluation] = {}
+    with progress("evaluate", len(runs), unit="runs") as advance:
+        for path in runs:
+            run = read_run(path, ties=ties, precision=precision)
+            try:
+                results[path] = evaluation(judgments, run, measures, unjudged=unjudged, ties=ties)
+            except DataError as error:
+                raise DataError(f"{path}: {error}") from error
+            advance(1)
+    for path, result in results.items():
+        for note in result.notes:
+            say(f"note: {path}: {note}")
+    if json:
+        print_json({path: result.per_query if per_query else result.values for path, result in results.items()})
+    elif per_query:
+        print_rich(table(["run", "query", *measures], _query_rows(results, measures), left=2))
+    else:
+        rows = ([path, *(number(result.values[m]) for m in measures)] for path, result in results.items())
+        print_rich(table(["run", *measures], rows))
+
+
+def _query_rows(results: dict[str, Evaluation], measures: Sequence[str]) -> list[list[str]]:
+    return [
+        [path, query, *(number(result.per_query[measure][query]) for measure in measures)]
+        for path, result in results.items()
+        for query in result.per_query[measures[0]]
+    ]

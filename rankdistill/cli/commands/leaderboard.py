@@ -1,0 +1,63 @@
+"""leaderboard: the runs in a folder side by side, with significance, in the terminal and as files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from rankdistill.cli.judgments import load_judgments
+from rankdistill.cli.options import Config, Json, Judged, JudgedSplit, Measures, Precision, Qrels, Ties, UnjudgedOption
+from rankdistill.cli.output import print_json, print_rich, say_wrote
+from rankdistill.evaluation.names import parse_measures
+from rankdistill.evaluation.report.leaderboard import DEFAULT_MEASURES, leaderboard_from_folder
+from rankdistill.evaluation.report.page import write_html
+from rankdistill.evaluation.report.render import as_table
+from rankdistill.evaluation.report.tables import check_format
+from rankdistill.evaluation.report.tables import export as write_table
+
+
+def leaderboard(
+    folder: Annotated[Path, Parameter(help="Folder of runs: NAME.trec, NAME.trec.gz, NAME/run.trec.gz.")],
+    *,
+    qrels: Qrels = None,
+    collection: Judged = None,
+    split: JudgedSplit = None,
+    html: Annotated[
+        Path | None, Parameter(help="Page to write, OUT.html or OUT/index.html: one file that needs no network.")
+    ] = None,
+    export: Annotated[
+        tuple[Path, ...], Parameter(help="Files to write the table to, by suffix: .md .tex .csv .json.")
+    ] = (),
+    measures: Measures = DEFAULT_MEASURES,
+    baseline: Annotated[str | None, Parameter(help="Name of the system that the others are tested against.")] = None,
+    test: Annotated[str, Parameter(help="Significance test: t or fisher; corrected after Holm.")] = "t",
+    unjudged: UnjudgedOption = "missing",
+    ties: Ties = "trec",
+    precision: Precision = "float32",
+    title: Annotated[str, Parameter(help="Title of the page.")] = "Leaderboard",
+    json: Json = False,
+    config: Config = None,
+) -> None:
+    """Compare the runs in a folder: table, significance, HTML page.
+
+    Systems stand by the first measure, best first, each under the name of its file or folder. For example
+
+        rankdistill leaderboard runs --qrels qrels.txt --baseline bm25 --html leaderboard.html
+        rankdistill leaderboard runs --collection my-data --split test --html page/
+    """
+    parse_measures(measures)
+    for path in export:
+        check_format(path)
+    judgments, source = load_judgments(qrels, collection, split)
+    board = leaderboard_from_folder(folder, judgments, measures, baseline, test, None, unjudged, ties, precision)
+    if json:
+        print_json(board.rows)
+    else:
+        print_rich(as_table(board))
+    if html is not None:
+        say_wrote(write_html(board, html, title, source))
+    for path in export:
+        write_table(board, path)
+        say_wrote(path)

@@ -1,0 +1,35 @@
+"""parts: a run as a folder of Parquet files, to be worked on apart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from rankdistill.cli.options import Config, Run
+from rankdistill.cli.output import say_wrote
+from rankdistill.data.parts import QUERIES_PER_PART, write_parts
+from rankdistill.data.trec.read import read_run
+
+
+def parts(
+    *,
+    run: Run,
+    out: Annotated[Path, Parameter(help="New folder for 00000.parquet, 00001.parquet, ...")],
+    queries: Annotated[int, Parameter(help="Queries in a part.", validator=Number(gte=1))] = QUERIES_PER_PART,
+    config: Config = None,
+) -> None:
+    """Split a run into parts, a folder of Parquet files, that score, rerank and ensemble take one by one.
+
+    Memory is then that of a part, and --engine-cluster ray works on many at once. The other commands read such a folder
+    as the run that it is. For example
+
+        rankdistill parts --run bm25.trec.gz --out bm25.parts
+        rankdistill rerank --model runs/student/model --collection pydocs \\
+            --run bm25.parts --out student.parts --engine-cluster ray
+    """
+    candidates = read_run(run)
+    files = write_parts(candidates, out, queries)
+    say_wrote(out, f"{len(files):,} parts, {candidates.n_queries:,} queries, {len(candidates):,} candidates")

@@ -1,0 +1,1 @@
+"""Numba kernels over ids and rows, and random numbers that depend on ids alone."""

@@ -1,0 +1,77 @@
+"""Candidates as Parquet: how lists of any size and all their columns are kept on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from rankdistill.data.candidates import Candidates
+from rankdistill.errors import DataError, UsageError
+from rankdistill.files.atomic import atomic_path
+
+QUERY, DOCUMENT = "query_id", "doc_id"
+ROWS_PER_GROUP = 1 << 20
+
+
+def write_candidates(candidates: Candidates, path: str | Path, rows_per_group: int = ROWS_PER_GROUP) -> None:
+    """Write one row a (query, document) pair: ``query_id``, ``doc_id`` and the columns as float32, NaN = missing.
+
+    Queries keep their order and a row group ends where a query ends, so that groups can be worked on apart. A query
+    without candidates has no row and does not come back.
+    """
+    if taken := {QUERY, DOCUMENT} & set(candidates.columns):
+        raise UsageError(f"a column cannot be named {min(taken)!r}: the ids stand under {QUERY!r} and {DOCUMENT!r}")
+    fields = [(QUERY, pa.large_string()), (DOCUMENT, pa.large_string())]
+    schema = pa.schema(fields + [(name, pa.float32()) for name in candidates.columns])
+    # Ids of queries repeat and go into a dictionary; ids of documents and scores hardly do.
+    with atomic_path(path) as temporary, pq.ParquetWriter(temporary, schema, use_dictionary=[QUERY]) as file:
+        for first, end in _groups(candidates.offsets, rows_per_group):
+            rows = slice(int(candidates.offsets[first]), int(candidates.offsets[end]))
+            query_ids = candidates.query_ids.take(pa.array(candidates.query_of_row[rows]))
+            columns = [pa.array(values[rows]) for values in candidates.columns.values()]
+            group = pa.record_batch([query_ids, candidates.doc_ids[rows], *columns], schema=schema)
+            file.write_batch(group, row_group_size=max(1, len(group)))
+
+
+def read_candidates(path: str | Path) -> Candidates:
+    """Read what `write_candidates` wrote, or any Parquet file with ``query_id``, ``doc_id`` and columns of numbers.
+
+    Nulls become NaN. Raises `DataError` for another file, or a document that stands twice in a query's list.
+    """
+    try:
+        table = pq.read_table(path, memory_map=True)
+    except FileNotFoundError as error:
+        raise DataError(f"there is no file {path}") from error
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DataError(f"{path} is not a Parquet file of candidates: {error}") from error
+    names = table.schema.names
+    if lacking := [name for name in (QUERY, DOCUMENT) if name not in names]:
+        raise DataError(f"{path} has the columns {', '.join(names)}, and no {lacking[0]!r}")
+    values = {}
+    for name in names:
+        if name in (QUERY, DOCUMENT):
+            if table[name].null_count:
+                raise DataError(f"{path}: column {name!r} has {table[name].null_count} rows without an id")
+            continue
+        kind = table.schema.field(name).type
+        if not (pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
+            raise DataError(f"{path}: column {name!r} is of type {kind}, expected numbers")
+        values[name] = table[name].cast(pa.float32(), safe=False).to_numpy().astype(np.float32)
+    try:
+        return Candidates.from_rows(table[QUERY], table[DOCUMENT], values)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+
+
+def _groups(offsets: np.ndarray, rows: int) -> list[tuple[int, int]]:
+    """Ranges (first query, end) of about ``rows`` rows, at least one query each."""
+    groups, first = [], 0
+    while first < len(offsets) - 1:
+        end = int(np.searchsorted(offsets, offsets[first] + rows, side="right")) - 1
+        end = min(max(end, first + 1), len(offsets) - 1)
+        groups.append((first, end))
+        first = end
+    return groups

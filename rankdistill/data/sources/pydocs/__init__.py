@@ -1,0 +1,1 @@
+"""pydocs, the embedded default collection: built from the docstrings of the Python packages installed beside us."""

@@ -1,0 +1,6 @@
+"""TREC runs and qrels, and MS MARCO's three columns: read by compiled kernels, written, plain or .gz."""
+
+from rankdistill.data.trec.read import read_qrels, read_run
+from rankdistill.data.trec.write import write_qrels, write_run
+
+__all__ = ["read_qrels", "read_run", "write_qrels", "write_run"]

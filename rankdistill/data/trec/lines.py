@@ -1,0 +1,249 @@
+"""The lines of TREC files: their forms, parsed by kernels; what a kernel does not take is looked at line by line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from rankdistill.data.candidates import Candidates
+from rankdistill.data.kernels.ids import Bytes, Ints, id_bytes, ids_from_bytes, repeated_rows
+from rankdistill.data.trec.kernels import OVERFLOW, WIDEST, copy_spans, count_lines, parse_lines, pieces
+from rankdistill.errors import FileFormatError
+from rankdistill.files.reading import BYTE_ORDER_MARK, FileBytes, map_bytes
+
+PIECE = 1 << 18  # bytes; what a kernel notes of a piece stays in a core's cache
+
+
+@dataclass(frozen=True)
+class LineForm:
+    """One form of line: the names of its fields, where the value stands and what it may be."""
+
+    fields: tuple[str, ...]
+    document: int
+    value: int
+    whole: bool
+    value_means: str
+    sign: int = 1
+
+    def __str__(self) -> str:
+        return f"{len(self.fields)} fields '{' '.join(self.fields)}'"
+
+
+TREC_RUN = LineForm(("qid", "Q0", "docid", "rank", "score", "tag"), 2, 4, False, "a finite float32 score")
+MSMARCO_RUN = LineForm(("qid", "docid", "rank"), 1, 2, True, "an integer rank", sign=-1)
+TREC_QRELS = LineForm(("qid", "0", "docid", "grade"), 2, 3, True, "an integer grade")
+BEIR_QRELS = LineForm(("query-id", "corpus-id", "score"), 1, 2, True, "an integer grade")
+RANKS = replace(TREC_RUN, value=TREC_RUN.fields.index("rank"), whole=True, value_means="an integer rank")
+RUNS, QRELS = (TREC_RUN, MSMARCO_RUN), (TREC_QRELS, BEIR_QRELS)
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """What a file holds, grouped by query, rows of a query in the order of the file."""
+
+    query_ids: pa.Array
+    offsets: Ints
+    doc_ids: pa.Array
+    values: NDArray[np.floating]
+
+    def candidates(self, columns: Mapping[str, Any]) -> Candidates:
+        """The rows with these columns."""
+        return Candidates(self.query_ids, self.offsets, self.doc_ids, columns)
+
+
+def recognise(path: Path, data: FileBytes, forms: tuple[LineForm, ...]) -> tuple[LineForm, int]:
+    """The form that the first line which says something has, and where what is to be parsed begins.
+
+    That is behind the byte order mark, and behind BEIR's header.
+    """
+    expected = " or ".join(map(str, forms))
+    start = len(BYTE_ORDER_MARK) if data[:3] == BYTE_ORDER_MARK else 0
+    at = start
+    while at < len(data):
+        end = data.find(b"\n", at) + 1 or len(data)
+        fields = bytes(data[at:end]).split()
+        if fields and not fields[0].startswith(b"#"):
+            for form in forms:
+                if len(fields) == len(form.fields):
+                    header = form is BEIR_QRELS and fields == [name.encode() for name in form.fields]
+                    return form, end if header else start
+            raise FileFormatError(path, _line_number(data, at), _shown(b" ".join(fields)), expected)
+        at = end
+    raise FileFormatError(path, 1, "a file without lines", expected)
+
+
+def parse(path: Path, data: FileBytes, form: LineForm, start: int, dtype: Any = np.float32) -> Rows:
+    """Parse ``data[start:]``, every line of one form; raises `FileFormatError` for the first that is not."""
+    if start == len(data):
+        raise FileFormatError(path, 1, "a file without lines but its header", str(form))
+    view = np.frombuffer(data, np.uint8)
+    view.flags.writeable = False
+    bounds = pieces(data, start, PIECE)
+    counts, beyond_ascii = count_lines(view, bounds)
+    counts[-1] += data[-1] != ord("\n")
+    first_rows = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int64)
+    room = int(counts.sum())
+    queries, documents, values = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room, dtype)
+    ends = parse_lines(
+        view, bounds, first_rows, len(form.fields), form.document, form.value, form.whole, queries, documents, values
+    )
+    queries, documents, values = (_joined(array, first_rows, ends) for array in (queries, documents, values))
+    if not len(values):  # blank lines and comments
+        raise FileFormatError(path, 1, "a file without lines but its header", str(form))
+    for row in np.flatnonzero(np.isnan(values)):
+        documents[row], values[row] = _look_closer(path, data, form, int(documents[row] // WIDEST))
+    firsts = np.flatnonzero(queries >= 0)
+    segment_ids = _ids(path, data, view, queries[firsts], beyond_ascii)
+    sizes = np.diff(firsts, append=len(values))
+    codes = pc.dictionary_encode(segment_ids)
+    query_of_segment = codes.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    if (np.diff(query_of_segment) < 0).any():
+        segments = np.argsort(query_of_segment, kind="stable")
+        taken = sizes[segments]
+        rows = np.arange(len(values)) + np.repeat(firsts[segments] - (np.cumsum(taken) - taken), taken)
+        documents, values = documents[rows], values[rows]
+    per_query = np.bincount(query_of_segment, weights=sizes, minlength=len(codes.dictionary)).astype(np.int64)
+    offsets = np.concatenate([[0], np.cumsum(per_query)]).astype(np.int64)
+    doc_ids = _ids(path, data, view, documents, beyond_ascii)
+    _check_unique(path, data, documents, codes.dictionary, offsets, doc_ids)
+    return Rows(codes.dictionary, offsets, doc_ids, values)
+
+
+def _joined(array: NDArray[Any], first_rows: Ints, ends: Ints) -> NDArray[Any]:
+    """The pieces' rows one behind the other, moved in place."""
+    at = int(ends[0])
+    for first, end in zip(first_rows[1:].tolist(), ends[1:].tolist(), strict=True):
+        if at < first:  # blank lines and comments left room
+            array[at : at + end - first] = array[first:end]
+        at += end - first
+    return array[:at]
+
+
+def _ids(path: Path, data: FileBytes, view: Bytes, spans: Ints, beyond_ascii: bool | np.bool_) -> pa.Array:
+    ids = ids_from_bytes(*copy_spans(view, spans))
+    if beyond_ascii:
+        try:
+            ids.validate(full=True)
+        except pa.ArrowInvalid:
+            _raise_for_bad_text(path, data, spans)
+    return ids
+
+
+def _raise_for_bad_text(path: Path, data: FileBytes, spans: Ints) -> None:
+    for span in np.sort(spans).tolist():
+        begin = span // WIDEST
+        try:
+            bytes(data[begin : begin + span % WIDEST]).decode()
+        except UnicodeDecodeError:
+            line = _line_from(data, data.rfind(b"\n", 0, begin) + 1).removeprefix(BYTE_ORDER_MARK)
+            raise FileFormatError(path, _line_number(data, begin), _shown(line), "text in UTF-8") from None
+
+
+def _check_unique(
+    path: Path, data: FileBytes, documents: Ints, query_ids: pa.Array, offsets: Ints, doc_ids: pa.Array
+) -> None:
+    first = repeated_rows(offsets, *id_bytes(doc_ids))
+    repeated = np.flatnonzero(first >= 0)
+    if not repeated.size:
+        return
+    row = int(repeated[np.argmin(documents[repeated])])
+    query = int(np.searchsorted(offsets, row, side="right")) - 1
+    number, first_number = (_line_number(data, int(documents[i] // WIDEST)) for i in (row, first[row]))
+    raise _repeated(path, number, query_ids[query].as_py(), doc_ids[row].as_py(), first_number)
+
+
+def _repeated(path: Path, number: int, query: str, document: str, first: int) -> FileFormatError:
+    expected = f"each document once in the list of query {query} (line {first} has it)"
+    return FileFormatError(path, number, f"document {document} again", expected)
+
+
+# -- line by line ------------------------------------------------------------------------------------------------------
+
+
+def faults(path: Path, forms: tuple[LineForm, ...]) -> Iterator[tuple[str, FileFormatError]]:
+    """Every fault of a file that `parse` refuses, in its order, each with the name of its kind.
+
+    For reports: it looks at each line in turn, and takes some seconds a million. A file whose first line is of no known
+    form has one fault.
+    """
+    data = map_bytes(path)
+    try:
+        form, start = recognise(path, data, forms)
+    except FileFormatError as error:
+        yield "lines of no known form", error
+        return
+    seen: dict[tuple[bytes, bytes], int] = {}
+    at, number = start, _line_number(data, start)
+    while at < len(data):
+        line = _line_from(data, at)
+        fields = line.split()
+        if fields and not fields[0].startswith(b"#"):
+            key = fields[0], fields[min(form.document, len(fields) - 1)]
+            if fault := _fault_of(line, fields, form):
+                kind, got, expected = fault
+                yield kind, FileFormatError(path, number, _shown(got), expected)
+            elif key in seen:
+                query, document = (_shown(part) for part in key)
+                yield "documents that stand twice in a list", _repeated(path, number, query, document, seen[key])
+            seen.setdefault(key, number)
+        at, number = at + len(line) + 1, number + 1
+
+
+def _look_closer(path: Path, data: FileBytes, form: LineForm, at: int) -> tuple[int, float]:
+    """Span of the document and value of the line that begins at ``at``; `FileFormatError` where it is not good."""
+    line = _line_from(data, at)
+    found = list(re.finditer(rb"\S+", line))
+    if fault := _fault_of(line, [field.group() for field in found], form):
+        _, got, expected = fault
+        raise FileFormatError(path, _line_number(data, at), _shown(got), expected)
+    document, value = found[form.document], _number(found[form.value].group(), form.whole)
+    assert value is not None
+    return (at + document.start()) * WIDEST + document.end() - document.start(), value
+
+
+def _fault_of(line: bytes, fields: list[bytes], form: LineForm) -> tuple[str, bytes, str] | None:
+    """Kind of the fault, what was got and what was expected; None for a line that is good."""
+    if len(fields) != len(form.fields) or b"\0" in line:
+        return "malformed lines", b" ".join(fields), str(form)
+    if max(len(fields[0]), len(fields[form.document])) >= WIDEST:
+        return "ids that are too long", line, f"ids of less than {WIDEST:,} bytes"
+    try:
+        fields[0].decode(), fields[form.document].decode()
+    except UnicodeDecodeError:
+        return "ids that are no text", line, "text in UTF-8"
+    if _number(fields[form.value], form.whole) is None:
+        kind = f"values that are not {form.value_means}"
+        return kind, fields[form.value], f"{form.value_means} in '{' '.join(form.fields)}'"
+    return None
+
+
+def _number(text: bytes, whole: bool) -> float | None:
+    """The value, or None where the text is not what the form asks for."""
+    if b"_" in text:  # Python takes 1_000 as a number; nobody else does
+        return None
+    try:
+        value = int(text) if whole else float(text)
+    except ValueError:
+        return None
+    return value if abs(value) < OVERFLOW else None
+
+
+def _line_from(data: FileBytes, at: int) -> bytes:
+    end = data.find(b"\n", at)
+    return bytes(data[at : end if end >= 0 else len(data)])
+
+
+def _line_number(data: FileBytes, at: int) -> int:
+    return 1 + int((np.frombuffer(data, np.uint8, at) == ord("\n")).sum()) if at else 1
+
+
+def _shown(raw: bytes) -> str:
+    return raw.decode(errors="backslashreplace")

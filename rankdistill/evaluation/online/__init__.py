@@ -1,0 +1,1 @@
+"""Comparisons by users: clicks on interleaved lists, and preferences query by query."""

@@ -1,0 +1,96 @@
+"""A leaderboard as files for papers and programs: Markdown, LaTeX, CSV, JSON, by the suffix of the name."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rankdistill.errors import UnknownNameError
+from rankdistill.evaluation.report.leaderboard import Leaderboard
+from rankdistill.evaluation.report.render import as_markdown, cells, headings, legend
+from rankdistill.files.atomic import atomic_path
+
+LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"} | {
+    c: f"\\{c}" for c in "&%$#_{}"
+}
+LATEX |= {
+    "†": r"$^\dagger$",
+    "‡": r"$^\ddagger$",
+    "∞": r"$\infty$",
+    "�": "?",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+}
+
+
+def export(board: Leaderboard, path: str | Path) -> None:
+    """Write the leaderboard in the format of the name's suffix, one of `FORMATS`; `UnknownNameError` for another."""
+    path = Path(path)
+    check_format(path)
+    with atomic_path(path) as temporary:
+        temporary.write_text(FORMATS[path.suffix](board), encoding="utf-8")
+
+
+def check_format(path: str | Path) -> None:
+    """Raise `UnknownNameError` for a file whose suffix names no format."""
+    if Path(path).suffix not in FORMATS:
+        raise UnknownNameError(f"format of {path}", Path(path).suffix, FORMATS)
+
+
+def as_latex(board: Leaderboard) -> str:
+    """Write a table of the package booktabs, best values bold, marks of significance raised, the legend below."""
+    titles = headings(board)
+    lines = [rf"\begin{{tabular}}{{l{'r' * (len(titles) - 1)}}}", r"\toprule", _row(map(_latex, titles)), r"\midrule"]
+    for row in cells(board):
+        lines.append(_row(rf"\textbf{{{_latex(cell.text)}}}" if cell.best else _latex(cell.text) for cell in row))
+    notes = [f"% {line}" for line in legend(board)]
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", *notes]) + "\n"
+
+
+def as_csv(board: Leaderboard) -> str:
+    """Write a line a system: its row, and each comparison's effect size, wins, ties and losses, uncut."""
+    rows = [{**row, **_comparisons(board, row["system"])} for row in board.rows]
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def as_json(board: Leaderboard) -> str:
+    """Write the same as `as_csv`, as a list of objects; what is infinite or undefined is null."""
+    rows: list[dict[str, Any]] = [{**row, **_comparisons(board, row["system"])} for row in board.rows]
+    sound = [
+        {key: None if isinstance(x, float) and not math.isfinite(x) else x for key, x in row.items()} for row in rows
+    ]
+    return json.dumps(sound, indent=2, allow_nan=False) + "\n"
+
+
+def _comparisons(board: Leaderboard, system: str) -> dict[str, float | int]:
+    found: dict[str, float | int] = {}
+    for measure, comparison in board.comparisons.get(system, {}).items():
+        found |= {f"d({measure})": comparison.effect_size, f"wins({measure})": comparison.wins}
+        found |= {f"ties({measure})": comparison.ties, f"losses({measure})": comparison.losses}
+    return found
+
+
+def _row(parts: Any) -> str:
+    return " & ".join(parts) + r" \\"
+
+
+def _latex(text: str) -> str:
+    return "".join(LATEX.get(character, character) for character in text)
+
+
+FORMATS: dict[str, Callable[[Leaderboard], str]] = {
+    ".md": as_markdown,
+    ".tex": as_latex,
+    ".csv": as_csv,
+    ".json": as_json,
+}

@@ -1,0 +1,157 @@
+"""The leaderboard: its rows, its comparison with a baseline, its file, and the runs of a folder."""
+
+import json
+import math
+import shutil
+
+import numpy as np
+import pytest
+
+from rankdistill.data import read_qrels, read_run, write_run
+from rankdistill.data.candidates import Candidates
+from rankdistill.errors import DataError, UnknownNameError, UsageError
+from rankdistill.evaluation import compare, evaluate, evaluate_per_query, find_runs, holm, leaderboard
+from rankdistill.evaluation.report.leaderboard import leaderboard_from_folder
+
+MEASURES = ["nDCG@10", "RR@10", "PNR"]
+N_QUERIES = 30
+
+
+def labels():
+    rng = np.random.default_rng(0)
+    return {f"q{i}": {f"d{j}": int(rng.integers(0, 4)) for j in range(12)} for i in range(N_QUERIES)}
+
+
+def system(noise: float) -> Candidates:
+    """A run that scores by the labels and as much noise as said."""
+    rng = np.random.default_rng(1)
+    lists = {q: {d: y + noise * rng.normal() for d, y in docs.items()} for q, docs in labels().items()}
+    return Candidates.from_dict(lists, "score")
+
+
+@pytest.fixture
+def qrels():
+    return Candidates.from_dict(labels(), "label")
+
+
+@pytest.fixture
+def systems():
+    return {"bm25": system(9.0), "teacher1": system(1.0), "student": system(1.5)}
+
+
+def test_rows_are_flat_best_first_and_hold_what_evaluate_says(systems, qrels):
+    board = leaderboard(systems, qrels, extra={"student": {"parameters": 10, "pairs_per_second": 2.5, "layers": 2}})
+    assert [row["system"] for row in board.rows] == ["teacher1", "student", "bm25"]
+    for row in board.rows:
+        assert {m: row[m] for m in MEASURES} == evaluate(qrels, systems[row["system"]], MEASURES)
+        assert (row["queries"], row["missing_queries"]) == (N_QUERIES, 0)
+    student = board.rows[1]
+    assert (student["parameters"], student["pairs_per_second"], student["layers"]) == (10, 2.5, 2)
+    assert (board.rows[0]["parameters"], board.rows[0]["pairs_per_second"]) == (None, None)
+    assert list(board.rows[0])[:6] == ["system", *MEASURES, "parameters", "pairs_per_second"]
+
+
+@pytest.mark.parametrize("test", ["t", "fisher"])
+def test_p_values_are_against_the_baseline_and_corrected_by_holm(systems, qrels, test):
+    board = leaderboard(systems, qrels, baseline="bm25", test=test)
+    rows = {row["system"]: row for row in board.rows}
+    values = {name: evaluate_per_query(qrels, run, ["nDCG@10"])["nDCG@10"] for name, run in systems.items()}
+    raw = [compare(values[name], values["bm25"], test).p_value for name in ("teacher1", "student")]
+    assert [rows[name]["p(nDCG@10)"] for name in ("teacher1", "student")] == holm(raw).tolist()
+    assert rows["bm25"]["p(nDCG@10)"] is None
+    assert board.comparisons["student"]["nDCG@10"].wins > board.comparisons["student"]["nDCG@10"].losses
+
+
+def test_the_test_of_pooled_pnr_is_of_the_difference_shown(systems, qrels):
+    board = leaderboard(systems, qrels, baseline="bm25")
+    rows = {row["system"]: row for row in board.rows}
+    shown = rows["student"]["PNR"] - rows["bm25"]["PNR"]
+    assert board.comparisons["student"]["PNR"].difference == pytest.approx(shown)
+
+
+def test_without_a_baseline_there_are_no_p_values(systems, qrels):
+    board = leaderboard(systems, qrels)
+    assert not any(key.startswith("p(") for row in board.rows for key in row)
+    assert board.comparisons == {}
+
+
+def test_a_value_that_is_infinite_or_undefined_is_not_tested_and_is_null_in_the_file(tmp_path, qrels, systems):
+    constant = systems["bm25"].with_columns(score=np.zeros(len(systems["bm25"])))
+    board = leaderboard({**systems, "perfect": system(0.0), "constant": constant}, qrels, MEASURES[::-1], "bm25")
+    rows = {row["system"]: row for row in board.rows}
+    assert rows["perfect"]["PNR"] == math.inf
+    assert rows["perfect"]["p(PNR)"] is None
+    assert [board.rows[0]["system"], board.rows[-1]["system"]] == ["perfect", "constant"]
+    board.write_json(tmp_path / "leaderboard.json")
+    written = {row["system"]: row for row in json.loads((tmp_path / "leaderboard.json").read_text())}
+    assert (written["perfect"]["PNR"], written["constant"]["PNR"]) == (None, None)
+    assert written["perfect"]["nDCG@10"] == 1.0
+
+
+def test_the_file_is_a_list_of_the_rows(tmp_path, systems, qrels):
+    board = leaderboard(systems, qrels, baseline="bm25", extra={"bm25": {"parameters": np.int64(0)}})
+    board.write_json(tmp_path / "new" / "leaderboard.json")
+    assert json.loads((tmp_path / "new" / "leaderboard.json").read_text()) == board.rows
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["leaderboard.json"]
+
+
+def test_queries_that_a_run_lacks_are_told_of_by_system(systems, qrels):
+    board = leaderboard({**systems, "half": system(1.0).take_queries(np.arange(15))}, qrels)
+    assert board.notes[0] == "half: 15 of 30 judged queries are not in the run and count as 0"
+    assert "do not cover the same queries" in board.notes[1]
+    assert {row["system"]: row["missing_queries"] for row in board.rows}["half"] == 15
+
+
+def test_runs_of_a_folder_are_found_under_their_names(tmp_path, systems, qrels):
+    write_run(systems["bm25"], tmp_path / "bm25.trec", "score")
+    write_run(systems["teacher1"], tmp_path / "teacher.v1.trec.gz", "score")
+    write_run(systems["student"], tmp_path / "student" / "run.trec.gz", "score")
+    (tmp_path / ".tmp-1234-other.trec").write_text("half a li")
+    (tmp_path / "notes.txt").write_text("no run")
+    assert list(find_runs(tmp_path)) == ["bm25", "student", "teacher.v1"]
+    board = leaderboard_from_folder(tmp_path, qrels, baseline="bm25")
+    expected = leaderboard(systems, qrels, baseline="bm25").rows
+    assert [{**row, "system": ""} for row in board.rows] == [{**row, "system": ""} for row in expected]
+
+
+def test_a_folder_without_runs_or_with_two_of_a_name_is_an_error(tmp_path, systems):
+    with pytest.raises(DataError, match="no folder"):
+        find_runs(tmp_path / "nowhere")
+    with pytest.raises(DataError, match=r"no runs in .*, expected files such as"):
+        find_runs(tmp_path)
+    write_run(systems["bm25"], tmp_path / "bm25.trec", "score")
+    shutil.copy(tmp_path / "bm25.trec", tmp_path / "copy")
+    write_run(systems["bm25"], tmp_path / "bm25" / "run.trec.gz", "score")
+    with pytest.raises(DataError, match="two runs are called 'bm25'"):
+        find_runs(tmp_path)
+
+
+def test_an_error_names_the_system(systems, qrels):
+    other = Candidates.from_dict({"elsewhere": {"d": 1.0}}, "score")
+    with pytest.raises(DataError, match="system 'other': not one of the run's"):
+        leaderboard({**systems, "other": other}, qrels)
+
+
+def test_names_that_are_not_there_are_errors(systems, qrels):
+    with pytest.raises(UnknownNameError, match="system 'bm52'; did you mean 'bm25'"):
+        leaderboard(systems, qrels, baseline="bm52")
+    with pytest.raises(UnknownNameError, match="system 'studnet'; did you mean 'student'"):
+        leaderboard(systems, qrels, extra={"studnet": {}})
+    with pytest.raises(UnknownNameError, match="significance test"):
+        leaderboard(systems, qrels, test="sign")
+    with pytest.raises(UsageError, match="cannot be called 'PNR'"):
+        leaderboard(systems, qrels, extra={"bm25": {"PNR": 3.0}})
+    with pytest.raises(UsageError, match="no systems"):
+        leaderboard({}, qrels)
+
+
+def test_real_runs_are_read_from_their_files(shared_data):
+    folder = shared_data / "msmarco-passage-dl"
+    names = ["bm25", "tasb", "repllama"]
+    paths = {name: folder / "runs" / f"dl19.{name}.trec.gz" for name in names}
+    board = leaderboard(paths, folder / "qrels.dl19.txt", ["nDCG@10"], baseline="bm25")
+    assert [row["system"] for row in board.rows] == ["repllama", "tasb", "bm25"]
+    assert [round(row["nDCG@10"], 3) for row in board.rows] == [0.738, 0.721, 0.506]
+    assert all(row["p(nDCG@10)"] < 0.01 for row in board.rows[:2])
+    loaded = {name: read_run(path) for name, path in paths.items()}
+    assert leaderboard(loaded, read_qrels(folder / "qrels.dl19.txt"), ["nDCG@10"], "bm25").rows == board.rows

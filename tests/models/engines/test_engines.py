@@ -1,0 +1,176 @@
+"""Engines give the logits that torch gives, from exported files of these very weights or from none."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import kendalltau
+from tiny import make_model, make_tokenizer
+
+from rankdistill.errors import UnknownNameError, UsageError
+from rankdistill.models import CrossEncoder
+from rankdistill.models.engines import fastest as fastest_module
+from rankdistill.models.engines.export import FORMS, export_model, exported_file
+from rankdistill.models.engines.fastest import fastest
+
+PAIRS = [("a dog", "the dog wrote a book"), ("what", "sort the list"), ("first book", "a cat"), ("a", "b c d e f g")]
+ENGINES = [form for form, how in FORMS.items() if not how.calibrated]
+
+
+def need(engine: str) -> None:
+    pytest.importorskip("onnx")
+    pytest.importorskip({"onnx": "onnxruntime", "openvino": "openvino"}[engine])
+
+
+def made(**settings) -> CrossEncoder:
+    return CrossEncoder(make_model(**settings), make_tokenizer())
+
+
+@pytest.mark.parametrize(("engine", "dtype"), ENGINES)
+def test_an_engine_scores_as_torch_does(engine: str, dtype: str) -> None:
+    need(engine)
+    model = made(initializer_range=0.2)
+    exact, scores = model.predict(PAIRS), model.with_engine(engine, dtype).predict(PAIRS)
+    if dtype == "float32":
+        np.testing.assert_allclose(scores, exact, atol=1e-5)
+    else:
+        np.testing.assert_allclose(scores, exact, atol=0.15 * float(np.abs(exact).max()))
+        assert kendalltau(scores, exact).statistic > 0
+    assert scores.dtype == np.float32
+
+
+@pytest.mark.parametrize("engine", ["onnx", "openvino"])
+@pytest.mark.parametrize("family", ["roberta", "distilbert", "electra"])
+def test_other_families_are_exported_too(engine: str, family: str) -> None:
+    need(engine)
+    model = CrossEncoder(make_model(family), make_tokenizer())
+    if family in ("distilbert", "roberta"):
+        model.tokenizer.model_input_names = ["input_ids", "attention_mask"]
+    np.testing.assert_allclose(model.with_engine(engine).predict(PAIRS), model.predict(PAIRS), atol=1e-5)
+
+
+def test_two_logits_come_through() -> None:
+    need("onnx")
+    model = made(num_labels=2)
+    np.testing.assert_allclose(model.with_engine("onnx").predict(PAIRS), model.predict(PAIRS), atol=1e-5)
+
+
+@pytest.mark.parametrize("engine", ["onnx", "openvino"])
+def test_an_exported_file_is_taken_for_its_own_weights_alone(engine: str, tmp_path: Path) -> None:
+    need(engine)
+    model = made()
+    model.save(tmp_path)
+    file = export_model(model.model, model.fingerprint(), tmp_path, engine, "float32")
+    assert file.is_file()
+    assert exported_file(tmp_path, model.fingerprint(), engine, "float32") == file
+    assert not list(file.parent.glob(".tmp*"))
+    loaded = CrossEncoder.from_pretrained(tmp_path, engine=engine)
+    assert loaded.fingerprint() == model.fingerprint()
+    np.testing.assert_allclose(loaded.predict(PAIRS), model.predict(PAIRS), atol=1e-5)
+    with torch.no_grad():
+        loaded.model.classifier.bias += 3
+    changed = CrossEncoder(loaded.model, loaded.tokenizer)
+    changed.folder = tmp_path
+    assert exported_file(tmp_path, changed.fingerprint(), engine, "float32") is None
+    moved = changed.with_engine(engine)
+    np.testing.assert_allclose(moved.predict(PAIRS), model.predict(PAIRS) + 3, atol=1e-4)
+    (file.parent / "rankdistill.json").write_text("{")
+    assert exported_file(tmp_path, model.fingerprint(), engine, "float32") is None
+
+
+def test_two_forms_stand_beside_each_other(tmp_path: Path) -> None:
+    need("onnx")
+    model = made()
+    for dtype in ("float32", "int8"):
+        export_model(model.model, model.fingerprint(), tmp_path, "onnx", dtype)
+    assert sorted(path.name for path in (tmp_path / "onnx").iterdir()) == [
+        "model.onnx",
+        "model_qint8.onnx",
+        "rankdistill.json",
+    ]
+    assert set(json.loads((tmp_path / "onnx" / "rankdistill.json").read_text())) == {"model.onnx", "model_qint8.onnx"}
+    sizes = [(tmp_path / "onnx" / name).stat().st_size for name in ("model_qint8.onnx", "model.onnx")]
+    assert sizes[0] < sizes[1]
+
+
+def test_what_an_engine_cannot_do_is_told() -> None:
+    need("onnx")
+    with pytest.raises(UsageError, match="engine 'onnx' computes in float32 or int8, got dtype 'bfloat16'"):
+        made().with_engine("onnx", "bfloat16").predict(PAIRS)
+    with pytest.raises(UnknownNameError, match="engine 'onx'; did you mean 'onnx'"):
+        made().with_engine("onx").predict(PAIRS)
+    assert made().with_engine("onnx").engine.identity.startswith("onnxruntime ")
+
+
+def test_what_is_calibrated_must_be_exported_first() -> None:
+    need("openvino")
+    with pytest.raises(UsageError, match="calibrated on pairs: export the model first"):
+        made().with_engine("openvino", "int8").predict(PAIRS)
+
+
+# -- auto --------------------------------------------------------------------------------------------------------------
+
+
+class Timed:
+    """An engine that takes a given time, and counts how often it was asked."""
+
+    def __init__(self, name: str, dtype: str, seconds: float) -> None:
+        self.name, self.dtype, self.seconds, self.asked = name, dtype, seconds, 0
+
+    def logits(self, batch: dict[str, np.ndarray]) -> np.ndarray:
+        self.asked += 1
+        time.sleep(self.seconds)
+        return np.zeros((len(batch["input_ids"]), 1), np.float32)
+
+
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
+    """The packages that are found, to be changed by a test; choices are kept in a folder of its own."""
+    names = ["torch", "onnxruntime", "openvino"]
+    monkeypatch.setenv("RANKDISTILL_CACHE", str(tmp_path))
+    monkeypatch.setattr(fastest_module.importlib.util, "find_spec", lambda name: name in names or None)
+    monkeypatch.setattr(fastest_module, "version", lambda name: "1")
+    return names
+
+
+def test_auto_takes_the_engine_that_was_measured_fastest_and_remembers_it(installed: list[str]) -> None:
+    made: list[Timed] = []
+
+    def make(name: str, dtype: str) -> Timed:
+        made.append(Timed(name, dtype, {"torch": 0.05, "onnx": 0.02, "openvino": 0.08}[name]))
+        return made[-1]
+
+    model = make_model()
+    assert fastest(make, model, "f", None).name == "onnx"
+    assert [(engine.name, engine.dtype) for engine in made] == [(n, "float32") for n in ("torch", "onnx", "openvino")]
+    assert all(engine.asked == 4 for engine in made)
+    assert fastest(make, model, "f", None).asked == 0, "remembered"
+    assert len(made) == 4
+    fastest(make, model, "other weights", None)
+    assert len(made) == 7
+    installed.remove("onnxruntime")
+    assert fastest(make, model, "f", "float32").name == "torch", "another set of packages is another choice"
+    installed.remove("openvino")
+    assert fastest(make, model, "f", "float32").asked == 0, "nothing to choose from"
+
+
+def test_auto_keeps_to_the_precision_and_passes_over_what_fails(installed: list[str], capsys) -> None:
+    def make(name: str, dtype: str) -> Timed:
+        if name == "torch":
+            raise RuntimeError("out of order")
+        return Timed(name, dtype, 0.0)
+
+    assert fastest(make, make_model(), "f", "bfloat16").name == "openvino"
+    assert "engine torch does not run this model: out of order" in capsys.readouterr().err
+    assert fastest(make, make_model(), "f", "int8").dtype == "int8"
+
+
+def test_auto_of_a_real_model_scores_as_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RANKDISTILL_CACHE", str(tmp_path))
+    model = made()
+    np.testing.assert_allclose(model.with_engine("auto").predict(PAIRS), model.predict(PAIRS), atol=1e-5)

@@ -1,0 +1,78 @@
+"""first_token_only: the same logits and gradients from less work, and all as before afterwards."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from tiny import make_model
+from torch.utils.flop_counter import FlopCounterMode
+
+from rankdistill.models.first_token import cuts_last_layer, first_token_only
+from rankdistill.models.states import forward_with_states
+
+
+@pytest.fixture
+def inputs() -> dict[str, torch.Tensor]:
+    ids = torch.randint(5, 40, (6, 20), generator=torch.Generator().manual_seed(0))
+    mask = (torch.arange(20) < torch.tensor([[20], [3], [11], [20], [1], [7]])).long()
+    return {"input_ids": ids, "attention_mask": mask}
+
+
+def gradients(model, inputs) -> torch.Tensor:
+    model.zero_grad()
+    model(**inputs).logits.pow(2).sum().backward()
+    return torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
+
+
+@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+@pytest.mark.parametrize("family", ["bert", "roberta", "electra"])
+def test_logits_and_gradients_are_the_same(family: str, attention: str, inputs) -> None:
+    model = make_model(family, initializer_range=0.3, num_labels=2)
+    model.set_attn_implementation(attention)
+    assert cuts_last_layer(model)
+    expected, slope = model(**inputs).logits.detach(), gradients(model, inputs)
+    with first_token_only(model):
+        torch.testing.assert_close(model(**inputs).logits.detach(), expected, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(gradients(model, inputs), slope, atol=1e-4, rtol=1e-4)
+        whole = {**inputs, "attention_mask": torch.ones_like(inputs["attention_mask"])}
+        short = model(**whole).logits.detach()
+    torch.testing.assert_close(model(**whole).logits.detach(), short, atol=1e-5, rtol=1e-5)
+
+
+def test_it_is_five_sixths_of_a_layer_less_work(inputs) -> None:
+    model = make_model(hidden_size=48, intermediate_size=192, num_attention_heads=4)
+    inputs = {name: values.repeat(1, 3) for name, values in inputs.items()}
+
+    def flops() -> int:
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            model(**inputs)
+        return counter.get_total_flops()
+
+    whole = flops()
+    with first_token_only(model):
+        assert flops() / whole == pytest.approx(1 - 5 / 6 / 4, abs=0.03)
+
+
+def test_all_is_as_before_afterwards_also_after_an_error(inputs) -> None:
+    model = make_model()
+    with pytest.raises(RuntimeError, match="stop"), first_token_only(model):
+        raise RuntimeError("stop")
+    _, states = forward_with_states(model, inputs)
+    assert all(state.shape == (6, 20, 32) for state in states.hidden)
+
+
+def test_other_models_are_left_alone(inputs) -> None:
+    model = make_model("distilbert")
+    assert not cuts_last_layer(model)
+    with first_token_only(model):
+        assert model(**inputs).logits.shape == (6, 1)
+    assert not cuts_last_layer(make_model().bert)
+
+
+def test_states_before_the_last_layer_are_those_of_the_whole_model(inputs) -> None:
+    model = make_model("bert", initializer_range=0.3)
+    whole = model(**inputs, output_hidden_states=True).hidden_states
+    with first_token_only(model):
+        less = model(**inputs, output_hidden_states=True).hidden_states
+    assert len(less) == len(whole)
+    assert all(torch.equal(mine, its) for mine, its in zip(less[:-1], whole[:-1], strict=True))
