@@ -18,6 +18,7 @@ ORDER = [
     "data",
     "inputs",
     "evaluation",
+    "tasks",
     "retrieval",
     "models",
     "scoring",
