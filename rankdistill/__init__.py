@@ -26,7 +26,7 @@ _HOMES = {
     "pile": "rankdistill.ensembling",
     "fit": "rankdistill.training",
     "TrainingSettings": "rankdistill.training",
-    "shrink": "rankdistill.training",
+    "imitate": "rankdistill.training",
     "start_model": "rankdistill.recipes",
     "finetune": "rankdistill.recipes",
     "distill": "rankdistill.recipes",

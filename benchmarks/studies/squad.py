@@ -57,7 +57,7 @@ def main() -> None:
     imitation = place / "imitation" / "model"
     if not imitation.is_dir():
         whole = rd.CrossEncoder.from_pretrained(teacher)
-        rd.shrink(whole, LAYERS[SIZE], task.train, task.collection, IMITATION, out=imitation.parent)
+        rd.imitate(whole, LAYERS[SIZE], task.train, task.collection, IMITATION, out=imitation.parent)
     rows: list[dict[str, Any]] = []
     for name, model in {"teacher": teacher, "imitation": imitation}.items():
         rows.append(row({"system": name}, [measured(task, model)]))

@@ -50,7 +50,7 @@ def student_start(task: MsMarco, folder: Path, model: str, size: str) -> Path:
     for name, lists, epochs in (("other queries", task.unlabelled, 1), ("DL's", task.not_held_out(task.train), 12)):
         settings, out = replace(IMITATION, epochs=epochs), folder / "starts" / model / size / name
         if not (out / "model").is_dir():
-            rd.shrink(whole, LAYERS[size], lists, task.collection, settings, start=start, out=out)
+            rd.imitate(whole, LAYERS[size], lists, task.collection, settings, start=start, out=out)
         start = rd.CrossEncoder.from_pretrained(out / "model")
     return out / "model"
 

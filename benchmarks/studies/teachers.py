@@ -18,7 +18,7 @@ import rankdistill as rd
 from benchmarks.results import markdown_table, write_result
 from benchmarks.studies.marco import DATA, MsMarco, load_task
 from rankdistill.recipes import sample_queries, with_labels
-from rankdistill.training import DevSet
+from rankdistill.tasks import Task
 
 LENGTH, SEED = 96, 0
 SHARES = {"teacher1": 1.0, "teacher2": 0.8, "teacher3": 0.8}
@@ -46,7 +46,7 @@ def teacher(task: MsMarco, name: str, start: Path, folder: Path) -> Path:
     if not (folder / "model").is_dir():
         seed = list(SHARES).index(name)
         lists = sample_queries(task.train, SHARES[name], seed)
-        dev = DevSet(task.dev, task.collection, task.dev_qrels)
+        dev = Task(task.collection, task.dev, qrels=task.dev_qrels)
         model = rd.CrossEncoder.from_pretrained(start)
         settings = replace(RANKING, seed=seed)
         rd.fit(model, lists, task.collection, OBJECTIVE, settings, dev=dev, out=folder)

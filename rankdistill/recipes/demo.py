@@ -26,7 +26,7 @@ from rankdistill.recipes.labels import with_labels
 from rankdistill.recipes.start import IMITATION, start_model
 from rankdistill.retrieval.bm25 import bm25
 from rankdistill.scoring import cosine, score
-from rankdistill.training import TrainingSettings, draw_candidates, shrink
+from rankdistill.training import TrainingSettings, draw_candidates, imitate
 
 SHARES = {"teacher1": 1.0, "teacher2": 0.8, "teacher3": 0.8}  # of the teachers' queries, as in PILE §4.2
 TRAIN_RUN = "train.trec.gz"
@@ -79,7 +79,7 @@ def demo(
     work.cosine()
     for name in SHARES:
         work.teacher(name)
-    work.shrink()
+    work.imitation()
     work.student_base()
     work.student_pile()
     work.fused()
@@ -146,7 +146,7 @@ class _Demo:
             ),
         )
 
-    def shrink(self) -> None:
+    def imitation(self) -> None:
         """Make what both students start from: few layers that have learned, without labels, to do as all do."""
         self.say(f"the students' start: {len(self.settings.student_layers)} layers imitate all, without labels")
         self.student_start()
@@ -229,7 +229,7 @@ class _Demo:
         made, folder = self.settings, self.out / "student-start"
         if not (folder / "model").is_dir():
             training = replace(self._training(IMITATION.learning_rate, made.seed), lists_per_batch=8)
-            shrink(self.start, made.student_layers, self.drawn, self.collection, training, out=folder)
+            imitate(self.start, made.student_layers, self.drawn, self.collection, training, out=folder)
         return CrossEncoder.from_pretrained(folder / "model")
 
     def _training(self, learning_rate: float, seed: int) -> TrainingSettings:

@@ -16,7 +16,8 @@ from rankdistill.models import CrossEncoder
 from rankdistill.recipes.labels import Unjudged, with_labels
 from rankdistill.recipes.papers import ENSEMBLED
 from rankdistill.recipes.teachers import add_teachers, check_teachers, name_teachers, teacher_beside
-from rankdistill.training import DevSet, Objective, TrainingSettings, fit
+from rankdistill.tasks import Task
+from rankdistill.training import Objective, TrainingSettings, fit
 from rankdistill.training.distributed import first_process_first, join_processes
 
 
@@ -58,7 +59,7 @@ def distill(
     ensembling: EnsembleSettings | None = None,
     objective: str = ENSEMBLED,
     unjudged: Unjudged = "irrelevant",
-    dev: DevSet | None = None,
+    dev: Task | None = None,
     out: str | Path | None = None,
     dtype: str | None = "auto",
 ) -> tuple[CrossEncoder, EnsembleReport | None]:

@@ -10,7 +10,8 @@ from rankdistill.data import Candidates, Collection
 from rankdistill.errors import UsageError
 from rankdistill.models import CrossEncoder
 from rankdistill.recipes.labels import Unjudged, with_labels
-from rankdistill.training import DevSet, TrainingSettings, fit
+from rankdistill.tasks import Task
+from rankdistill.training import TrainingSettings, fit
 
 
 def finetune(
@@ -23,7 +24,7 @@ def finetune(
     unjudged: Unjudged = "irrelevant",
     share: float = 1.0,
     sample_seed: int = 0,
-    dev: DevSet | None = None,
+    dev: Task | None = None,
     out: str | Path | None = None,
 ) -> CrossEncoder:
     """Train ``model`` on the labels of the collection's qrels; return it.

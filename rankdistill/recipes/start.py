@@ -14,7 +14,7 @@ from rankdistill.errors import UnknownNameError, UsageError
 from rankdistill.files.facts import claim
 from rankdistill.models import DEFAULT_BASE, CrossEncoder, cosine_start, is_sentence_encoder
 from rankdistill.progress import console
-from rankdistill.training import TrainingSettings, shrink
+from rankdistill.training import TrainingSettings, imitate
 
 CALIBRATION_TEXTS = 4096
 IMITATION = TrainingSettings(learning_rate=3e-4, list_size=8, lists_per_batch=8)
@@ -42,8 +42,8 @@ def start_model(
     for all else. layers: those of the base to keep, from 0 (None: all).
 
     candidates: lists on whose pairs, without labels, a model of fewer layers first learns to end in the states of all
-    (see `shrink`); None: it does not. A start from the cosine then needs the base's last layer among ``layers``, at the
-    end. settings: of the training to come, whose seed, dtype and steps between checkpoints and logs hold for this, too.
+    (see `imitate`); None: it does not. A start from the cosine then needs the base's last layer to end ``layers``.
+    settings: of the training to come, whose seed, dtype and steps between checkpoints and logs hold for this, too.
     out: folder where that model is kept, and found by the next call. The same seed gives the same weights. Raises
     `UsageError` for layers that do not suit, and where ``out`` holds a start made otherwise.
     """
@@ -76,7 +76,7 @@ def start_model(
         claim(out, "a start", {**facts, "settings": asdict(settings)})
         if (Path(out) / "model").is_dir():
             return CrossEncoder.from_pretrained(Path(out) / "model")
-    return shrink(model, chosen, candidates, collection, settings, out=out)
+    return imitate(model, chosen, candidates, collection, settings, out=out)
 
 
 def _some_texts(collection: Collection, seed: int) -> list[str]:

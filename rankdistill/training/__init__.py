@@ -2,19 +2,17 @@
 
 from rankdistill.training.draw import ListPlan, draw_candidates, plan_lists
 from rankdistill.training.fit import fit
-from rankdistill.training.imitate import shrink
+from rankdistill.training.imitate import imitate
 from rankdistill.training.objective import Objective, Term
-from rankdistill.training.objective_trainer import DevSet
 from rankdistill.training.settings import TrainingSettings
 
 __all__ = [
-    "DevSet",
     "ListPlan",
     "Objective",
     "Term",
     "TrainingSettings",
     "draw_candidates",
     "fit",
+    "imitate",
     "plan_lists",
-    "shrink",
 ]

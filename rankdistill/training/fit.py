@@ -23,12 +23,13 @@ from rankdistill.models.attention import float32_attention
 from rankdistill.models.base import quiet_loading
 from rankdistill.models.engines.by_torch import default_device, resolve_dtype
 from rankdistill.progress import console
+from rankdistill.tasks import Task
 from rankdistill.training.batches import MAX_PARTS, TrainingLists
 from rankdistill.training.distributed import join_processes, processes, shared, wait_for_all
 from rankdistill.training.draw import plan_lists
 from rankdistill.training.list_trainer import ListTrainer
 from rankdistill.training.objective import Objective
-from rankdistill.training.objective_trainer import DevSet, RankingTrainer, remove_projections
+from rankdistill.training.objective_trainer import RankingTrainer, remove_projections
 from rankdistill.training.settings import TrainingSettings
 
 KEPT_CHECKPOINTS = 2
@@ -41,7 +42,7 @@ def fit(
     objective: Objective | str,
     settings: TrainingSettings | None = None,
     *,
-    dev: DevSet | None = None,
+    dev: Task | None = None,
     out: str | Path | None = None,
     teacher: CrossEncoder | None = None,
 ) -> CrossEncoder:
@@ -106,7 +107,7 @@ def check_teacher(teacher: CrossEncoder | None, student: CrossEncoder, objective
 def run(
     make_trainer: Callable[[TrainingArguments, str], ListTrainer],
     settings: TrainingSettings,
-    dev: DevSet | None = None,
+    dev: Task | None = None,
     out: str | Path | None = None,
     facts: Mapping[str, Any] | None = None,
 ) -> CrossEncoder:
@@ -142,7 +143,7 @@ def run(
     return model
 
 
-def _arguments(settings: TrainingSettings, folder: Path, dev: DevSet | None, save: bool) -> TrainingArguments:
+def _arguments(settings: TrainingSettings, folder: Path, dev: Task | None, save: bool) -> TrainingArguments:
     """The settings as transformers takes them; the epochs are in the plan of lists, so there is one here."""
     save_steps = settings.save_steps or settings.eval_steps
     every: dict[str, Any] = {"save_strategy": "no"}

@@ -1,4 +1,4 @@
-"""shrink: keep a few layers of a cross-encoder, and teach them without labels to end in the states of all."""
+"""imitate: keep a few layers of a cross-encoder, and teach them without labels to end in the states of all."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from rankdistill.training.list_trainer import ListTrainer
 from rankdistill.training.settings import TrainingSettings
 
 
-def shrink(
+def imitate(
     model: CrossEncoder,
     layers: Sequence[int],
     candidates: Candidates,

@@ -3,50 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
-import pyarrow.compute as pc
 import torch
 from torch import Tensor, nn
 
-from rankdistill.data.candidates import Candidates
-from rankdistill.errors import DataError
-from rankdistill.evaluation import evaluate
-from rankdistill.inputs.texts import TextCollection
 from rankdistill.losses.insides import layer_map, projection_name
 from rankdistill.models import CrossEncoder
 from rankdistill.models.first_token import first_token_only
 from rankdistill.models.states import States, forward_with_states
 from rankdistill.scoring import score_with_report
+from rankdistill.tasks import Task
 from rankdistill.training.batches import Batch, TrainingLists, in_lists
 from rankdistill.training.distributed import gather
 from rankdistill.training.list_trainer import ListTrainer
 from rankdistill.training.objective import TEACHER, Objective
 
 PROJECTIONS = "distillation_projections"
-
-
-@dataclass(frozen=True)
-class DevSet:
-    """What a model is evaluated on while it trains: candidates, the qrels of their queries, and measures.
-
-    The first measure decides which checkpoint is best.
-    """
-
-    candidates: Candidates
-    collection: TextCollection
-    qrels: Candidates
-    measures: tuple[str, ...] = ("nDCG@10",)
-
-    @classmethod
-    def of(cls, candidates: Candidates, collection: Any, measures: tuple[str, ...] = ("nDCG@10",)) -> DevSet:
-        """Take the collection's qrels of the queries that the candidates have."""
-        if collection.qrels is None:
-            raise DataError(f"{collection.name} has no qrels to evaluate on")
-        judged = pc.is_in(collection.qrels.query_ids, value_set=candidates.query_ids)
-        return cls(candidates, collection, collection.qrels.take_queries(np.asarray(judged)), measures)
 
 
 class RankingTrainer(ListTrainer):
@@ -57,7 +31,7 @@ class RankingTrainer(ListTrainer):
         cross_encoder: CrossEncoder,
         lists: TrainingLists,
         objective: Objective,
-        dev: DevSet | None,
+        dev: Task | None,
         args: Any,
         dtype: str,
         teacher: CrossEncoder | None = None,
@@ -103,8 +77,7 @@ class RankingTrainer(ListTrainer):
         scores, _ = score_with_report(
             self.cross_encoder, self.dev.candidates, self.dev.collection, description="dev", dtype=self.dtype
         )
-        run = self.dev.candidates.with_columns(score=scores)
-        values = evaluate(self.dev.qrels, run, list(self.dev.measures), by="score")
+        values = self.dev.evaluation(scores).values
         metrics = {f"eval_{name}": value for name, value in values.items()}
         self.log(dict(metrics))
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)

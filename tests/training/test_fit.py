@@ -19,7 +19,8 @@ from tiny import make_candidates, make_collection, make_model, make_tokenizer
 from rankdistill.data import Candidates
 from rankdistill.errors import UsageError
 from rankdistill.models import CrossEncoder
-from rankdistill.training import DevSet, TrainingSettings, fit
+from rankdistill.tasks import Task
+from rankdistill.training import TrainingSettings, fit
 
 SETTINGS = TrainingSettings(epochs=12, list_size=4, lists_per_batch=3, learning_rate=3e-3, logging_steps=2)
 
@@ -72,7 +73,7 @@ def test_the_same_seed_trains_the_same_weights_and_another_seed_does_not() -> No
 def test_the_best_weights_by_the_dev_set_are_kept(tmp_path: Path) -> None:
     collection = make_collection(8)
     candidates = labelled(collection)
-    dev = DevSet(candidates, collection, candidates.only_columns("label"), ("nDCG@10",))
+    dev = Task(collection, candidates, measures=("nDCG@10",), qrels=candidates.only_columns("label"))
     settings = TrainingSettings(epochs=8, list_size=4, lists_per_batch=4, learning_rate=2e-2, eval_steps=2)
     model = fit(start(), candidates, collection, "hinge(label)", settings, dev=dev, out=tmp_path)
     log = json.loads((tmp_path / "log.json").read_text())

@@ -8,7 +8,7 @@ import torch
 from tiny import make_candidates, make_collection, make_model, make_tokenizer
 
 from rankdistill.models import CrossEncoder, keep_layers
-from rankdistill.training import TrainingSettings, shrink
+from rankdistill.training import TrainingSettings, imitate
 
 SETTINGS = TrainingSettings(epochs=20, list_size=4, lists_per_batch=4, learning_rate=2e-3)
 PAIRS = [("a dog", "the dog wrote a book"), ("a cat", "sort the list"), ("first book", "the cat sort"), ("a", "dog")]
@@ -41,7 +41,7 @@ def test_states_come_nearer_to_those_of_all_layers(layers: list[int]) -> None:
     teacher = make_teacher()
     before = {name: weight.clone() for name, weight in teacher.model.state_dict().items()}
     collection = make_collection(8)
-    student = shrink(teacher, layers, make_candidates(collection, 10), collection, SETTINGS)
+    student = imitate(teacher, layers, make_candidates(collection, 10), collection, SETTINGS)
     untaught = teacher.with_model(keep_layers(teacher.model, layers))
     assert distance(student, teacher) < 0.5 * distance(untaught, teacher)
     assert student.model.config.num_hidden_layers == 2
@@ -52,7 +52,7 @@ def test_states_come_nearer_to_those_of_all_layers(layers: list[int]) -> None:
 def test_a_last_layer_in_common_and_the_head_stay_as_they_are() -> None:
     teacher = make_teacher()
     collection = make_collection(8)
-    student = shrink(teacher, [1, 3], make_candidates(collection, 10), collection, SETTINGS).model
+    student = imitate(teacher, [1, 3], make_candidates(collection, 10), collection, SETTINGS).model
     first, last = student.bert.encoder.layer
     kept = teacher.model.bert.encoder.layer[3].state_dict()
     assert all(torch.equal(weight, kept[name]) for name, weight in last.state_dict().items())
@@ -65,9 +65,9 @@ def test_a_student_goes_on_where_it_was_left() -> None:
     teacher = make_teacher()
     collection = make_collection(8)
     candidates = make_candidates(collection, 10)
-    once = shrink(teacher, [0, 3], candidates, collection, SETTINGS)
+    once = imitate(teacher, [0, 3], candidates, collection, SETTINGS)
     before = distance(once, teacher)
-    twice = shrink(teacher, [0, 3], candidates, collection, SETTINGS, start=once)
+    twice = imitate(teacher, [0, 3], candidates, collection, SETTINGS, start=once)
     assert distance(twice, teacher) < before == distance(once, teacher)
 
 
@@ -77,7 +77,7 @@ def test_the_same_seed_gives_the_same_student() -> None:
 
     def scores(seed: int) -> np.ndarray:
         settings = TrainingSettings(list_size=4, lists_per_batch=4, learning_rate=3e-3, seed=seed)
-        return shrink(make_teacher(), [0, 3], candidates, collection, settings).predict(PAIRS)
+        return imitate(make_teacher(), [0, 3], candidates, collection, settings).predict(PAIRS)
 
     np.testing.assert_array_equal(scores(0), scores(0))
     assert not np.array_equal(scores(0), scores(1))

@@ -23,14 +23,15 @@ sys.path.insert(0, tests)
 from tiny import make_candidates, make_collection, make_model, make_tokenizer
 from rankdistill.models import CrossEncoder, keep_layers
 from rankdistill.recipes import distill
-from rankdistill.training import DevSet, TrainingSettings, batches, fit, shrink
+from rankdistill.training import TrainingSettings, batches, fit, imitate
+from rankdistill.tasks import Task
 
 batches.PART_TOKENS = 1  # so that processes split their shares into different numbers of parts
 collection = make_collection(13)
 candidates = make_candidates(collection, 10)
 labels = np.where(np.arange(len(candidates)) % 5 == 4, np.nan, np.arange(len(candidates)) % 3)
 candidates = candidates.with_columns(label=labels)
-dev = DevSet(candidates, collection, candidates.take_rows(~np.isnan(labels)))
+dev = Task(collection, candidates, measures=("nDCG@10",), qrels=candidates.take_rows(~np.isnan(labels)))
 collection.name, collection.qrels = "made", dev.qrels
 settings = TrainingSettings(
     epochs=3, list_size=4, lists_per_batch=6, learning_rate=1e-3, logging_steps=1, dtype="float32", eval_steps=3
@@ -77,7 +78,7 @@ def distilled(out):
 
 
 def shrunk(out):
-    shrink(model(), [0, 3], candidates, collection, settings, out=out)
+    imitate(model(), [0, 3], candidates, collection, settings, out=out)
 
 
 for name in wanted:

@@ -32,7 +32,7 @@ from rankdistill.recipes.held_out import required_split
 from rankdistill.recipes.labels import LABEL
 from rankdistill.recipes.papers import ENSEMBLED
 from rankdistill.recipes.teachers import check_teachers, name_teachers
-from rankdistill.training import DevSet
+from rankdistill.tasks import Task
 from rankdistill.training.distributed import processes
 
 
@@ -116,7 +116,7 @@ def distill(
         ensembling=ensembling,
         objective=objective,
         unjudged=unjudged,
-        dev=DevSet.of(dev, source) if dev is not None and dev.n_queries else None,
+        dev=Task(source, dev) if dev is not None and dev.n_queries else None,
         out=out,
     )
     if processes()[0]:  # what is left is for the first of torchrun's processes

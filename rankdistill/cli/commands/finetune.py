@@ -29,7 +29,8 @@ from rankdistill.recipes import finetune as finetune_recipe
 from rankdistill.recipes import start_model
 from rankdistill.recipes.held_out import required_split
 from rankdistill.recipes.labels import LABEL
-from rankdistill.training import DevSet, Objective
+from rankdistill.tasks import Task
+from rankdistill.training import Objective
 from rankdistill.training.distributed import processes
 
 
@@ -93,7 +94,7 @@ def finetune(
         unjudged=unjudged,
         share=share,
         sample_seed=settings.seed,
-        dev=DevSet.of(dev, source) if dev is not None and dev.n_queries else None,
+        dev=Task(source, dev) if dev is not None and dev.n_queries else None,
         out=out,
     )
     if processes()[0]:  # what is left is for the first of torchrun's processes
