@@ -26,7 +26,7 @@ from benchmarks.studies.marco import V1
 from rankdistill.data import Candidates, Collection
 from rankdistill.evaluation import evaluate
 from rankdistill.models.engines.export import FORMS, export_model
-from rankdistill.models.first_token import cuts_last_layer
+from rankdistill.models.outputs import has_first_token_shortcut
 from rankdistill.scoring import score_with_report
 from rankdistill.scoring.export_check import calibration_batches
 
@@ -87,7 +87,7 @@ def useful_flops(model: rd.CrossEncoder, candidates: Candidates, collection: Col
     linear = 2 * shape.hidden_size * (4 * shape.hidden_size + 2 * shape.intermediate_size) * lengths
     attention = 4 * shape.hidden_size * lengths**2
     layers = shape.num_hidden_layers * (linear + attention)
-    if cuts_last_layer(model.model):
+    if has_first_token_shortcut(model.model):
         keys_and_values = 4 * shape.hidden_size**2 * lengths
         layers -= linear + attention - keys_and_values
     return float(layers.sum())

@@ -28,9 +28,30 @@ SHAPE = {
 FAMILIES: dict[str, dict[str, Any]] = {
     "bert": {},
     "roberta": {"pad_token_id": 1, "type_vocab_size": 1},
+    "xlm-roberta": {"pad_token_id": 1, "type_vocab_size": 1},
+    "camembert": {"pad_token_id": 1, "type_vocab_size": 1},
     "electra": {"embedding_size": 16},
     "distilbert": {"dim": 32, "hidden_dim": 64, "n_layers": 4, "n_heads": 4},
+    "mpnet": {"pad_token_id": 1},
+    "deberta-v2": {
+        "relative_attention": True,
+        "pos_att_type": ["p2c", "c2p"],
+        "share_att_key": True,
+        "position_biased_input": False,
+        "max_relative_positions": 16,
+    },
+    "modernbert": {"global_attn_every_n_layers": 2, "local_attention": 16},
+    "qwen3": {"num_key_value_heads": 2, "head_dim": 8, "max_window_layers": 4},
+    "qwen2": {"num_key_value_heads": 2},
+    "llama": {"num_key_value_heads": 2},
+    "mistral": {"num_key_value_heads": 2, "head_dim": 8},
+    "gemma": {"num_key_value_heads": 2, "head_dim": 8},
+    "gpt2": {"n_positions": 66, "n_embd": 32, "n_layer": 4, "n_head": 4},
 }
+"""Model type -> settings of its tiny model: every row of `rankdistill.models.families.FAMILIES`, and GPT-2, which has
+none and is guessed."""
+MARKERS = {"bos_token_id": 2, "eos_token_id": 3, "cls_token_id": 2, "sep_token_id": 3}
+OWN_NAMES = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
 
 
 def make_tokenizer() -> PreTrainedTokenizerFast:
@@ -56,15 +77,13 @@ def make_tokenizer() -> PreTrainedTokenizerFast:
 
 def make_model(family: str = "bert", **settings: Any) -> Any:
     """A classification model of random weights, the same at every call."""
-    known = AutoConfig.for_model(family)
-    wanted = {**SHAPE, **FAMILIES[family], **settings}
-    if family == "distilbert":
-        wanted = {k: v for k, v in wanted.items() if k not in ("hidden_size", "num_hidden_layers")}
-        wanted = {k: v for k, v in wanted.items() if k not in ("num_attention_heads", "intermediate_size")}
-    config = type(known)(**wanted)
+    config = type(AutoConfig.for_model(family))
+    wanted = {**SHAPE, **MARKERS, **FAMILIES[family], **settings}
+    if family in ("distilbert", "gpt2"):  # their configs have other names for the shape
+        wanted = {name: value for name, value in wanted.items() if name not in OWN_NAMES}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)
-        return AutoModelForSequenceClassification.from_config(config).eval()
+        return AutoModelForSequenceClassification.from_config(config(**wanted)).eval()
 
 
 def changed(texts: Texts, **changes: str | None) -> Texts:

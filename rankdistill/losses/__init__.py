@@ -1,7 +1,6 @@
 """Ranking losses over padded lists of scores: pure tensor functions, and a table of them."""
 
 from rankdistill.losses.lambda_loss import lambda_loss
-from rankdistill.losses.lists import flat_lists, pad_lists
 from rankdistill.losses.listwise import kl_list, list_cross_entropy, listmle, listnet
 from rankdistill.losses.pairwise import hinge, margin_mse, pairwise_mse, ranknet
 from rankdistill.losses.pointwise import bce, pointwise_mse, soft_cross_entropy
@@ -11,7 +10,6 @@ __all__ = [
     "LOSSES",
     "Loss",
     "bce",
-    "flat_lists",
     "get_loss",
     "hinge",
     "kl_list",
@@ -20,7 +18,6 @@ __all__ = [
     "listmle",
     "listnet",
     "margin_mse",
-    "pad_lists",
     "pairwise_mse",
     "pointwise_mse",
     "ranknet",

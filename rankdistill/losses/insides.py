@@ -1,35 +1,41 @@
 """Losses between a student's and its teacher's insides: attention scores, hidden states, embeddings (TinyBERT's).
 
-Each is a mean over whatever counts: the layers mapped, the tokens that are no padding, and a state's dimensions; so it
-grows with neither batch, length nor depth, where TinyBERT's code sums over layers and divides by padding too. The
-teacher's states carry no gradient.
+They have the signature of all losses, ``(student, teacher, mask, *, labels=None, **settings)``, on two `Outputs` of the
+same pairs; mask and labels are not used. Each is a mean over whatever counts: the layers mapped, the tokens that are no
+padding, and a state's dimensions. So it grows with neither batch, length nor depth, where TinyBERT's code sums over
+layers and divides by padding too. The teacher's outputs carry no gradient. Widths that differ are bridged by learned
+projections, companions of the student while it trains.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
-from rankdistill.errors import UsageError
+from rankdistill.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:
-    from rankdistill.models.states import States
+    from rankdistill.models.outputs import Outputs
 
 LayerChoice = str | Sequence[int]
 LAYER_MAPS = ("every", "last-k", "last")
+Companions = dict[str, Callable[[], nn.Module]]
 
 
-def attention_mse(student: States, teacher: States, *, layers: LayerChoice = "every") -> Tensor:
+def attention_mse(
+    student: Outputs, teacher: Outputs, mask: Tensor, *, labels: Tensor | None = None, layers: LayerChoice = "every"
+) -> Tensor:
     """Mean of squared differences of attention scores QKᵀ/√d, between tokens that are no padding.
 
-    layers: see `layer_map`. Raises `UsageError` where the numbers of heads differ.
-    Source: TinyBERT eq. 7 and its code; L_attn of PD-BERT eq. 2.
+    layers: see `layer_map`. Raises `UsageError` where the numbers of heads differ, `DataError` for a family whose
+    attention is more than QKᵀ/√d.
+    Source: TinyBERT eq. 7 and its code; L_attn of PD-BERT eq. 2 (docs/papers.md).
     """
-    n_scores = student.heads * student.tokens.sum(dim=1).square().sum().clamp(min=1)
+    n_scores = student.n_heads * student.tokens.sum(dim=1).square().sum().clamp(min=1)
     losses = []
     for mine, its in layer_map(len(student.queries), len(teacher.queries), layers):
         s, t = student.attention(mine), teacher.attention(its)
@@ -42,41 +48,68 @@ def attention_mse(student: States, teacher: States, *, layers: LayerChoice = "ev
     return torch.stack(losses).mean()
 
 
-def hidden_mse(student: States, teacher: States, *, layers: LayerChoice = "every", shared: bool = False) -> Tensor:
+def hidden_mse(
+    student: Outputs,
+    teacher: Outputs,
+    mask: Tensor,
+    *,
+    labels: Tensor | None = None,
+    layers: LayerChoice = "every",
+    shared: bool = False,
+) -> Tensor:
     """Mean of squared differences of the layers' outputs, through a learned projection where the widths differ.
 
     layers: see `layer_map`. shared: one projection for all layers, as in TinyBERT's code; else one each, as its paper
-    says. Source: TinyBERT eq. 8; L_hidn of PD-BERT eq. 2.
+    says. Source: TinyBERT eq. 8; L_hidn of PD-BERT eq. 2 (docs/papers.md).
     """
     pairs = layer_map(len(student.hidden) - 1, len(teacher.hidden) - 1, layers)
     losses = [
-        _distance(
-            student, student.hidden[mine + 1], teacher.hidden[its + 1], projection_name("hidden_mse", mine, shared)
-        )
+        _distance(student, student.hidden[mine + 1], teacher.hidden[its + 1], _projection("hidden_mse", mine, shared))
         for mine, its in pairs
     ]
     return torch.stack(losses).mean()
 
 
-def embedding_mse(student: States, teacher: States) -> Tensor:
-    """Mean of squared differences of the embeddings' output. Source: TinyBERT eq. 9; L_emb of PD-BERT eq. 2."""
-    return _distance(student, student.hidden[0], teacher.hidden[0], projection_name("embedding_mse", 0, True))
+def embedding_mse(student: Outputs, teacher: Outputs, mask: Tensor, *, labels: Tensor | None = None) -> Tensor:
+    """Mean of squared differences of the embeddings' output.
+
+    Source: TinyBERT eq. 9; L_emb of PD-BERT eq. 2 (docs/papers.md).
+    """
+    return _distance(student, student.hidden[0], teacher.hidden[0], _projection("embedding_mse", 0, True))
+
+
+def hidden_projections(student: Any, teacher: Any, layers: LayerChoice = "every", shared: bool = False) -> Companions:
+    """The projections that `hidden_mse` needs between models of these configs: none where the widths are the same."""
+    pairs = layer_map(student.num_hidden_layers, teacher.num_hidden_layers, layers)
+    return _projections(student, teacher, [_projection("hidden_mse", mine, shared) for mine, _ in pairs])
+
+
+def embedding_projection(student: Any, teacher: Any) -> Companions:
+    """The projection that `embedding_mse` needs between models of these configs."""
+    return _projections(student, teacher, [_projection("embedding_mse", 0, True)])
+
+
+def check_layers(layers: LayerChoice = "every", shared: bool = False) -> None:
+    """Raise `UnknownNameError` for the name of a layer map that does not exist; see `layer_map`."""
+    if isinstance(layers, str) and layers not in LAYER_MAPS:
+        raise UnknownNameError("map of layers", layers, LAYER_MAPS)
 
 
 def layer_map(n_student: int, n_teacher: int, layers: LayerChoice = "every") -> list[tuple[int, int]]:
     """Pairs (student's layer, teacher's layer), from 0.
 
-    layers: "every" spreads the student over the teacher, its i-th of n standing for the teacher's (i + 1) N/n-th (3, 6,
-    9, 12 of 12 for 4); "last" pairs the last with the last alone; "last-k" the student's with the teacher's last
+    layers: "every" spreads the student over the teacher, its i-th of n learning from the teacher's (i + 1) N/n-th (3,
+    6, 9, 12 of 12 for 4); "last" pairs the last with the last alone; "last-k" the student's with the teacher's last
     layers; a list names a teacher's layer for each of the student's. Raises `UsageError`.
-    Source: PD-BERT table 4.
+    Source: PD-BERT table 4 (docs/papers.md).
     """
+    check_layers(layers)
     if isinstance(layers, str):
         if layers == "every":
             return [(i, -(-(i + 1) * n_teacher // n_student) - 1) for i in range(n_student)]
         if layers == "last":
             return [(n_student - 1, n_teacher - 1)]
-        if layers == "last-k" and n_student <= n_teacher:
+        if n_student <= n_teacher:
             return [(i, n_teacher - n_student + i) for i in range(n_student)]
     elif len(layers) == n_student and all(0 <= layer < n_teacher for layer in layers):
         return list(enumerate(layers))
@@ -86,12 +119,17 @@ def layer_map(n_student: int, n_teacher: int, layers: LayerChoice = "every") -> 
     )
 
 
-def projection_name(loss: str, layer: int, shared: bool) -> str:
-    """Under which name a projection stands in `States`."""
+def _projection(loss: str, layer: int, shared: bool) -> str:
+    """Name of a projection among the student's companions."""
     return loss if shared else f"{loss}_{layer}"
 
 
-def _distance(student: States, mine: Tensor, its: Tensor, projection: str) -> Tensor:
+def _projections(student: Any, teacher: Any, names: Sequence[str]) -> Companions:
+    widths = student.hidden_size, teacher.hidden_size
+    return {} if widths[0] == widths[1] else {name: lambda: nn.Linear(*widths) for name in names}
+
+
+def _distance(student: Outputs, mine: Tensor, its: Tensor, projection: str) -> Tensor:
     if mine.shape[-1] != its.shape[-1]:
-        mine = student.projections[projection](mine.float())
+        mine = student.companions[projection](mine.float())
     return ((mine.float() - its.float()) ** 2).mean(dim=-1)[student.tokens].mean()

@@ -1,34 +1,62 @@
-"""The losses by name, and what each needs of a trainer."""
+"""The losses by name, what each reads of the models, and what it brings along."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from inspect import signature
+from typing import Literal
 
 from torch import Tensor
 
 from rankdistill.errors import UnknownNameError
-from rankdistill.losses.insides import attention_mse, embedding_mse, hidden_mse
+from rankdistill.losses.insides import (
+    Companions,
+    attention_mse,
+    check_layers,
+    embedding_mse,
+    embedding_projection,
+    hidden_mse,
+    hidden_projections,
+)
 from rankdistill.losses.lambda_loss import lambda_loss
 from rankdistill.losses.listwise import kl_list, list_cross_entropy, listmle, listnet
 from rankdistill.losses.pairwise import hinge, margin_mse, pairwise_mse, ranknet
 from rankdistill.losses.pointwise import bce, cross_entropy, pointwise_mse, soft_bce, soft_cross_entropy
+from rankdistill.models.families import Family
+from rankdistill.models.outputs import check_attention
+
+Sees = Literal["scores", "logits", "insides"]
+"""What a loss is given of the student, and of a teacher beside it: what they rank by (Q, C), the logits (Q, C, L), or
+the `Outputs` of all pairs."""
 
 
 @dataclass(frozen=True)
 class Loss:
-    """A loss and what it needs; called as ``loss.function(scores, targets, mask, labels=labels, **settings)``."""
+    """A loss, what it reads of the models, and what it brings along.
+
+    It is called as ``function(student, targets, mask, labels=labels, **settings)``. Nothing else in the package knows a
+    loss by its name or kind: a new one is a function and a row of `LOSSES`.
+    """
 
     function: Callable[..., Tensor]
     needs_labels: bool = False
     """It learns from relevance labels. Where it needs no targets too, it takes targets in place of absent labels."""
     needs_targets: bool = False
-    """It fits a teacher's or an ensemble's scores, which must be passed as targets."""
-    needs_states: bool = False
-    """It compares insides: called as ``loss.function(student, teacher, **settings)`` on two `States`."""
+    """It fits a teacher: the column of its scores, or what the teacher beside the student gives."""
+    sees: Sees = "scores"
+    reads: tuple[str, ...] = ("logits",)
+    """Of the forward pass: names of `rankdistill.models.outputs.READS`."""
     n_logits: int = 1
-    """Logits a candidate: 1 for scores (Q, C), 2 for (Q, C, 2)."""
+    """Logits of the head that it needs."""
+    companions: Callable[..., Companions] | None = None
+    """``companions(student_config, teacher_config, **settings)``: what makes the modules that it trains beside the
+    student, by name."""
+    check: Callable[[Family], None] | None = None
+    """Raises where a family of models, the student's or the teacher's, cannot be compared."""
+
+    check_settings: Callable[..., None] | None = None
+    """``check_settings(**settings)`` raises for values that cannot be, before any work."""
 
     @property
     def settings(self) -> list[str]:
@@ -45,16 +73,36 @@ LOSSES: dict[str, Loss] = {
     "list_cross_entropy": Loss(list_cross_entropy, needs_labels=True),
     "listmle": Loss(listmle, needs_labels=True),
     "bce": Loss(bce, needs_labels=True),
-    "cross_entropy": Loss(cross_entropy, needs_labels=True, n_logits=2),
+    "cross_entropy": Loss(cross_entropy, needs_labels=True, sees="logits", n_logits=2),
     "soft_bce": Loss(soft_bce, needs_targets=True),
     "pointwise_mse": Loss(pointwise_mse, needs_targets=True),
     "pairwise_mse": Loss(pairwise_mse, needs_targets=True),
     "margin_mse": Loss(margin_mse, needs_labels=True, needs_targets=True),
     "kl_list": Loss(kl_list, needs_targets=True),
-    "soft_cross_entropy": Loss(soft_cross_entropy, needs_targets=True, n_logits=2),
-    "attention_mse": Loss(attention_mse, needs_targets=True, needs_states=True),
-    "hidden_mse": Loss(hidden_mse, needs_targets=True, needs_states=True),
-    "embedding_mse": Loss(embedding_mse, needs_targets=True, needs_states=True),
+    "soft_cross_entropy": Loss(soft_cross_entropy, needs_targets=True, sees="logits", n_logits=2),
+    "attention_mse": Loss(
+        attention_mse,
+        needs_targets=True,
+        sees="insides",
+        reads=("queries", "keys"),
+        check=check_attention,
+        check_settings=check_layers,
+    ),
+    "hidden_mse": Loss(
+        hidden_mse,
+        needs_targets=True,
+        sees="insides",
+        reads=("hidden",),
+        companions=hidden_projections,
+        check_settings=check_layers,
+    ),
+    "embedding_mse": Loss(
+        embedding_mse,
+        needs_targets=True,
+        sees="insides",
+        reads=("hidden before the last",),
+        companions=embedding_projection,
+    ),
 }
 
 

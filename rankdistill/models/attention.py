@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import torch
@@ -26,8 +27,11 @@ def sdpa_float32(
     return output.to(query.dtype), weights
 
 
-AttentionInterface.register(NAME, sdpa_float32)
-AttentionMaskInterface.register(NAME, sdpa_mask)
+@cache
+def _register() -> None:
+    """Make the function known to transformers by its name."""
+    AttentionInterface.register(NAME, sdpa_float32)
+    AttentionMaskInterface.register(NAME, sdpa_mask)
 
 
 @contextmanager
@@ -41,6 +45,7 @@ def float32_attention(model: Any) -> Iterator[None]:
     if usual != "sdpa" or model.device.type != "cpu":
         yield
         return
+    _register()
     model.set_attn_implementation(NAME)
     try:
         yield

@@ -21,7 +21,8 @@ from rankdistill.inputs.batches import length_sorted_batches
 from rankdistill.models.base import DEFAULT_BASE, quiet_loading, resolve_base
 from rankdistill.models.contract import ScoreContract
 from rankdistill.models.engines.table import Engine, make_engine
-from rankdistill.models.layers import keep_layers, layer_list
+from rankdistill.models.families import layer_list
+from rankdistill.models.layers import keep_layers
 
 Floats = NDArray[np.float32]
 CPU_BATCH_TOKENS = 4096

@@ -15,7 +15,7 @@ from rankdistill.errors import DataError, UsageError
 from rankdistill.inputs.batches import length_sorted_batches
 from rankdistill.models.base import DEFAULT_BASE, pools_by_mean, quiet_loading, read_json, resolve_base
 from rankdistill.models.cross_encoder import CPU_BATCH_TOKENS, GPU_BATCH_TOKENS
-from rankdistill.models.engines.by_torch import DTYPES, default_device, evaluating, resolve_dtype
+from rankdistill.models.precision import DTYPES, default_device, evaluating, resolve_dtype
 
 Floats = NDArray[np.float32]
 

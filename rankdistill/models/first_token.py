@@ -1,50 +1,36 @@
-"""The last layer for its first token alone, which is all that a classification head reads of it."""
+"""The last layer for its first token alone, which is all that most classification heads read of it.
+
+Of the last layer's matrix products five in six are for other tokens: a model of n layers does 5/(6n) less work, a fifth
+of one of four layers, for the same logits and the same gradients. Which families have the shortcut is in the table of
+`rankdistill.models.families`; when it is taken is decided in `rankdistill.models.outputs`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import AttentionInterface
 from transformers.models.bert.modeling_bert import eager_attention_forward
 
-from rankdistill.models.layers import layer_list
-
-FAMILIES = ("bert", "roberta", "xlm-roberta", "camembert", "electra")
-"""Of `config.model_type`: layers of one build, and heads that read the first token."""
-
 
 @contextmanager
-def first_token_only(model: Any) -> Iterator[None]:
-    """Leave out of a classification model's last layer, inside the block, all that its logits do not depend on.
-
-    Of that layer's matrix products five in six are for other tokens: a model of n layers does 5/(6n) less work, a
-    fifth of one of four layers, for the same logits and the same gradients. Inside the block the last hidden states
-    have length 1. Models of other families are left as they are.
-    """
-    if not cuts_last_layer(model):
-        yield
-        return
-    layer = model.get_submodule(layer_list(model))[-1]
-    layer.forward = partial(_first_token, layer)
+def replaced_forward(layer: nn.Module, forward: Callable[..., Any]) -> Iterator[None]:
+    """Run ``forward(layer, …)`` in place of the layer's own forward pass inside the block."""
+    layer.__dict__["forward"] = partial(forward, layer)
     try:
         yield
     finally:
-        layer.__dict__.pop("forward", None)  # another thread may have taken it away
+        layer.__dict__.pop("forward", None)  # a second thread inside the same block removes it first
 
 
-def cuts_last_layer(model: Any) -> bool:
-    """Whether the model is one of those that `first_token_only` makes faster."""
-    config = model.config
-    known = config.model_type in FAMILIES and not getattr(config, "is_decoder", False)
-    return known and type(model).__name__.endswith("ForSequenceClassification")
-
-
-def _first_token(layer: Any, hidden: Tensor, attention_mask: Tensor | None = None, *_: Any, **options: Any) -> Tensor:
-    """A BERT layer's output at its first token, (B, 1, H), from all its inputs (B, L, H)."""
+def bert_layer_at_first_token(
+    layer: Any, hidden: Tensor, attention_mask: Tensor | None = None, *_: Any, **options: Any
+) -> Tensor:
+    """Compute a BERT layer's output at its first token, (B, 1, H), from all its inputs (B, L, H)."""
     attention = layer.attention.self
     first = hidden[:, :1]
     queries = _heads(attention.query(first), attention)
@@ -55,8 +41,8 @@ def _first_token(layer: Any, hidden: Tensor, attention_mask: Tensor | None = Non
     dropout = attention.dropout.p if attention.training else 0.0
     mixed, _weights = run(attention, queries, keys, values, attention_mask, dropout=dropout, scaling=attention.scaling)
     mixed = layer.attention.output(mixed.reshape(*first.shape[:-1], -1), first)
-    made: Tensor = layer.feed_forward_chunk(mixed)
-    return made
+    output: Tensor = layer.feed_forward_chunk(mixed)
+    return output
 
 
 def _heads(projected: Tensor, attention: Any) -> Tensor:

@@ -1,4 +1,4 @@
-"""Make a shallower model from chosen layers of another, found by structure so that it works for any encoder."""
+"""Make a shallower model from chosen layers of another."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from rankdistill.errors import DataError, UsageError
+from rankdistill.models.families import family_of, layer_list, n_layers_of
 
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -22,8 +23,9 @@ def keep_layers(
     model: a transformers model, or a `CrossEncoder`, whose tokenizer and score contract are then kept; unchanged.
     layers: indices from 0; a layer may be taken more than once. ``config.num_hidden_layers`` becomes their number.
     initialize: "random" draws every weight afresh by ``seed`` instead: the same shape, nothing learned.
-    Raises `UsageError` for no layer or one out of range, `DataError` where the model has no list of layers.
-    Source: students of PD-BERT and Simplified TinyBERT start from layers of their teacher.
+    Raises `UsageError` for no layer or one out of range, `DataError` where the model has no list of layers, or where a
+    layer does not fit the place of another.
+    Source: students of PD-BERT and Simplified TinyBERT start from layers of their teacher (docs/papers.md).
     """
     if not isinstance(model, nn.Module):
         wrapped: Any = model
@@ -31,7 +33,7 @@ def keep_layers(
     if initialize not in ("copy", "random"):
         raise UsageError(f"initialize must be 'copy' or 'random', got {initialize!r}")
     source: Any = model
-    n_layers = source.config.num_hidden_layers
+    n_layers = n_layers_of(source)
     layers = [int(layer) for layer in layers]
     outside = [layer for layer in layers if not 0 <= layer < n_layers]
     if not layers or outside:
@@ -45,29 +47,16 @@ def keep_layers(
         config.layer_types = [config.layer_types[layer] for layer in layers]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        made: Any = type(source)(config)
+        shallow: Any = type(source)(config)
     if initialize == "copy":
-        _copy_weights(source, made, path, layers)
-    made = made.to(dtype=source.dtype, device=source.device)
-    made.train(source.training)
-    return made
+        _copy_weights(source, shallow, path, layers)
+    shallow = shallow.to(dtype=source.dtype, device=source.device)
+    shallow.train(source.training)
+    return shallow
 
 
-def layer_list(model: nn.Module) -> str:
-    """Name of the module list that holds the encoder layers: the outermost with ``num_hidden_layers`` members."""
-    n_layers = model.config.num_hidden_layers  # type: ignore[union-attr]
-    found = [
-        name for name, module in model.named_modules() if isinstance(module, nn.ModuleList) and len(module) == n_layers
-    ]
-    if not found:
-        raise DataError(
-            f"{type(model).__name__} holds no list of its {n_layers} layers (are they shared?): layers cannot be chosen"
-        )
-    return min(found, key=lambda name: (name.count("."), name))
-
-
-def _copy_weights(source: nn.Module, made: nn.Module, path: str, layers: Sequence[int]) -> None:
-    """Load ``source``'s weights into ``made``, whose layer i is ``source``'s layer ``layers[i]``."""
+def _copy_weights(source: nn.Module, target: nn.Module, path: str, layers: Sequence[int]) -> None:
+    """Load ``source``'s weights into ``target``, whose layer i is ``source``'s layer ``layers[i]``."""
     inside = path + "."
     weights = source.state_dict()
     chosen = {key: value for key, value in weights.items() if not key.startswith(inside)}
@@ -77,8 +66,10 @@ def _copy_weights(source: nn.Module, made: nn.Module, path: str, layers: Sequenc
             {f"{inside}{new}.{key[len(prefix) :]}": weights[key] for key in weights if key.startswith(prefix)}
         )
     try:
-        made.load_state_dict(chosen)
+        target.load_state_dict(chosen)
     except RuntimeError as error:
+        reason = str(error).strip().splitlines()[-1].strip()
         raise DataError(
-            f"layers {list(layers)} of {type(source).__name__} do not fit each other's places: {error}"
+            f"layers {list(layers)} of {family_of(source).name} do not fit each other's places ({reason}): a first "
+            "layer of this family fits the first place alone"
         ) from error

@@ -16,7 +16,7 @@ from rankdistill.evaluation import evaluate
 from rankdistill.inputs.pairs import PairAssembler
 from rankdistill.inputs.texts import PairTexts
 from rankdistill.models import CrossEncoder
-from rankdistill.models.engines.export import export_model, form_of, publish
+from rankdistill.models.engines.export import export_model, format_of, publish
 from rankdistill.scoring import score_with_report
 
 TOLERANCE = 1e-3
@@ -56,7 +56,7 @@ def export_checked(
     where the engine needs them (None: the candidates themselves).
     """
     batches: list[dict[str, NDArray[np.int64]]] = []
-    if form_of(engine, dtype).calibrated:
+    if format_of(engine, dtype).calibrated:
         batches = calibration_batches(model, candidates if calibration is None else calibration, collection)
     with tempfile.TemporaryDirectory() as scratch:
         export_model(model.model, model.fingerprint(), scratch, engine, dtype, batches)

@@ -12,7 +12,7 @@ from accelerate import PartialState
 from torch import Tensor
 from torch import distributed as dist
 
-from rankdistill.models.engines.by_torch import default_device
+from rankdistill.models.precision import default_device
 
 PATIENCE = timedelta(days=7)
 """How long processes wait for each other: while the first one scores by the teachers, for as long as that takes."""

@@ -3,41 +3,66 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from rankdistill.errors import UnknownNameError, UsageError
-from rankdistill.losses import get_loss
-from rankdistill.losses.insides import LAYER_MAPS
-from rankdistill.models.states import States
+from rankdistill.losses.registry import Sees, get_loss
+from rankdistill.models.companions import heads as new_heads
+from rankdistill.models.families import family_of
+from rankdistill.models.outputs import OWN, Outputs
 
 TEACHER = "teacher"
 """The target that a teacher gives online, batch by batch, rather than a column of the candidates."""
-FORM = "a sum such as 'hinge(label) + 0.5*pairwise_mse(pile)', or with settings 'margin_mse(pile, label)'"
+SYNTAX = "a sum such as 'hinge(label) + 0.5*pairwise_mse(pile)', or with settings 'margin_mse(pile, label)'"
+
+
+@dataclass(frozen=True)
+class ListOutputs:
+    """What a model gave for a batch of lists."""
+
+    logits: Mapping[str, Tensor]
+    """Head -> float32 (Q, C, n_logits); `OWN` is the model's own."""
+    insides: Outputs | None = None
+    """Of all pairs at once, where a term compares insides."""
+
+
+VIEWS: dict[Sees, Callable[[ListOutputs, str], Any]] = {
+    "scores": lambda outputs, head: ranking_scores(outputs.logits[head]),
+    "logits": lambda outputs, head: outputs.logits[head],
+    "insides": lambda outputs, head: outputs.insides,
+}
+"""What a loss sees of a model's outputs, by a head of it."""
 
 
 @dataclass(frozen=True)
 class Term:
-    """One loss over the columns it reads: ``targets`` (a teacher's or an ensemble's scores) and/or ``labels``."""
+    """One loss over the columns it reads: ``targets`` (a teacher's or an ensemble's scores) and/or ``labels``.
+
+    head: the head that is trained, one of its own beside the student; `OWN` for the student's own.
+    """
 
     loss: str
     targets: str | None = None
     labels: str | None = None
     weight: float = 1.0
     settings: Mapping[str, Any] = field(default_factory=dict)
+    head: str = OWN
 
     @property
     def name(self) -> str:
-        """How the term is logged: ``hinge(label)``."""
-        return f"{self.loss}({', '.join(column for column in (self.targets, self.labels) if column)})"
+        """The term as it is logged: ``hinge(label)``, ``pointwise_mse(t1, head=t1)``."""
+        read = [column for column in (self.targets, self.labels) if column]
+        return f"{self.loss}({', '.join(read + ([f'head={self.head}'] if self.head != OWN else []))})"
 
     def __str__(self) -> str:
-        """How the term is written, its settings and weight too."""
-        said = "".join(f", {name}={value!r}" for name, value in self.settings.items())
-        return ("" if self.weight == 1 else f"{self.weight:g}*") + f"{self.name[:-1]}{said})"
+        """The term as it is written, with its settings and weight."""
+        settings = "".join(f", {name}={value!r}" for name, value in self.settings.items())
+        return ("" if self.weight == 1 else f"{self.weight:g}*") + f"{self.name[:-1]}{settings})"
 
 
 @dataclass(frozen=True)
@@ -51,17 +76,26 @@ class Objective:
         """Read an objective such as ``hinge(label) + 0.5*pairwise_mse(pile)``.
 
         A loss that fits a teacher takes the column of targets first, and one that needs labels too takes theirs
-        second: ``margin_mse(pile, label)``. Settings are named: ``hinge(label, margin=0.5)``. Raises `UsageError`.
+        second: ``margin_mse(pile, label)``. Settings are named: ``hinge(label, margin=0.5)``. ``head=NAME`` trains a
+        head of its own beside the student, which is dropped at the end: ``pointwise_mse(t1, head=t1)``.
+        Raises `UsageError`.
         """
         try:
-            tree = ast.parse(text.strip(), mode="eval").body
+            # `lambda` is a loss here and a keyword of Python's, whose grammar this is
+            tree = ast.parse(re.sub(r"\blambda\b", "lambda_", text.strip()), mode="eval").body
         except SyntaxError as error:
-            raise UsageError(f"got objective {text!r}, expected {FORM}") from error
+            raise UsageError(f"got objective {text!r}, expected {SYNTAX}") from error
         terms = tuple(_terms(tree, text, 1.0))
         names = [term.name for term in terms]
         if len(set(names)) < len(names):
             raise UsageError(f"objective {text!r} names a term twice; add their weights instead")
         return cls(terms)
+
+    def __str__(self) -> str:
+        """The objective as it is written."""
+        return " + ".join(map(str, self.terms))
+
+    # -- what it reads -------------------------------------------------------------------------------------------------
 
     @property
     def columns(self) -> list[str]:
@@ -70,14 +104,9 @@ class Objective:
         return sorted(named - {TEACHER})
 
     @property
-    def needs_teacher(self) -> bool:
-        """Whether a term learns from a teacher that runs beside the student."""
-        return any(term.targets == TEACHER for term in self.terms)
-
-    @property
-    def needs_states(self) -> bool:
-        """Whether a term compares the insides of student and teacher."""
-        return any(get_loss(term.loss).needs_states for term in self.terms)
+    def label_columns(self) -> list[str]:
+        """Columns of labels among them."""
+        return sorted({term.labels for term in self.terms if term.labels})
 
     @property
     def only_labels(self) -> bool:
@@ -85,56 +114,100 @@ class Objective:
         return all(term.labels for term in self.terms)
 
     @property
-    def label_columns(self) -> list[str]:
-        return sorted({term.labels for term in self.terms if term.labels})
+    def needs_teacher(self) -> bool:
+        """Whether a term learns from a teacher that runs beside the student."""
+        return any(term.targets == TEACHER for term in self.terms)
 
-    def __str__(self) -> str:
-        return " + ".join(map(str, self.terms))
+    @property
+    def reads(self) -> list[str]:
+        """What the terms read of a forward pass: names of `rankdistill.models.outputs.READS`."""
+        return sorted({name for term in self.terms for name in get_loss(term.loss).reads})
 
-    def check_logits(self, n_logits: int, whose: str = "this one") -> None:
-        """Raise `UsageError` where a term needs more logits than the model has."""
+    @property
+    def compares_insides(self) -> bool:
+        """Whether a term sees all pairs' outputs at once."""
+        return any(get_loss(term.loss).sees == "insides" for term in self.terms)
+
+    @property
+    def heads(self) -> dict[str, int]:
+        """Heads beside the student's own -> their number of logits."""
+        return {term.head: get_loss(term.loss).n_logits for term in self.terms if term.head != OWN}
+
+    @property
+    def trains_own_head(self) -> bool:
+        """Whether a term depends on the student's own logits."""
+        return any(term.head == OWN and "logits" in get_loss(term.loss).reads for term in self.terms)
+
+    # -- what it asks of models ----------------------------------------------------------------------------------------
+
+    def check_logits(self, n_logits: int, *, of_teacher: bool = False) -> None:
+        """Raise `UsageError` where a term needs more logits than the student's own head has, or the teacher's."""
         for term in self.terms:
             needed = get_loss(term.loss).n_logits
-            if needed > n_logits:
+            reads_it = term.targets == TEACHER if of_teacher else term.head == OWN
+            if reads_it and needed > n_logits:
+                whose = "the teacher" if of_teacher else "this one"
                 raise UsageError(
                     f"{term.loss} needs a model with {needed} logits, {whose} has {n_logits}: "
                     f"make it with n_logits={needed}, or choose another loss"
                 )
 
+    def check_families(self, *models: Any) -> None:
+        """Raise `DataError` where a term cannot be computed for the family of one of the models."""
+        for term in self.terms:
+            check = get_loss(term.loss).check
+            for model in models:
+                if check is not None:
+                    check(family_of(model))
+
+    def companions(self, student: Any, teacher: Any | None) -> dict[str, Callable[[], nn.Module]]:
+        """What makes the modules that are trained beside the student: the terms' projections, and further heads."""
+        modules = new_heads(student, self.heads)
+        for term in self.terms:
+            brings = get_loss(term.loss).companions
+            if brings is not None and teacher is not None:
+                modules |= brings(student.config, teacher.config, **term.settings)
+        return modules
+
+    # -- its value -----------------------------------------------------------------------------------------------------
+
     def __call__(
-        self,
-        scores: Tensor,
-        logits: Tensor,
-        columns: Mapping[str, Tensor],
-        mask: Tensor,
-        teacher_logits: Tensor | None = None,
-        states: tuple[States, States] | None = None,
+        self, student: ListOutputs, columns: Mapping[str, Tensor], mask: Tensor, teacher: ListOutputs | None = None
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Compute the weighted sum and each term's own unweighted value.
 
-        scores: (Q, C), what the model ranks by. logits: (Q, C, n_logits). columns: name -> (Q, C), NaN = missing; the
-        teacher's scores among them where a term learns from it. mask: bool (Q, C). teacher_logits: (Q, C, n_logits).
-        states: the student's and the teacher's, for terms that compare them.
+        columns: name -> float (Q, C), NaN = missing. mask: bool (Q, C). teacher: of the model beside the student, where
+        a term learns from it.
         """
-        values = {}
-        for term in self.terms:
-            loss = get_loss(term.loss)
-            if loss.needs_states:
-                assert states is not None, "the trainer records states where a term needs them"
-                values[term.name] = loss.function(*states, **term.settings)
-                continue
-            targets = columns[term.targets] if term.targets else None
-            if loss.n_logits > 1 and term.targets == TEACHER:
-                targets = teacher_logits
-            values[term.name] = loss.function(
-                logits if loss.n_logits > 1 else scores,
-                targets,
-                mask,
-                labels=columns[term.labels] if term.labels else None,
-                **term.settings,
-            )
+        values = {term.name: _value(term, student, columns, mask, teacher) for term in self.terms}
         total = sum(term.weight * values[term.name] for term in self.terms)
         return total, values  # type: ignore[return-value]  # there is at least one term
+
+
+def ranking_scores(logits: Tensor) -> Tensor:
+    """What losses over scores see, (Q, C), of logits (Q, C, n_logits): the logit itself, or P(relevant) of two logits.
+
+    A contract's sigmoid and scale are left out: training on what is before them keeps gradients from vanishing.
+    Source for two logits: PD-BERT §3.1.2 (docs/papers.md).
+    """
+    return logits[..., 0] if logits.shape[-1] == 1 else logits.softmax(-1)[..., 1]
+
+
+def _value(
+    term: Term, student: ListOutputs, columns: Mapping[str, Tensor], mask: Tensor, teacher: ListOutputs | None
+) -> Tensor:
+    loss = get_loss(term.loss)
+    view = VIEWS[loss.sees]
+    targets: Any = columns[term.targets] if term.targets and term.targets != TEACHER else None
+    if term.targets == TEACHER:
+        if teacher is None:
+            raise UsageError(f"{term} learns from a teacher that runs beside the student, got none")
+        targets = view(teacher, OWN)
+    labels = columns[term.labels] if term.labels else None
+    return loss.function(view(student, term.head), targets, mask, labels=labels, **term.settings)
+
+
+# -- parsing -----------------------------------------------------------------------------------------------------------
 
 
 def _terms(node: ast.expr, text: str, weight: float) -> list[Term]:
@@ -146,36 +219,40 @@ def _terms(node: ast.expr, text: str, weight: float) -> list[Term]:
             if isinstance(number, ast.Constant) and isinstance(number.value, int | float):
                 return _terms(rest, text, weight * number.value)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and weight > 0:
-        loss = get_loss(node.func.id)
-        roles = [role for role, needed in (("targets", loss.needs_targets), ("labels", loss.needs_labels)) if needed]
-        columns = [_column(argument, text) for argument in node.args]
-        if len(columns) != len(roles):
-            raise UsageError(f"{node.func.id} takes {len(roles)} columns ({', '.join(roles)}), got {len(columns)}")
-        if loss.needs_states and columns != [TEACHER]:
-            raise UsageError(
-                f"{node.func.id} compares insides, which only a teacher has: write {node.func.id}(teacher)"
-            )
-        if loss.n_logits > 1 and loss.needs_targets and columns[0] != TEACHER:
-            raise UsageError(
-                f"{node.func.id} fits the logits of a teacher beside the student: write {node.func.id}(teacher); a "
-                "column holds scores, which soft_bce fits"
-            )
-        settings = {keyword.arg: _constant(keyword.value, text) for keyword in node.keywords if keyword.arg}
-        for name, value in settings.items():
-            if name not in loss.settings:
-                raise UnknownNameError(f"setting of {node.func.id}", name, loss.settings)
-            if name == "layers" and isinstance(value, str) and value not in LAYER_MAPS:
-                raise UnknownNameError("map of layers", value, LAYER_MAPS)
-        return [Term(node.func.id, weight=weight, settings=settings, **dict(zip(roles, columns, strict=True)))]
-    raise UsageError(f"got {ast.unparse(node)!r} in objective {text!r}, expected {FORM}, weights above 0")
+        return [_term(node.func.id.removesuffix("_"), node, text, weight)]
+    raise UsageError(f"got {ast.unparse(node)!r} in objective {text!r}, expected {SYNTAX}, weights above 0")
 
 
-def _column(node: ast.expr, text: str) -> str:
+def _term(name: str, node: ast.Call, text: str, weight: float) -> Term:
+    loss = get_loss(name)
+    roles = [role for role, needed in (("targets", loss.needs_targets), ("labels", loss.needs_labels)) if needed]
+    columns = [_name(argument, text) for argument in node.args]
+    if len(columns) != len(roles):
+        raise UsageError(f"{name} takes {len(roles)} columns ({', '.join(roles)}), got {len(columns)}")
+    if loss.sees != "scores" and loss.needs_targets and columns[0] != TEACHER:
+        raise UsageError(
+            f"{name} fits the {loss.sees} of a teacher beside the student: write {name}(teacher); a column holds "
+            "scores alone"
+        )
+    named = {keyword.arg: keyword.value for keyword in node.keywords if keyword.arg}
+    head = _name(named.pop("head"), text) if "head" in named else OWN
+    if head != OWN and loss.sees == "insides":
+        raise UsageError(f"{name} compares insides, which no head changes: leave head={head} out")
+    settings = {setting: _constant(value, text) for setting, value in named.items()}
+    for setting in settings:
+        if setting not in loss.settings:
+            raise UnknownNameError(f"setting of {name}", setting, [*loss.settings, "head"])
+    if loss.check_settings is not None:
+        loss.check_settings(**settings)
+    return Term(name, weight=weight, settings=settings, head=head, **dict(zip(roles, columns, strict=True)))
+
+
+def _name(node: ast.expr, text: str) -> str:
     if isinstance(node, ast.Name):
         return node.id
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
-    raise UsageError(f"got {ast.unparse(node)!r} as a column in objective {text!r}, expected a name")
+    raise UsageError(f"got {ast.unparse(node)!r} in objective {text!r}, expected the name of a column or head")
 
 
 def _constant(node: ast.expr, text: str) -> Any:

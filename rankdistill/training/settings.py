@@ -20,6 +20,8 @@ class TrainingSettings:
     """Lists drawn of every query, each time of other candidates."""
     list_size: int = 8
     """Candidates of a query in one list, at least 2."""
+    relevant_share: float = 0.5
+    """Share of a list that is drawn from the relevant candidates (label above 0) first, where labels are learned."""
     lists_per_batch: int = 16
     """Lists between two updates."""
     max_steps: int = -1
@@ -62,5 +64,7 @@ class TrainingSettings:
             raise UnknownNameError("learning rate schedule", self.lr_scheduler_type, get_args(Schedule))
         if not self.learning_rate > 0:
             raise UsageError(f"learning_rate must be above 0, got {self.learning_rate}")
+        if not 0 <= self.relevant_share <= 1:
+            raise UsageError(f"relevant_share must be from 0 to 1, got {self.relevant_share}")
         if not 0 <= self.warmup_ratio <= 1:
             raise UsageError(f"warmup_ratio must be from 0 to 1, got {self.warmup_ratio}")

@@ -7,8 +7,7 @@ import torch
 from tiny import make_model
 from torch.utils.flop_counter import FlopCounterMode
 
-from rankdistill.models.first_token import cuts_last_layer, first_token_only
-from rankdistill.models.states import forward_with_states
+from rankdistill.models.outputs import first_token_only, forward, has_first_token_shortcut
 
 
 @pytest.fixture
@@ -25,11 +24,11 @@ def gradients(model, inputs) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])
-@pytest.mark.parametrize("family", ["bert", "roberta", "electra"])
+@pytest.mark.parametrize("family", ["bert", "roberta", "xlm-roberta", "camembert", "electra"])
 def test_logits_and_gradients_are_the_same(family: str, attention: str, inputs) -> None:
     model = make_model(family, initializer_range=0.3, num_labels=2)
     model.set_attn_implementation(attention)
-    assert cuts_last_layer(model)
+    assert has_first_token_shortcut(model)
     expected, slope = model(**inputs).logits.detach(), gradients(model, inputs)
     with first_token_only(model):
         torch.testing.assert_close(model(**inputs).logits.detach(), expected, atol=1e-5, rtol=1e-5)
@@ -57,22 +56,12 @@ def test_all_is_as_before_afterwards_also_after_an_error(inputs) -> None:
     model = make_model()
     with pytest.raises(RuntimeError, match="stop"), first_token_only(model):
         raise RuntimeError("stop")
-    _, states = forward_with_states(model, inputs)
-    assert all(state.shape == (6, 20, 32) for state in states.hidden)
+    assert all(state.shape == (6, 20, 32) for state in forward(model, inputs, ("hidden",)).hidden)
 
 
 def test_other_models_are_left_alone(inputs) -> None:
     model = make_model("distilbert")
-    assert not cuts_last_layer(model)
+    assert not has_first_token_shortcut(model)
     with first_token_only(model):
         assert model(**inputs).logits.shape == (6, 1)
-    assert not cuts_last_layer(make_model().bert)
-
-
-def test_states_before_the_last_layer_are_those_of_the_whole_model(inputs) -> None:
-    model = make_model("bert", initializer_range=0.3)
-    whole = model(**inputs, output_hidden_states=True).hidden_states
-    with first_token_only(model):
-        less = model(**inputs, output_hidden_states=True).hidden_states
-    assert len(less) == len(whole)
-    assert all(torch.equal(mine, its) for mine, its in zip(less[:-1], whole[:-1], strict=True))
+    assert not has_first_token_shortcut(make_model().bert)

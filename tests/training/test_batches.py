@@ -14,8 +14,9 @@ from tiny import make_candidates, make_collection, make_model, make_tokenizer
 from rankdistill.models import CrossEncoder
 from rankdistill.scoring import score
 from rankdistill.training import batches
-from rankdistill.training.batches import PART_TOKENS, TrainingLists, in_lists, length_parts
+from rankdistill.training.batches import PART_TOKENS, in_lists, length_parts
 from rankdistill.training.draw import plan_lists
+from rankdistill.training.list_source import ListSource
 
 
 @given(st.lists(st.integers(1, 512), min_size=1, max_size=70), st.integers(1, 6))
@@ -40,8 +41,8 @@ def lists(monkeypatch: pytest.MonkeyPatch) -> Any:
     model = CrossEncoder(make_model(), make_tokenizer())
     plan = plan_lists(candidates, 4, 1, 0, labels=None)
 
-    def made(max_parts: int) -> TrainingLists:
-        return TrainingLists(model, candidates, collection, plan, ["label"], max_parts)
+    def made(max_parts: int) -> ListSource:
+        return ListSource(model, candidates, collection, plan, ["label"], len(plan), max_parts=max_parts)
 
     return made, model, score(model, candidates, collection)
 
@@ -49,7 +50,7 @@ def lists(monkeypatch: pytest.MonkeyPatch) -> Any:
 @pytest.mark.parametrize("max_parts", [1, 3])
 def test_places_bring_every_score_back_to_its_pair(lists: Any, max_parts: int) -> None:
     made, model, expected = lists
-    batch = made(max_parts).collate([made(max_parts)[i] for i in range(6)])
+    batch = made(max_parts)[0]
     assert len(batch["inputs"]) == max_parts
     with torch.no_grad():
         logits = torch.cat([model.model(**part).logits[:, 0] for part in batch["inputs"]])
@@ -62,7 +63,7 @@ def test_parts_are_less_padded_and_gradients_are_the_same(lists: Any) -> None:
     made, model, _ = lists
     gradients, padded = [], []
     for max_parts in (1, 4):
-        batch = made(max_parts).collate([made(max_parts)[i] for i in range(8)])
+        batch = made(max_parts)[0]
         padded.append(sum(part["input_ids"].size for part in map(_as_numpy, batch["inputs"])))
         model.model.zero_grad()
         logits = torch.cat([model.model(**part).logits for part in batch["inputs"]])[batch["places"]]

@@ -6,8 +6,10 @@ import pytest
 import torch
 
 from rankdistill.errors import UnknownNameError, UsageError
-from rankdistill.losses import hinge, margin_mse, pairwise_mse
+from rankdistill.losses import LOSSES, hinge, margin_mse, pairwise_mse
+from rankdistill.models.outputs import OWN
 from rankdistill.training import Objective, Term
+from rankdistill.training.objective import ListOutputs
 
 SCORES = torch.tensor([[0.3, -0.2, 1.0], [0.1, 0.4, 0.0]])
 COLUMNS = {
@@ -31,7 +33,7 @@ def test_a_written_sum_becomes_its_terms() -> None:
 
 def test_the_value_is_the_weighted_sum_and_every_term_is_reported_alone() -> None:
     objective = Objective.parse("hinge(label) + 0.5*pairwise_mse(pile) + 2*margin_mse(pile, label)")
-    total, values = objective(SCORES, SCORES[..., None], COLUMNS, MASK)
+    total, values = objective(ListOutputs({OWN: SCORES[..., None]}), COLUMNS, MASK)
     labels, pile = COLUMNS["label"], COLUMNS["pile"]
     expected = {
         "hinge(label)": hinge(SCORES, None, MASK, labels=labels),
@@ -67,7 +69,7 @@ def test_a_setting_that_a_loss_does_not_have_is_refused() -> None:
         Objective.parse("hinge(label, margn=2)")
     with pytest.raises(UnknownNameError, match="map of layers 'lastk'; did you mean 'last-k'"):
         Objective.parse("hidden_mse(teacher, layers='lastk')")
-    assert Objective.parse("hidden_mse(teacher, layers=[0, 3], shared=True)").needs_states
+    assert Objective.parse("hidden_mse(teacher, layers=[0, 3], shared=True)").compares_insides
 
 
 def test_logits_are_fitted_to_a_teacher_and_to_no_column() -> None:
@@ -88,3 +90,28 @@ def test_a_term_named_twice_is_refused() -> None:
 def test_a_loss_over_two_logits_refuses_a_model_with_one() -> None:
     with pytest.raises(UsageError, match="needs a model with 2 logits, this one has 1"):
         Objective.parse("soft_cross_entropy(teacher)").check_logits(1)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_every_loss_can_be_written_and_is_printed_as_it_is_read(name: str) -> None:
+    loss = LOSSES[name]
+    targets = ["teacher" if loss.sees != "scores" else "pile"] if loss.needs_targets else []
+    written = f"{name}({', '.join(targets + (['label'] if loss.needs_labels else []))})"
+    objective = Objective.parse(written)
+    assert [term.loss for term in objective.terms] == [name]
+    assert str(objective) == written
+
+
+def test_a_term_may_train_a_head_of_its_own() -> None:
+    written = "pointwise_mse(t1, head=t1) + 0.5*pairwise_mse(t2, head=t2) + cross_entropy(label, head=c)"
+    objective = Objective.parse(written)
+    assert [term.head for term in objective.terms] == ["t1", "t2", "c"]
+    assert objective.heads == {"t1": 1, "t2": 1, "c": 2}
+    assert not objective.trains_own_head
+    assert Objective.parse(str(objective)) == objective
+    objective.check_logits(1)
+    logits = {OWN: SCORES[..., None], "t1": 2 * SCORES[..., None], "t2": -SCORES[..., None], "c": torch.zeros(2, 3, 2)}
+    _, values = objective(ListOutputs(logits), {**COLUMNS, "t1": SCORES, "t2": SCORES}, MASK)
+    assert values["pointwise_mse(t1, head=t1)"].item() == pytest.approx(float(SCORES[MASK].square().mean()))
+    with pytest.raises(UsageError, match="compares insides, which no head changes"):
+        Objective.parse("hidden_mse(teacher, head=t1)")

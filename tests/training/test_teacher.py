@@ -70,12 +70,12 @@ def test_a_narrower_student_learns_through_projections_that_are_gone_at_the_end(
     collection, candidates = labelled()
     objective = "pointwise_mse(teacher) + hidden_mse(teacher) + embedding_mse(teacher)"
     fit(student, candidates, collection, objective, SETTINGS, teacher=teacher, out=tmp_path / "out")
-    assert not any("projection" in name for name, _ in student.model.named_parameters())
+    assert not any("companion" in name for name, _ in student.model.named_parameters())
     saved = CrossEncoder.from_pretrained(tmp_path / "out" / "model")
     np.testing.assert_allclose(score(saved, candidates, collection), score(student, candidates, collection), atol=1e-6)
 
 
-def test_a_killed_training_with_projections_ends_as_if_it_had_not_been(tmp_path: Path, monkeypatch) -> None:
+def test_a_killed_training_with_projections_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
     collection, candidates = labelled()
     objective = "pointwise_mse(teacher) + hidden_mse(teacher)"
 
@@ -84,22 +84,51 @@ def test_a_killed_training_with_projections_ends_as_if_it_had_not_been(tmp_path:
         fit(student, candidates, collection, objective, SETTINGS, teacher=teacher, out=out)
         return score(student, candidates, collection)
 
-    from rankdistill.training.objective_trainer import RankingTrainer
-
     whole = train(tmp_path / "whole")
-    losses, calls = RankingTrainer.losses, []
+    step, steps = torch.optim.AdamW.step, []
 
-    def stop_at_tenth(self, model, batch):
-        calls.append(1)
-        if len(calls) == 10:
+    def stop_at_tenth(self, *args, **kwargs):
+        steps.append(1)
+        if len(steps) == 10:
             raise KeyboardInterrupt
-        return losses(self, model, batch)
+        return step(self, *args, **kwargs)
 
-    monkeypatch.setattr(RankingTrainer, "losses", stop_at_tenth)
-    with pytest.raises(KeyboardInterrupt):
-        train(tmp_path / "killed")
-    monkeypatch.setattr(RankingTrainer, "losses", losses)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.optim.AdamW, "step", stop_at_tenth)
+        with pytest.raises(KeyboardInterrupt):
+            train(tmp_path / "killed")
     np.testing.assert_array_equal(train(tmp_path / "killed"), whole)
+
+
+def test_a_training_that_fails_leaves_the_student_as_it_was_built(monkeypatch) -> None:
+    teacher, student = models(hidden=16)
+    names, fingerprint = set(student.model.state_dict()), student.fingerprint()
+    collection, candidates = labelled()
+
+    def stop(self, *args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", stop)
+    with pytest.raises(KeyboardInterrupt):
+        fit(student, candidates, collection, "hidden_mse(teacher)", SETTINGS, teacher=teacher)
+    assert set(student.model.state_dict()) == names
+    assert student.fingerprint() == fingerprint
+    assert all(weight.requires_grad for weight in student.model.parameters())
+
+
+def test_experts_train_heads_of_their_own_that_are_gone_at_the_end(tmp_path: Path) -> None:
+    _, student = models()
+    collection, candidates = labelled()
+    candidates = candidates.with_columns(t1=4 * candidates["label"], t2=1 - candidates["label"])
+    head = student.model.classifier.weight.clone()
+    names = set(student.model.state_dict())
+    objective = "pointwise_mse(t1, head=t1) + pointwise_mse(t2, head=t2)"
+    fit(student, candidates, collection, objective, SETTINGS, out=tmp_path)
+    log = [entry for entry in json.loads((tmp_path / "log.json").read_text()) if "loss" in entry]
+    for term in Objective.parse(objective).terms:
+        assert log[-1][term.name] < log[0][term.name]
+    assert set(student.model.state_dict()) == names
+    assert torch.equal(student.model.classifier.weight, head), "no term reads the student's own head"
 
 
 def test_teachers_that_do_not_suit_are_refused() -> None:
@@ -114,5 +143,5 @@ def test_teachers_that_do_not_suit_are_refused() -> None:
     other.tokenizer.add_tokens(["strange"])
     with pytest.raises(UsageError, match="do not share a vocabulary"):
         fit(student, candidates, collection, "pointwise_mse(teacher)", SETTINGS, teacher=other)
-    with pytest.raises(UsageError, match=r"hidden_mse compares insides.*write hidden_mse\(teacher\)"):
+    with pytest.raises(UsageError, match=r"hidden_mse fits the insides of a teacher.*write hidden_mse\(teacher\)"):
         Objective.parse("hidden_mse(pile)")

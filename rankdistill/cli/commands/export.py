@@ -47,10 +47,10 @@ def export(
         rankdistill export --model runs/student/model --collection my-data --run bm25.trec --engine onnx --dtype int8
     """
     from rankdistill.models import CrossEncoder
-    from rankdistill.models.engines.export import form_of
+    from rankdistill.models.engines.export import format_of
     from rankdistill.scoring.export_check import export_checked
 
-    form_of(engine, dtype)
+    format_of(engine, dtype)
     folder = out or Path(model)
     if out is None and not folder.is_dir():
         raise UsageError(f"--model {model} is no folder to write into: give --out")

@@ -23,8 +23,9 @@ from torch import Tensor, nn
 from rankdistill.errors import MissingExtraError, UsageError
 from rankdistill.files.atomic import atomic_path
 from rankdistill.models.base import quiet_loading
-from rankdistill.models.engines.by_torch import evaluating
-from rankdistill.models.first_token import first_token_only
+from rankdistill.models.families import family_of, n_layers_of
+from rankdistill.models.outputs import OWN, forward
+from rankdistill.models.precision import evaluating
 
 Batches = Sequence[Mapping[str, NDArray[np.int64]]]
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
@@ -33,7 +34,7 @@ FACTS = "rankdistill.json"
 
 
 @dataclass(frozen=True)
-class Form:
+class ExportFormat:
     """Where an exported model of an engine and dtype stands in a model's folder, and how it is made."""
 
     file: str
@@ -53,19 +54,22 @@ def write_onnx(model: Any, path: Path) -> None:
     names = [name for name in INPUTS if name in takes]
     example = {name: torch.full((2, 8), int(name != "token_type_ids")) for name in names}
     axes = {name: {0: "batch", 1: "length"} for name in names} | {"logits": {0: "batch"}}
-    whole = model.to("cpu")
-    with evaluating(whole), first_token_only(whole), quiet_loading(), warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            _Logits(whole, names),
-            tuple(example.values()),
-            str(path),
-            input_names=names,
-            output_names=["logits"],
-            dynamic_axes=axes,
-            opset_version=OPSET,
-            dynamo=False,  # ONNX Runtime's dynamic quantization fails on what the other exporter writes
-        )
+    device = model.device
+    try:
+        with evaluating(model), quiet_loading(), warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")
+            torch.onnx.export(
+                _Logits(model.to("cpu"), names).eval(),
+                tuple(example.values()),
+                str(path),
+                input_names=names,
+                output_names=["logits"],
+                dynamic_axes=axes,
+                opset_version=OPSET,
+                dynamo=False,  # ONNX Runtime's dynamic quantization fails on what the other exporter writes
+            )
+    finally:
+        model.to(device)  # it is shared with the engine that scores
 
 
 def write_int8_onnx(model: Any, path: Path) -> None:
@@ -114,7 +118,6 @@ def write_int8_openvino(model: Any, path: Path, batches: Batches) -> None:
     except ImportError as error:
         raise MissingExtraError("quantizing for OpenVINO", "openvino-int8") from error
     between = path.with_suffix(".onnx")
-    last = f".*layer.{model.config.num_hidden_layers - 1}/.*"
     nncf.set_log_level(logging.ERROR)
     try:
         write_onnx(model, between)
@@ -127,29 +130,39 @@ def write_int8_openvino(model: Any, path: Path, batches: Batches) -> None:
                 model_type=nncf.ModelType.TRANSFORMER,
                 preset=nncf.QuantizationPreset.MIXED,
                 subset_size=len(batches),
-                ignored_scope=nncf.IgnoredScope(patterns=[last, ".*attention/self/MatMul.*"], validate=False),
+                ignored_scope=nncf.IgnoredScope(patterns=kept_in_float(model), validate=False),
             )
         openvino.save_model(made, str(path))
     finally:
         between.unlink(missing_ok=True)
 
 
-FORMS: dict[tuple[str, str], Form] = {
-    ("onnx", "float32"): Form("onnx/model.onnx", write_onnx),
-    ("onnx", "int8"): Form("onnx/model_qint8.onnx", write_int8_onnx),
-    ("openvino", "float32"): Form("openvino/openvino_model.xml", write_openvino),
-    ("openvino", "bfloat16"): Form("openvino/openvino_model.xml", write_openvino),
-    ("openvino", "int8"): Form("openvino/openvino_model_qint8_quantized.xml", write_int8_openvino, calibrated=True),
+def kept_in_float(model: Any) -> list[str]:
+    """Patterns of the operations that int8 leaves alone: the last layer's, and attention's own products."""
+    family = family_of(model)
+    layers = family.layers.rpartition(".")[2]
+    attention = family.attention.replace(".", "/")
+    return [rf".*/{layers}\.{n_layers_of(model) - 1}/.*", rf".*/{layers}\.\d+/{attention}/MatMul.*"]
+
+
+FORMATS: dict[tuple[str, str], ExportFormat] = {
+    ("onnx", "float32"): ExportFormat("onnx/model.onnx", write_onnx),
+    ("onnx", "int8"): ExportFormat("onnx/model_qint8.onnx", write_int8_onnx),
+    ("openvino", "float32"): ExportFormat("openvino/openvino_model.xml", write_openvino),
+    ("openvino", "bfloat16"): ExportFormat("openvino/openvino_model.xml", write_openvino),
+    ("openvino", "int8"): ExportFormat(
+        "openvino/openvino_model_qint8_quantized.xml", write_int8_openvino, calibrated=True
+    ),
 }
-"""(Engine, dtype) -> form. OpenVINO computes in bfloat16 from the same file."""
+"""(Engine, dtype) -> format. OpenVINO computes in bfloat16 from the same file."""
 
 
-def form_of(engine: str, dtype: str) -> Form:
-    """Look a form up; `UsageError` lists what the engine computes in."""
-    if (engine, dtype) not in FORMS:
-        known = [name for of, name in FORMS if of == engine]
+def format_of(engine: str, dtype: str) -> ExportFormat:
+    """Look a format up; `UsageError` lists what the engine computes in."""
+    if (engine, dtype) not in FORMATS:
+        known = [name for of, name in FORMATS if of == engine]
         raise UsageError(f"engine {engine!r} computes in {' or '.join(known)}, got dtype {dtype!r}")
-    return FORMS[engine, dtype]
+    return FORMATS[engine, dtype]
 
 
 def export_model(
@@ -158,25 +171,25 @@ def export_model(
     """Write an exported model into a model's folder, whole or not at all; return its file.
 
     fingerprint: of the `CrossEncoder`, noted beside the file so that it is not taken for another's weights. batches: of
-    pairs like those to be scored, int64 (B, length) by input's name; `UsageError` where the form needs them and there
+    pairs like those to be scored, int64 (B, length) by input's name; `UsageError` where the format needs them and there
     are none.
     """
-    form = form_of(engine, dtype)
-    if form.calibrated and not batches:
+    export_format = format_of(engine, dtype)
+    if export_format.calibrated and not batches:
         raise UsageError(
             f"{dtype} of {engine} is calibrated on pairs: export the model first, by `rankdistill export --engine "
             f"{engine} --dtype {dtype}`"
         )
     with tempfile.TemporaryDirectory() as scratch:
-        file = Path(scratch) / form.file
-        form.write(model, _made(file.parent) / file.name, *([batches] if form.calibrated else []))
+        file = Path(scratch) / export_format.file
+        export_format.write(model, _made(file.parent) / file.name, *([batches] if export_format.calibrated else []))
         (file.parent / FACTS).write_text(json.dumps({file.name: fingerprint}))
         return publish(scratch, folder, engine, dtype)
 
 
 def publish(made: str | Path, folder: str | Path, engine: str, dtype: str) -> Path:
     """Move an exported model from the folder where it was made into another, each file whole; return the model's."""
-    name = form_of(engine, dtype).file
+    name = format_of(engine, dtype).file
     source, target = (Path(place, name).parent for place in (made, folder))
     facts = _facts(target) | _facts(source)
     for part in sorted(source.iterdir()):  # the .bin before the .xml that needs it
@@ -203,7 +216,7 @@ def exported_file(folder: Path | None, fingerprint: str, engine: str, dtype: str
     """The exported model in a folder, where there is one of these very weights."""
     if folder is None:
         return None
-    file = folder / form_of(engine, dtype).file
+    file = folder / format_of(engine, dtype).file
     return file if file.is_file() and _facts(file.parent).get(file.name) == fingerprint else None
 
 
@@ -223,5 +236,4 @@ class _Logits(nn.Module):
         self.model, self.names = model, names
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        logits: Tensor = self.model(**dict(zip(self.names, inputs, strict=True))).logits
-        return logits
+        return forward(self.model, dict(zip(self.names, inputs, strict=True))).logits[OWN]

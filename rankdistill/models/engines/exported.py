@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 
 from rankdistill.errors import MissingExtraError
-from rankdistill.models.engines.by_torch import has_bfloat16
-from rankdistill.models.engines.export import complete, export_model, exported_file, form_of
+from rankdistill.models.engines.export import complete, export_model, exported_file, format_of
+from rankdistill.models.precision import has_bfloat16
 
 Batch = Mapping[str, NDArray[np.int64]]
 
@@ -34,7 +34,7 @@ class OnnxEngine:
         except ImportError as error:
             raise MissingExtraError("the engine 'onnx'", "onnx") from error
         self.dtype = "float32" if dtype in (None, "auto") else str(dtype)
-        form_of(self.name, self.dtype)
+        format_of(self.name, self.dtype)
         self.version = onnxruntime.__version__
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
@@ -71,7 +71,7 @@ class OpenVinoEngine:
         if dtype == "auto":
             dtype = "bfloat16" if has_bfloat16(torch.device("cpu")) else "float32"
         self.dtype = dtype or "float32"
-        form_of(self.name, self.dtype)
+        format_of(self.name, self.dtype)
         self.version = openvino.__version__.partition("-")[0]
         self.rest = "bf16" if has_bfloat16(torch.device("cpu")) else "f32"  # of what is not in int8
         precision = {"float32": "f32", "bfloat16": "bf16", "int8": self.rest}[self.dtype]

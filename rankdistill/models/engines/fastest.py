@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from rankdistill.errors import DataError
 from rankdistill.files.atomic import atomic_path
 from rankdistill.files.cache import cache_folder
-from rankdistill.models.engines.by_torch import default_device, resolve_dtype
+from rankdistill.models.precision import default_device, resolve_dtype
 from rankdistill.progress import console
 
 PACKAGES = {"torch": "torch", "onnx": "onnxruntime", "openvino": "openvino"}

@@ -15,11 +15,11 @@ from tiny import make_model, make_tokenizer
 from rankdistill.errors import UnknownNameError, UsageError
 from rankdistill.models import CrossEncoder
 from rankdistill.models.engines import fastest as fastest_module
-from rankdistill.models.engines.export import FORMS, export_model, exported_file
+from rankdistill.models.engines.export import FORMATS, export_model, exported_file
 from rankdistill.models.engines.fastest import fastest
 
 PAIRS = [("a dog", "the dog wrote a book"), ("what", "sort the list"), ("first book", "a cat"), ("a", "b c d e f g")]
-ENGINES = [form for form, how in FORMS.items() if not how.calibrated]
+ENGINES = [form for form, how in FORMATS.items() if not how.calibrated]
 
 
 def need(engine: str) -> None:

@@ -1,0 +1,233 @@
+"""The table of model families: where a classifier keeps its layers, projections and head, and what its head reads.
+
+Everything that looks inside a model reads this table: the choice of layers, losses on a model's insides, the
+first-token shortcut, heads, exports and int8. A model type without a row is guessed by structure, with a warning.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal
+
+from torch import nn
+
+from rankdistill.errors import DataError
+from rankdistill.models.first_token import bert_layer_at_first_token
+
+Pooling = Literal["first", "last", "mean"]
+"""The token that a head reads: the first, the last that is no padding, or the mean of all that are no padding."""
+
+
+@dataclass(frozen=True)
+class Projection:
+    """A linear map inside an attention module: the whole output of ``name``, or one of ``parts`` equal slices of it."""
+
+    name: str
+    part: int = 0
+    parts: int = 1
+
+
+@dataclass(frozen=True)
+class Family:
+    """Where the parts of a ``…ForSequenceClassification`` model are; names are dotted paths of modules."""
+
+    name: str
+    """As messages call it."""
+    layers: str
+    """The list of layers, from the whole model."""
+    attention: str
+    """The attention module, from a layer."""
+    queries: Projection | None
+    """From the attention module, like ``keys`` and ``values``; None where there is none to be found."""
+    keys: Projection | None
+    values: Projection | None
+    head: str
+    """The linear map that gives the logits, from the whole model."""
+    attention_adds: str = ""
+    """What the attention scores hold beside QKᵀ/√d of the projections; empty where they are exactly that."""
+    pooling: Pooling = "first"
+    """The token that the head reads, unless the config says otherwise (``classifier_pooling``)."""
+    layer_at_first_token: Callable[..., Any] | None = None
+    """The last layer's output at its first token alone; see `rankdistill.models.first_token`. None: not known."""
+    mlm_head: tuple[str, ...] = ()
+    """The modules of ``…ForMaskedLM`` that follow the encoder; empty where there is no such model."""
+
+
+_BERT_LAYER: dict[str, Any] = {
+    "attention": "attention.self",
+    "queries": Projection("query"),
+    "keys": Projection("key"),
+    "values": Projection("value"),
+    "layer_at_first_token": bert_layer_at_first_token,
+}
+_ROBERTA = Family("RoBERTa", "roberta.encoder.layer", head="classifier.out_proj", mlm_head=("lm_head",), **_BERT_LAYER)
+_DECODER: dict[str, Any] = {
+    "layers": "model.layers",
+    "attention": "self_attn",
+    "queries": Projection("q_proj"),
+    "keys": Projection("k_proj"),
+    "values": Projection("v_proj"),
+    "head": "score",
+    "attention_adds": "positions by rotation",
+    "pooling": "last",
+}
+
+FAMILIES: dict[str, Family] = {
+    "bert": Family("BERT", "bert.encoder.layer", head="classifier", mlm_head=("cls",), **_BERT_LAYER),
+    "roberta": _ROBERTA,
+    "xlm-roberta": _ROBERTA,
+    "camembert": _ROBERTA,
+    "electra": Family(
+        "ELECTRA",
+        "electra.encoder.layer",
+        head="classifier.out_proj",
+        mlm_head=("generator_predictions", "generator_lm_head"),
+        **_BERT_LAYER,
+    ),
+    "distilbert": Family(
+        "DistilBERT",
+        "distilbert.transformer.layer",
+        "attention",
+        Projection("q_lin"),
+        Projection("k_lin"),
+        Projection("v_lin"),
+        "classifier",
+        mlm_head=("vocab_transform", "activation", "vocab_layer_norm", "vocab_projector"),
+    ),
+    "mpnet": Family(
+        "MPNet",
+        "mpnet.encoder.layer",
+        "attention.attn",
+        Projection("q"),
+        Projection("k"),
+        Projection("v"),
+        "classifier.out_proj",
+        attention_adds="a bias by relative position",
+        mlm_head=("lm_head",),
+    ),
+    "deberta-v2": Family(
+        "DeBERTa-v2",
+        "deberta.encoder.layer",
+        "attention.self",
+        Projection("query_proj"),
+        Projection("key_proj"),
+        Projection("value_proj"),
+        "classifier",
+        attention_adds="terms of relative positions",
+        mlm_head=("cls",),
+    ),
+    "modernbert": Family(
+        "ModernBERT",
+        "model.layers",
+        "attn",
+        Projection("Wqkv", 0, 3),
+        Projection("Wqkv", 1, 3),
+        Projection("Wqkv", 2, 3),
+        "classifier",
+        attention_adds="positions by rotation",
+        mlm_head=("head", "decoder"),
+    ),
+    "qwen3": Family("Qwen3", **_DECODER),
+    "qwen2": Family("Qwen2", **_DECODER),
+    "llama": Family("Llama", **_DECODER),
+    "mistral": Family("Mistral", **_DECODER),
+    "gemma": Family("Gemma", **_DECODER),
+}
+"""``config.model_type`` -> family. A new family is a row here and one in the tests' list of tiny models."""
+
+
+def family_of(model: Any) -> Family:
+    """Return the family of a transformers classification model, guessed from its structure where it has no row.
+
+    A guess is reported once for each model type. Raises `DataError` where the structure shows no list of layers or no
+    head.
+    """
+    model_type = model.config.model_type
+    if model_type in FAMILIES:
+        return FAMILIES[model_type]
+    family = _guess(model)
+    _report_guess(model_type, family.layers, family.head)
+    return family
+
+
+def n_layers_of(model: Any) -> int:
+    """Number of encoder layers."""
+    return int(model.config.num_hidden_layers)
+
+
+def layer_list(model: nn.Module) -> str:
+    """Dotted name of the module list that holds the encoder layers."""
+    return family_of(model).layers
+
+
+def layers_of(model: nn.Module) -> list[nn.Module]:
+    """The encoder layers."""
+    found = model.get_submodule(family_of(model).layers)
+    assert isinstance(found, nn.ModuleList)
+    return list(found)
+
+
+def head_of(model: Any) -> nn.Linear:
+    """The linear map that makes the logits."""
+    head: Any = model.get_submodule(family_of(model).head)
+    return head
+
+
+def pooling_of(model: Any) -> Pooling:
+    """The token that the head reads."""
+    stated: dict[str, Pooling] = {"cls": "first", "mean": "mean"}
+    return stated.get(getattr(model.config, "classifier_pooling", ""), family_of(model).pooling)
+
+
+# -- the guess ---------------------------------------------------------------------------------------------------------
+
+_NAMES = {
+    "queries": ("query", "q_lin", "q_proj", "query_proj", "q"),
+    "keys": ("key", "k_lin", "k_proj", "key_proj", "k"),
+    "values": ("value", "v_lin", "v_proj", "value_proj", "v"),
+}
+
+
+def _guess(model: Any) -> Family:
+    """Find by structure: the outermost list of as many modules as there are layers, and the last map to the logits."""
+    n_layers, n_logits = n_layers_of(model), model.config.num_labels
+    lists = [n for n, m in model.named_modules() if isinstance(m, nn.ModuleList) and len(m) == n_layers]
+    if not lists:
+        raise DataError(
+            f"{type(model).__name__} holds no list of its {n_layers} layers (are they shared?): nothing inside it can "
+            "be chosen, compared or cut"
+        )
+    heads = [n for n, m in model.named_modules() if isinstance(m, nn.Linear) and m.out_features == n_logits]
+    if not heads:
+        raise DataError(f"{type(model).__name__} has no linear map to its {n_logits} logits: is it a classifier?")
+    layers = min(lists, key=lambda name: (name.count("."), name))
+    inside = {name.rpartition(".")[2]: name for name, _ in model.get_submodule(layers)[0].named_modules()}
+    paths = {kind: next((inside[n] for n in names if n in inside), None) for kind, names in _NAMES.items()}
+    attention = (paths["queries"] or "").rpartition(".")[0]
+    projections = {
+        kind: Projection(path.removeprefix(f"{attention}.")) if path is not None else None
+        for kind, path in paths.items()
+    }
+    return Family(
+        f"{type(model).__name__} ({model.config.model_type!r}, guessed by its structure)",
+        layers,
+        attention,
+        projections["queries"],
+        projections["keys"],
+        projections["values"],
+        heads[-1],
+        attention_adds="nobody knows what, as the family has no row in FAMILIES",
+        pooling="last" if getattr(model.config, "is_decoder", False) or heads[-1] == "score" else "first",
+    )
+
+
+@cache
+def _report_guess(model_type: str, layers: str, head: str) -> None:
+    warnings.warn(
+        f"model type {model_type!r} has no row in rankdistill's table of model families: guessed that its layers are "
+        f"{layers!r} and its head is {head!r}",
+        stacklevel=4,
+    )

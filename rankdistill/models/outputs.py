@@ -1,0 +1,204 @@
+"""The one forward pass: what a model gives for a padded batch, as much of it as the caller reads.
+
+Engines, exports, the trainer and imitation run their models here. Here alone is decided whether the last layer is
+computed for its first token only, in what precision, and what is recorded on the way.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor, nn
+
+from rankdistill.errors import DataError, UnknownNameError
+from rankdistill.models.companions import HEAD, companions_of
+from rankdistill.models.families import (
+    Family,
+    Pooling,
+    Projection,
+    family_of,
+    head_of,
+    layers_of,
+    pooling_of,
+)
+from rankdistill.models.first_token import replaced_forward
+from rankdistill.models.last_token import head_reads_last_token, last_token, positions
+from rankdistill.models.precision import computing_in
+
+OWN = ""
+"""Name of the model's own head; other names are heads beside it, see `rankdistill.models.companions`."""
+READS: dict[str, bool] = {
+    "logits": False,
+    "pooled": False,
+    "hidden before the last": False,
+    "hidden": True,
+    "queries": True,
+    "keys": True,
+    "values": True,
+}
+"""What can be read of a forward pass -> whether it needs the last layer's output for every token."""
+PROJECTIONS = ("queries", "keys", "values")
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a model gave for P pairs of at most L tokens; what was not read is empty."""
+
+    logits: Mapping[str, Tensor]
+    """Head -> (P, n_logits), float32; `OWN` is the model's own."""
+    tokens: Tensor
+    """bool (P, L), True where a token is no padding."""
+    family: Family
+    n_heads: int
+    hidden: Sequence[Tensor] = ()
+    """float (P, L, H): the embeddings and then each layer's output; the last may have length 1 where it is not read."""
+    pooled: Tensor | None = None
+    """float (P, H): the last layer's output at the token that the head reads."""
+    queries: Sequence[Tensor] = ()
+    """float (P, L, width), what each layer's query projection gives; keys and values may be narrower."""
+    keys: Sequence[Tensor] = ()
+    values: Sequence[Tensor] = ()
+    companions: Mapping[str, nn.Module] = field(default_factory=dict)
+    """Modules beside the model while it trains, by name."""
+
+    def attention(self, layer: int) -> Tensor:
+        """A layer's attention scores QKᵀ/√d before their softmax, 0 where a token is padding: float32 (P, heads, L, L).
+
+        Raises `DataError` for a family whose scores are not that.
+        """
+        check_attention(self.family)
+        queries, keys = self.queries[layer], self.keys[layer]
+        scale = self.tokens[..., None] / (queries.shape[-1] / self.n_heads) ** 0.25
+        q, k = ((x.float() * scale).unflatten(-1, (self.n_heads, -1)).transpose(1, 2) for x in (queries, keys))
+        return q @ k.transpose(-1, -2)
+
+
+def check_attention(family: Family) -> None:
+    """Raise `DataError` where QKᵀ/√d of a family's projections is not what its layers attend by."""
+    if family.attention_adds:
+        raise DataError(
+            f"the attention scores of {family.name} cannot be compared: beside QKᵀ/√d they hold "
+            f"{family.attention_adds}; leave attention_mse out"
+        )
+
+
+def forward(
+    model: Any,
+    inputs: Mapping[str, Tensor],
+    reads: Collection[str] = ("logits",),
+    *,
+    dtype: str = "float32",
+    heads: Collection[str] = (),
+) -> Outputs:
+    """Run a classification model, or DistributedDataParallel around one, on a padded batch.
+
+    inputs: int64 (P, L) by name, ``attention_mask`` among them. reads: names of `READS`; nothing else is recorded.
+    dtype: "float32" or "bfloat16", see `computing_in`. heads: of the companions beside the model, whose logits are
+    wanted too. Gradients flow unless the caller says otherwise.
+    Raises `DataError` where the family has no such projections.
+    """
+    for name in reads:
+        if name not in READS:
+            raise UnknownNameError("output of a model", name, READS)
+    inner = getattr(model, "module", model)
+    family, pooling = family_of(inner), pooling_of(inner)
+    tokens = inputs["attention_mask"].bool()
+    recorded: dict[str, list[Tensor | None]] = {kind: [] for kind in PROJECTIONS}
+    wants_hidden = bool(heads) or any(name not in ("logits", *PROJECTIONS) for name in reads)
+    with ExitStack() as stack:
+        for kind in PROJECTIONS:
+            if kind in reads:
+                recorded[kind] = stack.enter_context(_recording(inner, family, kind))
+        if not any(READS[name] for name in reads):
+            stack.enter_context(first_token_only(inner))
+        if pooling == "last":
+            stack.enter_context(head_reads_last_token(inner, head_of(inner), tokens))
+            further = {"position_ids": positions(tokens), "use_cache": False}
+            takes = inspect.signature(inner.forward).parameters
+            inputs = {**inputs, **{name: value for name, value in further.items() if name in takes}}
+        stack.enter_context(computing_in(inner, dtype, tokens.device))
+        given = model(**inputs, **({"output_hidden_states": True} if wants_hidden else {}))
+    hidden = tuple(given.hidden_states) if wants_hidden else ()
+    pooled = _pooled(hidden[-1], tokens, pooling) if wants_hidden else None
+    companions = companions_of(inner)
+    logits = {OWN: given.logits.float()}
+    for name in heads:
+        logits[name] = companions[f"{HEAD}{name}"](pooled.float() if pooled is not None else None)
+    return Outputs(
+        logits,
+        tokens,
+        family,
+        int(inner.config.num_attention_heads),
+        hidden,
+        pooled,
+        companions=companions,
+        **{kind: tuple(_complete(recorded[kind], family, kind)) for kind in PROJECTIONS},
+    )
+
+
+@contextmanager
+def first_token_only(model: Any) -> Iterator[None]:
+    """Compute the model's last layer for its first token alone inside the block, where its family knows how to.
+
+    The last hidden states then have length 1; the logits and their gradients are the same.
+    """
+    if not has_first_token_shortcut(model):
+        yield
+        return
+    forward_at_first = family_of(model).layer_at_first_token
+    assert forward_at_first is not None
+    with replaced_forward(layers_of(model)[-1], forward_at_first):
+        yield
+
+
+def has_first_token_shortcut(model: Any) -> bool:
+    """Whether `first_token_only` makes the model faster."""
+    known = family_of(model).layer_at_first_token is not None and pooling_of(model) == "first"
+    classifier = type(model).__name__.endswith("ForSequenceClassification")
+    return known and classifier and not getattr(model.config, "is_decoder", False)
+
+
+def _pooled(hidden: Tensor, tokens: Tensor, pooling: Pooling) -> Tensor:
+    """The vector that a head reads, (P, H), of the last hidden states (P, L or 1, H)."""
+    if pooling == "first":
+        return hidden[:, 0]
+    if pooling == "last":
+        return last_token(hidden, tokens)
+    weights = tokens.unsqueeze(-1).to(hidden.dtype)
+    return (hidden * weights).sum(1) / weights.sum(1).clamp(min=1)
+
+
+@contextmanager
+def _recording(model: nn.Module, family: Family, kind: str) -> Iterator[list[Tensor | None]]:
+    """Keep what each layer's projection of a kind gives first while the block runs: a list, a layer each."""
+    projection: Projection | None = getattr(family, kind)
+    if projection is None:
+        raise DataError(f"{family.name} has no module known to give {kind}: leave losses on {kind} out")
+    layers = layers_of(model)
+    given: list[Tensor | None] = [None] * len(layers)
+
+    def keep(at: int, output: Tensor) -> None:
+        if given[at] is None:  # DeBERTa projects its relative positions by the same module afterwards
+            width = output.shape[-1] // projection.parts
+            given[at] = output[..., projection.part * width : (projection.part + 1) * width]
+
+    handles = []
+    for at, layer in enumerate(layers):
+        module = layer.get_submodule(f"{family.attention}.{projection.name}".strip("."))
+        handles.append(module.register_forward_hook(lambda _module, _inputs, output, at=at: keep(at, output)))
+    try:
+        yield given
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _complete(given: Sequence[Tensor | None], family: Family, kind: str) -> Iterator[Tensor]:
+    for layer, tensor in enumerate(given):
+        if tensor is None:
+            raise DataError(f"layer {layer} of {family.name} gave no {kind}: leave losses on {kind} out")
+        yield tensor

@@ -1,0 +1,77 @@
+"""In what precision a model computes: the device, its dtypes, and a head that stays in float32."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from rankdistill.errors import UnknownNameError
+from rankdistill.models.families import head_of
+
+DTYPES: dict[str, torch.dtype] = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+def default_device() -> torch.device:
+    """The GPU where there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def resolve_dtype(dtype: str | None, device: torch.device) -> str:
+    """Name of the dtype to compute in; "auto" is bfloat16 where the device computes in it natively."""
+    if dtype is None:
+        return "float32"
+    if dtype == "auto":
+        return "bfloat16" if has_bfloat16(device) else "float32"
+    if dtype not in DTYPES:
+        raise UnknownNameError("dtype", dtype, [*DTYPES, "auto"])
+    return dtype
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether the device multiplies bfloat16 matrices in hardware."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.backends.mkldnn.is_available() and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+@contextmanager
+def computing_in(model: Any, dtype: str, device: torch.device) -> Iterator[None]:
+    """Run a classification model in a dtype of `DTYPES` inside the block, its logits in float32.
+
+    In bfloat16 the encoder runs under autocast (within 3 % of the speed of weights cast for good, without a second
+    copy) and the head in float32, as logits rounded to 8 bits tie candidates that are not equal.
+    """
+    if dtype == "float32":
+        yield
+        return
+    head = head_of(model).register_forward_hook(_in_float32)
+    try:
+        with torch.autocast(device.type, DTYPES[dtype]):
+            yield
+    finally:
+        head.remove()
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Put the model into eval mode inside the block and back into the mode it had afterwards."""
+    training = model.training
+    if training:
+        model.eval()
+    try:
+        yield
+    finally:
+        if training:
+            model.train()
+
+
+def _in_float32(head: nn.Linear, inputs: tuple[torch.Tensor, ...], _output: torch.Tensor) -> torch.Tensor:
+    """Forward hook that replaces a linear layer's output by the same computed in float32."""
+    with torch.autocast(inputs[0].device.type, enabled=False):
+        bias = None if head.bias is None else head.bias.float()
+        return F.linear(inputs[0].float(), head.weight.float(), bias)

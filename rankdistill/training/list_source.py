@@ -1,0 +1,89 @@
+"""ListSource: batches of whole candidate lists, their pairs in parts of like length, beside the columns of losses."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from rankdistill.data.candidates import Candidates
+from rankdistill.inputs.pairs import PairAssembler
+from rankdistill.inputs.texts import PairTexts, TextCollection
+from rankdistill.models import CrossEncoder
+from rankdistill.progress import progress
+from rankdistill.training.batches import MAX_PARTS, Batch, length_parts
+from rankdistill.training.distributed import processes
+from rankdistill.training.draw import ListPlan
+
+
+class ListSource:
+    """The lists of a plan in its order, ``lists_per_batch`` of them a batch; a `BatchSource`.
+
+    Texts are tokenised once, when this is made; a batch is assembled from token ids when it is asked for. max_parts:
+    the most parts that the pairs of a batch are split into. task: name of the task in every batch.
+    """
+
+    def __init__(
+        self,
+        model: CrossEncoder,
+        candidates: Candidates,
+        collection: TextCollection,
+        plan: ListPlan,
+        columns: Sequence[str],
+        lists_per_batch: int,
+        *,
+        max_parts: int = MAX_PARTS,
+        task: str = "",
+    ) -> None:
+        self.plan, self.lists_per_batch, self.max_parts, self.task = plan, lists_per_batch, max_parts, task
+        self.columns = {name: candidates[name] for name in columns}
+        texts = PairTexts(candidates, collection)
+        self.query_rows, self.document_rows = texts.query_rows, texts.document_rows
+        self.assembler = PairAssembler(model.tokenizer, model.max_length)
+        with progress("tokenising", texts.n_texts, unit="texts") as advance:
+            self.queries = self.assembler.tokenize(model.tokenizer, texts.queries())
+            advance(len(texts.query_ids))
+            self.documents = self.assembler.tokenize(model.tokenizer, texts.documents())
+            advance(len(texts.document_ids))
+
+    def __len__(self) -> int:
+        return -(-len(self.plan) // self.lists_per_batch)
+
+    def __getitem__(self, index: int) -> Batch:
+        first = range(len(self))[index] * self.lists_per_batch
+        rows = self.plan.rows[first : first + self.lists_per_batch]
+        rows = rows[:, : max(1, int((rows >= 0).sum(1).max()))]
+        mask = rows >= 0
+        rank, n_processes = processes()
+        counts = [int(group.sum()) for group in np.array_split(mask, n_processes)]
+        pairs = np.split(rows[mask], np.cumsum(counts)[:-1])[rank]
+        if not len(pairs):
+            pairs = rows[mask][:1]  # every process runs the model, see `gather`
+        queries, documents = self.query_rows[pairs], self.document_rows[pairs]
+        lengths = self.assembler.lengths(self.queries, self.documents, queries, documents).total
+        parts = length_parts(lengths, self.max_parts)
+        inputs = [
+            self.assembler.assemble(self.queries, self.documents, queries[part], documents[part]) for part in parts
+        ]
+        columns = {name: np.where(mask, values[rows], np.nan) for name, values in self.columns.items()}
+        return {
+            "task": self.task,
+            "inputs": [{name: torch.from_numpy(values) for name, values in part.items()} for part in inputs],
+            "places": torch.from_numpy(np.argsort(np.concatenate(parts))),
+            "counts": counts,
+            "mask": torch.from_numpy(mask),
+            "columns": {name: torch.from_numpy(values.astype(np.float32)) for name, values in columns.items()},
+        }
+
+    def digest(self) -> str:
+        """Hash of the tokens, the columns, the plan and the size of batches."""
+        texts = (self.queries, self.documents)
+        tokens = [array for text in texts for array in (text.ids, text.offsets)]
+        facts = [list(self.columns), self.lists_per_batch, self.task]
+        digest = hashlib.blake2b(json.dumps(facts).encode(), digest_size=20)
+        for array in (*tokens, self.query_rows, self.document_rows, *self.columns.values(), self.plan.rows):
+            digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
