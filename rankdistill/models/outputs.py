@@ -117,7 +117,7 @@ def forward(
             stack.enter_context(first_token_only(inner))
         if pooling == "last":
             stack.enter_context(head_reads_last_token(inner, head_of(inner), tokens))
-            further = {"position_ids": positions(tokens), "use_cache": False}
+            further: dict[str, Any] = {"position_ids": positions(tokens), "use_cache": False}
             takes = inspect.signature(inner.forward).parameters
             inputs = {**inputs, **{name: value for name, value in further.items() if name in takes}}
         stack.enter_context(computing_in(inner, dtype, tokens.device))

@@ -28,6 +28,7 @@ class ListTrainer(Trainer, ABC):
         self, cross_encoder: CrossEncoder, source: BatchSource, args: Any, dtype: str, description: str, **options: Any
     ) -> None:
         self.bar = Bar(description)
+        self._use_cache = getattr(cross_encoder.model.config, "use_cache", None)  # transformers turns it off
         super().__init__(
             model=cross_encoder.model,
             args=args,
@@ -52,14 +53,12 @@ class ListTrainer(Trainer, ABC):
 
     def train(self, *args: Any, **options: Any) -> Any:
         """Train as transformers does, and leave neither its bar nor a changed config behind, after an exception too."""
-        config = self.cross_encoder.model.config
-        use_cache = getattr(config, "use_cache", None)  # transformers turns it off for training
         try:
             return super().train(*args, **options)
         finally:
             self.bar.close()
-            if use_cache is not None:
-                config.use_cache = use_cache
+            if self._use_cache is not None:
+                self.cross_encoder.model.config.use_cache = self._use_cache
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         """Whole batches in the source's order, in every process; the source takes this process's share of each."""
