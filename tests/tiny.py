@@ -86,6 +86,16 @@ def make_model(family: str = "bert", **settings: Any) -> Any:
         return AutoModelForSequenceClassification.from_config(config(**wanted)).eval()
 
 
+def lively(family: str, **settings: Any) -> Any:
+    """A tiny model whose layers change the states much, and whose logits differ."""
+    model = make_model(family, **settings)
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if weight.ndim == 2 and "embed" not in name:
+                weight.mul_(5)
+    return model
+
+
 def changed(texts: Texts, **changes: str | None) -> Texts:
     """The texts with some replaced, or left out where the change is None."""
     known = {**dict(texts), **changes}

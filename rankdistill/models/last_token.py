@@ -18,7 +18,7 @@ def last_token(hidden: Tensor, tokens: Tensor) -> Tensor:
     """Pick each row's last token that is no padding: (B, H) of hidden (B, L, H) and tokens bool (B, L)."""
     places = torch.arange(tokens.shape[1], device=tokens.device)
     last = (tokens * places).argmax(dim=-1)
-    return hidden[torch.arange(len(hidden), device=hidden.device), last]
+    return hidden[torch.arange(hidden.shape[0], device=hidden.device), last]  # `len` is a constant in an export
 
 
 def positions(tokens: Tensor) -> Tensor:

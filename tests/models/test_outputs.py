@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tiny import FAMILIES, make_model, make_tokenizer
+from tiny import FAMILIES, lively, make_model, make_tokenizer
 
 from rankdistill.errors import DataError, UnknownNameError
 from rankdistill.models import CrossEncoder, with_two_logits
@@ -26,16 +26,6 @@ def make_inputs(model: Any) -> dict[str, torch.Tensor]:
     ids = torch.randint(5, 40, (6, 20), generator=torch.Generator().manual_seed(0))
     mask = (torch.arange(20) < LENGTHS[:, None]).long()
     return {"input_ids": ids.where(mask.bool(), model.config.pad_token_id), "attention_mask": mask}
-
-
-def lively(family: str, **settings: Any) -> Any:
-    """A tiny model whose layers change the states much, and whose logits differ."""
-    model = make_model(family, **settings)
-    with torch.no_grad():
-        for name, weight in model.named_parameters():
-            if weight.ndim == 2 and "embed" not in name:
-                weight.mul_(5)
-    return model
 
 
 def run(model: Any, *reads: str, **options: Any) -> Outputs:

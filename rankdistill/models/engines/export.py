@@ -50,6 +50,7 @@ def write_onnx(model: Any, path: Path) -> None:
         import onnx  # noqa: F401
     except ImportError as error:
         raise MissingExtraError("exporting to ONNX", "onnx") from error
+    family_of(model)  # a guess is reported before warnings are silenced
     takes = inspect.signature(model.forward).parameters
     names = [name for name in INPUTS if name in takes]
     example = {name: torch.full((2, 8), int(name != "token_type_ids")) for name in names}

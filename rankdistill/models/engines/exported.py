@@ -12,11 +12,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from rankdistill.errors import MissingExtraError
+from rankdistill.errors import DataError, MissingExtraError
+from rankdistill.models.engines.by_torch import TorchEngine
 from rankdistill.models.engines.export import complete, export_model, exported_file, format_of
+from rankdistill.models.families import family_of
 from rankdistill.models.precision import has_bfloat16
 
 Batch = Mapping[str, NDArray[np.int64]]
+TOLERANCES = {"float32": 1e-3, "bfloat16": 0.1}
+"""Greatest difference of a logit from torch's in float32, as a share of the logits' size."""
 
 
 class OnnxEngine:
@@ -43,6 +47,8 @@ class OnnxEngine:
             file = _file(self.name, self.dtype, model, folder, fingerprint, scratch)
             self.session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
         self.inputs = [given.name for given in self.session.get_inputs()]
+        if self.dtype != "int8" and Path(scratch) in file.parents:
+            check_export(self, model)
 
     @property
     def identity(self) -> str:
@@ -81,6 +87,8 @@ class OpenVinoEngine:
             self.compiled = openvino.Core().compile_model(str(file), "CPU", settings)
             self.weights = hashlib.blake2b(file.with_suffix(".bin").read_bytes(), digest_size=8).hexdigest()
         self.inputs = [given.get_any_name() for given in self.compiled.inputs]
+        if self.dtype != "int8" and Path(scratch) in file.parents:
+            check_export(self, model)
 
     @property
     def identity(self) -> str:
@@ -92,6 +100,29 @@ class OpenVinoEngine:
         """Compute logits float32 (B, n_logits) of a batch of int64 (B, length) arrays."""
         logits = self.compiled(complete(batch, self.inputs))[0]
         return np.array(logits, np.float32)
+
+
+def check_export(engine: OnnxEngine | OpenVinoEngine, model: Any) -> None:
+    """Raise `DataError` where an exported model gives other logits than torch for shapes other than the exported one.
+
+    Some models export without an error to a graph that is right for one shape of batch alone.
+    """
+    random = np.random.default_rng(0)
+    limit = min(48, getattr(model.config, "max_position_embeddings", 48) - 2)
+    reference = TorchEngine(model)
+    for rows, length in ((1, 5), (3, limit // 2), (5, limit)):
+        ids = random.integers(0, model.config.vocab_size, (rows, length))
+        n_tokens = random.integers(2, length + 1, rows)
+        n_tokens[0] = length
+        mask = (np.arange(length) < n_tokens[:, None]).astype(np.int64)
+        batch = {"input_ids": ids, "attention_mask": mask}
+        expected, logits = reference.logits(batch), engine.logits(batch)
+        apart, scale = float(np.abs(logits - expected).max()), float(np.abs(expected).max())
+        if not apart <= TOLERANCES[engine.dtype] * max(scale, 0.1):
+            raise DataError(
+                f"{family_of(model).name} exported for {engine.name} gives other logits than torch, {apart:.3g} apart "
+                f"where they are of size {scale:.3g}, on {rows} texts of {length} tokens: score it with engine 'torch'"
+            )
 
 
 def _file(engine: str, dtype: str, model: Any, folder: Path | None, fingerprint: str, scratch: str) -> Path:

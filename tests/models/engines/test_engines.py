@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from pathlib import Path
 
@@ -10,16 +11,17 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import kendalltau
-from tiny import make_model, make_tokenizer
+from tiny import lively, make_model, make_tokenizer
 
-from rankdistill.errors import UnknownNameError, UsageError
+from rankdistill.errors import DataError, UnknownNameError, UsageError
 from rankdistill.models import CrossEncoder
 from rankdistill.models.engines import fastest as fastest_module
-from rankdistill.models.engines.export import FORMATS, export_model, exported_file
+from rankdistill.models.engines.export import FORMATS, export_model, exported_file, kept_in_float, write_onnx
 from rankdistill.models.engines.fastest import fastest
+from rankdistill.models.families import FAMILIES as ROWS
 
 PAIRS = [("a dog", "the dog wrote a book"), ("what", "sort the list"), ("first book", "a cat"), ("a", "b c d e f g")]
-ENGINES = [form for form, how in FORMATS.items() if not how.calibrated]
+ENGINES = [key for key, how in FORMATS.items() if not how.calibrated]
 
 
 def need(engine: str) -> None:
@@ -44,14 +46,56 @@ def test_an_engine_scores_as_torch_does(engine: str, dtype: str) -> None:
     assert scores.dtype == np.float32
 
 
-@pytest.mark.parametrize("engine", ["onnx", "openvino"])
-@pytest.mark.parametrize("family", ["roberta", "distilbert", "electra"])
-def test_other_families_are_exported_too(engine: str, family: str) -> None:
+@pytest.mark.parametrize(
+    ("engine", "family"),
+    [("onnx", family) for family in ROWS] + [("openvino", family) for family in ("distilbert", "modernbert", "qwen3")],
+)
+def test_every_family_is_exported_and_scores_as_torch_does_in_batches_of_any_shape(engine: str, family: str) -> None:
     need(engine)
-    model = CrossEncoder(make_model(family), make_tokenizer())
-    if family in ("distilbert", "roberta"):
-        model.tokenizer.model_input_names = ["input_ids", "attention_mask"]
-    np.testing.assert_allclose(model.with_engine(engine).predict(PAIRS), model.predict(PAIRS), atol=1e-5)
+    tokenizer = make_tokenizer()
+    tokenizer.model_input_names = ["input_ids", "attention_mask"]
+    model = CrossEncoder(lively(family), tokenizer)
+    exported = model.with_engine(engine)
+    many = PAIRS * 9 + [("a dog", "the dog wrote a book " * 9)]
+    for pairs in (many, PAIRS[:1], PAIRS[2:]):
+        np.testing.assert_allclose(exported.predict(pairs), model.predict(pairs), atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:model type 'gpt2'")
+def test_an_export_that_is_right_for_one_shape_alone_is_refused_by_name() -> None:
+    need("onnx")
+    tokenizer = make_tokenizer()
+    tokenizer.model_input_names = ["input_ids", "attention_mask"]
+    model = CrossEncoder(lively("gpt2"), tokenizer)
+    with pytest.raises(DataError, match=r"'gpt2', guessed.* exported for onnx gives other logits than torch"):
+        model.with_engine("onnx").predict(PAIRS)
+
+
+def test_an_export_leaves_the_model_in_eval_mode_on_its_device() -> None:
+    need("onnx")
+    model = made()
+    before = model.predict(PAIRS)
+    model.with_engine("onnx").predict(PAIRS)
+    assert not any(module.training for module in model.model.modules())
+    np.testing.assert_array_equal(model.predict(PAIRS), before)
+
+
+@pytest.mark.parametrize("family", ["bert", "distilbert", "modernbert", "qwen3"])
+def test_int8_leaves_attention_and_the_last_layer_alone(family: str, tmp_path: Path) -> None:
+    need("onnx")
+    import onnx
+
+    model = lively(family)
+    write_onnx(model, tmp_path / "model.onnx")
+    nodes = [node for node in onnx.load(tmp_path / "model.onnx").graph.node if node.op_type == "MatMul"]
+    kept = [node.name for node in nodes if any(re.fullmatch(p, node.name) for p in kept_in_float(model))]
+    quantized = [node.name for node in nodes if node.name not in kept]
+    row = ROWS[family]
+    layers, attention = row.layers.rpartition(".")[2], row.attention.replace(".", "/")
+    assert quantized
+    assert all(f"/{layers}.3/" not in name for name in quantized)
+    assert all(not re.search(rf"/{attention}/MatMul(_1)?$", name) for name in quantized)
+    assert any(re.search(rf"/{layers}\.0/{attention}/MatMul", name) for name in kept)
 
 
 def test_two_logits_come_through() -> None:
