@@ -16,6 +16,7 @@ import pytest
 import torch
 from tiny import make_candidates, make_collection, make_model, make_tokenizer
 
+import rankdistill
 from rankdistill.data import Candidates
 from rankdistill.errors import UsageError
 from rankdistill.models import CrossEncoder
@@ -122,28 +123,19 @@ def test_an_unfinished_training_is_not_gone_on_with_by_another(tmp_path: Path) -
         patch.setattr(CrossEncoder, "save", stop)
         with pytest.raises(KeyboardInterrupt):
             train("hinge(label)")
-    for change, arguments in (("objective", ("ranknet(label)",)), ("settings", ("hinge(label)", 1e-4))):
-        with pytest.raises(UsageError, match=f"holds an unfinished training with other {change}, see .*facts.json"):
-            train(*arguments)
+    with pytest.raises(UsageError, match=r"holds an unfinished training with other objective, see .*facts.json"):
+        train("ranknet(label)")
+    with pytest.raises(UsageError, match=r"holds an unfinished training with other settings, see .*facts.json"):
+        train("hinge(label)", 1e-4)
     train("hinge(label)")
     train("ranknet(label)")  # nothing is unfinished
 
 
-SCRIPT = """
-import sys, torch
-torch.set_num_threads(1)
-sys.path.insert(0, sys.argv[2])
-from test_fit import TrainingSettings, fit, labelled, make_collection, start
-collection = make_collection(24)
-settings = TrainingSettings(epochs=4, list_size=4, lists_per_batch=3, learning_rate=1e-3, save_steps=2)
-fit(start(), labelled(collection), collection, "hinge(label)", settings, out=sys.argv[1])
-"""
-
-
 def run_script(out: Path) -> subprocess.Popen:
     here = Path(__file__).parent
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(here.parent)}
-    command = [sys.executable, "-c", SCRIPT, str(out), str(here)]
+    paths = [str(here), str(here.parent), str(Path(rankdistill.__file__).parents[1])]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(paths)}
+    command = [sys.executable, str(here / "fit_script.py"), str(out)]
     return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 

@@ -1,0 +1,79 @@
+"""What `test_torchrun` runs in one process and in several: trainings by name, each into a folder of its own."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from tiny import make_candidates, make_collection, make_model, make_tokenizer
+
+from rankdistill.models import CrossEncoder, keep_layers
+from rankdistill.recipes import distill
+from rankdistill.tasks import Task
+from rankdistill.training import TrainingSettings, batches, fit, imitate
+
+collection = make_collection(13)
+candidates = make_candidates(collection, 10)
+labels = np.where(np.arange(len(candidates)) % 5 == 4, np.nan, np.arange(len(candidates)) % 3)
+candidates = candidates.with_columns(label=labels)
+dev = Task(collection, candidates, measures=("nDCG@10",), qrels=candidates.take_rows(~np.isnan(labels)))
+collection.name, collection.qrels = "made", dev.qrels
+settings = TrainingSettings(
+    epochs=3, list_size=4, lists_per_batch=6, learning_rate=1e-3, logging_steps=1, dtype="float32", eval_steps=3
+)
+
+
+def model():
+    return CrossEncoder(make_model(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0), make_tokenizer())
+
+
+def labels_alone(out):
+    fit(model(), candidates, collection, "hinge(label) + list_cross_entropy(label)", settings, dev=dev, out=out)
+
+
+def resumed(out):
+    original, steps = torch.optim.AdamW.step, []
+
+    def step(self, *args, **kwargs):
+        steps.append(0)
+        if len(steps) > 4:
+            raise KeyboardInterrupt
+        return original(self, *args, **kwargs)
+
+    torch.optim.AdamW.step = step
+    try:
+        labels_alone(out)
+    except KeyboardInterrupt:
+        torch.optim.AdamW.step = original
+    labels_alone(out)
+
+
+def beside(out):
+    teacher = model()
+    student = teacher.with_model(keep_layers(teacher.model, [0, 2]))
+    objective = "pointwise_mse(teacher) + hidden_mse(teacher)"
+    fit(student, candidates, collection, objective, settings, out=out, teacher=teacher)
+
+
+def distilled(out):
+    teacher = model()
+    with torch.no_grad():
+        teacher.model.classifier.weight.mul_(50)
+    distill(collection, candidates, {"t1": teacher}, model(), settings, out=out)
+
+
+def imitated(out):
+    imitate(model(), [0, 3], candidates, collection, settings, out=out)
+
+
+TRAININGS = {each.__name__: each for each in (labels_alone, resumed, beside, distilled, imitated)}
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    batches.PART_TOKENS = 1  # so that processes split their shares into different numbers of parts
+    out, *wanted = sys.argv[1:]
+    for name in wanted:
+        TRAININGS[name](Path(out) / name)
