@@ -77,7 +77,7 @@ class ScoreContract:
 
     @classmethod
     def for_logits(cls, n_logits: int) -> ScoreContract:
-        """Return the contract of a model that states none: its one logit, or of two logits the probability of the second.
+        """Return the contract of a model that states none: its one logit, or the probability of the second of two.
 
         A sigmoid that another library would put on top of one logit is left out on purpose: it keeps the order, and
         distilling squashed logits ruins students.

@@ -72,7 +72,7 @@ class CrossEncoder:
         self.engine_name, self.dtype = engine, dtype
         self.folder = None if folder is None else Path(folder)
 
-    # -- loading and saving ---------------------------------------------------------------------------------------------
+    # -- loading and saving --------------------------------------------------------------------------------------------
 
     @classmethod
     def from_pretrained(cls, path: str | Path, engine: str = "torch", dtype: str | None = None) -> CrossEncoder:
