@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from rankdistill.arrays import I64
 from rankdistill.errors import UsageError
-
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -21,14 +19,14 @@ class Batches:
     order: int64 (N,), items by falling length, ties by position. bounds: int64 (batches + 1,). lengths: int64 (N,).
     """
 
-    order: Ints
-    bounds: Ints
-    lengths: Ints
+    order: I64
+    bounds: I64
+    lengths: I64
 
     def __len__(self) -> int:
         return len(self.bounds) - 1
 
-    def __iter__(self) -> Iterator[Ints]:
+    def __iter__(self) -> Iterator[I64]:
         """Yield the item indices of each batch; ``out[items] = result`` restores the original order."""
         for start, end in zip(self.bounds[:-1], self.bounds[1:], strict=True):
             yield self.order[start:end]
@@ -43,7 +41,7 @@ class Batches:
 
 
 def length_sorted_batches(lengths: Any, batch_tokens: int) -> Batches:
-    """Group items so that each batch is at most ``batch_tokens`` padded tokens, or one item longer than that.
+    """Group items so that each batch has at most ``batch_tokens`` padded tokens, or is one item longer than that.
 
     lengths: int (N,), tokens of each item. The result depends on the lengths and the budget alone.
     """

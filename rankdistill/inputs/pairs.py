@@ -2,60 +2,98 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from rankdistill.arrays import I32, I64, Bools
 from rankdistill.errors import UsageError
+from rankdistill.inputs.batches import length_sorted_batches
 from rankdistill.inputs.template import PairTemplate
 from rankdistill.inputs.tokens import TokenizedTexts
 
-Ints = NDArray[np.int64]
+INPUTS = ("input_ids", "token_type_ids", "attention_mask")
 
 
 class TokenRows(Protocol):
     """Texts as token ids: text i begins at ``offsets[i]`` of ``ids`` and has ``lengths[i]`` tokens."""
 
     @property
-    def ids(self) -> NDArray[np.int32]: ...
+    def ids(self) -> I32: ...
 
     @property
-    def offsets(self) -> Ints: ...
+    def offsets(self) -> I64: ...
 
     @property
-    def lengths(self) -> Ints: ...
+    def lengths(self) -> I64: ...
 
 
 @dataclass(frozen=True, eq=False)
 class PairLengths:
     """Tokens of each pair after truncation, int64 (B,): of the query, the document, the whole; and what was cut."""
 
-    query: Ints
-    document: Ints
-    total: Ints
-    truncated: NDArray[np.bool_]
+    query: I64
+    document: I64
+    total: I64
+    truncated: Bools
 
 
 class PairAssembler:
-    """Makes padded model inputs of pairs from `TokenizedTexts`.
+    """Builds padded model inputs of pairs from `TokenizedTexts`, without tokenising a text more than once.
 
-    Equal to ``tokenizer(query, document, truncation="longest_first", max_length=max_length, padding="longest")``,
-    without tokenising a text more than once. The template of special tokens is read off the tokenizer.
+    Equal to ``tokenizer(query, document, truncation="longest_first", max_length=max_length, padding="longest")``.
+
+    max_length: tokens of a pair, those of the template included. template: the fixed tokens around the texts (None:
+    the special tokens that the tokenizer puts around a pair). With `PairTemplate.of_one` the documents are `NO_TEXT`,
+    all of whose rows are 0. input_names: names out of `INPUTS` (None: those that the tokenizer makes). padding_side:
+    "left" or "right" (None: the tokenizer's). A tokenizer without a pad token pads with its end-of-sequence token, else
+    its unknown token, else 0: the attention mask hides padding whatever it is.
+    Raises `UsageError` where the template leaves no room for the texts.
     """
 
-    def __init__(self, tokenizer: Any, max_length: int) -> None:
-        self.template = PairTemplate.of(tokenizer)
+    def __init__(
+        self,
+        tokenizer: Any,
+        max_length: int,
+        template: PairTemplate | None = None,
+        *,
+        input_names: Sequence[str] | None = None,
+        padding_side: str | None = None,
+    ) -> None:
+        self.template = PairTemplate.of(tokenizer) if template is None else template
         self.room = max_length - self.template.n_special
-        if self.room < 2:
+        if self.room < self.template.n_texts:
+            texts = "two texts" if self.template.n_texts == 2 else "a text"
             raise UsageError(
-                f"max_length must leave room for two texts beside {self.template.n_special} special tokens, "
-                f"got {max_length}"
+                f"max_length must leave room for {texts} beside {self.template.n_special} tokens of the template "
+                f"(special tokens or prompt), got {max_length}"
             )
         self.max_length = max_length
-        self.input_names = [name for name in tokenizer.model_input_names if name in _INPUTS]
-        self.pad_id, self.pad_type = int(tokenizer.pad_token_id), int(tokenizer.pad_token_type_id)
+        self.input_names = _made_by(tokenizer) if input_names is None else tuple(input_names)
+        self.pad_id, self.pad_type = _pad_id(tokenizer), int(tokenizer.pad_token_type_id)
+        self.padding_side = tokenizer.padding_side if padding_side is None else padding_side
+        if self.padding_side not in ("left", "right"):
+            raise UsageError(f"padding_side must be 'left' or 'right', got {self.padding_side!r}")
+
+    @classmethod
+    def for_model(
+        cls, model: Any, tokenizer: Any, max_length: int, template: PairTemplate | None = None
+    ) -> PairAssembler:
+        """Build the assembler of a transformers model: inputs that its ``forward`` takes, padded on the right.
+
+        On the right whatever the tokenizer says, so that a score does not depend on the batch: a first token stays at
+        position 0, where heads and learned positions expect it, and a causal model's tokens never see what follows.
+        Segment numbers are left out where the model has fewer than two segments.
+        """
+        taken = inspect.signature(model.forward).parameters
+        names = [name for name in _made_by(tokenizer) if name in taken]
+        n_segments = getattr(model.config, "type_vocab_size", None)
+        if n_segments is not None and n_segments < 2:
+            names = [name for name in names if name != "token_type_ids"]
+        return cls(tokenizer, max_length, template, input_names=names, padding_side="right")
 
     def tokenize(self, tokenizer: Any, texts: Any) -> TokenizedTexts:
         """Tokenise texts, keeping no more tokens of each than a pair can hold."""
@@ -68,6 +106,17 @@ class PairAssembler:
         truncated = true_query + true_document > self.room
         return PairLengths(query, document, query + document + self.template.n_special, truncated)
 
+    def batches(
+        self, queries: TokenRows, documents: TokenRows, query_rows: I64, document_rows: I64, batch_tokens: int
+    ) -> Iterator[tuple[I64, dict[str, I64]]]:
+        """Yield length-sorted batches of the pairs: their positions int64 (B,) and the model's inputs.
+
+        batch_tokens: see `length_sorted_batches`.
+        """
+        lengths = self.lengths(queries, documents, query_rows, document_rows).total
+        for items in length_sorted_batches(lengths, batch_tokens):
+            yield items, self.assemble(queries, documents, query_rows[items], document_rows[items])
+
     def assemble(
         self,
         queries: TokenRows,
@@ -76,8 +125,8 @@ class PairAssembler:
         document_rows: Any,
         *,
         pad_to: int | None = None,
-    ) -> dict[str, Ints]:
-        """Make the inputs that the model takes, int64 (B, length): input_ids, token_type_ids, attention_mask.
+    ) -> dict[str, I64]:
+        """Build the inputs that the model takes, int64 (B, length): input_ids, token_type_ids, attention_mask.
 
         pad_to: length (None: the longest pair's); shorter than the longest pair is a `UsageError`.
         """
@@ -89,7 +138,8 @@ class PairAssembler:
         shape = len(query_rows), longest if pad_to is None else pad_to
         ids, types = np.full(shape, self.pad_id, np.int64), np.full(shape, self.pad_type, np.int64)
         column = np.arange(shape[1])
-        end = np.zeros(len(query_rows), np.int64)
+        first = shape[1] - kept.total if self.padding_side == "left" else np.zeros(len(query_rows), np.int64)
+        end = first
         texts = ((queries, query_rows, kept.query), (documents, document_rows, kept.document))
         for part in range(3):
             special = end[:, None] + np.arange(len(self.template.ids[part]))
@@ -104,14 +154,23 @@ class PairAssembler:
             inside = (column >= start[:, None]) & (column < end[:, None])
             ids[inside] = tokens.ids[ragged_range(tokens.offsets[rows], n_tokens)]
             types[inside] = self.template.text_types[part]
-        made = {"input_ids": ids, "token_type_ids": types, "attention_mask": (column < end[:, None]).astype(np.int64)}
-        return {name: made[name] for name in self.input_names}
+        mask = ((column >= first[:, None]) & (column < end[:, None])).astype(np.int64)
+        inputs = {"input_ids": ids, "token_type_ids": types, "attention_mask": mask}
+        return {name: inputs[name] for name in self.input_names}
 
 
-_INPUTS = ("input_ids", "token_type_ids", "attention_mask")
+def _made_by(tokenizer: Any) -> tuple[str, ...]:
+    """Names of the inputs that a tokenizer makes, in its order."""
+    return tuple(name for name in tokenizer.model_input_names if name in INPUTS)
 
 
-def longest_first(n_first: Ints, n_second: Ints, room: int) -> tuple[Ints, Ints]:
+def _pad_id(tokenizer: Any) -> int:
+    """The id that stands for no token; where a tokenizer has none, any id, as the attention mask hides it."""
+    known = (tokenizer.pad_token_id, tokenizer.eos_token_id, tokenizer.unk_token_id)
+    return next((int(token) for token in known if token is not None), 0)
+
+
+def longest_first(n_first: I64, n_second: I64, room: int) -> tuple[I64, I64]:
     """Share ``room`` tokens between two texts as the "longest_first" truncation of fast tokenizers does.
 
     n_first, n_second: int64 (B,). Only the longer text is cut while that is enough; else both get half, and an odd
@@ -127,7 +186,7 @@ def longest_first(n_first: Ints, n_second: Ints, room: int) -> tuple[Ints, Ints]
     return np.where(first_longer, new_long, new_short), np.where(first_longer, new_short, new_long)
 
 
-def ragged_range(starts: Ints, sizes: Ints) -> Ints:
+def ragged_range(starts: I64, sizes: I64) -> I64:
     """Concatenate ``arange(start, start + size)`` over all; int64 (sum of sizes,)."""
     ends = np.cumsum(sizes)
     return np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - sizes), sizes)

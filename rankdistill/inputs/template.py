@@ -1,4 +1,4 @@
-"""PairTemplate: the special tokens that a tokenizer puts around a pair of texts, and where."""
+"""PairTemplate: the fixed tokens around a query and a document, read off a tokenizer or made from a prompt."""
 
 from __future__ import annotations
 
@@ -6,71 +6,142 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from rankdistill.errors import DataError
+from rankdistill.arrays import I64
+from rankdistill.errors import DataError, UsageError
 
-Ints = NDArray[np.int64]
 _PROBES = ("who wrote the first book", "a short answer"), ("one", "and two three four five six")
+_QUERY, _DOCUMENT = "{query}", "{document}"
+_NOTHING = np.zeros(0, np.int64)
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """The fixed text before the query, between query and document, and after the document.
+
+    Special tokens, a beginning-of-sequence token included, are in the input only if the prompt spells them out.
+    """
+
+    prefix: str = ""
+    between: str = ""
+    suffix: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Prompt:
+        """Split a string that holds ``{query}`` and then ``{document}``, once each; other braces are plain text."""
+        prefix, query, rest = text.partition(_QUERY)
+        between, document, suffix = rest.partition(_DOCUMENT)
+        if not (query and document) or text.count(_QUERY) + text.count(_DOCUMENT) != 2:
+            raise UsageError(f"a prompt must hold {_QUERY} and then {_DOCUMENT}, once each, got {text!r:.200}")
+        return cls(prefix, between, suffix)
+
+    def format(self, query: str, document: str) -> str:
+        """Put the two texts in their places."""
+        return f"{self.prefix}{query}{self.between}{document}{self.suffix}"
 
 
 @dataclass(frozen=True, eq=False)
 class PairTemplate:
-    """Where a tokenizer puts special tokens around a pair: before, between and after; with their segment numbers.
+    """The fixed tokens before, between and after two texts, and the segment numbers of everything.
 
-    ids: three int64 arrays. types: three int64 arrays of the same shapes (zeros for a tokenizer without segments).
-    text_types: segment numbers of the first and the second text.
+    ids: three int64 arrays: before the first text, between the texts, after the second. types: segment numbers, three
+    int64 arrays of the same shapes (zeros for a tokenizer without segments). text_types: segment numbers of the first
+    and the second text. n_texts: 1 where the second text is always empty (`of_one`).
     """
 
-    ids: tuple[Ints, Ints, Ints]
-    types: tuple[Ints, Ints, Ints]
+    ids: tuple[I64, I64, I64]
+    types: tuple[I64, I64, I64]
     text_types: tuple[int, int]
+    n_texts: int = 2
 
     @property
     def n_special(self) -> int:
+        """Number of fixed tokens, those of a prompt included."""
         return sum(len(part) for part in self.ids)
 
     @classmethod
     def of(cls, tokenizer: Any) -> PairTemplate:
-        """Find the template by looking at encoded pairs; `DataError` if pairs of this tokenizer follow none."""
-        if not tokenizer.is_fast or tokenizer.padding_side != "right" or tokenizer.truncation_side != "right":
-            raise DataError(
-                "pairs are assembled for fast tokenizers that pad and truncate on the right, got "
-                f"{type(tokenizer).__name__} with padding_side={tokenizer.padding_side!r} and "
-                f"truncation_side={tokenizer.truncation_side!r}"
-            )
-        first, second = (cls._from_probe(tokenizer, *probe) for probe in _PROBES)
+        """Find the special tokens around a pair by looking at encoded pairs.
+
+        Raises `DataError` where this tokenizer's pairs follow no template.
+        """
+        return cls._probed(tokenizer, 2)
+
+    @classmethod
+    def of_one(cls, tokenizer: Any) -> PairTemplate:
+        """Find the special tokens around one text, such as ``[CLS] text [SEP]``; the second text is to be `NO_TEXT`.
+
+        Raises `DataError` where this tokenizer's texts follow no template.
+        """
+        return cls._probed(tokenizer, 1)
+
+    @classmethod
+    def from_prompt(cls, tokenizer: Any, prompt: Prompt | str) -> PairTemplate:
+        """Tokenise the fixed parts of a prompt, so that truncation cuts the two texts and never the prompt.
+
+        prompt: a `Prompt`, or a string for `Prompt.parse`. All segment numbers are 0.
+
+        The parts and the texts are tokenised apart, without special tokens. Together they are the tokens of the whole
+        string unless the tokenizer's tokens cross a border. Byte-level BPE joins a space to the word after it, so that
+        "Query: {query}" as one string has a token that "Query: " and the query apart have not; a SentencePiece
+        tokenizer may add a space to the begin of every part. End the parts in a line break or a special token.
+        """
+        _check_tokenizer(tokenizer)
+        prompt = Prompt.parse(prompt) if isinstance(prompt, str) else prompt
+        before, between, after = (
+            np.asarray(tokenizer(part, add_special_tokens=False, verbose=False)["input_ids"], dtype=np.int64)
+            for part in (prompt.prefix, prompt.between, prompt.suffix)
+        )
+        types = np.zeros_like(before), np.zeros_like(between), np.zeros_like(after)
+        return cls((before, between, after), types, (0, 0))
+
+    @classmethod
+    def _probed(cls, tokenizer: Any, n_texts: int) -> PairTemplate:
+        _check_tokenizer(tokenizer)
+        first, second = (cls._from_probe(tokenizer, probe[:n_texts]) for probe in _PROBES)
         if first is None or second is None or first.key != second.key:
+            kind = "pairs" if n_texts == 2 else "texts"
             raise DataError(
-                f"pairs of {type(tokenizer).__name__} do not follow one template of special tokens around two texts"
+                f"{kind} of {type(tokenizer).__name__} do not follow one template of special tokens around the text"
+                f"{'s' if n_texts == 2 else ''}: give a tokenizer whose post-processor adds the same tokens to all"
             )
         return first
 
     @classmethod
-    def _from_probe(cls, tokenizer: Any, query: str, document: str) -> PairTemplate | None:
-        encoded = tokenizer(query, document, truncation=False, padding=False, return_token_type_ids=True)
+    def _from_probe(cls, tokenizer: Any, texts: tuple[str, ...]) -> PairTemplate | None:
+        encoded = tokenizer(*texts, truncation=False, padding=False, return_token_type_ids=True)
         whole = np.asarray(encoded["input_ids"], dtype=np.int64)
         types = np.asarray(encoded.get("token_type_ids", np.zeros_like(whole)), dtype=np.int64)
-        texts = [np.asarray(tokenizer(t, add_special_tokens=False)["input_ids"], np.int64) for t in (query, document)]
-        bounds = [0]
+        fixed, inside, end = [], [], 0
         for text in texts:
-            starts = range(bounds[-1], len(whole) - len(text) + 1)
-            start = next((s for s in starts if np.array_equal(whole[s : s + len(text)], text)), None)
+            tokens = np.asarray(tokenizer(text, add_special_tokens=False)["input_ids"], np.int64)
+            starts = range(end, len(whole) - len(tokens) + 1)
+            start = next((s for s in starts if np.array_equal(whole[s : s + len(tokens)], tokens)), None)
             if start is None:
                 return None
-            bounds += [start, start + len(text)]
-        segments = [slice(a, b) for a, b in zip(bounds, [*bounds[1:], len(whole)], strict=True)]
-        between, inside = segments[::2], segments[1::2]
-        if any(np.ptp(types[text]) for text in inside):
+            fixed.append(slice(end, start))
+            end = start + len(tokens)
+            inside.append(types[start:end])
+        if any(np.ptp(segments) for segments in inside):
             return None
-        before, middle, after = between
-        return cls(
-            (whole[before], whole[middle], whole[after]),
-            (types[before], types[middle], types[after]),
-            (int(types[inside[0]][0]), int(types[inside[1]][0])),
-        )
+        text_types = int(inside[0][0]), int(inside[-1][0])
+        ids, segments = [whole[part] for part in fixed], [types[part] for part in fixed]
+        if len(texts) == 1:
+            return cls((ids[0], _NOTHING, whole[end:]), (segments[0], _NOTHING, types[end:]), text_types, 1)
+        return cls((ids[0], ids[1], whole[end:]), (segments[0], segments[1], types[end:]), text_types)
 
     @property
     def key(self) -> tuple[Any, ...]:
         """All of the template as plain values, to compare."""
         return *(tuple(part.tolist()) for part in (*self.ids, *self.types)), self.text_types
+
+
+def _check_tokenizer(tokenizer: Any) -> None:
+    """Raise `DataError` for a tokenizer whose texts cannot be assembled."""
+    if not tokenizer.is_fast:
+        raise DataError(f"{type(tokenizer).__name__} is not a fast tokenizer; save the model with its tokenizer.json")
+    if tokenizer.truncation_side != "right":
+        raise DataError(
+            f"texts are truncated at their end, got a tokenizer with truncation_side={tokenizer.truncation_side!r}: "
+            "set it to 'right'"
+        )

@@ -1,4 +1,4 @@
-"""PairTexts: the texts that candidate lists need, each looked up once, and which of them every row pairs."""
+"""PairTexts: the distinct texts of candidate lists, each looked up once, and the two texts of every row."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class TextLookup(Protocol):
     """Texts by id."""
 
     def take(self, ids: Any) -> list[str]:
-        """Texts of these ids; `DataError` naming an id without a text."""
+        """Return the texts of these ids; a `DataError` names an id without a text."""
 
 
 class TextCollection(Protocol):
-    """What a collection must have for its candidates to be scored."""
+    """The part of a collection that scoring its candidates needs."""
 
     @property
     def queries(self) -> Any:
@@ -37,7 +37,7 @@ class TextCollection(Protocol):
 
 
 class PairTexts:
-    """Queries and documents of candidates without repetition; row n pairs ``query_rows[n]``, ``document_rows[n]``.
+    """Distinct queries and documents of candidates; row n pairs ``query_rows[n]`` with ``document_rows[n]``.
 
     query_rows, document_rows: int (N,). Texts are looked up slice by slice when iterated, never held all at once.
     """
@@ -56,7 +56,7 @@ class PairTexts:
         return len(self.query_ids) + len(self.document_ids)
 
     def queries(self) -> Iterator[Sequence[str]]:
-        """Yield slices of the query texts; a query without a single visible character is a `DataError`."""
+        """Yield slices of the query texts; raise `DataError` for a query without a visible character."""
         for ids, texts in _slices("queries", self.query_ids, self._queries):
             for position, text in enumerate(texts):
                 if not text.strip():
@@ -73,7 +73,7 @@ class PairTexts:
             yield texts
 
     def digest(self) -> str:
-        """Hash of every pair's two texts in order; ids do not matter, as they do not change a score."""
+        """Hash every pair's two texts in order; ids are left out, as they do not change a score."""
         digest = hashlib.blake2b(digest_size=20)
         for slices in (self.queries(), self.documents()):
             for texts in slices:
@@ -86,9 +86,9 @@ class PairTexts:
 
 def _slices(kind: str, ids: pa.Array, texts: TextLookup) -> Iterator[tuple[pa.Array, list[str]]]:
     for start in range(0, len(ids), _SLICE):
-        wanted = ids.slice(start, _SLICE)
+        part = ids.slice(start, _SLICE)
         try:
-            found = texts.take(wanted)
+            slice_texts = texts.take(part)
         except DataError as error:
             raise DataError(f"{kind} of the candidates: {error}") from error
-        yield wanted, found
+        yield part, slice_texts

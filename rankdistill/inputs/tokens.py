@@ -8,11 +8,10 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from rankdistill.arrays import I32, I64
 from rankdistill.errors import DataError, UsageError
 
-Ints = NDArray[np.int64]
 _CHUNK = 4096
 
 
@@ -24,9 +23,9 @@ class TokenizedTexts:
     is kept, the text was cut. The true lengths decide how an over-long pair is shared, so cutting changes no pair.
     """
 
-    ids: NDArray[np.int32]
-    offsets: Ints
-    lengths: Ints
+    ids: I32
+    offsets: I64
+    lengths: I64
 
     @classmethod
     def from_texts(
@@ -67,14 +66,18 @@ class TokenizedTexts:
     def __len__(self) -> int:
         return len(self.lengths)
 
-    def __getitem__(self, row: int) -> NDArray[np.int32]:
+    def __getitem__(self, row: int) -> I32:
         """Token ids int32 of one text, without special tokens."""
         row = range(len(self))[row]
         return self.ids[self.offsets[row] : self.offsets[row + 1]]
 
 
+NO_TEXT = TokenizedTexts(np.zeros(0, np.int32), np.zeros(2, np.int64), np.zeros(1, np.int64))
+"""One text without a token: what single texts are paired with, see `PairTemplate.of_one`."""
+
+
 class GrowingTexts:
-    """Token ids of texts that are tokenised slice by slice, as far as they are asked for; else as `TokenizedTexts`."""
+    """Token ids of texts that are tokenised slice by slice, only as far as `up_to` asks; else as `TokenizedTexts`."""
 
     def __init__(
         self, tokenizer: Any, n_texts: int, slices: Iterator[Sequence[str]], max_tokens: int | None = None
@@ -86,7 +89,7 @@ class GrowingTexts:
         self._n_done = 0
 
     def up_to(self, n: int) -> None:
-        """Have at least the first ``n`` texts tokenised."""
+        """Tokenise at least the first ``n`` texts."""
         while self._n_done < n:
             part = TokenizedTexts.from_texts(self._tokenizer, next(self._slices), self._max_tokens)
             first, used = self._n_done, int(self.offsets[self._n_done])

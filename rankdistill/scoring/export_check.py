@@ -13,7 +13,6 @@ from scipy.stats import kendalltau
 from rankdistill.data import Candidates, Collection
 from rankdistill.errors import DataError
 from rankdistill.evaluation import evaluate
-from rankdistill.inputs.pairs import PairAssembler
 from rankdistill.inputs.texts import PairTexts
 from rankdistill.models import CrossEncoder
 from rankdistill.models.engines.export import export_model, format_of, publish
@@ -60,8 +59,7 @@ def export_checked(
         batches = calibration_batches(model, candidates if calibration is None else calibration, collection)
     with tempfile.TemporaryDirectory() as scratch:
         export_model(model.model, model.fingerprint(), scratch, engine, dtype, batches)
-        exported = model.with_engine(engine, dtype)
-        exported.folder = Path(scratch)
+        exported = model.with_engine(engine, dtype, folder=scratch)
         check = compare_engines(model.with_engine("torch"), exported, candidates, collection)
         if dtype == "float32" and check.difference > TOLERANCE * max(check.spread, 1.0):
             raise DataError(
@@ -77,7 +75,7 @@ def calibration_batches(
     """Draw pairs from candidates, always the same ones, as batches of the model's inputs, int64 (B, length)."""
     drawn = np.random.default_rng(0).permutation(len(candidates))[:CALIBRATION_PAIRS]
     texts = PairTexts(candidates.take_rows(np.sort(drawn)), collection)
-    assembler = PairAssembler(model.tokenizer, model.max_length)
+    assembler = model.assembler
     queries = assembler.tokenize(model.tokenizer, texts.queries())
     documents = assembler.tokenize(model.tokenizer, texts.documents())
     slices = [slice(start, start + CALIBRATION_BATCH) for start in range(0, len(drawn), CALIBRATION_BATCH)]

@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from rankdistill.data.candidates import Candidates
 from rankdistill.errors import UnknownNameError, UsageError
 from rankdistill.inputs.batches import length_sorted_batches
-from rankdistill.inputs.pairs import PairAssembler
 from rankdistill.inputs.texts import PairTexts, TextCollection
 from rankdistill.inputs.tokens import GrowingTexts, TokenizedTexts
 from rankdistill.inputs.windows import COMBINE, Passages, Windows
@@ -186,7 +185,7 @@ class _ChunkScorer:
     ) -> None:
         self.passages = passages
         self.model, self.texts, self.batch_tokens, self.description = model, texts, batch_tokens, description
-        self.assembler = PairAssembler(model.tokenizer, model.max_length)
+        self.assembler = model.assembler
         self._tokens = self._padded = 0
 
     def tokenize(self, check: bool) -> None:

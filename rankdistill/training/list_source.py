@@ -10,7 +10,6 @@ import numpy as np
 import torch
 
 from rankdistill.data.candidates import Candidates
-from rankdistill.inputs.pairs import PairAssembler
 from rankdistill.inputs.texts import PairTexts, TextCollection
 from rankdistill.models import CrossEncoder
 from rankdistill.progress import progress
@@ -42,7 +41,7 @@ class ListSource:
         self.columns = {name: candidates[name] for name in columns}
         texts = PairTexts(candidates, collection)
         self.query_rows, self.document_rows = texts.query_rows, texts.document_rows
-        self.assembler = PairAssembler(model.tokenizer, model.max_length)
+        self.assembler = model.assembler
         with progress("tokenising", texts.n_texts, unit="texts") as advance:
             self.queries = self.assembler.tokenize(model.tokenizer, texts.queries())
             advance(len(texts.query_ids))

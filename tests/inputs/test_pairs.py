@@ -5,42 +5,25 @@ from __future__ import annotations
 import gzip
 import itertools
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tokenizers import Tokenizer, models, pre_tokenizers, processors
-from transformers import AutoTokenizer, PreTrainedTokenizerFast
+from tiny import make_model, make_tokenizer
+from transformers import AutoTokenizer
 
-from rankdistill.errors import DataError, UsageError
-from rankdistill.inputs.pairs import PairTemplate
+from rankdistill.errors import UsageError
+from rankdistill.inputs import NO_TEXT, PairAssembler, PairTemplate, Prompt, TokenizedTexts
 from rankdistill.models import DEFAULT_BASE, resolve_base
-from rankdistill.scoring import PairAssembler
 
-
-def make_tokenizer(template: str = "bert") -> PreTrainedTokenizerFast:
-    """A tokenizer of single letters whose pairs look like BERT's or like RoBERTa's."""
-    vocabulary = {token: i for i, token in enumerate(["<s>", "<pad>", "</s>", "<unk>", *"abcdefghijklmnopqrstuvwxyz"])}
-    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Whitespace(), pre_tokenizers.Split("", "isolated")]
-    )
-    special = [("<s>", 0), ("</s>", 2)]
-    pair = {"bert": "<s>:0 $A:0 </s>:0 $B:1 </s>:1", "roberta": "<s> $A </s> </s> $B </s>", "none": "$A $B:1"}[template]
-    tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A </s>", pair=pair, special_tokens=special)
-    names = (
-        ["input_ids", "attention_mask"] if template == "roberta" else ["input_ids", "token_type_ids", "attention_mask"]
-    )
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token="<pad>", unk_token="<unk>", model_input_names=names
-    )
-
-
-TOKENIZERS = {template: make_tokenizer(template) for template in ("bert", "roberta", "none")}
+Make = Callable[..., Any]
 text = st.text(alphabet="abcxyz", max_size=40)
+PROMPT = Prompt("ab", "c", "xyz")
+KINDS = ("one text", "two texts", "prompt")
 
 
 def check_equal(tokenizer: Any, pairs: list[tuple[str, str]], max_length: int, pad_to: int | None = None) -> None:
@@ -69,17 +52,133 @@ def check_equal(tokenizer: Any, pairs: list[tuple[str, str]], max_length: int, p
     np.testing.assert_array_equal(truncated, [len(ids) > max_length for ids in whole])
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    st.sampled_from(sorted(TOKENIZERS)),
+    st.sampled_from(["bert", "roberta", "none"]),
+    st.sampled_from(["left", "right"]),
     st.lists(st.tuples(text, text), min_size=1, max_size=8),
     st.integers(6, 50),
     st.booleans(),
 )
 def test_pairs_equal_the_tokenizers_own(
-    template: str, pairs: list[tuple[str, str]], max_length: int, to_max_length: bool
+    letters: Make, template: str, side: str, pairs: list[tuple[str, str]], max_length: int, to_max_length: bool
 ) -> None:
-    check_equal(TOKENIZERS[template], pairs, max_length, max_length if to_max_length else None)
+    check_equal(letters(template, side=side), pairs, max_length, max_length if to_max_length else None)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from(["bert", "roberta"]), st.lists(text, min_size=1, max_size=8), st.integers(3, 50))
+def test_single_texts_equal_the_tokenizers_own(letters: Make, template: str, texts: list[str], max_length: int) -> None:
+    tokenizer = letters(template)
+    assembler = PairAssembler(tokenizer, max_length, PairTemplate.of_one(tokenizer))
+    rows = np.arange(len(texts))
+    inputs = assembler.assemble(assembler.tokenize(tokenizer, texts), NO_TEXT, rows, np.zeros_like(rows))
+    expected = tokenizer(texts, truncation=True, max_length=max_length, padding="longest", return_tensors="np")
+    assert set(inputs) == set(expected)
+    for name, values in inputs.items():
+        np.testing.assert_array_equal(values, expected[name])
+
+
+def assembler_of(letters: Make, kind: str, side: str, pad: bool, max_length: int) -> tuple[PairAssembler, Any]:
+    tokenizer = letters("bert", side=side, pad=pad)
+    template = {
+        "one text": lambda: PairTemplate.of_one(tokenizer),
+        "two texts": lambda: PairTemplate.of(tokenizer),
+        "prompt": lambda: PairTemplate.from_prompt(tokenizer, PROMPT),
+    }[kind]()
+    return PairAssembler(tokenizer, max_length, template), tokenizer
+
+
+def rows_of(
+    assembler: PairAssembler, tokenizer: Any, kind: str, pairs: list[tuple[str, str]]
+) -> tuple[TokenizedTexts, TokenizedTexts, Any, Any]:
+    rows = np.arange(len(pairs))
+    queries = assembler.tokenize(tokenizer, [query for query, _ in pairs])
+    if kind == "one text":
+        return queries, NO_TEXT, rows, np.zeros_like(rows)
+    return queries, assembler.tokenize(tokenizer, [document for _, document in pairs]), rows, rows
+
+
+any_input = pytest.mark.parametrize("kind", KINDS)
+any_side = pytest.mark.parametrize("side", ["left", "right"])
+any_pad = pytest.mark.parametrize("pad", [True, False], ids=["pad token", "no pad token"])
+any_pairs = given(st.lists(st.tuples(text, text), min_size=1, max_size=6), st.integers(9, 40))
+quick = settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@any_input
+@any_side
+@any_pad
+@quick
+@any_pairs
+def test_a_pair_in_a_batch_is_the_pair_alone_and_padding_on_one_side(
+    letters: Make, kind: str, side: str, pad: bool, pairs: list[tuple[str, str]], max_length: int
+) -> None:
+    assembler, tokenizer = assembler_of(letters, kind, side, pad, max_length)
+    queries, documents, query_rows, document_rows = rows_of(assembler, tokenizer, kind, pairs)
+    batch = assembler.assemble(queries, documents, query_rows, document_rows)
+    width = batch["input_ids"].shape[1]
+    for pair in range(len(pairs)):
+        alone = assembler.assemble(queries, documents, query_rows[[pair]], document_rows[[pair]])
+        n_tokens = alone["input_ids"].shape[1]
+        assert alone["attention_mask"].all()
+        tokens = slice(width - n_tokens, width) if side == "left" else slice(0, n_tokens)
+        for name, values in batch.items():
+            np.testing.assert_array_equal(values[pair, tokens], alone[name][0])
+        assert batch["attention_mask"][pair].sum() == n_tokens
+        padding = np.delete(batch["input_ids"][pair], np.r_[tokens])
+        assert (padding == (1 if pad else 3)).all()
+
+
+@any_input
+@any_side
+@any_pad
+@quick
+@any_pairs
+def test_of_a_text_only_what_truncation_cuts_is_lost(
+    letters: Make, kind: str, side: str, pad: bool, pairs: list[tuple[str, str]], max_length: int
+) -> None:
+    assembler, tokenizer = assembler_of(letters, kind, side, pad, max_length)
+    rows = rows_of(assembler, tokenizer, kind, pairs)
+    batch, lengths = assembler.assemble(*rows), assembler.lengths(*rows)
+    before, between, after = (part.tolist() for part in assembler.template.ids)
+    for pair, (query, document) in enumerate(pairs):
+        document = "" if kind == "one text" else document
+        ids = batch["input_ids"][pair][batch["attention_mask"][pair] == 1].tolist()
+        n_query, n_document = int(lengths.query[pair]), int(lengths.document[pair])
+        texts = [
+            tokenizer(part, add_special_tokens=False)["input_ids"][:n]
+            for part, n in ((query, n_query), (document, n_document))
+        ]
+        assert ids == [*before, *texts[0], *between, *texts[1], *after]
+        if not lengths.truncated[pair]:
+            assert (n_query, n_document) == (len(query), len(document))
+        else:
+            assert n_query + n_document == assembler.room
+
+
+@pytest.mark.parametrize(
+    ("family", "names"),
+    [
+        ("bert", ["input_ids", "token_type_ids", "attention_mask"]),
+        ("roberta", ["input_ids", "attention_mask"]),
+        ("distilbert", ["input_ids", "attention_mask"]),
+    ],
+)
+def test_a_model_is_given_only_inputs_that_it_knows(family: str, names: list[str]) -> None:
+    assert PairAssembler.for_model(make_model(family), make_tokenizer(), 32).input_names == tuple(names)
+
+
+def test_a_model_is_padded_on_the_right_whatever_the_tokenizer_says(letters: Make) -> None:
+    tokenizer = letters(side="left")
+    assert PairAssembler(tokenizer, 32).padding_side == "left"
+    assert PairAssembler.for_model(make_model(), tokenizer, 32).padding_side == "right"
+
+
+def test_tokenizer_without_pad_token_pads_with_its_end_of_sequence(bpe: Make) -> None:
+    tokenizer = bpe()
+    assert tokenizer.pad_token_id is None
+    assert PairAssembler(tokenizer, 32).pad_id == tokenizer.eos_token_id
 
 
 @pytest.mark.parametrize("max_length", [8, 33, 64, 256])
@@ -94,29 +193,20 @@ def test_pairs_of_real_texts_equal_the_tokenizers_own(shared_data: Path, max_len
     check_equal(tokenizer, [*pairs, *((d, q) for q, d in pairs[:50])], max_length)
 
 
-def test_template_is_read_off_the_tokenizer() -> None:
-    bert, roberta = PairTemplate.of(TOKENIZERS["bert"]), PairTemplate.of(TOKENIZERS["roberta"])
-    assert [part.tolist() for part in bert.ids] == [[0], [2], [2]]
-    assert bert.text_types == (0, 1)
-    assert [part.tolist() for part in roberta.ids] == [[0], [2, 2], [2]]
-    assert roberta.n_special == 4
-
-
-def test_no_pairs_make_empty_inputs() -> None:
-    assembler = PairAssembler(TOKENIZERS["bert"], 16)
-    none = assembler.tokenize(TOKENIZERS["bert"], [])
+def test_no_pairs_make_empty_inputs(letters: Make) -> None:
+    assembler = PairAssembler(letters(), 16)
+    none = assembler.tokenize(letters(), [])
     rows = np.zeros(0, np.int64)
     assert assembler.assemble(none, none, rows, rows)["input_ids"].shape == (0, 0)
+    assert list(assembler.batches(none, none, rows, rows, 64)) == []
 
 
-def test_what_cannot_be_assembled_is_refused() -> None:
-    with pytest.raises(UsageError, match="room for two texts beside 3 special tokens, got 4"):
-        PairAssembler(TOKENIZERS["bert"], 4)
-    left = make_tokenizer()
-    left.truncation_side = "left"
-    with pytest.raises(DataError, match="truncation_side='left'"):
-        PairAssembler(left, 16)
-    assembler = PairAssembler(TOKENIZERS["bert"], 16)
-    tokens = assembler.tokenize(TOKENIZERS["bert"], ["abc"])
+def test_what_cannot_be_assembled_is_refused(letters: Make) -> None:
+    with pytest.raises(UsageError, match=r"room for two texts beside 3 tokens of the template .*, got 4"):
+        PairAssembler(letters(), 4)
+    with pytest.raises(UsageError, match="padding_side must be 'left' or 'right', got 'both'"):
+        PairAssembler(letters(), 16, padding_side="both")
+    assembler = PairAssembler(letters(), 16)
+    tokens = assembler.tokenize(letters(), ["abc"])
     with pytest.raises(UsageError, match="the longest pair has 9 tokens"):
         assembler.assemble(tokens, tokens, [0], [0], pad_to=8)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,9 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tiny import FAMILIES
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from rankdistill.errors import DataError, UnknownNameError, UsageError
+from rankdistill.inputs import PairAssembler
 from rankdistill.models import CrossEncoder, ScoreContract
 
 Pairs = list[tuple[str, str]]
@@ -34,6 +38,64 @@ def test_predict_equals_transformers_one_pair_at_a_time(tiny: CrossEncoder, pair
     scores = tiny.predict(pairs)
     assert scores.dtype == np.float32
     np.testing.assert_allclose(scores, expected, atol=1e-6)
+
+
+def test_scores_equal_those_of_the_tokenizers_own_pairs_in_one_batch(tiny: CrossEncoder, pairs: Pairs) -> None:
+    pairs = [*pairs, *pairs[:3], ("a dog", "a dog"), ("", ""), ("long " * 80, "long " * 90), ("long " * 90, "cat")]
+    queries, documents = map(list, zip(*pairs, strict=True))
+    inputs = tiny.tokenizer(
+        queries, documents, truncation="longest_first", max_length=64, padding=True, return_tensors="pt"
+    )
+    with torch.no_grad():
+        expected = tiny.model(**inputs).logits
+    np.testing.assert_allclose(tiny.logits(pairs), expected, atol=1e-5)
+
+
+def test_every_distinct_text_is_tokenised_once(tiny: CrossEncoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    tokenised: list[str] = []
+    tokenize = PairAssembler.tokenize
+
+    def spy(self: PairAssembler, tokenizer: Any, texts: list[str]) -> Any:
+        tokenised.extend(texts)
+        return tokenize(self, tokenizer, texts)
+
+    monkeypatch.setattr(PairAssembler, "tokenize", spy)
+    tiny.rank("what is a dog", ["a dog", "the cat", "a dog", "what is a dog"])
+    assert sorted(tokenised) == ["a dog", "the cat", "what is a dog"]
+
+
+@pytest.mark.parametrize("change", [{"padding_side": "left"}, {"pad_token": None}, {"pad_token": "[MASK]"}])
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.filterwarnings("ignore:model type 'gpt2'")
+def test_scores_do_not_depend_on_how_the_tokenizer_pads(
+    family: str, change: dict[str, Any], tiny_model: Callable[..., Any], tiny_tokenizer: Any, pairs: Pairs
+) -> None:
+    model = tiny_model(family)
+    expected = [CrossEncoder(model, tiny_tokenizer).predict([pair])[0] for pair in pairs]
+    tokenizer = copy.deepcopy(tiny_tokenizer)
+    for name, value in change.items():
+        setattr(tokenizer, name, value)
+    np.testing.assert_allclose(CrossEncoder(model, tokenizer).predict(pairs), expected, atol=1e-5)
+
+
+def test_tokenizer_that_truncates_on_the_left_is_refused(tiny: CrossEncoder, pairs: Pairs) -> None:
+    tiny.tokenizer.truncation_side = "left"
+    with pytest.raises(DataError, match="truncation_side='left'"):
+        tiny.predict(pairs)
+
+
+@pytest.mark.parametrize("family", ["roberta", "distilbert", "mpnet", "modernbert", "qwen3"])
+def test_models_without_segments_score_with_a_tokenizer_that_numbers_them(
+    family: str, tiny_model: Callable[..., Any], tiny_tokenizer: Any, pairs: Pairs
+) -> None:
+    model = CrossEncoder(tiny_model(family), tiny_tokenizer, max_length=64)
+    expected = []
+    for query, document in pairs:
+        inputs = tiny_tokenizer([query], [document], truncation="longest_first", max_length=64, return_tensors="pt")
+        inputs.pop("token_type_ids")
+        with torch.no_grad():
+            expected.append(model.model(**inputs).logits.item())
+    np.testing.assert_allclose(model.predict(pairs), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("batch_tokens", [1, 64, 300])
@@ -74,6 +136,29 @@ def test_saved_model_loads_with_the_same_scores_and_contract(
     assert loaded.fingerprint() == model.fingerprint()
     np.testing.assert_array_equal(loaded.predict(pairs), model.predict(pairs))
     assert sorted(p.name for p in folder.parent.iterdir()) == ["model"]
+
+
+def test_two_models_of_one_tokenizer_keep_their_lengths(
+    tmp_path: Path, tiny_model: Callable[..., Any], tiny_tokenizer: Any
+) -> None:
+    pair = [("what is a dog", "the cat wrote a long book about a dog " * 4)]
+    alone = {n: CrossEncoder(tiny_model(), copy.deepcopy(tiny_tokenizer), max_length=n).predict(pair) for n in (32, 64)}
+    assert alone[32] != alone[64]
+    models = {n: CrossEncoder(tiny_model(), tiny_tokenizer, max_length=n) for n in (64, 32)}
+    for n, model in models.items():
+        np.testing.assert_array_equal(model.predict(pair), alone[n])
+        loaded = CrossEncoder.from_pretrained(model.save(tmp_path / str(n)))
+        assert (model.max_length, loaded.max_length, loaded.tokenizer.model_max_length) == (n, n, n)
+        np.testing.assert_array_equal(loaded.predict(pair), alone[n])
+    assert tiny_tokenizer.model_max_length == 64
+
+
+def test_folder_that_states_no_length_takes_its_tokenizers(tmp_path: Path, tiny: CrossEncoder) -> None:
+    folder = CrossEncoder(tiny.model, tiny.tokenizer, max_length=24).save(tmp_path / "model")
+    config = json.loads((folder / "config.json").read_text())
+    del config["rankdistill"]["max_length"]
+    (folder / "config.json").write_text(json.dumps(config))
+    assert CrossEncoder.from_pretrained(folder).max_length == 24
 
 
 def test_saved_folder_is_an_ordinary_transformers_folder(tiny: CrossEncoder, tmp_path: Path, pairs: Pairs) -> None:
@@ -150,6 +235,25 @@ def test_unknown_engine_and_dtype_list_the_valid_ones(tiny: CrossEncoder, tmp_pa
         CrossEncoder.from_pretrained(folder, dtype="half").predict(pairs)
 
 
+def test_another_engine_or_dtype_keeps_the_folder_unless_one_is_given(tiny: CrossEncoder, tmp_path: Path) -> None:
+    loaded = CrossEncoder.from_pretrained(tiny.save(tmp_path / "model"))
+    moved = loaded.with_engine("onnx", "int8")
+    assert (moved.engine_name, moved.dtype, moved.folder) == ("onnx", "int8", tmp_path / "model")
+    assert loaded.with_engine("onnx", folder=tmp_path / "exported").folder == tmp_path / "exported"
+    assert loaded.with_dtype("bfloat16").folder == loaded.folder
+    assert loaded.with_model(loaded.model).folder is None
+    assert (loaded.engine_name, loaded.dtype) == ("torch", None)
+
+
+def test_example_of_the_docstring_runs_on_a_folder(tiny: CrossEncoder, tmp_path: Path) -> None:
+    _, _, example = (CrossEncoder.__doc__ or "").partition("::\n")
+    code = textwrap.dedent(example).replace("runs/student/model", str(tiny.save(tmp_path / "model")))
+    assert code.count("model.") == 2
+    names: dict[str, Any] = {"CrossEncoder": CrossEncoder}
+    exec(code, names)
+    assert names["model"].max_length == 64
+
+
 def test_every_change_of_what_is_scored_changes_the_fingerprint(tiny: CrossEncoder, tmp_path: Path) -> None:
     prints = {tiny.fingerprint(), tiny.with_model(tiny.model).fingerprint()}
     assert len(prints) == 1
@@ -163,5 +267,5 @@ def test_every_change_of_what_is_scored_changes_the_fingerprint(tiny: CrossEncod
 
 def test_config_states_the_contract_and_the_activation(tiny: CrossEncoder, tmp_path: Path) -> None:
     config = json.loads((tiny.save(tmp_path / "model") / "config.json").read_text())
-    assert config["rankdistill"] == {"score": {"form": "logit", "scale": 1.0}}
+    assert config["rankdistill"] == {"score": {"form": "logit", "scale": 1.0}, "max_length": 64}
     assert config["sentence_transformers"]["activation_fn"].endswith("Identity")

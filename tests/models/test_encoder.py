@@ -40,6 +40,20 @@ def test_vectors_do_not_depend_on_the_batch_size(folder: Path) -> None:
     assert encoder.encode([]).shape == (0, 32)
 
 
+def test_vectors_do_not_depend_on_how_the_tokenizer_pads(folder: Path) -> None:
+    encoder = Encoder.from_pretrained(folder)
+    expected = encoder.encode(TEXTS)
+    encoder.tokenizer.padding_side = "left"
+    encoder.tokenizer.pad_token = None
+    np.testing.assert_array_equal(Encoder(encoder.model, encoder.tokenizer, 64).encode(TEXTS), expected)
+
+
+def test_batches_done_are_reported(folder: Path) -> None:
+    done: list[int] = []
+    Encoder.from_pretrained(folder).encode(TEXTS, batch_tokens=1, advance=done.append)
+    assert done == [1] * len(TEXTS)
+
+
 def test_length_is_the_folders_own_unless_given(folder: Path) -> None:
     assert Encoder.from_pretrained(folder).max_length == 64
     (folder / "sentence_bert_config.json").write_text('{"max_seq_length": 16}')

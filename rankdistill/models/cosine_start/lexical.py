@@ -17,13 +17,13 @@ RIDGE = 0.05  # share of the words' spread added to the positions', for axes tha
 PLACES = 6  # positions at which words are looked at
 
 
-def write_rarity(bert: Any, tokenizer: Any, texts: Sequence[str], dimension: int) -> Tensor:
+def write_rarity(bert: Any, tokenizer: Any, texts: Sequence[str], dimension: int, max_length: int) -> Tensor:
     """Write each token's inverse document frequency in ``texts`` into a dimension of its embedding, 0 to about 1.
 
-    Returns the tokens that occur, int64 (V,).
+    max_length: tokens read of a text. Returns the tokens that occur, int64 (V,).
     """
     seen = np.zeros(len(bert.embeddings.word_embeddings.weight))
-    for ids in tokenizer(list(texts), add_special_tokens=False, truncation=True)["input_ids"]:
+    for ids in tokenizer(list(texts), add_special_tokens=False, truncation=True, max_length=max_length)["input_ids"]:
         seen[np.unique(ids)] += 1
     rarity = np.log1p((len(texts) - seen + 0.5) / (seen + 0.5)) / math.log1p(2 * len(texts) + 1)
     rarity[tokenizer.all_special_ids] = 0

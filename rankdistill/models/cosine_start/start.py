@@ -74,7 +74,7 @@ def cosine_start(
             prefer_own_segment(layer.attention.self, free["segment"])
         for layer in known[:-1]:
             restore_segments(layer, free["segment"])
-        tokens = write_rarity(model.bert, start.tokenizer, texts, free["rarity"])
+        tokens = write_rarity(model.bert, start.tokenizer, texts, free["rarity"], start.max_length)
         segments = _calibrate(start, known, batch, free, tokens)
         build_pooling(added, segments, free)
         build_product(model, added)
