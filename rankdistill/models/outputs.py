@@ -7,9 +7,10 @@ computed for its first token only, in what precision, and what is recorded on th
 from __future__ import annotations
 
 import inspect
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from torch import Tensor, nn
@@ -118,7 +119,7 @@ def forward(
         if pooling == "last":
             stack.enter_context(head_reads_last_token(inner, head_of(inner), tokens))
             further: dict[str, Any] = {"position_ids": positions(tokens), "use_cache": False}
-            takes = inspect.signature(inner.forward).parameters
+            takes = _takes(type(inner).forward)
             inputs = {**inputs, **{name: value for name, value in further.items() if name in takes}}
         stack.enter_context(computing_in(inner, dtype, tokens.device))
         given = model(**inputs, **({"output_hidden_states": True} if wants_hidden else {}))
@@ -138,6 +139,12 @@ def forward(
         companions=companions,
         **{kind: tuple(_complete(recorded[kind], family, kind)) for kind in PROJECTIONS},
     )
+
+
+@cache
+def _takes(function: Callable[..., Any]) -> frozenset[str]:
+    """Names of a function's arguments."""
+    return frozenset(inspect.signature(function).parameters)
 
 
 @contextmanager

@@ -34,7 +34,8 @@ class TorchEngine:
 
     def logits(self, batch: Mapping[str, I64]) -> F32:
         """Compute logits float32 (B, n_logits) of a batch of int64 (B, length) arrays, in eval mode."""
-        self.model.to(self.device)  # an export may have taken the shared model to the CPU
+        if self.model.device.type != self.device.type:  # it is shared with what may have moved it
+            self.model.to(self.device)
         inputs = {name: torch.from_numpy(values).to(self.device) for name, values in batch.items()}
         with evaluating(self.model), torch.inference_mode():
             logits = forward(self.model, inputs, dtype=self.dtype).logits[OWN]
