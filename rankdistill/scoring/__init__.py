@@ -1,9 +1,9 @@
-"""Scoring candidate lists: texts tokenised once, pairs assembled from ids, the resumable store, and the free cosine."""
+"""Scoring candidate lists: a model's scores or logits, the resumable store that holds them, and the free cosine."""
 
-from rankdistill.inputs.pairs import PairAssembler
-from rankdistill.inputs.tokens import TokenizedTexts
 from rankdistill.scoring.cosine import cosine
-from rankdistill.scoring.score import ScoreReport, score, score_with_report
+from rankdistill.scoring.report import ScoreReport
+from rankdistill.scoring.score import score, score_logits, score_with_report
+from rankdistill.scoring.settings import ScoringSettings
 from rankdistill.scoring.store import ScoreStore
 
-__all__ = ["PairAssembler", "ScoreReport", "ScoreStore", "TokenizedTexts", "cosine", "score", "score_with_report"]
+__all__ = ["ScoreReport", "ScoreStore", "ScoringSettings", "cosine", "score", "score_logits", "score_with_report"]

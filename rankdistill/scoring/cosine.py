@@ -1,18 +1,20 @@
-"""cosine: candidates scored by the base encoder's own cosine, each text encoded once: a teacher without training."""
+"""cosine: score candidates by the base encoder's own cosine, each text encoded once; a teacher without training."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from rankdistill.arrays import F32
 from rankdistill.data.candidates import Candidates
 from rankdistill.inputs.texts import PairTexts, TextCollection
-from rankdistill.models.encoder import Encoder
 from rankdistill.progress import progress
 
-Floats = NDArray[np.float32]
+if TYPE_CHECKING:  # torch is imported by what loads an encoder
+    from rankdistill.models.encoder import Encoder
+
 _ROWS = 65_536
 
 
@@ -23,12 +25,15 @@ def cosine(
     encoder: Encoder | str | None = None,
     batch_tokens: int | None = None,
     description: str = "encoding",
-) -> Floats:
+) -> F32:
     """Score every candidate by the cosine of its query's and its document's vectors: float32 (N,), -1 to 1.
 
-    encoder: an `Encoder`, its folder or hub id (None: the default base). The vectors of all distinct texts are in
-    memory at once. Raises `DataError` for an id without a text or an empty query.
+    encoder: an `Encoder`, its folder or hub id (None: the default base). batch_tokens: padded tokens in a batch (None:
+    the encoder's default). The vectors of all distinct texts are in memory at once. Raises `DataError` for an id
+    without a text or an empty query.
     """
+    from rankdistill.models.encoder import Encoder
+
     if encoder is None or isinstance(encoder, str):
         encoder = Encoder.from_pretrained(encoder) if encoder else Encoder.from_pretrained()
     texts = PairTexts(candidates, collection)
@@ -44,6 +49,6 @@ def cosine(
 
 def _encode(
     encoder: Encoder, slices: Iterable[Sequence[str]], batch_tokens: int | None, advance: Callable[[int], None]
-) -> Floats:
+) -> F32:
     parts = [encoder.encode(texts, batch_tokens=batch_tokens, advance=advance) for texts in slices]
     return np.concatenate(parts) if parts else np.zeros((0, encoder.dimension), np.float32)

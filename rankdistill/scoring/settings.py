@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from rankdistill.errors import UnknownNameError, UsageError
 from rankdistill.inputs.windows import Passages
@@ -18,18 +19,19 @@ class ScoringSettings:
     """What computes the scores, in what precision, and where they are kept."""
 
     engine: EngineName | None = None
-    """What runs the model: torch; onnx or openvino, which need the extra of their name; or auto, the fastest of those
-    installed, found by a short measurement that is remembered. None: the model's own, torch where nothing is said."""
+    """What runs the model: torch; onnx or openvino, which need the extra of the same name; or auto, the fastest of
+    those installed, found by a short measurement that is remembered. None: the model's own engine, usually torch."""
     dtype: DtypeName | None = None
-    """Precision, as far as the engine has it; auto is bfloat16 where the processor has it. None: the model's own,
-    float32 where nothing is said."""
+    """Precision, where the engine supports it; auto is bfloat16 where the processor has it. None: the model's own
+    precision, usually float32."""
     batch_tokens: int | None = None
-    """Tokens in a batch, padding included. None: by device."""
+    """Tokens in a batch, padding included; larger batches use more memory. None: chosen for the device."""
     passages: Passages = "first"
-    """What a document longer than the model reads is scored by: its first tokens, its best window (max), or the mean
-    of its windows."""
+    """What scores a document longer than the model reads: its first tokens, its best window (max), or the mean of
+    its windows."""
     store: Path | None = None
-    """Folder where scores are kept as they are made, so that a killed run resumes. None: they are not kept."""
+    """Folder where scores are saved while they are computed, so that a killed run resumes. None: Python saves none,
+    commands use the folder OUT.scores."""
 
     def __post_init__(self) -> None:
         for kind, name, valid in (
@@ -41,3 +43,21 @@ class ScoringSettings:
                 raise UnknownNameError(kind, name, valid)
         if self.batch_tokens is not None and self.batch_tokens < 1:
             raise UsageError(f"batch_tokens must be at least 1, got {self.batch_tokens}")
+
+    @classmethod
+    def of(cls, settings: ScoringSettings | None, overrides: Mapping[str, Any]) -> ScoringSettings:
+        """Take settings, or the defaults for None, and replace the fields named in ``overrides``.
+
+        Raises `UnknownNameError` for a name that is no field.
+        """
+        names = [field.name for field in fields(cls)]
+        for name in overrides:
+            if name not in names:
+                raise UnknownNameError("scoring setting", name, names)
+        return replace(settings or cls(), **overrides)
+
+    def facts(self) -> dict[str, Any]:
+        """Return the settings that may change a score, as JSON can hold them: all but the store."""
+        facts = asdict(self)
+        del facts["store"]
+        return facts

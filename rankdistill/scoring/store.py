@@ -1,4 +1,4 @@
-"""ScoreStore: scores on disk, appended chunk by chunk; a killed run goes on where its last whole chunk ended."""
+"""ScoreStore: scores on disk, appended chunk by chunk; a killed run resumes after its last whole chunk."""
 
 from __future__ import annotations
 
@@ -14,30 +14,38 @@ from types import TracebackType
 from typing import Any, BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 
+from rankdistill.arrays import F32
 from rankdistill.errors import DataError, UsageError
 from rankdistill.files.atomic import atomic_path
 
-Floats = NDArray[np.float32]
 _COUNT = struct.Struct("<q")
 _CHECKSUM = struct.Struct("<I")
 _TRAILER_BYTES = _COUNT.size + _CHECKSUM.size
 
 
 class ScoreStore:
-    """Scores of N pairs in one file of records: a chunk's float32 scores, its count of truncated pairs, a checksum.
+    """One or several numbers for each of N pairs, in a file of records.
 
-    The file is named by the hash of ``facts``, everything that changes a score, kept beside it as JSON for people. A
-    record that a kill or a full disk left unfinished fails its checksum and is dropped when the store is opened again.
-    Use it as a context manager; one process at a time.
+    A record holds a chunk's float32 numbers, its count of truncated pairs and a checksum. The file is named by the hash
+    of ``facts``, everything that changes a score, which are written beside it as JSON for people. A record that a kill
+    or a full disk left unfinished fails its checksum and is dropped when the store is opened again. Use the store as a
+    context manager; one process at a time.
+
+    width: numbers for each pair; arrays are float32 (n,) for one, as for scores, and (n, width) for several, as for
+    the logits of a head.
     """
 
-    def __init__(self, folder: str | Path, facts: Mapping[str, Any], n_pairs: int, chunk_pairs: int) -> None:
-        if chunk_pairs < 1:
-            raise UsageError(f"chunk_pairs must be at least 1, got {chunk_pairs}")
+    def __init__(
+        self, folder: str | Path, facts: Mapping[str, Any], n_pairs: int, chunk_pairs: int, width: int = 1
+    ) -> None:
+        for name, size in (("chunk_pairs", chunk_pairs), ("width", width)):
+            if size < 1:
+                raise UsageError(f"{name} must be at least 1, got {size}")
         self.facts = {**facts, "n_pairs": n_pairs, "chunk_pairs": chunk_pairs}
-        self.n_pairs, self.chunk_pairs = n_pairs, chunk_pairs
+        if width > 1:
+            self.facts["width"] = width
+        self.n_pairs, self.chunk_pairs, self.width = n_pairs, chunk_pairs, width
         text = json.dumps(self.facts, sort_keys=True, indent=1)
         self.key = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
         self.path = Path(folder) / f"{self.key}.scores"
@@ -45,6 +53,7 @@ class ScoreStore:
         self.n_truncated = 0
         self._text = text
         self._file: BinaryIO | None = None
+        self._end = 0
 
     def __enter__(self) -> ScoreStore:
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -72,14 +81,16 @@ class ScoreStore:
         """Number of pairs in the next chunk, 0 when all are done."""
         return min(self.chunk_pairs, self.n_pairs - self.n_done)
 
-    def append(self, scores: Floats, n_truncated: int) -> None:
-        """Add the next chunk's scores, float32 (next_size,); once this returns, a kill does not lose them."""
+    def append(self, scores: F32, n_truncated: int) -> None:
+        """Add the next chunk, float32 (next_size,) or (next_size, width); after the return a kill does not lose it.
+
+        Raises `DataError` where it cannot be written; the store is then as it was before the call.
+        """
         if self._file is None:
             raise UsageError("a ScoreStore is written inside its `with` block")
-        if scores.shape != (self.next_size,) or scores.dtype != np.float32:
-            raise UsageError(
-                f"the next chunk must be float32 of shape ({self.next_size},), got {scores.dtype} {scores.shape}"
-            )
+        shape = self._shape(self.next_size)
+        if scores.shape != shape or scores.dtype != np.float32:
+            raise UsageError(f"the next chunk must be float32 of shape {shape}, got {scores.dtype} {scores.shape}")
         content = scores.astype("<f4").tobytes() + _COUNT.pack(n_truncated)
         record = content + _CHECKSUM.pack(zlib.crc32(content))
         try:
@@ -88,36 +99,48 @@ class ScoreStore:
                 written += self._file.write(record[written:])
             os.fsync(self._file.fileno())
         except OSError as error:
+            self._cut_at(self._file, self._end)
             raise DataError(
-                f"{self.path}: {error.strerror} after {self.n_done} of {self.n_pairs} scores, which are kept: "
-                "make room and run the same again to go on from there"
+                f"{self.path}: {error.strerror} after {self.n_done:,} of {self.n_pairs:,} pairs, which are saved: "
+                "make room and run the same command again to resume"
             ) from error
+        self._end += len(record)
         self.n_done += len(scores)
         self.n_truncated += n_truncated
 
-    def scores(self) -> Floats:
-        """Read the scores of all pairs done so far, float32 (n_done,)."""
-        made = np.empty(self.n_done, np.float32)
+    def scores(self) -> F32:
+        """Read the numbers of all pairs done so far, float32 (n_done,) or (n_done, width)."""
+        scores = np.empty(self._shape(self.n_done), np.float32)
         with open(self.path, "rb") as file:
             for start in range(0, self.n_done, self.chunk_pairs):
                 size = min(self.chunk_pairs, self.n_pairs - start)
-                made[start : start + size] = np.frombuffer(file.read(4 * size), "<f4")
+                chunk = np.frombuffer(file.read(self._content_bytes(size)), "<f4")
+                scores[start : start + size] = chunk.reshape(self._shape(size))
                 file.seek(_TRAILER_BYTES, os.SEEK_CUR)
-        return made
+        return scores
+
+    def _shape(self, size: int) -> tuple[int, ...]:
+        return (size,) if self.width == 1 else (size, self.width)
+
+    def _content_bytes(self, size: int) -> int:
+        return 4 * size * self.width
 
     def _recover(self, file: BinaryIO) -> None:
         """Count the whole records and cut off what follows them."""
-        end = 0
-        self.n_done = self.n_truncated = 0
+        end = self.n_done = self.n_truncated = 0
         while size := self.next_size:
-            content, checksum = file.read(4 * size + _COUNT.size), file.read(_CHECKSUM.size)
+            content, checksum = file.read(self._content_bytes(size) + _COUNT.size), file.read(_CHECKSUM.size)
             if checksum != _CHECKSUM.pack(zlib.crc32(content)):
                 break
             end += len(content) + len(checksum)
             self.n_done += size
             self.n_truncated += _COUNT.unpack(content[-_COUNT.size :])[0]
+        self._cut_at(file, end)
+
+    def _cut_at(self, file: BinaryIO, end: int) -> None:
         file.truncate(end)
         file.seek(end)
+        self._end = end
 
 
 def _lock(file: BinaryIO, path: Path) -> None:

@@ -15,9 +15,10 @@ import torch
 
 from rankdistill.data.candidates import Candidates
 from rankdistill.data.sources import load_collection
-from rankdistill.errors import DataError, UsageError
+from rankdistill.errors import DataError, UnknownNameError, UsageError
 from rankdistill.models import CrossEncoder, ScoreContract
-from rankdistill.scoring import score, score_with_report
+from rankdistill.scoring import ScoringSettings, score, score_logits, score_with_report
+from rankdistill.scoring.score import load_model
 
 
 def pairs_of(candidates: Candidates, collection) -> list[tuple[str, str]]:
@@ -34,9 +35,15 @@ def test_scores_are_those_of_predict_row_for_row(tiny: CrossEncoder, candidates:
     np.testing.assert_allclose(scores, tiny.predict(pairs_of(candidates, collection)), atol=1e-6)
 
 
+def with_two_logits(model: CrossEncoder) -> CrossEncoder:
+    config = type(model.model.config)(**{**model.model.config.to_dict(), "num_labels": 2, "id2label": None})
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return CrossEncoder(type(model.model)(config).eval(), model.tokenizer, ScoreContract("margin"))
+
+
 def test_two_logit_models_score_by_their_contract(candidates: Candidates, collection, tiny: CrossEncoder) -> None:
-    config = type(tiny.model.config)(**{**tiny.model.config.to_dict(), "num_labels": 2, "id2label": None})
-    model = CrossEncoder(type(tiny.model)(config).eval(), tiny.tokenizer, ScoreContract("margin"))
+    model = with_two_logits(tiny)
     np.testing.assert_allclose(
         score(model, candidates, collection), model.predict(pairs_of(candidates, collection)), atol=1e-6
     )
@@ -61,6 +68,71 @@ def test_report_counts_truncated_pairs_and_empty_documents(tiny: CrossEncoder, c
     assert (report.n_pairs, report.n_resumed, report.n_empty_documents) == (len(candidates), 0, 1)
     assert report.pairs_per_second > 0
     assert 0 <= report.padding < 1
+
+
+# -- settings ----------------------------------------------------------------------------------------------------------
+
+
+def test_settings_and_single_fields_by_name_are_the_same(tiny: CrossEncoder, candidates, collection) -> None:
+    given = ScoringSettings(dtype="bfloat16", passages="max")
+    expected = score(tiny, candidates, collection, given)
+    np.testing.assert_array_equal(score(tiny, candidates, collection, dtype="bfloat16", passages="max"), expected)
+    np.testing.assert_array_equal(
+        score(tiny, candidates, collection, ScoringSettings(passages="max"), dtype="bfloat16"), expected
+    )
+    assert not np.array_equal(expected, score(tiny, candidates, collection)), "the settings are not ignored"
+
+
+def test_a_setting_that_does_not_exist_is_an_error_with_the_nearest(tiny: CrossEncoder, candidates, collection) -> None:
+    with pytest.raises(UnknownNameError, match="scoring setting 'batch_token'; did you mean 'batch_tokens'"):
+        score(tiny, candidates, collection, batch_token=100)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"engine": "onyx"}, "onnx"),
+        ({"dtype": "float8"}, "float32"),
+        ({"passages": "maximum"}, "max"),
+        ({"batch_tokens": 0}, "batch_tokens must be at least 1, got 0"),
+    ],
+)
+def test_settings_that_are_invalid_are_refused(given: dict[str, object], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        ScoringSettings(**given)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("given", "engine", "dtype"),
+    [({}, "torch", "bfloat16"), ({"dtype": "float32"}, "torch", "float32"), ({"engine": "onnx"}, "onnx", "bfloat16")],
+)
+def test_a_model_keeps_the_engine_and_dtype_that_the_settings_leave_open(
+    tiny: CrossEncoder, given: dict[str, str], engine: str, dtype: str
+) -> None:
+    loaded = load_model(tiny.with_dtype("bfloat16"), ScoringSettings(**given))  # type: ignore[arg-type]
+    assert (loaded.engine_name, loaded.dtype) == (engine, dtype)
+
+
+def test_a_path_is_loaded_with_the_engine_and_dtype_of_the_settings(tiny: CrossEncoder, tmp_path: Path) -> None:
+    folder = tiny.save(tmp_path / "model")
+    loaded = load_model(folder, ScoringSettings(engine="onnx", dtype="int8"))
+    assert (loaded.engine_name, loaded.dtype) == ("onnx", "int8")
+    assert (load_model(folder, ScoringSettings()).engine_name, loaded.folder) == ("torch", folder)
+
+
+def test_only_score_prints_and_what_it_prints_is_the_report(tiny: CrossEncoder, candidates, collection, capfd) -> None:
+    _, report = score_with_report(tiny, candidates, collection, description="teacher")
+    assert "truncated" not in capfd.readouterr().err
+    score(tiny, candidates, collection, description="teacher")
+    assert f"{report.n_truncated} truncated" in capfd.readouterr().err
+
+
+def test_the_settings_are_read_without_importing_torch() -> None:
+    script = "import sys, rankdistill.scoring.settings; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+# -- data --------------------------------------------------------------------------------------------------------------
 
 
 def test_real_collection_is_scored_with_its_own_run(tiny: CrossEncoder, shared_data: Path) -> None:
@@ -92,6 +164,37 @@ def test_id_without_text_and_empty_query_are_errors(tiny: CrossEncoder, candidat
 
 def test_no_candidates_make_no_scores(tiny: CrossEncoder, collection) -> None:
     assert score(tiny, Candidates.from_rows([], []), collection).shape == (0,)
+
+
+# -- logits ------------------------------------------------------------------------------------------------------------
+
+
+def test_logits_are_those_of_the_head_and_give_the_scores(tiny: CrossEncoder, candidates, collection) -> None:
+    model = with_two_logits(tiny)
+    logits, report = score_logits(model, candidates, collection)
+    assert (logits.shape, logits.dtype) == ((len(candidates), 2), np.float32)
+    np.testing.assert_allclose(logits, model.logits(pairs_of(candidates, collection)), atol=1e-6)
+    np.testing.assert_array_equal(model.contract.scores(logits), score(model, candidates, collection))
+    assert report.n_pairs == len(candidates)
+
+
+def test_logits_of_one_are_still_a_column_and_a_store_of_their_own(
+    tiny: CrossEncoder, candidates, collection, tmp_path: Path
+) -> None:
+    scores, _ = score_with_report(tiny, candidates, collection, store=tmp_path)
+    for resumed in (0, len(candidates)):
+        logits, report = score_logits(tiny, candidates, collection, store=tmp_path)
+        assert logits.shape == (len(candidates), 1)
+        assert report.n_resumed == resumed
+        np.testing.assert_array_equal(logits[:, 0], scores)
+
+
+def test_logits_of_windows_are_refused(tiny: CrossEncoder, candidates, collection) -> None:
+    with pytest.raises(UsageError, match="passages must be 'first', got 'max'"):
+        score_logits(tiny, candidates, collection, passages="max")
+
+
+# -- stores and kills --------------------------------------------------------------------------------------------------
 
 
 def test_finished_store_is_read_without_scoring_again(tiny, candidates, collection, tmp_path: Path) -> None:
@@ -127,37 +230,41 @@ SCRIPT = """
 import sys, torch
 torch.set_num_threads(1)
 import tiny
+from rankdistill import scoring
 from rankdistill.models import CrossEncoder
-from rankdistill.scoring import score_with_report
+function, n_logits, store = sys.argv[1:]
 collection = tiny.make_collection(10, 60)
 candidates = tiny.make_candidates(collection, 40)
-model = CrossEncoder(tiny.make_model(hidden_size=256, intermediate_size=1024), tiny.make_tokenizer())
-_, report = score_with_report(model, candidates, collection, store=sys.argv[1], chunk_pairs=16)
+network = tiny.make_model(hidden_size=256, intermediate_size=1024, num_labels=int(n_logits))
+model = CrossEncoder(network, tiny.make_tokenizer())
+_, report = getattr(scoring, function)(model, candidates, collection, store=store, chunk_pairs=16)
 print(report.n_resumed)
 """
 
 
-def run_script(store: Path, **options) -> subprocess.Popen:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[1])}
-    command = [sys.executable, "-c", SCRIPT, str(store)]
+def run_script(function: str, n_logits: int, store: Path, **options) -> subprocess.Popen:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    environment["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
+    command = [sys.executable, "-c", SCRIPT, function, str(n_logits), str(store)]
     return subprocess.Popen(command, env=environment, text=True, stderr=subprocess.DEVNULL, **options)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
-def test_killed_run_goes_on_and_ends_with_the_same_bytes(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("function", "n_logits"), [("score_with_report", 1), ("score_logits", 2)])
+def test_a_killed_run_resumes_and_ends_with_the_same_bytes(tmp_path: Path, function: str, n_logits: int) -> None:
     killed, whole = tmp_path / "killed", tmp_path / "whole"
-    process = run_script(killed)
+    process = run_script(function, n_logits, killed)
     while process.poll() is None and not any(p.stat().st_size > 1000 for p in killed.glob("*.scores")):
         time.sleep(0.002)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     (partial,) = killed.glob("*.scores")
     size = partial.stat().st_size
-    second = run_script(killed, stdout=subprocess.PIPE)
+    second = run_script(function, n_logits, killed, stdout=subprocess.PIPE)
     n_resumed = int(second.communicate()[0])
-    assert run_script(whole).wait() == 0
+    assert run_script(function, n_logits, whole).wait() == 0
     (expected,) = whole.glob("*.scores")
     assert partial.name == expected.name
     assert 0 < n_resumed < 400
-    assert size < expected.stat().st_size
+    assert size < expected.stat().st_size == 400 * 4 * n_logits + 25 * 12
     assert partial.read_bytes() == expected.read_bytes()
