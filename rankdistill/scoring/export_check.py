@@ -1,4 +1,4 @@
-"""Export a cross-encoder for another engine, and compare it with torch before it is called done."""
+"""Export a cross-encoder for another engine, and write it only when its scores agree with torch's."""
 
 from __future__ import annotations
 
@@ -7,34 +7,36 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import kendalltau
 
-from rankdistill.data import Candidates, Collection
+from rankdistill.arrays import I64
+from rankdistill.data.candidates import Candidates
+from rankdistill.data.collection import Collection
 from rankdistill.errors import DataError
-from rankdistill.evaluation import evaluate
+from rankdistill.evaluation.evaluate import evaluate
 from rankdistill.inputs.texts import PairTexts
-from rankdistill.models import CrossEncoder
+from rankdistill.models.cross_encoder import CrossEncoder
 from rankdistill.models.engines.export import export_model, format_of, publish
-from rankdistill.scoring import score_with_report
+from rankdistill.scoring.score import score_with_report
 
 TOLERANCE = 1e-3
 CALIBRATION_PAIRS, CALIBRATION_BATCH = 256, 8
+MEASURE = "nDCG@10"
 
 
 @dataclass(frozen=True)
 class ExportCheck:
-    """How an exported model's scores stand to torch's in float32, on the same pairs."""
+    """An exported model's scores compared with torch's in float32, on the same pairs."""
 
     pairs: int
     difference: float
-    """Greatest difference of a score."""
+    """Greatest difference between two scores of a pair."""
     spread: float
-    """Greatest minus least score."""
+    """Greatest minus least score by torch."""
     tau: float | None
-    """Kendall's τ, mean over the queries of more than one candidate; None where there is none."""
+    """Kendall's τ, mean over the queries with more than one candidate; None where there is none."""
     ndcg_change: float | None
-    """nDCG@10 less torch's; None where none of the queries is judged."""
+    """nDCG@10 minus torch's; None where no query is judged."""
     pairs_per_second: float
     torch_pairs_per_second: float
 
@@ -50,35 +52,33 @@ def export_checked(
 ) -> tuple[Path, ExportCheck]:
     """Export a model into ``folder`` if it scores the candidates as torch does; return the file and the comparison.
 
-    In float32 scores must agree to `TOLERANCE` of their range, else `DataError` and nothing is written; int8 and
-    bfloat16 are the caller's to judge by what is returned. calibration: what int8 activations' ranges are taken from,
-    where the engine needs them (None: the candidates themselves).
+    calibration: candidates from which the ranges of int8 activations are taken, where the engine needs them (None: the
+    candidates themselves). Raises `DataError` where float32 scores differ by more than `TOLERANCE` of their range, and
+    writes nothing then; int8 and bfloat16 always differ, and the caller judges the comparison.
     """
-    batches: list[dict[str, NDArray[np.int64]]] = []
+    batches: list[dict[str, I64]] = []
     if format_of(engine, dtype).calibrated:
         batches = calibration_batches(model, candidates if calibration is None else calibration, collection)
     with tempfile.TemporaryDirectory() as scratch:
         export_model(model.model, model.fingerprint(), scratch, engine, dtype, batches)
-        exported = model.with_engine(engine, dtype, folder=scratch)
+        exported = model.with_engine(engine, dtype, Path(scratch))
         check = compare_engines(model.with_engine("torch"), exported, candidates, collection)
         if dtype == "float32" and check.difference > TOLERANCE * max(check.spread, 1.0):
             raise DataError(
-                f"{engine} in float32 scores a pair {check.difference:.3g} apart from torch, of scores that range over "
-                f"{check.spread:.3g}: the export is not this model, nothing is written"
+                f"{engine} in float32 and torch differ by {check.difference:.3g} in the score of a pair, where scores "
+                f"have a range of {check.spread:.3g}: the exported model is not the same model, nothing is written"
             )
         return publish(scratch, folder, engine, dtype), check
 
 
-def calibration_batches(
-    model: CrossEncoder, candidates: Candidates, collection: Collection
-) -> list[dict[str, NDArray[np.int64]]]:
+def calibration_batches(model: CrossEncoder, candidates: Candidates, collection: Collection) -> list[dict[str, I64]]:
     """Draw pairs from candidates, always the same ones, as batches of the model's inputs, int64 (B, length)."""
-    drawn = np.random.default_rng(0).permutation(len(candidates))[:CALIBRATION_PAIRS]
-    texts = PairTexts(candidates.take_rows(np.sort(drawn)), collection)
+    rows = np.random.default_rng(0).permutation(len(candidates))[:CALIBRATION_PAIRS]
+    texts = PairTexts(candidates.take_rows(np.sort(rows)), collection)
     assembler = model.assembler
     queries = assembler.tokenize(model.tokenizer, texts.queries())
     documents = assembler.tokenize(model.tokenizer, texts.documents())
-    slices = [slice(start, start + CALIBRATION_BATCH) for start in range(0, len(drawn), CALIBRATION_BATCH)]
+    slices = [slice(start, start + CALIBRATION_BATCH) for start in range(0, len(rows), CALIBRATION_BATCH)]
     return [assembler.assemble(queries, documents, texts.query_rows[s], texts.document_rows[s]) for s in slices]
 
 
@@ -86,22 +86,22 @@ def compare_engines(
     reference: CrossEncoder, other: CrossEncoder, candidates: Candidates, collection: Collection
 ) -> ExportCheck:
     """Score the same candidates by two engines and compare."""
-    wanted, wanted_report = score_with_report(reference, candidates, collection, description="torch")
-    got, report = score_with_report(other, candidates, collection, description=other.engine_name)
-    both = candidates.with_columns(wanted=wanted, got=got)
-    bounds = list(zip(candidates.offsets[:-1].tolist(), candidates.offsets[1:].tolist(), strict=True))
-    taus = [kendalltau(wanted[a:b], got[a:b]).statistic for a, b in bounds if b - a > 1]
-    judged = collection.judgments_of(candidates) if collection.qrels is not None else None
+    expected, expected_report = score_with_report(reference, candidates, collection, description=reference.engine_name)
+    scores, report = score_with_report(other, candidates, collection, description=other.engine_name)
+    run = candidates.with_columns(expected=expected, scores=scores)
+    lists = list(zip(candidates.offsets[:-1].tolist(), candidates.offsets[1:].tolist(), strict=True))
+    taus = [kendalltau(expected[start:end], scores[start:end]).statistic for start, end in lists if end - start > 1]
+    judgments = collection.judgments_of(candidates) if collection.qrels is not None else None
     change = None
-    if judged is not None and judged.n_queries:
-        reached = [evaluate(judged, both, ["nDCG@10"], by=column)["nDCG@10"] for column in ("got", "wanted")]
-        change = reached[0] - reached[1]
+    if judgments is not None and judgments.n_queries:
+        value, expected_value = (evaluate(judgments, run, [MEASURE], by=by)[MEASURE] for by in ("scores", "expected"))
+        change = value - expected_value
     return ExportCheck(
-        len(candidates),
-        float(np.abs(got - wanted).max(initial=0.0)),
-        float(np.ptp(wanted)) if len(wanted) else 0.0,
-        float(np.nanmean(taus)) if taus else None,
-        change,
-        report.pairs_per_second,
-        wanted_report.pairs_per_second,
+        pairs=len(candidates),
+        difference=float(np.abs(scores - expected).max(initial=0.0)),
+        spread=float(np.ptp(expected)) if len(expected) else 0.0,
+        tau=float(np.nanmean(taus)) if taus else None,
+        ndcg_change=change,
+        pairs_per_second=report.pairs_per_second,
+        torch_pairs_per_second=expected_report.pairs_per_second,
     )
