@@ -1,62 +1,38 @@
-"""Options of a cluster, and what score, rerank and ensemble do with a run that is a folder of parts."""
+"""Runs in parts: the options of a cluster, and the work on parts that score, rerank and ensemble share."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
-from cyclopts.validators import Number
 
 from rankdistill.cli.output import say, say_wrote
+from rankdistill.cluster.settings import ClusterSettings
 from rankdistill.data.sources import SOURCES
 from rankdistill.errors import UsageError
+from rankdistill.scoring.settings import ScoringSettings
 
 if TYPE_CHECKING:
     from rankdistill.cluster.work import PartWork
 
-
-@dataclass(frozen=True)
-class ClusterOptions:
-    """How the parts of a run are worked on."""
-
-    engine_cluster: Annotated[
-        Literal["ray"] | None,
-        Parameter(help="For a run in parts: many at once, by Ray. [default: one after the other]"),
-    ] = None
-    address: Annotated[
-        str | None,
-        Parameter(help="Of a running Ray cluster; auto: this machine's. [default: Ray is started here]"),
-    ] = None
-    workers: Annotated[
-        int | None, Parameter(help="Ray actors. [default: by the cluster's CPUs]", validator=Number(gte=1))
-    ] = None
-    cpus: Annotated[
-        int | None,
-        Parameter(help="CPUs, and threads, of a Ray actor. [default: PyTorch's threads]", validator=Number(gte=1)),
-    ] = None
+Cluster = Annotated[ClusterSettings, Parameter(name="*")]
+ALONE = ClusterSettings()
 
 
-Cluster = Annotated[ClusterOptions, Parameter(name="*")]
-ALONE = ClusterOptions()
-
-
-def in_parts(runs: Iterable[Path], cluster: ClusterOptions) -> bool:
-    """Whether the runs are folders of parts; `UsageError` where only some are, or a cluster is to work on a file."""
+def in_parts(runs: Iterable[Path], cluster: ClusterSettings) -> bool:
+    """Whether the runs are folders of parts; `UsageError` where only some are, or a cluster is named for a file."""
     folders = [run.is_dir() for run in runs]
     if any(folders) and not all(folders):
-        raise UsageError("some runs are folders of parts and some are files: make parts of all by `rankdistill parts`")
+        raise UsageError("some runs are folders of parts and some are files: split all of them by `rankdistill parts`")
     if not all(folders) and cluster != ALONE:
-        raise UsageError("options of a cluster are for a run in parts: make them by `rankdistill parts`")
-    if cluster != ALONE and not cluster.engine_cluster:
-        raise UsageError("--address, --workers and --cpus belong to --engine-cluster ray")
+        raise UsageError("--cluster is for a run in parts: split it by `rankdistill parts`")
     return all(folders)
 
 
-def from_anywhere(name: str) -> str:
-    """A model's or collection's name with its folder, where it has one, as an absolute path: for workers elsewhere."""
+def absolute_name(name: str) -> str:
+    """Write a model's or collection's name with an absolute path, where it has one: for workers elsewhere."""
     if name in SOURCES:
         return name
     folder, mark, tag = name.rpartition("#") if "#" in name and not Path(name).exists() else (name, "", "")
@@ -64,19 +40,31 @@ def from_anywhere(name: str) -> str:
     return f"{Path(folder).absolute()}{mark}{tag}" if Path(folder).exists() else name
 
 
-def work_on_parts(work: PartWork, run: Path, out: Path, cluster: ClusterOptions) -> None:
-    """Make the run ``out``, in parts, of the parts of ``run``."""
-    from rankdistill.cluster import over_parts
+def score_parts(
+    model: str,
+    collection: str,
+    run: Path,
+    out: Path,
+    scoring: ScoringSettings,
+    cluster: ClusterSettings,
+    top_k: int | None = None,
+    weight: float | None = None,
+) -> None:
+    """Score or re-rank a run in parts; for top_k and weight see `ScoreParts`."""
+    if scoring.engine == "auto" and cluster.cluster:
+        raise UsageError("--engine auto would choose for each worker: name the engine")
+    from rankdistill.cluster.work import ScoreParts
 
-    made, met = over_parts(
-        work,
-        run,
-        out,
-        cluster=cluster.engine_cluster,
-        address=cluster.address,
-        workers=cluster.workers,
-        cpus=cluster.cpus,
+    work_on_parts(
+        ScoreParts(absolute_name(model), absolute_name(collection), scoring, top_k, weight), run, out, cluster
     )
-    if said := ", ".join(f"{count:,} {what}" for what, count in met.items() if count):
-        say(f"parts made now: {said}")
-    say_wrote(out, f"{made:,} parts")
+
+
+def work_on_parts(work: PartWork, run: Path, out: Path, cluster: ClusterSettings) -> None:
+    """Write the run ``out``, in parts, from the parts of ``run``."""
+    from rankdistill.cluster.over_parts import over_parts
+
+    n_written, counts = over_parts(work, run, out, cluster)
+    if numbers := ", ".join(f"{count:,} {name}" for name, count in counts.items() if count):
+        say(f"in the parts written by this command: {numbers}")
+    say_wrote(out, f"{n_written:,} parts")

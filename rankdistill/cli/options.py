@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from cyclopts import Parameter
-from cyclopts.validators import Number
 
 from rankdistill.data.candidates import Ties as TiesRule
 from rankdistill.data.trec.read import Precision as ScorePrecision
 from rankdistill.ensembling.normalize import Scope
 from rankdistill.evaluation.judged import Unjudged
+from rankdistill.scoring.settings import ScoringSettings
 
 Json = Annotated[
     bool, Parameter(help="Print the result as JSON, and only that, on standard output.", show_default=False)
@@ -66,34 +66,5 @@ Source = Annotated[
 Model = Annotated[str, Parameter(help="Cross-encoder: its folder, or its id on the hub.")]
 Run = Annotated[Path, Parameter(help="Candidates: TREC or MS MARCO's three columns, plain or .gz; or parts.")]
 Out = Annotated[Path, Parameter(help="TREC run to write, gzipped where the name ends in .gz; of parts, a folder.")]
-BatchTokens = Annotated[
-    int | None,
-    Parameter(
-        help="Tokens in a batch, padding included: more is faster until memory ends. [default: by device]",
-        validator=Number(gte=1),
-    ),
-]
-EngineOption = Annotated[
-    Literal["auto", "torch", "onnx", "openvino"],
-    Parameter(
-        name="--engine",
-        help="What runs the model; onnx and openvino need the extra of their name; auto is the fastest of those "
-        "installed, found by a short measurement that is remembered.",
-    ),
-]
-Dtype = Annotated[
-    Literal["auto", "float32", "bfloat16", "int8"] | None,
-    Parameter(help="Precision, as far as the engine has it; auto is bfloat16 where it pays. [default: float32]"),
-]
-PassagesOption = Annotated[
-    Literal["first", "max", "mean"],
-    Parameter(
-        name="--passages",
-        help="What a document longer than the model reads is scored by: its first tokens, its best window, or the mean "
-        "of its windows.",
-    ),
-]
-Store = Annotated[
-    Path | None,
-    Parameter(help="Folder where scores are kept as they are made, to go on from after a kill. [default: OUT.scores]"),
-]
+Scoring = Annotated[ScoringSettings, Parameter(name="*")]
+SCORING = ScoringSettings()

@@ -1,6 +1,7 @@
 """The same work over the parts of a run, one after the other here or many at once on a Ray cluster."""
 
 from rankdistill.cluster.over_parts import over_parts
+from rankdistill.cluster.settings import ClusterSettings
 from rankdistill.cluster.work import EnsembleParts, ScoreParts
 
-__all__ = ["EnsembleParts", "ScoreParts", "over_parts"]
+__all__ = ["ClusterSettings", "EnsembleParts", "ScoreParts", "over_parts"]

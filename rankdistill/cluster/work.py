@@ -1,91 +1,97 @@
-"""What is done to one part of a run: scored, re-ranked, or ensembled with the same part of other runs."""
+"""PartWork: what is done to one part of a run: scored, re-ranked, or ensembled with the same part of other runs."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from rankdistill.arrays import F32, F64
 from rankdistill.data.candidates import Candidates
 from rankdistill.data.parquet import read_candidates
 from rankdistill.data.sources import load_collection
 from rankdistill.data.trec.read import read_qrels
-from rankdistill.ensembling import ensemble
+from rankdistill.ensembling.ensemble import ensemble
 from rankdistill.ensembling.fuse import fuse
 from rankdistill.ensembling.join import join_runs
 from rankdistill.ensembling.missing import Policy
 from rankdistill.ensembling.normalize import Normalization, Scope
-from rankdistill.errors import DataError
-from rankdistill.inputs.windows import Passages
-from rankdistill.models import CrossEncoder
-from rankdistill.scoring import score_with_report
+from rankdistill.errors import DataError, UsageError
+from rankdistill.scoring.score import load_model, score_with_report
+from rankdistill.scoring.settings import ScoringSettings
 
-Do = Callable[[Path, Path], tuple[Candidates, Counter[str]]]
+DoPart = Callable[[Path, Path], tuple[Candidates, Counter[str]]]
+"""(file of a part, folder for what is saved meanwhile) -> (part of the new run, what was counted)."""
 SCORE = "score"
 
 
 class PartWork(Protocol):
-    """Something that a process does to parts; it is sent to where the process runs."""
+    """Work on parts; it is sent to the process that does it."""
 
     def facts(self) -> dict[str, Any]:
-        """All that changes what is made of a part, as JSON has it."""
+        """Return everything that changes the result of a part, as JSON can hold it."""
 
-    def start(self) -> Do:
-        """Load what all parts need; the function makes of a part's file, and a folder for what it keeps, a run.
+    def start(self) -> DoPart:
+        """Load what all parts need, and return the function that does one part.
 
-        With it come counts of what it met, to be summed over parts: what -> how many.
+        Its counts, by name, are summed over the parts.
         """
 
 
 @dataclass(frozen=True)
 class ScoreParts:
-    """Score candidates with a cross-encoder. The settings are those of `score_with_report`, and of ``rerank``."""
+    """Score candidates with a cross-encoder, as the commands ``score`` and ``rerank`` do.
+
+    model: its folder or hub id. collection: its source. settings: without a store, as finished parts are the store.
+    """
 
     model: str
     collection: str
-    engine: str = "torch"
-    dtype: str | None = None
-    batch_tokens: int | None = None
-    passages: Passages = "first"
+    settings: ScoringSettings = field(default_factory=ScoringSettings)
     top_k: int | None = None
+    """Candidates of each query to keep, the first stage's best. None: all."""
     weight: float | None = None
-    """Of the first stage's scores in a fusion; None for the model's scores alone."""
+    """Weight of the first stage's scores in a fusion. None: the model's scores alone."""
+
+    def __post_init__(self) -> None:
+        if self.settings.store is not None:
+            raise UsageError("a store is for a run in one file: of a run in parts, finished parts are in the output")
 
     def facts(self) -> dict[str, Any]:
-        """The settings, and the model's fingerprint: weights may change in a folder."""
-        return {**asdict(self), "model": CrossEncoder.from_pretrained(self.model).fingerprint()}
+        """Return the settings, and the model's fingerprint in place of its name: weights may change in a folder."""
+        from rankdistill.models.cross_encoder import CrossEncoder
 
-    def start(self) -> Do:
+        return {
+            "model": CrossEncoder.from_pretrained(self.model).fingerprint(),
+            "collection": self.collection,
+            **self.settings.facts(),
+            "top_k": self.top_k,
+            "weight": self.weight,
+        }
+
+    def start(self) -> DoPart:
         """Load the model and open the collection."""
-        model = CrossEncoder.from_pretrained(self.model, self.engine, self.dtype)
-        collection = load_collection(self.collection)
+        model, collection = load_model(self.model, self.settings), load_collection(self.collection)
 
         def do(part: Path, store: Path) -> tuple[Candidates, Counter[str]]:
             run = _part(part)
             if self.top_k is not None:
                 run = run.top_k(self.top_k, by=SCORE)
-            scores, report = score_with_report(
-                model,
-                run,
-                collection,
-                batch_tokens=self.batch_tokens,
-                store=store,
-                passages=self.passages,
-                description=part.stem,
-            )
-            made: Any = scores
+            settings = replace(self.settings, store=store)
+            model_scores, report = score_with_report(model, run, collection, settings, description=part.stem)
+            scores: F32 | F64 = model_scores
             if self.weight is not None:
-                made = fuse(scores, run[SCORE], run.offsets, self.weight)
-            met = Counter(
+                scores = fuse(model_scores, run[SCORE], run.offsets, self.weight)
+            counts = Counter(
                 {
                     "pairs": report.n_pairs,
-                    "truncated": report.n_truncated,
-                    "empty documents, one more for each part with it": report.n_empty_documents,
+                    "truncated pairs": report.n_truncated,
+                    "empty documents, counted in each part that has them": report.n_empty_documents,
                 }
             )
-            return run.only_columns().with_columns({SCORE: made}).ranked(SCORE), met
+            return run.only_columns().with_columns({SCORE: scores}).ranked(SCORE), counts
 
         return do
 
@@ -107,7 +113,7 @@ class EnsembleParts:
         """The settings."""
         return asdict(self)
 
-    def start(self) -> Do:
+    def start(self) -> DoPart:
         """Read the judgments."""
         qrels = read_qrels(self.qrels) if self.qrels else None
 
@@ -122,7 +128,7 @@ class EnsembleParts:
             joined = join_runs(runs)
             if qrels is not None:
                 joined = joined.join(qrels, "label")
-            made, report = ensemble(
+            run, report = ensemble(
                 joined,
                 list(self.folders),
                 self.method,
@@ -133,22 +139,25 @@ class EnsembleParts:
                 rate=self.rate,
                 seed=self.seed,
             )
-            met = Counter({"candidates": report.candidates, "dropped for want of a score": report.dropped})
-            met.update({f"scores missing in {folder}": count for folder, count in report.missing.items()})
+            counts = Counter(
+                {"candidates": report.candidates, "candidates dropped for a missing score": report.dropped}
+            )
+            counts.update({f"scores missing in {folder}": count for folder, count in report.missing.items()})
             if report.unlabelled is not None:
-                met["without a label"] = report.unlabelled
+                counts["candidates without a label"] = report.unlabelled
             if report.pile:
-                met["comparable pairs"] = report.pile.comparable
-                met["of them reversed before PILE"] = report.pile.reversed_before
-                met["reversed after it"] = report.pile.reversed_after
-                met["queries stopped at PILE's cap"] = report.pile.capped_queries
-            return made.only_columns().with_columns({SCORE: made[self.method]}).ranked(SCORE), met
+                counts["comparable pairs"] = report.pile.comparable
+                counts["pairs reversed before PILE"] = report.pile.reversed_before
+                counts["pairs reversed after PILE"] = report.pile.reversed_after
+                counts["queries stopped at PILE's cap"] = report.pile.capped_queries
+            return run.only_columns().with_columns({SCORE: run[self.method]}).ranked(SCORE), counts
 
         return do
 
 
 def _part(file: Path) -> Candidates:
+    """Read one part; `DataError` where it has no scores."""
     part = read_candidates(file)
     if SCORE not in part.columns:
-        raise DataError(f"{file} has no column {SCORE!r}: it is no part of a run")
+        raise DataError(f"{file} has no column {SCORE!r}: it is not a part of a run")
     return part

@@ -20,18 +20,18 @@ class ScoringSettings:
 
     engine: EngineName | None = None
     """What runs the model: torch; onnx or openvino, which need the extra of the same name; or auto, the fastest of
-    those installed, found by a short measurement that is remembered. None: the model's own engine, usually torch."""
+    those installed, found by a short measurement that is remembered. [default: the model's own, usually torch]"""
     dtype: DtypeName | None = None
-    """Precision, where the engine supports it; auto is bfloat16 where the processor has it. None: the model's own
-    precision, usually float32."""
+    """Precision, where the engine supports it; auto is bfloat16 where the processor has it. [default: the model's own,
+    usually float32]"""
     batch_tokens: int | None = None
-    """Tokens in a batch, padding included; larger batches use more memory. None: chosen for the device."""
+    """Tokens in a batch, padding included; larger batches use more memory. [default: chosen for the device]"""
     passages: Passages = "first"
     """What scores a document longer than the model reads: its first tokens, its best window (max), or the mean of
     its windows."""
     store: Path | None = None
-    """Folder where scores are saved while they are computed, so that a killed run resumes. None: Python saves none,
-    commands use the folder OUT.scores."""
+    """Folder where scores are saved while they are computed, so that a killed run resumes. [default: OUT.scores for
+    commands, none in Python]"""
 
     def __post_init__(self) -> None:
         for kind, name, valid in (

@@ -184,9 +184,9 @@ def test_parts_are_scored_reranked_and_ensembled_as_the_run_is(run, files, tmp_p
     outcome = run("ensemble", "--method", "mean", "--runs", parts, files.bm25, "--out", tmp_path / "x")
     assert outcome.code == 2
     assert "some runs are folders of parts and some are files" in outcome.err
-    outcome = run("score", *model, "--run", files.bm25, "--out", tmp_path / "x", "--engine-cluster", "ray")
-    assert (outcome.code, "make them by `rankdistill parts`" in outcome.err) == (2, True)
+    outcome = run("score", *model, "--run", files.bm25, "--out", tmp_path / "x", "--cluster", "ray")
+    assert (outcome.code, "split it by `rankdistill parts`" in outcome.err) == (2, True)
     outcome = run("score", *model, "--run", parts, "--out", tmp_path / "x", "--workers", 2)
-    assert (outcome.code, "belong to --engine-cluster ray" in outcome.err) == (2, True)
+    assert (outcome.code, "name it (--cluster ray)" in outcome.err) == (2, True)
     outcome = run("rerank", *model, "--run", parts, "--out", tmp_path / "x", "--fuse", "auto")
     assert (outcome.code, "tune the weight on a run of the dev queries" in outcome.err) == (2, True)

@@ -13,8 +13,8 @@ import pytest
 import torch
 from tiny import judged_collection, make_model, make_tokenizer, write_collection
 
-from rankdistill.cluster import EnsembleParts, ScoreParts, over_parts
-from rankdistill.cluster.work import Do
+from rankdistill.cluster import ClusterSettings, EnsembleParts, ScoreParts, over_parts
+from rankdistill.cluster.work import DoPart
 from rankdistill.data import Candidates, read_run, write_candidates, write_run
 from rankdistill.data.parts import LIST, parts_of, read_parts, write_parts
 from rankdistill.ensembling import ensemble
@@ -22,7 +22,7 @@ from rankdistill.ensembling.join import join_runs
 from rankdistill.errors import DataError, MissingExtraError, UsageError
 from rankdistill.models import CrossEncoder
 from rankdistill.retrieval.bm25 import bm25
-from rankdistill.scoring import score
+from rankdistill.scoring import ScoringSettings, score
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,8 @@ def test_an_ensemble_of_parts_is_that_of_the_runs(files: Files, tmp_path: Path) 
     joined = join_runs({name: read_parts(name) for name in folders}).join(read_qrels(files.qrels), "label")
     whole, report = ensemble(joined, folders, "pile", normalize="zscore", seed=3)
     assert report.pile
-    assert (met["candidates"], met["without a label"]) == (report.candidates, report.unlabelled)
-    assert (met["comparable pairs"], met["of them reversed before PILE"], met["reversed after it"]) == (
+    assert (met["candidates"], met["candidates without a label"]) == (report.candidates, report.unlabelled)
+    assert (met["comparable pairs"], met["pairs reversed before PILE"], met["pairs reversed after PILE"]) == (
         report.pile.comparable,
         report.pile.reversed_before,
         report.pile.reversed_after,
@@ -118,7 +118,37 @@ def test_mistakes_are_told(files: Files, tmp_path: Path, monkeypatch: pytest.Mon
         over_parts(scoring(files), tmp_path, tmp_path / "out")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"rankdistill\[ray\]"):
-        over_parts(scoring(files), files.parts, tmp_path / "out", cluster="ray")
+        over_parts(scoring(files), files.parts, tmp_path / "out", ClusterSettings("ray"))
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"cluster": "rai"}, "did you mean 'ray'"),
+        ({"workers": 2}, "settings of a cluster"),
+        ({"address": "auto"}, "settings of a cluster"),
+        ({"cluster": "ray", "workers": 0}, "workers must be at least 1, got 0"),
+        ({"cluster": "ray", "cpus": -1}, "cpus must be at least 1, got -1"),
+    ],
+)
+def test_invalid_cluster_settings_are_refused(given: dict[str, object], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        ClusterSettings(**given)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "changes", [{"dtype": "bfloat16"}, {"engine": "onnx"}, {"batch_tokens": 7}, {"passages": "max"}]
+)
+def test_every_setting_that_changes_a_score_is_among_the_facts(files: Files, changes: dict[str, object]) -> None:
+    plain, changed = scoring(files), scoring(files, settings=ScoringSettings(**changes))  # type: ignore[arg-type]
+    assert set(plain.facts().items()) ^ set(changed.facts().items()) == {
+        (name, value) for name in changes for value in (plain.facts()[name], changes[name])
+    }
+
+
+def test_parts_are_their_own_store(files: Files, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="a store is for a run in one file"):
+        scoring(files, settings=ScoringSettings(store=tmp_path))
 
 
 # -- Ray ---------------------------------------------------------------------------------------------------------------
@@ -134,7 +164,7 @@ class Dying:
     def facts(self) -> dict[str, object]:
         return self.work.facts()
 
-    def start(self) -> Do:
+    def start(self) -> DoPart:
         do = self.work.start()
 
         def done(part: Path, store: Path) -> tuple[Candidates, Counter[str]]:
@@ -173,7 +203,7 @@ def test_an_actor_computes_with_as_many_threads_as_this_process(files: Files, tm
     CrossEncoder(large, make_tokenizer()).save(tmp_path / "model")
     work = ScoreParts(str(tmp_path / "model"), str(files.collection))
     over_parts(work, files.parts, tmp_path / "here")
-    over_parts(work, files.parts, tmp_path / "ray", cluster="ray")
+    over_parts(work, files.parts, tmp_path / "ray", ClusterSettings("ray"))
     assert contents(tmp_path / "ray") == contents(tmp_path / "here")
 
 
@@ -181,17 +211,19 @@ def test_an_actor_computes_with_as_many_threads_as_this_process(files: Files, tm
 def test_ray_writes_the_same_bytes_also_when_a_worker_is_killed(files: Files, tmp_path: Path, ray) -> None:
     work = scoring(files, top_k=8, weight=0.3)
     over_parts(work, files.parts, tmp_path / "here")
-    _, met = over_parts(work, files.parts, tmp_path / "ray", cluster="ray")
+    _, met = over_parts(work, files.parts, tmp_path / "ray", ClusterSettings("ray"))
     assert met["pairs"] == np.minimum(np.diff(files.run.offsets), 8).sum()
     assert contents(tmp_path / "ray") == contents(tmp_path / "here")
-    made, _ = over_parts(Dying(work, tmp_path / "mark"), files.parts, tmp_path / "killed", cluster="ray", workers=1)
+    made, _ = over_parts(
+        Dying(work, tmp_path / "mark"), files.parts, tmp_path / "killed", ClusterSettings("ray", workers=1)
+    )
     assert made == 5
     assert (tmp_path / "mark").read_text() == "1", "a worker died when it had kept its scores"
     assert contents(tmp_path / "killed") == contents(tmp_path / "here")
-    with pytest.raises(UsageError, match="an actor is to have 99 CPUs, but the largest machine of the cluster has 2"):
-        over_parts(work, files.parts, tmp_path / "many", cluster="ray", cpus=99)
+    with pytest.raises(UsageError, match="each actor needs 99 CPUs, but the largest machine of the cluster has 2"):
+        over_parts(work, files.parts, tmp_path / "many", ClusterSettings("ray", cpus=99))
     folders = str(files.parts), str(tmp_path / "ray")
     pile = EnsembleParts(folders, str(files.qrels), missing="min", normalize="zscore")
     over_parts(pile, files.parts, tmp_path / "pile")
-    over_parts(pile, files.parts, tmp_path / "pile-ray", cluster="ray", workers=2)
+    over_parts(pile, files.parts, tmp_path / "pile-ray", ClusterSettings("ray", workers=2))
     assert contents(tmp_path / "pile-ray") == contents(tmp_path / "pile")

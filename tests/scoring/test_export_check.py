@@ -66,7 +66,7 @@ def test_an_export_that_scores_otherwise_is_refused_and_not_written(
         return export.export_model(weights, *place)
 
     monkeypatch.setattr(export_check, "export_model", damaged)
-    with pytest.raises(DataError, match="onnx in float32 and torch differ by .* nothing is written"):
+    with pytest.raises(DataError, match=r"onnx in float32 and torch differ by .* nothing is written"):
         export_checked(model, tmp_path, "onnx", "float32", bm25(judged, k=5), judged)
     assert not list(tmp_path.iterdir())
 

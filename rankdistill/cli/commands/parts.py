@@ -23,12 +23,12 @@ def parts(
 ) -> None:
     """Split a run into parts, a folder of Parquet files, that score, rerank and ensemble take one by one.
 
-    Memory is then that of a part, and --engine-cluster ray works on many at once. The other commands read such a folder
+    Memory is then that of a part, and --cluster ray works on many at once. The other commands read such a folder
     as the run that it is. For example
 
         rankdistill parts --run bm25.trec.gz --out bm25.parts
         rankdistill rerank --model runs/student/model --collection pydocs \\
-            --run bm25.parts --out student.parts --engine-cluster ray
+            --run bm25.parts --out student.parts --cluster ray
     """
     candidates = read_run(run)
     files = write_parts(candidates, out, queries)

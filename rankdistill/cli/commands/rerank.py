@@ -3,34 +3,27 @@
 from __future__ import annotations
 
 import math
-from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import pyarrow as pa
-import pyarrow.compute as pc
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
-from rankdistill.cli.cluster import ALONE, Cluster, from_anywhere, in_parts, work_on_parts
-from rankdistill.cli.options import (
-    BatchTokens,
-    Config,
-    Dtype,
-    EngineOption,
-    Model,
-    Out,
-    PassagesOption,
-    Run,
-    Source,
-    Store,
-)
+from rankdistill.cli.cluster import ALONE, Cluster, in_parts, score_parts
+from rankdistill.cli.options import SCORING, Config, Model, Out, Run, Scoring, Source
 from rankdistill.cli.output import say, say_wrote
+from rankdistill.cli.scored import FIRST_STAGE, MODEL, saved_beside
 from rankdistill.data.candidates import Candidates
 from rankdistill.data.collection import Collection
 from rankdistill.data.sources import load_collection
 from rankdistill.data.trec.read import read_qrels, read_run
 from rankdistill.data.trec.write import write_run
 from rankdistill.errors import DataError, UsageError
+from rankdistill.scoring.score import load_model
+from rankdistill.scoring.score import score as score_candidates
+
+if TYPE_CHECKING:
+    from rankdistill.tasks.task import Task
 
 
 def rerank(
@@ -40,31 +33,31 @@ def rerank(
     run: Run,
     out: Out,
     top_k: Annotated[
-        int | None, Parameter(help="Re-rank and keep this many of a query's first-stage best. [default: all]")
+        int | None,
+        Parameter(
+            help="Candidates of each query to re-rank, the first stage's best; others are dropped. [default: all]",
+            validator=Number(gte=1),
+        ),
     ] = None,
     fuse: Annotated[
         float | Literal["auto"] | None,
         Parameter(
-            help="Weight W of the first stage: z(model) + W z(run), z-scores within the query; auto: tuned by nDCG@10 "
-            "on the judged queries of the dev split."
+            help="Weight W of the first stage: z(model) + W z(run), z-scores within the query; auto: the weight with "
+            "the best nDCG@10 on the judged queries of the dev split. [default: the model's scores alone]"
         ),
     ] = None,
     dev_run: Annotated[
         Path | None, Parameter(help="For auto: a run of the dev split's queries. [default: those in --run]")
     ] = None,
     qrels: Annotated[Path | None, Parameter(help="For auto: judgments. [default: the collection's]")] = None,
-    batch_tokens: BatchTokens = None,
-    engine: EngineOption = "torch",
-    dtype: Dtype = None,
-    passages: PassagesOption = "first",
-    store: Store = None,
+    scoring: Scoring = SCORING,
     cluster: Cluster = ALONE,
     config: Config = None,
 ) -> None:
     """Re-rank a run with a cross-encoder, alone or fused with the first stage's scores.
 
-    After a kill the same command goes on from the scores kept beside the run, in OUT.scores, which may be deleted when
-    the run is there. Of a run in parts (`rankdistill parts`) parts are made, here or by Ray. For example
+    A killed command resumes when it is run again: scores are saved beside the run, in OUT.scores, which may be deleted
+    once the run is written. A run in parts (`rankdistill parts`) is re-ranked part by part, here or by Ray. For example
 
         rankdistill rerank --model runs/student/model --collection pydocs \\
             --run bm25.trec --top-k 50 --fuse auto --out student.trec
@@ -76,70 +69,52 @@ def rerank(
     if in_parts([run], cluster):
         if fuse == "auto":
             raise UsageError("--fuse auto is not for a run in parts: tune the weight on a run of the dev queries first")
-        if store:
-            raise UsageError("--store is for a run in one file: of parts, those that are done are in --out")
-        if engine == "auto" and cluster.engine_cluster:
-            raise UsageError("--engine auto would choose for each worker: name the engine")
-        from rankdistill.cluster import ScoreParts
-
-        names, alone = (from_anywhere(model), from_anywhere(collection)), None if fuse is None else float(fuse)
-        work = ScoreParts(*names, engine, dtype, batch_tokens, passages, top_k, alone)
-        return work_on_parts(work, run, out, cluster)
-    candidates = _best(read_run(run), top_k)
-    source = load_collection(collection)
+        return score_parts(model, collection, run, out, scoring, cluster, top_k, None if fuse is None else float(fuse))
+    candidates, source = _best(read_run(run), top_k), load_collection(collection)
+    dev = None
     if fuse == "auto":  # before anything is scored, so that a mistake costs no time
-        judgments = _judgments(source, qrels)
-        tuned_on = _judged(_best(read_run(dev_run), top_k) if dev_run else _dev_queries(candidates, source), judgments)
+        dev = _judged_dev(source, candidates, _best(read_run(dev_run), top_k) if dev_run else None, qrels)
 
-    from rankdistill.cli.scored import FIRST_STAGE, MODEL, store_beside, with_model_scores
-    from rankdistill.ensembling.fuse import fuse as fused
+    from rankdistill.ensembling.fuse import fuse as fuse_scores
     from rankdistill.ensembling.fuse import tune_weight
-    from rankdistill.models import CrossEncoder
 
-    encoder = CrossEncoder.from_pretrained(model, engine, dtype)
-    scored = partial(
-        with_model_scores,
-        encoder,
-        collection=source,
-        store=store or store_beside(out),
-        batch_tokens=batch_tokens,
-        dtype=dtype,
-        passages=passages,
-    )
-    made, by, weight = scored(candidates), MODEL, fuse
-    if fuse == "auto":
-        dev = scored(tuned_on, description="scoring dev") if dev_run else tuned_on.join(made, MODEL)
-        tuned = tune_weight(dev, MODEL, FIRST_STAGE, judgments)
+    settings = saved_beside(out, scoring)
+    encoder = load_model(model, settings)
+    scored = candidates.with_columns({MODEL: score_candidates(encoder, candidates, source, settings)})
+    weight = None if fuse is None or fuse == "auto" else float(fuse)
+    if dev is not None:
+        if dev_run:
+            scores = score_candidates(encoder, dev.candidates, source, settings, description="scoring the dev run")
+            dev_scored = dev.candidates.with_columns({MODEL: scores})
+        else:
+            dev_scored = dev.candidates.join(scored, MODEL)
+        tuned = tune_weight(dev_scored, MODEL, FIRST_STAGE, dev.judgments)
         say(str(tuned))
         weight = tuned.weight
+    by = MODEL
     if weight is not None:
         by = "fused"
-        made = made.with_columns(fused=fused(made[MODEL], made[FIRST_STAGE], made.offsets, float(weight)))
-    write_run(made, out, by)
-    say_wrote(out, f"{made.n_queries:,} queries, {len(made):,} candidates")
+        fused = fuse_scores(scored[MODEL], scored[FIRST_STAGE], scored.offsets, weight)
+        scored = scored.with_columns({by: fused})
+    write_run(scored, out, by)
+    say_wrote(out, f"{scored.n_queries:,} queries, {len(scored):,} candidates")
 
 
 def _best(run: Candidates, top_k: int | None) -> Candidates:
-    return run if top_k is None else run.top_k(top_k, by="score")
+    return run if top_k is None else run.top_k(top_k, by=FIRST_STAGE)
 
 
-def _judgments(collection: Collection, qrels: Path | None) -> Candidates:
-    judgments = read_qrels(qrels) if qrels else collection.qrels
-    if judgments is None:
+def _judged_dev(collection: Collection, candidates: Candidates, dev_run: Candidates | None, qrels: Path | None) -> Task:
+    """Return the judged queries of the dev split, or of a run of that split, as the task to tune the weight on."""
+    from rankdistill.tasks.task import Task
+
+    if qrels is None and collection.qrels is None:
         raise UsageError(f"--fuse auto needs judgments and {collection.name} has none: give --qrels, or a weight")
-    return judgments
-
-
-def _dev_queries(candidates: Candidates, collection: Collection) -> Candidates:
-    dev = pa.array(collection.split("dev"), pa.large_string())
-    return candidates.take_queries(pc.is_in(candidates.query_ids, value_set=dev).to_numpy(zero_copy_only=False))
-
-
-def _judged(candidates: Candidates, judgments: Candidates) -> Candidates:
-    judged = pc.is_in(candidates.query_ids, value_set=judgments.query_ids).to_numpy(zero_copy_only=False)
-    if not judged.any():
+    task = Task(collection, candidates, qrels=read_qrels(qrels) if qrels else None)
+    dev = (task.part("dev") if dev_run is None else task.with_candidates(dev_run)).judged()
+    if not dev.candidates.n_queries:
         raise DataError(
             "--fuse auto finds no judged query of the dev split in the run: retrieve them (--split dev) and give that "
             "run as --dev-run, or give a weight"
         )
-    return candidates.take_queries(judged)
+    return dev
