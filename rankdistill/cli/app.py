@@ -9,7 +9,7 @@ from typing import Any
 from cyclopts import App, Parameter
 
 from rankdistill import __version__
-from rankdistill.cli.options_file import options_from_yaml
+from rankdistill.cli.options_file import options_from_yaml, with_options_file
 from rankdistill.cli.recipe_options import options_from_recipe
 
 # Name -> purpose, the first line of its docstring. The command is the function of that name in the module of that name
@@ -53,7 +53,7 @@ def build_app(chosen: str | None = None) -> App:
     )
     for position, (name, purpose) in enumerate(COMMANDS.items()):
         if name == chosen:
-            app.command(load_command(name), name=name, sort_key=position, help_epilogue="")
+            app.command(with_options_file(load_command(name)), name=name, sort_key=position, help_epilogue="")
         else:
             app.command(f"rankdistill.cli.commands.{name}:{name}", name=name, sort_key=position, help=purpose)
     return app

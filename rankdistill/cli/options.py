@@ -1,4 +1,4 @@
-"""Options that several commands have, with the words their ``--help`` says about them."""
+"""Options that several commands share, with their text in ``--help``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from rankdistill.cli.options_file import Config as Config
 from rankdistill.data.candidates import Ties as TiesRule
 from rankdistill.data.trec.read import Precision as ScorePrecision
 from rankdistill.ensembling.normalize import Scope
@@ -14,24 +15,27 @@ from rankdistill.evaluation.judged import Unjudged
 from rankdistill.scoring.settings import ScoringSettings
 
 Json = Annotated[
-    bool, Parameter(help="Print the result as JSON, and only that, on standard output.", show_default=False)
+    bool,
+    Parameter(
+        name="--json", help="Print the result as JSON, and nothing else, on standard output.", show_default=False
+    ),
 ]
-Config = Annotated[
-    Path | None, Parameter(help="YAML file with options of this command by name; the command line wins.")
-]
-Seed = Annotated[int, Parameter(help="Same seed, same result, whatever the number of threads.")]
+Seed = Annotated[int, Parameter(help="The same seed gives the same result, with any number of threads.")]
 Qrels = Annotated[
     Path | None,
     Parameter(help="Relevance judgments: TREC or BEIR qrels, plain or .gz. [default: the collection's]"),
 ]
+Runs = Annotated[tuple[str, ...], Parameter(help="Runs: TREC or MS MARCO's three columns, plain or .gz; or parts.")]
+"""Paths as text, since the results of a run are named by its path as it was given."""
 Judged = Annotated[
     str | None,
     Parameter(
-        name="--collection", help="Collection whose judgments or texts are used: pydocs, irds:DATASET_ID or a folder."
+        name="--collection", help="Collection whose judgments or texts are used: pydocs, irds:DATASET_ID, or a folder."
     ),
 ]
 JudgedSplit = Annotated[
-    str | None, Parameter(name="--split", help="Measure on this split of the collection alone: test.")
+    str | None,
+    Parameter(name="--split", help="Measure only on the queries of this split of the collection, for example test."),
 ]
 Measures = Annotated[
     tuple[str, ...],
@@ -63,8 +67,12 @@ Source = Annotated[
     str,
     Parameter(help="Collection: pydocs, irds:DATASET_ID, or a folder in the BEIR layout (FOLDER#TAG of its files)."),
 ]
-Model = Annotated[str, Parameter(help="Cross-encoder: its folder, or its id on the hub.")]
-Run = Annotated[Path, Parameter(help="Candidates: TREC or MS MARCO's three columns, plain or .gz; or parts.")]
-Out = Annotated[Path, Parameter(help="TREC run to write, gzipped where the name ends in .gz; of parts, a folder.")]
+Model = Annotated[str, Parameter(help="Cross-encoder: its folder or hub id.")]
+Run = Annotated[
+    Path, Parameter(help="Candidates, a run: TREC or MS MARCO's three columns, plain or .gz; or a folder of parts.")
+]
+Out = Annotated[
+    Path, Parameter(help="TREC run to write, compressed where the name ends in .gz; for a run in parts, a folder.")
+]
 Scoring = Annotated[ScoringSettings, Parameter(name="*")]
 SCORING = ScoringSettings()

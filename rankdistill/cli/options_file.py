@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-import yaml
-from cyclopts import App, ArgumentCollection
+from cyclopts import App, ArgumentCollection, Parameter
 from cyclopts.config import Dict
 
 from rankdistill.errors import DataError, FileFormatError, UnknownNameError
 
 EXPECTED = "a YAML mapping of option names to values, such as 'measures: [nDCG@10, RR@10]'"
+Config = Annotated[
+    Path | None, Parameter(help="YAML file with options of this command by name; the command line wins.")
+]
+
+
+def with_options_file(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the option ``--config``, of which its function need not know: `options_from_yaml` reads it."""
+    signature = inspect.signature(command, eval_str=True)
+    if "config" in signature.parameters:
+        return command
+    config = inspect.Parameter("config", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Config)
+
+    @wraps(command)
+    def run(*arguments: Any, config: Path | None = None, **options: Any) -> None:
+        command(*arguments, **options)
+
+    run.__signature__ = signature.replace(parameters=[*signature.parameters.values(), config])  # type: ignore[attr-defined]
+    return run
 
 
 def options_from_yaml(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
@@ -37,6 +57,8 @@ def read_options(path: Path) -> dict[Any, Any]:
 
     Raises `FileFormatError` with the line that is no YAML or for anything but a mapping, `DataError` for no file.
     """
+    import yaml  # half of the time that `rankdistill --help` would otherwise take on its own modules
+
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:

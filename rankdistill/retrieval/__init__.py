@@ -2,35 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
 from rankdistill.data.candidates import Candidates
+from rankdistill.data.collection import Collection
 from rankdistill.errors import UnknownNameError
 
-Retriever = Callable[..., Candidates]
+
+@dataclass(frozen=True)
+class Retriever:
+    """A first stage: the function ``name`` of the module ``name`` in this folder, imported when it is first called."""
+
+    name: str
+    encodes: bool = False
+    """Whether it needs the setting ``encode``, a function from texts to vectors."""
+
+    def __call__(
+        self, collection: Collection, query_ids: Sequence[str] | None = None, k: int = 100, **settings: Any
+    ) -> Candidates:
+        """Find the best k candidates of each query (None: all queries), with a column of scores of this name."""
+        function = getattr(import_module(f"rankdistill.retrieval.{self.name}"), self.name)
+        candidates: Candidates = function(collection, query_ids, k, **settings)
+        return candidates
 
 
-def _lazy(name: str) -> Retriever:
-    """The function ``name`` of the module ``name`` here, imported when it is first called."""
-
-    def retrieve(*args: Any, **settings: Any) -> Candidates:
-        return getattr(import_module(f"rankdistill.retrieval.{name}"), name)(*args, **settings)
-
-    retrieve.__name__ = name
-    retrieve.__doc__ = f"See `rankdistill.retrieval.{name}.{name}`."
-    return retrieve
-
-
-RETRIEVERS: dict[str, Retriever] = {name: _lazy(name) for name in ("bm25", "dense", "lucene")}
+RETRIEVERS = {each.name: each for each in (Retriever("bm25"), Retriever("dense", encodes=True), Retriever("lucene"))}
 
 
 def retriever(name: str) -> Retriever:
-    """Look up a first stage by name.
-
-    It is called ``(collection, query_ids=None, k=100, **settings)`` and gives candidates with a column of its name.
-    """
+    """Look up a first stage by name; `UnknownNameError` where there is none."""
     if name not in RETRIEVERS:
         raise UnknownNameError("retriever", name, RETRIEVERS)
     return RETRIEVERS[name]

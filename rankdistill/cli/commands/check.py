@@ -9,7 +9,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from rankdistill.cli.options import Config, Json, Measures
+from rankdistill.cli.options import Json, Measures, Runs
 from rankdistill.cli.output import print_json, say, shown
 from rankdistill.data import load_collection
 from rankdistill.errors import DataError, UsageError
@@ -19,35 +19,34 @@ from rankdistill.evaluation.report.check import check as check_files
 
 def check(
     *,
-    runs: Annotated[tuple[Path, ...], Parameter(help="Runs: TREC or MS MARCO's three columns, plain or .gz.")] = (),
+    runs: Runs = (),
     qrels: Annotated[Path | None, Parameter(help="Judgments: TREC or BEIR qrels, plain or .gz.")] = None,
     collection: Annotated[
         str | None, Parameter(help="Collection whose texts the ids should have: pydocs, irds:DATASET_ID or a folder.")
     ] = None,
     measures: Measures = DEFAULT_MEASURES,
-    json: Json = False,
-    config: Config = None,
+    as_json: Json = False,
 ) -> None:
     """Check runs and judgments: what is wrong with them, and what may surprise.
 
-    Errors, which end in exit code 1: malformed lines, scores that are no finite numbers, fractional grades, documents
-    that stand twice, ids without a text, runs of other queries. Warnings: queries missing on either side, ranks that do
-    not follow the scores, ties and the measures they move. For example
+    Errors give exit code 1: malformed lines, scores that are not finite numbers, fractional grades, duplicate
+    documents, ids without a text, runs of other queries. Warnings do not: queries missing in runs or judgments, ranks
+    that do not follow the scores, ties and the measures that depend on them. For example
 
         rankdistill check --runs bm25.trec student.trec.gz --qrels qrels.txt --collection my-data
     """
     if not runs and qrels is None:
         raise UsageError("nothing to check, expected --runs, --qrels or both")
     findings = check_files(runs, qrels, load_collection(collection) if collection else None, measures)
-    if json:
-        print_json([asdict(found) for found in findings])
+    if as_json:
+        print_json([asdict(finding) for finding in findings])
     else:
-        for file, group in groupby(findings, key=lambda found: found.file):
+        for file, group in groupby(findings, key=lambda finding: finding.file):
             print(shown(file))
-            for found in group:
-                print(shown(f"  {found.level:8}{found.count:>9,}  {found.what}; first: {found.example}"))
-    errors = sum(found.level == "error" for found in findings)
-    if errors:
-        raise DataError(f"{errors} of {len(findings)} findings are errors")
-    files = len(runs) + (qrels is not None)
-    say(f"{files} files without errors" + (f", {len(findings)} findings" if findings else ""))
+            for finding in group:
+                print(shown(f"  {finding.level:8}{finding.count:>9,}  {finding.what}; first: {finding.example}"))
+    n_errors = sum(finding.level == "error" for finding in findings)
+    if n_errors:
+        raise DataError(f"{n_errors} of {len(findings)} findings are errors")
+    n_files = len(runs) + (qrels is not None)
+    say(f"{n_files} files without errors" + (f", {len(findings)} findings" if findings else ""))

@@ -9,7 +9,7 @@ import numpy as np
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from rankdistill.cli.options import Config, Json, Model, Run, Source
+from rankdistill.cli.options import Json, Model, Run, Source
 from rankdistill.cli.output import print_json, print_rich, say_wrote, table
 from rankdistill.data.sources import load_collection
 from rankdistill.data.trec.read import read_run
@@ -22,7 +22,7 @@ def export(
     collection: Source,
     run: Run,
     engine: Annotated[
-        Literal["onnx", "openvino"], Parameter(help="What will run the model; it needs the extra of its name.")
+        Literal["onnx", "openvino"], Parameter(help="What will run the model; it needs the extra of the same name.")
     ] = "onnx",
     dtype: Annotated[
         Literal["float32", "int8", "bfloat16"],
@@ -32,17 +32,16 @@ def export(
         Path | None, Parameter(help="Folder for onnx/ or openvino/. [default: the model's own folder]")
     ] = None,
     queries: Annotated[
-        int, Parameter(help="Queries of the run that are scored for the check.", validator=Number(gte=1))
+        int, Parameter(help="Queries of the run that are scored for the comparison.", validator=Number(gte=1))
     ] = 20,
-    json: Json = False,
-    config: Config = None,
+    as_json: Json = False,
 ) -> None:
     """Export a cross-encoder for ONNX Runtime or OpenVINO, and check it against torch on real pairs.
 
-    The candidates of some of the run's queries are scored by both: told are the greatest difference of a score, the
-    agreement of the order (Kendall's τ, mean over queries), the change in nDCG@10 where the collection has judgments,
-    and the speed. In float32 scores must agree to 1e-3 of their range, else nothing is written. OpenVINO's int8 is
-    calibrated on candidates of other queries of the run. For example
+    Both score the candidates of the run's first queries. Reported are the greatest difference of a score, the agreement
+    of the order (Kendall's τ, mean over queries), the change in nDCG@10 where the collection has judgments, and the
+    speed. In float32 scores must agree to 1e-3 of their range, else nothing is written. OpenVINO's int8 is calibrated
+    on candidates of the run's other queries. For example
 
         rankdistill export --model runs/student/model --collection my-data --run bm25.trec --engine onnx --dtype int8
     """
@@ -53,7 +52,7 @@ def export(
     format_of(engine, dtype)
     folder = out or Path(model)
     if out is None and not folder.is_dir():
-        raise UsageError(f"--model {model} is no folder to write into: give --out")
+        raise UsageError(f"--model {model} is not a folder that can be written into: give --out")
     source = load_collection(collection)
     candidates = read_run(run)
     checked = np.arange(candidates.n_queries) < queries
@@ -75,7 +74,7 @@ def export(
         "pairs/s": check.pairs_per_second,
         "pairs/s, torch float32": check.torch_pairs_per_second,
     }
-    if json:
+    if as_json:
         print_json(facts)
     else:
         print_rich(table(["what", "number"], [[name, _shown(value)] for name, value in facts.items()]))

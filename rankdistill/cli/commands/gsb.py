@@ -1,4 +1,4 @@
-"""gsb: on how many queries one system's list is the better one, said by people or by a measure."""
+"""gsb: on how many queries one system's list is better than the other's, judged by people or by a measure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from rankdistill.cli.options import Config, Json
+from rankdistill.cli.options import Json
 from rankdistill.cli.output import print_json
 from rankdistill.data.trec.read import read_qrels, read_run
 from rankdistill.errors import UsageError
@@ -18,34 +18,31 @@ from rankdistill.evaluation.online.gsb import gsb_gain, preferences_by_measure, 
 def gsb(
     *,
     preferences: Annotated[
-        Path | None, Parameter(help="What people say of A beside B: lines of a query id and good, same or bad.")
+        Path | None, Parameter(help="People's judgments of A against B: each line a query id and good, same or bad.")
     ] = None,
-    runs: Annotated[tuple[Path, Path] | None, Parameter(help="Two runs, A and B, told apart by a measure.")] = None,
+    runs: Annotated[tuple[Path, Path] | None, Parameter(help="Two runs, A and B, compared by a measure.")] = None,
     qrels: Annotated[Path | None, Parameter(help="Judgments for the measure.")] = None,
-    measure: Annotated[str, Parameter(help="Measure that says which list of a query is better.")] = "nDCG@10",
-    margin: Annotated[float, Parameter(help="Values no further apart than this are the same.")] = 0.0,
-    json: Json = False,
-    config: Config = None,
+    measure: Annotated[str, Parameter(help="Measure that decides which list of a query is better.")] = "nDCG@10",
+    margin: Annotated[float, Parameter(help="Values that differ by no more than this are the same.")] = 0.0,
+    as_json: Json = False,
 ) -> None:
     """Compare two systems query by query, good, same or bad: ΔGSB with its confidence interval.
 
     ΔGSB = (#good - #bad) / (#good + #same + #bad), above 0 where A is better. For example
 
-        rankdistill gsb --preferences said.txt
+        rankdistill gsb --preferences preferences.txt
         rankdistill gsb --runs student.trec bm25.trec --qrels qrels.txt --measure nDCG@10 --margin 0.05
     """
-    if (preferences is None) == (runs is None) or (runs is None) != (qrels is None):
+    if preferences is not None and runs is None and qrels is None:
+        preferred = read_preferences(preferences)
+    elif preferences is None and runs is not None and qrels is not None:
+        judgments = read_qrels(qrels)
+        a, b = (evaluate_per_query(judgments, read_run(run), measure)[measure] for run in runs)
+        preferred = preferences_by_measure(a, b, margin)
+    else:
         raise UsageError("expected either --preferences, or --runs A B with --qrels")
-    if preferences is not None:
-        said = read_preferences(preferences)
+    gain = gsb_gain(preferred)
+    if as_json:
+        print_json(vars(gain))
     else:
-        assert runs is not None
-        assert qrels is not None
-        judged = read_qrels(qrels)
-        a, b = (evaluate_per_query(judged, read_run(run), measure)[measure] for run in runs)
-        said = preferences_by_measure(a, b, margin)
-    found = gsb_gain(said)
-    if json:
-        print_json(vars(found))
-    else:
-        print(f"ΔGSB {found}".replace("wins", "good").replace("losses", "bad").replace("ties", "same"))
+        print(f"ΔGSB {gain}".replace("wins", "good").replace("losses", "bad").replace("ties", "same"))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from rankdistill.cli.options import Config, Json, Seed
+from rankdistill.cli.options import Json, Seed
 from rankdistill.cli.output import print_json, say_wrote
 from rankdistill.data.trec.read import read_qrels, read_run
 from rankdistill.errors import UsageError
@@ -23,21 +23,24 @@ def interleave(
     qrels: Annotated[Path | None, Parameter(help="Judgments that simulated users click by.")] = None,
     clicks: Annotated[
         ClickModel,
-        Parameter(help="How simulated users look: at rank r with chance 1/r, or from the top to the first click."),
+        Parameter(
+            help="Simulated users: each examines rank r with probability 1/r, or reads from the top and stops "
+            "at the first click."
+        ),
     ] = "cascade",
-    sessions: Annotated[int, Parameter(help="Simulated users a query.")] = 100,
-    k: Annotated[int, Parameter(help="Documents that a user is shown.")] = 10,
+    sessions: Annotated[int, Parameter(help="Simulated users per query.")] = 100,
+    k: Annotated[int, Parameter(help="Documents shown to a user.")] = 10,
     log: Annotated[
-        Path | None, Parameter(help="Click log instead of runs: a JSON object a line, query, teams and clicks.")
+        Path | None,
+        Parameter(help="Click log, in place of runs: each line a JSON object with query, teams and clicks."),
     ] = None,
-    write_log: Annotated[Path | None, Parameter(help="Click log to write of the simulated users.")] = None,
+    write_log: Annotated[Path | None, Parameter(help="File to write the simulated clicks to.")] = None,
     seed: Seed = 0,
-    json: Json = False,
-    config: Config = None,
+    as_json: Json = False,
 ) -> None:
     """Compare two systems by the clicks on their interleaved lists: Δ_AB with its confidence interval.
 
-    Above 0, users prefer A's documents. With labels instead of users
+    Above 0, users prefer A's documents. With users simulated from judgments
 
         rankdistill interleave --runs student.trec bm25.trec --qrels qrels.txt --clicks cascade
 
@@ -45,20 +48,18 @@ def interleave(
 
         rankdistill interleave --log clicks.jsonl
     """
-    if (log is None) == (runs is None) or (runs is None) != (qrels is None):
-        raise UsageError("expected either --runs A B with --qrels, or --log alone")
-    if log is not None:
+    if log is not None and runs is None and qrels is None:
         impressions = read_click_log(log)
-    else:
-        assert runs is not None
-        assert qrels is not None
+    elif log is None and runs is not None and qrels is not None:
         a, b = map(read_run, runs)
         impressions = list(simulate_interleaving(a, b, read_qrels(qrels), clicks, sessions, k, seed))
+    else:
+        raise UsageError("expected either --runs A B with --qrels, or --log alone")
     if write_log is not None:
         write_click_log(impressions, write_log)
         say_wrote(write_log, f"{len(impressions):,} impressions")
-    found = interleaving_gain(impressions)
-    if json:
-        print_json(vars(found))
+    gain = interleaving_gain(impressions)
+    if as_json:
+        print_json(vars(gain))
     else:
-        print(f"Δ_AB {found}")
+        print(f"Δ_AB {gain}")

@@ -1,4 +1,4 @@
-"""parts: a run as a folder of Parquet files, to be worked on apart."""
+"""parts: a run as a folder of Parquet files, to be worked on one by one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from rankdistill.cli.options import Config, Run
+from rankdistill.cli.options import Run
 from rankdistill.cli.output import say_wrote
 from rankdistill.data.parts import QUERIES_PER_PART, write_parts
 from rankdistill.data.trec.read import read_run
@@ -18,13 +18,12 @@ def parts(
     *,
     run: Run,
     out: Annotated[Path, Parameter(help="New folder for 00000.parquet, 00001.parquet, ...")],
-    queries: Annotated[int, Parameter(help="Queries in a part.", validator=Number(gte=1))] = QUERIES_PER_PART,
-    config: Config = None,
+    queries: Annotated[int, Parameter(help="Queries per part.", validator=Number(gte=1))] = QUERIES_PER_PART,
 ) -> None:
     """Split a run into parts, a folder of Parquet files, that score, rerank and ensemble take one by one.
 
-    Memory is then that of a part, and --cluster ray works on many at once. The other commands read such a folder
-    as the run that it is. For example
+    They need memory for one part only, and --cluster ray works on many parts at once. All other commands read such a
+    folder as one run. For example
 
         rankdistill parts --run bm25.trec.gz --out bm25.parts
         rankdistill rerank --model runs/student/model --collection pydocs \\

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from rankdistill.cli.cluster import ALONE, Cluster, in_parts, score_parts
-from rankdistill.cli.options import SCORING, Config, Model, Out, Run, Scoring, Source
+from rankdistill.cli.options import SCORING, Model, Out, Run, Scoring, Source
 from rankdistill.cli.output import say, say_wrote
 from rankdistill.cli.scored import FIRST_STAGE, MODEL, saved_beside
 from rankdistill.data.candidates import Candidates
@@ -52,7 +52,6 @@ def rerank(
     qrels: Annotated[Path | None, Parameter(help="For auto: judgments. [default: the collection's]")] = None,
     scoring: Scoring = SCORING,
     cluster: Cluster = ALONE,
-    config: Config = None,
 ) -> None:
     """Re-rank a run with a cross-encoder, alone or fused with the first stage's scores.
 

@@ -1,4 +1,4 @@
-"""retrieve: a first stage finds candidates and they become a run."""
+"""retrieve: a first stage finds candidates, which are written as a run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from rankdistill.cli.options import Config, Out, Source
+from rankdistill.cli.options import Out, Source
 from rankdistill.cli.output import say_wrote
 from rankdistill.data.sources import load_collection
 from rankdistill.data.trec.write import write_run
@@ -22,14 +22,13 @@ def retrieve(
     retriever_name: Annotated[
         str, Parameter(name="--retriever", help="First stage: bm25, dense (extra: dense) or lucene (extra: lucene).")
     ] = "bm25",
-    k: Annotated[int, Parameter(help="Candidates a query, at most.", validator=Number(gte=1))] = 100,
+    k: Annotated[int, Parameter(help="Most candidates per query.", validator=Number(gte=1))] = 100,
     split: Annotated[
         str, Parameter(help="Queries: train, dev, test (or a split of the collection's own), or all.")
     ] = "all",
     encoder: Annotated[
         str | None, Parameter(help="For dense: base encoder, a folder or hub id. [default: all-MiniLM-L6-v2]")
     ] = None,
-    config: Config = None,
 ) -> None:
     """Find first-stage candidates for a collection's queries and write them as a run.
 
@@ -38,18 +37,18 @@ def retrieve(
         rankdistill retrieve --collection pydocs --retriever bm25 --k 100 \\
             --split test --out bm25.trec
     """
-    find = retriever(retriever_name)
+    first_stage = retriever(retriever_name)
+    if encoder is not None and not first_stage.encodes:
+        raise UsageError(f"--encoder is for retrievers by vectors, got --retriever {retriever_name}")
     settings: dict[str, Any] = {}
-    if retriever_name == "dense":
-        from rankdistill.models import DEFAULT_BASE, Encoder
+    if first_stage.encodes:
+        from rankdistill.models.encoder import Encoder
 
-        settings["encode"] = Encoder.from_pretrained(encoder or DEFAULT_BASE).encode
-    elif encoder is not None:
-        raise UsageError(f"--encoder belongs to --retriever dense, got --retriever {retriever_name}")
+        settings["encode"] = (Encoder.from_pretrained(encoder) if encoder else Encoder.from_pretrained()).encode
     source = load_collection(collection)
     query_ids = None if split == "all" else source.split(split)
     if query_ids is not None and not query_ids:
         raise DataError(f"split {split!r} of {source.name} has no queries")
-    found = find(source, query_ids, k, **settings)
-    write_run(found, out, retriever_name, tag=retriever_name)
-    say_wrote(out, f"{found.n_queries:,} queries, {len(found):,} candidates")
+    run = first_stage(source, query_ids, k, **settings)
+    write_run(run, out, retriever_name, tag=retriever_name)
+    say_wrote(out, f"{run.n_queries:,} queries, {len(run):,} candidates")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rankdistill.cli.cluster import ALONE, Cluster, in_parts, score_parts
-from rankdistill.cli.options import SCORING, Config, Model, Out, Run, Scoring, Source
+from rankdistill.cli.options import SCORING, Model, Out, Run, Scoring, Source
 from rankdistill.cli.output import say_wrote
 from rankdistill.cli.scored import MODEL, saved_beside
 from rankdistill.data.sources import load_collection
@@ -20,7 +20,6 @@ def score(
     out: Out,
     scoring: Scoring = SCORING,
     cluster: Cluster = ALONE,
-    config: Config = None,
 ) -> None:
     """Score every candidate of a run with a cross-encoder and write a run.
 

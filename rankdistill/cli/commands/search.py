@@ -1,4 +1,4 @@
-"""search: one query's best documents, found by BM25 and ordered by a cross-encoder."""
+"""search: the best documents for one query, found by BM25 and ordered by a cross-encoder."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from rankdistill.cli.options import Config, Json, Source
+from rankdistill.cli.options import Json, Source
 from rankdistill.cli.output import print_json, print_rich, table
 from rankdistill.data.sources import load_collection
 from rankdistill.data.texts import Texts
@@ -16,36 +16,35 @@ SNIPPET = 200
 
 
 def search(
-    query: Annotated[str, Parameter(help="What to look for.")],
+    query: Annotated[str, Parameter(help="Text to search for.")],
     *,
     model: Annotated[
-        str | None, Parameter(help="Cross-encoder: its folder, or its id on the hub. [default: none, BM25's own order]")
+        str | None, Parameter(help="Cross-encoder: its folder or hub id. [default: none, the order of BM25]")
     ] = None,
     collection: Source = "pydocs",
     k: Annotated[int, Parameter(help="Documents to show.")] = 10,
-    candidates: Annotated[int, Parameter(help="Documents that BM25 finds for the model to order.")] = 50,
-    json: Json = False,
-    config: Config = None,
+    candidates: Annotated[int, Parameter(help="Documents that BM25 finds and the model orders.")] = 50,
+    as_json: Json = False,
 ) -> None:
     """Search a collection: BM25 finds candidates, a cross-encoder orders them.
 
-    The index is made at the first search and kept in the cache. For example
+    The first search builds the index and keeps it in the cache. For example
 
         rankdistill search "sort a list in place" --model runs/demo/student-pile/model
     """
     if not query.strip():
-        raise UsageError("the query is empty: say what to look for")
+        raise UsageError("the query is empty: give the text to search for")
     if k < 1 or candidates < 1:
         raise UsageError(f"--k and --candidates must be at least 1, got {k} and {candidates}")
     source = load_collection(collection)
     from rankdistill.retrieval.cached import cached_index
 
-    found = cached_index(source).search(Texts.from_pairs([query], [query]), max(k, candidates)).query(0)
-    texts = source.documents.take(found.doc_ids)
-    bm25 = found.columns["bm25"].tolist()
+    first = cached_index(source).search(Texts.from_pairs([query], [query]), max(k, candidates)).query(0)
+    texts = source.documents.take(first.doc_ids)
+    bm25 = first.columns["bm25"].tolist()
     hits: list[dict[str, Any]] = [
         {"rank": rank, "doc_id": doc_id, "score": score, "bm25": score, "text": text}
-        for rank, (doc_id, score, text) in enumerate(zip(found.doc_ids, bm25, texts, strict=True), start=1)
+        for rank, (doc_id, score, text) in enumerate(zip(first.doc_ids, bm25, texts, strict=True), start=1)
     ]
     if model is not None and hits:
         from rankdistill.models import CrossEncoder
@@ -54,7 +53,7 @@ def search(
         hits = [
             {**hits[hit["corpus_id"]], "rank": rank, "score": hit["score"]} for rank, hit in enumerate(ranked, start=1)
         ]
-    if json:
+    if as_json:
         print_json(hits[:k])
     else:
         rows = ([str(h["rank"]), f"{h['score']:.3f}", h["doc_id"], snippet(h["text"])] for h in hits[:k])
@@ -62,6 +61,6 @@ def search(
 
 
 def snippet(text: str) -> str:
-    """The text's beginning in one line."""
+    """Shorten a text to its beginning, in one line."""
     line = " ".join(text.split())
     return line if len(line) <= SNIPPET else f"{line[: SNIPPET - 1]}…"

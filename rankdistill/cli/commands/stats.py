@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from rankdistill.cli.options import Config, Json, Source
+from rankdistill.cli.options import Json, Source
 from rankdistill.cli.output import print_json, print_rich, table
 from rankdistill.data.sources import load_collection
 
 
-def stats(collection: Source, *, json: Json = False, config: Config = None) -> None:
+def stats(collection: Source, *, as_json: Json = False) -> None:
     """Count what is in a collection.
 
-    Sizes, splits, grades, mean words of a text, runs that lie beside it, and judged pairs that have no text. For
+    Sizes, splits, grades, mean number of words, runs in the collection's folder, and judged pairs without a text. For
     example
 
         rankdistill stats pydocs --json
     """
     numbers = load_collection(collection).stats()
-    if json:
+    if as_json:
         print_json(numbers)
     else:
         print_rich(table(["what", "number"], _rows(numbers)))
