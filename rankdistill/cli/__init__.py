@@ -1,4 +1,4 @@
-"""The command line: one file a command, a table of them, and what all of them share."""
+"""The command line: one file per command, the table of commands, and what they share."""
 
 from rankdistill.cli.app import COMMANDS
 from rankdistill.cli.entry import main

@@ -1,4 +1,4 @@
-"""The table of commands, each imported when it is run, and the app that they make together."""
+"""The table of commands, each imported only when it is run, and the app that has them all."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from rankdistill import __version__
 from rankdistill.cli.options_file import options_from_yaml, with_options_file
 from rankdistill.cli.recipe_options import options_from_recipe
 
-# Name -> purpose, the first line of its docstring. The command is the function of that name in the module of that name
-# here. The purposes stand here too so that `rankdistill --help` need not import what the commands import.
+# Name -> purpose. The command is the function of that name in the module of that name in cli/commands/. Its docstring
+# begins with the same purpose, which a test compares: `rankdistill --help` must not import what the commands import.
 COMMANDS: dict[str, str] = {
     "demo": "Show the whole: BM25, three teachers, their PILE ensemble, two students, a leaderboard.",
     "finetune": "Fine-tune a cross-encoder, a teacher or a baseline, on relevance labels.",
@@ -34,19 +34,19 @@ COMMANDS: dict[str, str] = {
     "stats": "Count what is in a collection.",
 }
 
-EPILOGUE = "Each command tells its options and an example: rankdistill COMMAND --help"
+EPILOGUE = "Options and an example of each command: rankdistill COMMAND --help"
 
 
 def build_app(chosen: str | None = None) -> App:
-    """Make the app. chosen: the command that is to be run, the only one whose module is imported."""
+    """Build the app. chosen: the command that will run, the only one whose module is imported."""
     app = App(
         name="rankdistill",
         help="Any teachers, ensembled under the relevance labels, distilled into a small and fast re-ranker.",
         help_epilogue=EPILOGUE,
         help_format="markdown",
         version=__version__,
-        config=(options_from_yaml, options_from_recipe),  # the first that says something wins
-        # Lists as `--runs a b c`, one value at least; no `--no-json` and `--empty-runs`.
+        config=(options_from_yaml, options_from_recipe),  # for an option in both, the first wins
+        # Lists are written `--runs a b c`, with at least one value; there is no `--no-json` and no `--empty-runs`.
         default_parameter=Parameter(negative=(), consume_multiple=1),
         result_action="return_value",
         suppress_keyboard_interrupt=False,
@@ -66,5 +66,5 @@ def load_command(name: str) -> Callable[..., Any]:
 
 
 def chosen_command(arguments: Sequence[str]) -> str | None:
-    """The command that the arguments begin with; None where they begin with something else."""
+    """Return the command that the arguments begin with, or None."""
     return arguments[0] if arguments and arguments[0] in COMMANDS else None

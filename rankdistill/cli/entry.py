@@ -1,4 +1,4 @@
-"""main: run a command, turn what went wrong into a message, and return the exit code."""
+"""main: run a command, report errors without a traceback, and return the exit code."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from rankdistill.errors import RankDistillError, UsageError
 
 DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 AFTER_INTERRUPT = (
-    "interrupted: nothing is left half-written, and scores and checkpoints made so far are kept; "
-    "run the same command again to go on from there"
+    "interrupted: no file is half-written, and the scores and checkpoints so far are saved; "
+    "run the same command again to resume"
 )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line (None: of this process) and return its exit code.
+    """Run a command line (None: this process's) and return its exit code.
 
-    0 done; 1 failed: a `RankDistillError` or `OSError`, told on standard error without a traceback; 2 wrong use: a
-    `UsageError`, an option that cannot be parsed, or no command; 130 interrupted from the keyboard.
+    0: done. 1: failed, a `RankDistillError` or `OSError`, which is reported on standard error without a traceback.
+    2: wrong use, a `UsageError`, an option that cannot be parsed, or no command. 130: interrupted from the keyboard.
     """
     tokens = list(sys.argv[1:] if arguments is None else arguments)
     try:
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (CycloptsError, UsageError) as error:
         say(f"error: {error}")
         return WRONG_USE
-    except BrokenPipeError:  # whoever reads our output has seen enough
+    except BrokenPipeError:  # the reader of our output, such as `head`, has stopped reading
         _drop_output()
         return FAILED
     except RankDistillError as error:
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(tokens: Sequence[str]) -> int:
-    """Run the command that the tokens name; without one show the help, which is wrong use."""
+    """Run the command that the tokens name; without one, show the help and return `WRONG_USE`."""
     app = build_app(chosen_command(tokens))
     if not tokens:
         app.help_print(console=app.error_console)
@@ -64,7 +64,7 @@ def run(tokens: Sequence[str]) -> int:
 
 @contextmanager
 def warnings_as_notes() -> Iterator[None]:
-    """Show warnings made for users (`UserWarning` and what derives from it) as one line each, every time."""
+    """Show warnings for users (`UserWarning` and its subclasses) in one line each, every time."""
 
     def show(message: Warning | str, category: type[Warning], *place: Any, **settings: Any) -> None:
         if issubclass(category, UserWarning):
@@ -80,13 +80,13 @@ def warnings_as_notes() -> Iterator[None]:
 
 
 def _os_message(error: OSError) -> str:
-    """What failed, and on which file."""
+    """Say what failed, and on which file."""
     reason = error.strerror or str(error) or type(error).__name__
     return f"{error.filename}: {reason}" if error.filename else reason
 
 
 def _drop_output() -> None:
-    """Send to nowhere what standard output still holds and cannot take, which Python would try again at its exit."""
+    """Discard output that standard output cannot take, which Python would try to write again when it exits."""
     try:
         sys.stdout.flush()
     except OSError:

@@ -1,4 +1,4 @@
-"""Options from a YAML file, ``--config FILE``: the same names as on the command line, which wins where both say."""
+"""Options from a YAML file, ``--config FILE``, by the same names as on the command line, which wins."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def with_options_file(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def options_from_yaml(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
-    """Fill in from the file of ``--config`` what the command line leaves open; cyclopts calls this between the two.
+    """Read from the file of ``--config`` the options that the command line does not give; cyclopts calls this.
 
-    Raises `UnknownNameError` for a key that is no option of the command, and what `read_options` raises.
+    Raises `UnknownNameError` for a key that is not an option of the command, and what `read_options` raises.
     """
     named = {argument.name[2:]: argument for argument in arguments if argument.name.startswith("--")}
     config = named.pop("config", None)
@@ -55,16 +55,16 @@ def options_from_yaml(app: App, commands: tuple[str, ...], arguments: ArgumentCo
 def read_options(path: Path) -> dict[Any, Any]:
     """Read a YAML file that holds a mapping, by the safe loader; an empty file is an empty mapping.
 
-    Raises `FileFormatError` with the line that is no YAML or for anything but a mapping, `DataError` for no file.
+    Raises `FileFormatError` with the line that is not YAML, or for anything but a mapping; `DataError` for no file.
     """
-    import yaml  # half of the time that `rankdistill --help` would otherwise take on its own modules
+    import yaml  # here, so that commands without a file do not wait for it
 
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise DataError(f"there is no file {path}") from error
     except UnicodeDecodeError as error:
-        raise FileFormatError(path, 1, f"byte {error.start} that is no UTF-8", "text in UTF-8") from error
+        raise FileFormatError(path, 1, f"byte {error.start}, which is not UTF-8", "text in UTF-8") from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error)

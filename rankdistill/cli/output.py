@@ -1,4 +1,4 @@
-"""What commands print: results on standard output, a table or JSON, and everything else on standard error."""
+"""What commands print: results on standard output, as a table or JSON, and everything else on standard error."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ def print_rich(content: RenderableType) -> None:
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> Table:
-    """Make a table whose first ``left`` columns stand to the left and the others, numbers, to the right."""
-    made = Table()
+    """Build a table; the first ``left`` columns are aligned left, the others, numbers, right."""
+    built = Table()
     for i, heading in enumerate(headings):
-        made.add_column(Text(heading), justify="left" if i < left else "right", overflow="fold")
+        built.add_column(Text(heading), justify="left" if i < left else "right", overflow="fold")
     for row in rows:
-        made.add_row(*(Text(shown(cell)) for cell in row))
-    return made
+        built.add_row(*(Text(shown(cell)) for cell in row))
+    return built
 
 
 def short_names(paths: Sequence[str]) -> list[str]:
-    """As much of each path's end as tells them apart: ``a/run.trec`` and ``b/run.trec``, or file names alone."""
+    """Shorten paths to the least ends that differ: ``a/run.trec`` and ``b/run.trec``, or file names alone."""
     parts = [Path(path).parts for path in paths]
     length = next((n for n in range(1, max(map(len, parts))) if len({p[-n:] for p in parts}) == len(parts)), None)
     return [str(Path(*each[-length:])) for each in parts] if length else list(paths)
@@ -61,5 +61,5 @@ def json_value(value: Any) -> Any:
 
 
 def shown(text: str) -> str:
-    """The text with whatever a terminal might obey instead of show replaced by �."""
+    """Replace characters that a terminal would obey, not show, by �."""
     return "".join(c if c.isprintable() or c in "\n\t" else "�" for c in text)

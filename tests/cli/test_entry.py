@@ -37,6 +37,22 @@ def test_help_lists_all_commands_and_needs_no_torch() -> None:
         assert name in done.stdout
 
 
+@pytest.mark.parametrize("command", ["score", "rerank", "retrieve", "parts", "evaluate", "ensemble", "search"])
+def test_commands_start_without_waiting_for_torch(command: str) -> None:
+    script = f"import sys, rankdistill.cli as c; c.main(['{command}', '--help']); sys.exit('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_reads_its_options_from_a_file(run, tmp_path: Path, command: str) -> None:
+    assert "--config PATH" in plain(run(command, "--help").out)
+    (tmp_path / "options.yaml").write_text("no-such-option: 1\n")
+    outcome = run(command, "--config", tmp_path / "options.yaml")
+    assert outcome.code == 2
+    assert f"unknown option of {command} in " in outcome.err
+
+
 def test_no_command_is_wrong_use_and_shows_help(run) -> None:
     outcome = run()
     assert outcome.code == 2
@@ -59,6 +75,11 @@ MISTAKES = [
     ("score --model no/model --collection {collection} --run {bm25} --out x", 1, "no model"),
     ("score --model {collection} --collection {collection} --run {bm25} --out x", 1, "config.json is missing"),
     ("rerank --model {model} --collection {collection} --run {bm25} --out x --dev-run y", 2, "--fuse auto"),
+    ("rerank --model {model} --collection {collection} --run {bm25} --out x --batch-tokens 0", 2, "batch_tokens"),
+    ("score --model {model} --collection {collection} --run {bm25} --out x --engine onyx", 2, "onnx"),
+    ("score --model {model} --collection {collection} --run {bm25} --out x --cluster rai", 2, "ray"),
+    ("score --model {model} --collection {collection} --run {bm25} --out x --cpus 2", 2, "--cluster ray"),
+    ("retrieve --collection {collection} --retriever bm25 --encoder e --out x", 2, "--encoder is for retrievers by"),
     (f"finetune {TRAIN} --objective hinje(label)", 2, "hinge"),
     (f"finetune {TRAIN} --list-size 1", 2, "list_size"),
     (f"finetune {TRAIN} --train-split tran", 2, "train"),
@@ -67,7 +88,7 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("line", "code", "said"), MISTAKES)
-def test_mistakes_are_told_with_their_exit_code(
+def test_mistakes_are_reported_with_their_exit_code(
     run, files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, code: int, said: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -86,7 +107,7 @@ def test_mistakes_are_told_with_their_exit_code(
         ("q1 Q0 d1 1 much tag", "much"),
     ],
 )
-def test_a_bad_line_of_a_run_is_told_by_file_and_number(run, files, tmp_path: Path, line: str, said: str) -> None:
+def test_a_bad_line_of_a_run_is_reported_by_file_and_number(run, files, tmp_path: Path, line: str, said: str) -> None:
     path = tmp_path / "bad.trec"
     path.write_text(f"q0 Q0 d0 1 2.5 tag\n{line}\n")
     outcome = run("evaluate", "--qrels", files.qrels, "--runs", path)
@@ -96,7 +117,7 @@ def test_a_bad_line_of_a_run_is_told_by_file_and_number(run, files, tmp_path: Pa
     assert said in outcome.err
 
 
-def test_ids_without_a_text_and_empty_queries_are_told(run, files, tmp_path: Path) -> None:
+def test_ids_without_a_text_and_empty_queries_are_reported(run, files, tmp_path: Path) -> None:
     (tmp_path / "strange.trec").write_text("q0 Q0 nowhere 1 2.5 tag\n")
     common = ["--model", files.model, "--out", tmp_path / "out.trec"]
     outcome = run("score", "--collection", files.collection, "--run", tmp_path / "strange.trec", *common)
@@ -147,7 +168,7 @@ def test_an_interrupt_ends_with_130_and_says_that_work_is_kept(monkeypatch: pyte
     assert "run the same command again" in capsys.readouterr().err
 
 
-def test_a_killed_rerank_goes_on_and_ends_with_the_same_file(run, files, tmp_path: Path) -> None:
+def test_a_killed_rerank_resumes_and_ends_with_the_same_file(run, files, tmp_path: Path) -> None:
     def words(out: Path) -> list[str]:
         options = {"--model": files.model, "--collection": files.collection, "--run": files.bm25, "--out": out}
         return ["rerank", *(str(word) for option in options.items() for word in option)]
@@ -177,7 +198,7 @@ def test_a_killed_rerank_goes_on_and_ends_with_the_same_file(run, files, tmp_pat
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a disk that is always full")
-def test_a_full_disk_is_told_and_fails(files) -> None:
+def test_a_full_disk_is_reported_and_fails(files) -> None:
     command = f"{sys.executable} -m rankdistill evaluate --qrels {files.qrels} --runs {files.bm25} > /dev/full"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
     assert done.returncode == 1

@@ -150,6 +150,38 @@ def test_fuse_auto_tunes_on_dev_and_says_so(run, files, tmp_path: Path) -> None:
     assert tuned >= alone - 1e-6, "a weight of 10 is nearly BM25 alone, so tuning loses nothing on dev"
 
 
+def test_fuse_auto_tunes_on_a_dev_run_by_the_judgments_of_a_file(run, files, tmp_path: Path) -> None:
+    """The dev queries are not in the run: their own run is scored, and the weight is the same as of one run for all."""
+    model = ["rerank", "--model", files.model, "--collection", files.collection, "--fuse", "auto"]
+    dev = rd.load_collection(files.collection).split("dev")
+    whole = read_run(files.bm25)
+    is_dev = np.array([query in set(dev) for query in whole.query_ids.to_pylist()])
+    for name, part in (("dev", whole.take_queries(is_dev)), ("test", whole.take_queries(~is_dev))):
+        rd.write_run(part, tmp_path / f"{name}.trec", "score")
+    words = ["--run", tmp_path / "test.trec", "--dev-run", tmp_path / "dev.trec", "--qrels", files.qrels]
+    apart = run(*model, *words, "--out", tmp_path / "apart.trec")
+    assert apart.code == 0, apart.err
+    together = run(*model, "--run", files.bm25, "--out", tmp_path / "together.trec")
+    (weight,) = (line for line in together.err.splitlines() if "tuned on" in line)
+    assert weight in apart.err.splitlines()
+    assert "scoring the dev run: " in apart.err
+    fused = read_run(tmp_path / "together.trec", "together").join(read_run(tmp_path / "apart.trec", "apart"), "apart")
+    tested = ~np.isnan(fused["apart"])
+    assert tested.sum() == len(read_run(tmp_path / "test.trec"))
+    np.testing.assert_allclose(fused["apart"][tested], fused["together"][tested], atol=1e-3)
+
+
+def test_fuse_auto_without_a_judged_dev_query_is_an_error_before_anything_is_scored(run, files, tmp_path: Path) -> None:
+    dev = rd.load_collection(files.collection).split("dev")
+    lines = files.bm25.read_text().splitlines(keepends=True)
+    (tmp_path / "test.trec").write_text("".join(line for line in lines if line.split()[0] not in dev))
+    words = ["--collection", files.collection, "--run", tmp_path / "test.trec", "--out", tmp_path / "o.trec"]
+    outcome = run("rerank", "--model", files.model, *words, "--fuse", "auto")
+    assert outcome.code == 1
+    assert "no judged query of the dev split in the run" in outcome.err
+    assert [path.name for path in tmp_path.iterdir()] == ["test.trec"]
+
+
 def test_search_finds_by_bm25_and_orders_by_the_model(
     run, files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

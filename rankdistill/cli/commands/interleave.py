@@ -1,4 +1,4 @@
-"""interleave: whose documents users click where two systems' lists are merged, simulated or from a log."""
+"""interleave: which system's documents users click in the merged lists of two, simulated or from a log."""
 
 from __future__ import annotations
 
