@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tiny import FAMILIES, lively, make_tokenizer
 
 from rankdistill.data.candidates import Candidates
 from rankdistill.data.sources import load_collection
@@ -68,6 +69,18 @@ def test_report_counts_truncated_pairs_and_empty_documents(tiny: CrossEncoder, c
     assert (report.n_pairs, report.n_resumed, report.n_empty_documents) == (len(candidates), 0, 1)
     assert report.pairs_per_second > 0
     assert 0 <= report.padding < 1
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_scores_lists_as_pairs_whatever_the_batches(
+    candidates: Candidates, collection, family: str
+) -> None:
+    model = CrossEncoder(lively(family), make_tokenizer(), max_length=48)
+    expected = model.predict(pairs_of(candidates, collection))
+    assert np.ptp(expected) > 1e-3, "a model that scores all pairs alike shows nothing"
+    for batch_tokens in (60, 10_000):
+        scores = score(model, candidates, collection, batch_tokens=batch_tokens)
+        np.testing.assert_allclose(scores, expected, rtol=1e-4, atol=1e-5)
 
 
 # -- settings ----------------------------------------------------------------------------------------------------------
