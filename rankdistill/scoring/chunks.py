@@ -16,7 +16,6 @@ import numpy as np
 
 from rankdistill.arrays import F32, I64, Bools
 from rankdistill.inputs.batches import length_sorted_batches
-from rankdistill.inputs.pairs import PairAssembler
 from rankdistill.inputs.texts import PairTexts
 from rankdistill.inputs.tokens import GrowingTexts, TokenizedTexts
 from rankdistill.inputs.windows import COMBINE, Passages, Windows
@@ -47,7 +46,7 @@ class ChunkScorer:
     ) -> None:
         self.model, self.texts, self.batch_tokens = model, texts, batch_tokens
         self.passages, self.description = passages, description
-        self.assembler = PairAssembler(model.tokenizer, model.max_length)
+        self.assembler = model.assembler
         self._n_tokens = self._n_padded = 0
 
     def tokenize(self, check: bool) -> None:
