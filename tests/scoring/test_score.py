@@ -14,6 +14,7 @@ import pytest
 import torch
 from tiny import FAMILIES, lively, make_tokenizer
 
+import rankdistill
 from rankdistill.data.candidates import Candidates
 from rankdistill.data.sources import load_collection
 from rankdistill.errors import DataError, UnknownNameError, UsageError
@@ -239,26 +240,11 @@ def test_store_is_not_used_for_another_model_text_or_pair(
     assert len(list(tmp_path.glob("*.scores"))) == 6
 
 
-SCRIPT = """
-import sys, torch
-torch.set_num_threads(1)
-import tiny
-from rankdistill import scoring
-from rankdistill.models import CrossEncoder
-function, n_logits, store = sys.argv[1:]
-collection = tiny.make_collection(10, 60)
-candidates = tiny.make_candidates(collection, 40)
-network = tiny.make_model(hidden_size=256, intermediate_size=1024, num_labels=int(n_logits))
-model = CrossEncoder(network, tiny.make_tokenizer())
-_, report = getattr(scoring, function)(model, candidates, collection, store=store, chunk_pairs=16)
-print(report.n_resumed)
-"""
-
-
 def run_script(function: str, n_logits: int, store: Path, **options) -> subprocess.Popen:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    environment["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
-    command = [sys.executable, "-c", SCRIPT, function, str(n_logits), str(store)]
+    here = Path(__file__).parent
+    paths = [str(here.parent), str(Path(rankdistill.__file__).parents[1])]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(paths)}
+    command = [sys.executable, str(here / "score_script.py"), function, str(n_logits), str(store)]
     return subprocess.Popen(command, env=environment, text=True, stderr=subprocess.DEVNULL, **options)
 
 
