@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,11 +12,10 @@ from rankdistill.data.candidates import Candidates
 from rankdistill.data.parquet import read_candidates
 from rankdistill.data.sources import load_collection
 from rankdistill.data.trec.read import read_qrels
-from rankdistill.ensembling import ensemble
+from rankdistill.ensembling.ensemble import ensemble
 from rankdistill.ensembling.fuse import fuse
 from rankdistill.ensembling.join import join_runs
-from rankdistill.ensembling.missing import Policy
-from rankdistill.ensembling.normalize import Normalization, Scope
+from rankdistill.ensembling.settings import EnsembleSettings
 from rankdistill.errors import DataError
 from rankdistill.inputs.windows import Passages
 from rankdistill.models import CrossEncoder
@@ -92,16 +91,12 @@ class ScoreParts:
 
 @dataclass(frozen=True)
 class EnsembleParts:
-    """Ensemble a part with those of the same name in other folders. The settings are those of `ensemble`."""
+    """Ensemble a part with those of the same name in other folders; see `ensemble` for the settings and the seed."""
 
     folders: tuple[str, ...]
     qrels: str | None = None
-    method: str = "pile"
-    normalize: Normalization = "none"
-    missing: Policy = "error"
-    rate: float = 0.9
+    settings: EnsembleSettings = field(default_factory=EnsembleSettings)
     seed: int = 0
-    normalize_over: Scope = "query"
 
     def facts(self) -> dict[str, Any]:
         """The settings."""
@@ -122,17 +117,7 @@ class EnsembleParts:
             joined = join_runs(runs)
             if qrels is not None:
                 joined = joined.join(qrels, "label")
-            made, report = ensemble(
-                joined,
-                list(self.folders),
-                self.method,
-                "label",
-                normalize=self.normalize,
-                normalize_over=self.normalize_over,
-                missing=self.missing,
-                rate=self.rate,
-                seed=self.seed,
-            )
+            made, report = ensemble(joined, list(self.folders), self.settings, seed=self.seed)
             met = Counter({"candidates": report.candidates, "dropped for want of a score": report.dropped})
             met.update({f"scores missing in {folder}": count for folder, count in report.missing.items()})
             if report.unlabelled is not None:
@@ -142,7 +127,7 @@ class EnsembleParts:
                 met["of them reversed before PILE"] = report.pile.reversed_before
                 met["reversed after it"] = report.pile.reversed_after
                 met["queries stopped at PILE's cap"] = report.pile.capped_queries
-            return made.only_columns().with_columns({SCORE: made[self.method]}).ranked(SCORE), met
+            return made.only_columns().with_columns({SCORE: made[self.settings.method]}).ranked(SCORE), met
 
         return do
 

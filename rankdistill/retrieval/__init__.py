@@ -1,4 +1,4 @@
-"""The first stage: candidates for a collection's queries, by words (BM25, Lucene) or by vectors (dense)."""
+"""First stages: retrieve candidates for a collection's queries by words (BM25, Lucene) or by vectors (dense)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Retriever = Callable[..., Candidates]
 
 
 def _lazy(name: str) -> Retriever:
-    """The function ``name`` of the module ``name`` here, imported when it is first called."""
+    """Make a function that imports the function ``name`` from the module ``name`` when it is called."""
 
     def retrieve(*args: Any, **settings: Any) -> Candidates:
         return getattr(import_module(f"rankdistill.retrieval.{name}"), name)(*args, **settings)
@@ -29,7 +29,9 @@ RETRIEVERS: dict[str, Retriever] = {name: _lazy(name) for name in ("bm25", "dens
 def retriever(name: str) -> Retriever:
     """Look up a first stage by name.
 
-    It is called ``(collection, query_ids=None, k=100, **settings)`` and gives candidates with a column of its name.
+    Its arguments are ``(collection, query_ids=None, k=100, **settings)``; it returns candidates with a column of its
+    name.
+    Raises `UnknownNameError` for a name that is not in `RETRIEVERS`.
     """
     if name not in RETRIEVERS:
         raise UnknownNameError("retriever", name, RETRIEVERS)

@@ -13,7 +13,7 @@ from rankdistill.cli.options import Config, Json, Measures
 from rankdistill.cli.output import print_json, say, shown
 from rankdistill.data import load_collection
 from rankdistill.errors import DataError, UsageError
-from rankdistill.evaluation.report.check import DEFAULT_MEASURES
+from rankdistill.evaluation.report.check import TIE_SENSITIVE_MEASURES
 from rankdistill.evaluation.report.check import check as check_files
 
 
@@ -24,15 +24,15 @@ def check(
     collection: Annotated[
         str | None, Parameter(help="Collection whose texts the ids should have: pydocs, irds:DATASET_ID or a folder.")
     ] = None,
-    measures: Measures = DEFAULT_MEASURES,
+    measures: Measures = TIE_SENSITIVE_MEASURES,
     json: Json = False,
     config: Config = None,
 ) -> None:
     """Check runs and judgments: what is wrong with them, and what may surprise.
 
-    Errors, which end in exit code 1: malformed lines, scores that are no finite numbers, fractional grades, documents
-    that stand twice, ids without a text, runs of other queries. Warnings: queries missing on either side, ranks that do
-    not follow the scores, ties and the measures they move. For example
+    Errors, which end in exit code 1: malformed lines, scores that are not finite numbers, fractional grades, duplicate
+    documents in a list, ids without a text, runs without a judged query. Warnings: queries missing on either side,
+    ranks that do not follow the scores, measures that depend on the rule for ties. For example
 
         rankdistill check --runs bm25.trec student.trec.gz --qrels qrels.txt --collection my-data
     """

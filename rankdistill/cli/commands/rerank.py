@@ -7,8 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
-import pyarrow as pa
-import pyarrow.compute as pc
 from cyclopts import Parameter
 
 from rankdistill.cli.cluster import ALONE, Cluster, from_anywhere, in_parts, work_on_parts
@@ -131,15 +129,14 @@ def _judgments(collection: Collection, qrels: Path | None) -> Candidates:
 
 
 def _dev_queries(candidates: Candidates, collection: Collection) -> Candidates:
-    dev = pa.array(collection.split("dev"), pa.large_string())
-    return candidates.take_queries(pc.is_in(candidates.query_ids, value_set=dev).to_numpy(zero_copy_only=False))
+    return collection.in_split(candidates, "dev")
 
 
 def _judged(candidates: Candidates, judgments: Candidates) -> Candidates:
-    judged = pc.is_in(candidates.query_ids, value_set=judgments.query_ids).to_numpy(zero_copy_only=False)
-    if not judged.any():
+    judged = candidates.only_queries(judgments.query_ids)
+    if not judged.n_queries:
         raise DataError(
             "--fuse auto finds no judged query of the dev split in the run: retrieve them (--split dev) and give that "
             "run as --dev-run, or give a weight"
         )
-    return candidates.take_queries(judged)
+    return judged
