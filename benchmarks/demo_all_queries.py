@@ -11,6 +11,7 @@ from pathlib import Path
 import rankdistill as rd
 from benchmarks.results import markdown_table, write_result
 from rankdistill.ensembling.fuse import fuse, tune_weight
+from rankdistill.evaluation.conventions import Conventions
 from rankdistill.recipes.demo import FUSED, PILE, DemoSettings
 
 MEASURES = ("nDCG@10", "RR@10", "PNR")
@@ -36,7 +37,7 @@ def main() -> None:
         collection.judgments_of(test),
         MEASURES,
         baseline="bm25",
-        unjudged="irrelevant",
+        conventions=Conventions(unjudged="irrelevant"),
     )
     keys = ("system", *MEASURES, *(f"p({measure})" for measure in MEASURES))
     rows = [{key: row[key] for key in keys} for row in board.rows]

@@ -71,7 +71,7 @@ def main() -> None:
     arguments = parser.parse_args()
     collection = rd.load_collection(V1)
     run = rd.read_run(V1 / "runs" / "dl19.bm25.trec.gz", column="bm25").top_k(CANDIDATES, by="bm25")
-    lists = [(*collection.queries.take([q.query_id]), collection.documents.take(q.doc_ids)) for q in run]
+    lists = [(*collection.queries.take([q.query_id]), collection.documents.take(q.doc_ids)) for q in run.queries()]
     whole = rd.CrossEncoder.from_pretrained(arguments.model)
     n = whole.model.config.num_hidden_layers
     rows = []

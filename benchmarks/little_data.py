@@ -16,6 +16,7 @@ import rankdistill as rd
 from benchmarks.results import markdown_table, write_result
 from rankdistill.data import Candidates, Collection
 from rankdistill.ensembling.fuse import fuse, tune_weight
+from rankdistill.evaluation.conventions import Conventions
 from rankdistill.recipes.start import Start
 
 SEED = 0
@@ -73,7 +74,7 @@ def first_stage(collection: Collection) -> Lists:
 
 def values(collection: Collection, run: Candidates, by: str) -> dict[str, float]:
     """What a run reaches."""
-    made = rd.evaluate(collection.judgments_of(run), run, ["RR@10", "nDCG@10"], by=by, unjudged="irrelevant")
+    made = rd.evaluate(collection.judgments_of(run), run, ["RR@10", "nDCG@10"], by, Conventions("irrelevant"))
     return {name: round(value, 4) for name, value in made.items()}
 
 

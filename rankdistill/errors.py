@@ -1,4 +1,4 @@
-"""The errors a user can cause, each saying what was got, what was expected and what to do."""
+"""Errors that a user can cause; each names what was got, what was expected and what to do."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import difflib
 from collections.abc import Iterable
 from pathlib import Path
 
-MANY = 60  # names, beyond which a message lists those alike only
+MANY = 60  # a message lists at most this many valid names, and of more only those that are similar
 
 
 class RankDistillError(Exception):
-    """Base of every error raised on purpose; the command line prints it without a traceback and exits with 1."""
+    """Base class of all errors of this package; the command line prints them without a traceback and exits with 1."""
 
 
 class UsageError(RankDistillError, ValueError):
-    """An argument that cannot be meant; the command line exits with 2."""
+    """Invalid argument; the command line exits with 2."""
 
 
 class FileFormatError(RankDistillError):
-    """A line of a file that does not have the expected form."""
+    """Line of a file that does not have the expected form."""
 
     def __init__(self, path: str | Path, line: int, got: str, expected: str) -> None:
         self.path, self.line, self.got, self.expected = str(path), line, got, expected
@@ -27,26 +27,26 @@ class FileFormatError(RankDistillError):
 
 
 class DataError(RankDistillError):
-    """Inputs that contradict each other: an id without a text, a duplicate document, a teacher lacking a score."""
+    """Invalid or inconsistent data: an id without a text, a duplicate document, a teacher without a score."""
 
 
 class MissingExtraError(RankDistillError):
-    """An optional dependency that is not installed."""
+    """Optional dependency that is not installed."""
 
     def __init__(self, purpose: str, extra: str) -> None:
         super().__init__(f"{purpose} needs an optional dependency: pip install 'rankdistill[{extra}]'")
 
 
 class UnknownNameError(UsageError):
-    """A name that is in no registry; the message lists the valid ones and the nearest."""
+    """Unknown name in a registry; the message lists the valid names and the nearest one."""
 
     def __init__(self, kind: str, name: str, valid: Iterable[str]) -> None:
         valid = sorted(valid)
         folded = {v.casefold(): v for v in valid}
         near = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
         hint = f"; did you mean {folded[near[0]]!r}?" if near else "."
-        told = f"Valid: {', '.join(valid)}"
+        listed = f"Valid: {', '.join(valid)}"
         if len(valid) > MANY:
-            like = [folded[v] for v in difflib.get_close_matches(name.casefold(), folded, n=5, cutoff=0.3)]
-            told = f"{len(valid):,} are known" + (f", among them {', '.join(like)}" if like else "")
-        super().__init__(f"unknown {kind} {name!r}{hint} {told}")
+            similar = [folded[v] for v in difflib.get_close_matches(name.casefold(), folded, n=5, cutoff=0.3)]
+            listed = f"{len(valid):,} are known" + (f", among them {', '.join(similar)}" if similar else "")
+        super().__init__(f"unknown {kind} {name!r}{hint} {listed}")

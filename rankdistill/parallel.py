@@ -1,4 +1,4 @@
-"""parallel: compile a kernel for all cores, leaving PyTorch's number of threads as it is."""
+"""parallel: compile a kernel for all cores without changing PyTorch's number of threads."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ T = TypeVar("T")
 
 
 def parallel(kernel: Callable[P, T]) -> Callable[P, T]:
-    """Compile ``kernel``, whose ``prange`` loops are shared among Numba's threads; machine code is kept on disk."""
+    """Compile ``kernel``, whose ``prange`` loops run on Numba's threads; the machine code is cached on disk."""
     compiled = numba.njit(parallel=True, cache=True)(kernel)
 
     @functools.wraps(kernel)
     def call(*args: P.args, **kwargs: P.kwargs) -> T:
         _start_threads()
-        made: T = compiled(*args, **kwargs)
-        return made
+        result: T = compiled(*args, **kwargs)
+        return result
 
     return call
 
 
 @functools.cache
 def _start_threads() -> None:
-    """Let a thread that ends here start Numba's threads.
+    """Start Numba's threads from a short-lived thread.
 
-    Starting them sets the number of OpenMP's threads for the thread that does so, and PyTorch computes there with
-    that many from then on, whatever was asked of it (numba/numba#9387).
+    Starting them sets OpenMP's number of threads for the thread that does it, which overrides PyTorch's own setting
+    there (numba/numba#9387).
     """
     thread = threading.Thread(target=numba.get_num_threads)
     thread.start()

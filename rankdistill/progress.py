@@ -1,4 +1,4 @@
-"""One progress bar for everything long, on standard error, with time elapsed and time left."""
+"""Report on long work, on standard error: one progress bar with the time left, and notes in one line each."""
 
 from __future__ import annotations
 
@@ -9,24 +9,32 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.text import Text
 
-console = Console(stderr=True, soft_wrap=True, quiet=os.environ.get("RANK", "0") != "0")  # of torchrun
-PATIENCE = 1.5  # seconds; kernels that are found on disk are loaded in less
+# Of the processes that torchrun starts, the first alone reports.
+console = Console(stderr=True, soft_wrap=True, quiet=os.environ.get("RANK", "0") != "0")
+SECONDS_BEFORE_NOTICE = 1.5  # kernels that are already compiled load in less
 _state: dict[str, Progress | None] = {"active": None}
+
+
+def say(message: str | Text) -> None:
+    """Print a note of long work, one line on standard error, above the progress bar where one is shown.
+
+    message: plain text, in which brackets are no markup, or a `rich.text.Text` with styles of its own.
+    """
+    console.print(Text(message) if isinstance(message, str) else message)
 
 
 @contextmanager
 def first_use(what: str) -> Iterator[None]:
-    """Say, should the block take long, that it compiles what a later process finds on disk."""
-    told = threading.Timer(
-        PATIENCE, console.print, [f"compiling {what}: once, then kept on disk"], {"highlight": False}
-    )
-    told.daemon = True
-    told.start()
+    """Say, where the block takes long, that it compiles kernels that later processes load from disk."""
+    notice = threading.Timer(SECONDS_BEFORE_NOTICE, say, [f"compiling {what}: once, then kept on disk"])
+    notice.daemon = True
+    notice.start()
     try:
         yield
     finally:
-        told.cancel()
+        notice.cancel()
 
 
 @contextmanager

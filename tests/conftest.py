@@ -27,6 +27,17 @@ def shared_data() -> Path:
     return folder
 
 
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say in one line how many tests were skipped, for want of real data or of something optional."""
+    reasons = [str(report.longrepr[-1]) for report in terminalreporter.stats.get("skipped", [])]
+    if reasons:
+        without_data = sum("real data not found" in reason for reason in reasons)
+        terminalreporter.write_line(
+            f"skipped {len(reasons)} tests: {without_data} because real data is absent, {len(reasons) - without_data} "
+            "because an extra, a device or a program is absent (pytest -rs lists the reasons)"
+        )
+
+
 @pytest.fixture
 def tiny() -> Any:
     """A one-logit BERT cross-encoder of four layers, reading 64 tokens."""

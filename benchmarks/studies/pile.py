@@ -34,7 +34,7 @@ from benchmarks.studies.students import (
 from benchmarks.studies.task import Task
 from benchmarks.studies.teachers import SHARES
 from rankdistill.data import Candidates
-from rankdistill.ensembling import EnsembleReport, ensemble
+from rankdistill.ensembling import EnsembleReport, EnsembleSettings, ensemble
 from rankdistill.models import keep_layers
 from rankdistill.recipes import add_teachers
 from rankdistill.recipes.papers import ENSEMBLED
@@ -72,7 +72,7 @@ def ensembled(
     scored: Candidates, method: str, teachers: list[str], rate: float, seed: int
 ) -> tuple[Candidates, EnsembleReport]:
     """The lists with the ensemble's score as the column "target", and what was done."""
-    made, report = ensemble(scored, teachers, method, rate=rate, seed=seed)
+    made, report = ensemble(scored, teachers, EnsembleSettings(method, rate), seed=seed)
     return made.only_columns("label").with_columns(target=made[method]), report
 
 

@@ -29,7 +29,7 @@ from benchmarks.studies.students import (
     trained_student,
 )
 from rankdistill.data import Candidates
-from rankdistill.ensembling import ensemble, normalize
+from rankdistill.ensembling import EnsembleSettings, ensemble, normalize
 from rankdistill.ensembling.join import join_runs
 from rankdistill.ensembling.missing import lowest
 
@@ -62,9 +62,8 @@ def target(lists: Candidates, teachers: tuple[str, ...], method: str, rating: tu
     ranks = {name: normalize(lists[name], lists.offsets, "rank") for name in teachers}
     if chosen := [name for name in teachers if name in rating]:
         ranks |= zip(chosen, lowest(np.stack([ranks[name] for name in chosen]), lists, chosen)[0], strict=True)
-    made, _ = ensemble(
-        lists.with_columns(ranks), teachers, method, missing="mean-of-others" if len(teachers) > 1 else "drop"
-    )
+    settings = EnsembleSettings(method, missing="mean-of-others" if len(teachers) > 1 else "drop")
+    made, _ = ensemble(lists.with_columns(ranks), teachers, settings)
     again = normalize(made[method], made.offsets, "rank")  # the mean of ranks is narrower than a rank
     return made.only_columns("label").with_columns(target=4 * again - 2)
 

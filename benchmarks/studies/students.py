@@ -14,7 +14,7 @@ import rankdistill as rd
 from benchmarks.studies.marco import MsMarco
 from benchmarks.studies.task import Task
 from rankdistill.data import Candidates, read_candidates, write_candidates
-from rankdistill.evaluation import compare, evaluation, holm
+from rankdistill.evaluation import Conventions, compare, evaluation, holm
 from rankdistill.files.facts import claim
 from rankdistill.models import with_two_logits
 from rankdistill.recipes.start import IMITATION
@@ -96,7 +96,7 @@ def measured(task: Task, model: Path) -> PerQuery:
     if not file.is_file() or file.stat().st_mtime < (model / "model.safetensors").stat().st_mtime:
         scores = rd.score(str(model), task.test, task.collection, dtype="auto")
         write_candidates(task.test.only_columns().with_columns(score=scores), file)
-    found = evaluation(task.test_qrels, read_candidates(file), list(MEASURES), by="score", unjudged=task.unjudged)
+    found = evaluation(task.test_qrels, read_candidates(file), list(MEASURES), "score", Conventions(task.unjudged))
     return {f"{name} mean": {"": value} for name, value in found.values.items()} | found.shares
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from rankdistill.data import Candidates, Collection
-from rankdistill.evaluation.judged import Unjudged
+from rankdistill.evaluation.conventions import Unjudged
 
 
 @dataclass(frozen=True)

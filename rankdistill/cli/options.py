@@ -8,10 +8,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from rankdistill.cli.options_file import Config as Config
-from rankdistill.data.candidates import Ties as TiesRule
-from rankdistill.data.trec.read import Precision as ScorePrecision
-from rankdistill.ensembling.normalize import Scope
-from rankdistill.evaluation.judged import Unjudged
+from rankdistill.ensembling.settings import EnsembleSettings
+from rankdistill.evaluation.conventions import Conventions, UnjudgedChoice
 from rankdistill.scoring.settings import ScoringSettings
 
 Json = Annotated[
@@ -44,25 +42,15 @@ Measures = Annotated[
     ),
 ]
 UnjudgedOption = Annotated[
-    Unjudged,
-    Parameter(name="unjudged", help="What candidates without a judgment are: missing (in no pair), or of grade 0."),
-]
-Ties = Annotated[
-    TiesRule,
+    UnjudgedChoice,
     Parameter(
-        help="What ranks first of equal scores: the larger document id (trec, as trec_eval), the smaller (docid-asc, "
-        "as MS MARCO's script and ir_measures' RR@k), or as the run's ranks say (rank)."
+        name="unjudged",
+        help="What candidates without a judgment are: missing (in no pair), or irrelevant (grade 0). auto: as the "
+        "collection states; else irrelevant where all judgments are above 0, missing where one is 0 or below.",
     ),
 ]
-Precision = Annotated[
-    ScorePrecision, Parameter(help="What scores compare as: float32, as trec_eval 9, or float64, as trec_eval 10.")
-]
-NormalizeOver = Annotated[
-    Scope,
-    Parameter(
-        name="--normalize-over", help="Bring each query's candidates to that scale by themselves, or all as one list."
-    ),
-]
+Ensembling = Annotated[EnsembleSettings, Parameter(name="*")]
+Measuring = Annotated[Conventions, Parameter(name="*")]
 Source = Annotated[
     str,
     Parameter(help="Collection: pydocs, irds:DATASET_ID, or a folder in the BEIR layout (FOLDER#TAG of its files)."),

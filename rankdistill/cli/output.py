@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import math
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
+
+from rankdistill.files.finite_json import json_text
 
 
 def say(message: str) -> None:
@@ -26,7 +26,7 @@ def say_wrote(path: str | Path, what: str = "") -> None:
 
 def print_json(value: Any) -> None:
     """Print JSON on standard output; infinite and undefined numbers are null, as JSON has neither."""
-    print(json.dumps(json_value(value), indent=2, ensure_ascii=False, allow_nan=False))
+    print(json_text(value))
 
 
 def print_rich(content: RenderableType) -> None:
@@ -49,15 +49,6 @@ def short_names(paths: Sequence[str]) -> list[str]:
     parts = [Path(path).parts for path in paths]
     length = next((n for n in range(1, max(map(len, parts))) if len({p[-n:] for p in parts}) == len(parts)), None)
     return [str(Path(*each[-length:])) for each in parts] if length else list(paths)
-
-
-def json_value(value: Any) -> Any:
-    """The value with each infinite or undefined number replaced by None."""
-    if isinstance(value, Mapping):
-        return {key: json_value(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [json_value(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def shown(text: str) -> str:

@@ -15,7 +15,7 @@ from cyclopts.validators import Number
 from rankdistill.cli.output import print_rich, say, table
 from rankdistill.data import Candidates, Collection
 from rankdistill.errors import DataError, UnknownNameError
-from rankdistill.evaluation.judged import Unjudged
+from rankdistill.evaluation.conventions import UnjudgedChoice
 from rankdistill.evaluation.names import parse_measures
 from rankdistill.evaluation.report.render import count, number
 from rankdistill.files.atomic import atomic_path
@@ -59,7 +59,7 @@ def finish(
     measures: Sequence[str],
     settings: TrainingSettings,
     options: Mapping[str, Any],
-    unjudged: Unjudged,
+    unjudged: UnjudgedChoice,
 ) -> None:
     """Measure the model on held-out candidates, show it, and write ``config.yaml`` beside run and metrics."""
     shutil.rmtree(out / "start", ignore_errors=True)

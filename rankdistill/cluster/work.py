@@ -16,8 +16,7 @@ from rankdistill.data.trec.read import read_qrels
 from rankdistill.ensembling.ensemble import ensemble
 from rankdistill.ensembling.fuse import fuse
 from rankdistill.ensembling.join import join_runs
-from rankdistill.ensembling.missing import Policy
-from rankdistill.ensembling.normalize import Normalization, Scope
+from rankdistill.ensembling.settings import EnsembleSettings
 from rankdistill.errors import DataError, UsageError
 from rankdistill.scoring.score import load_model, score_with_report
 from rankdistill.scoring.settings import ScoringSettings
@@ -98,16 +97,12 @@ class ScoreParts:
 
 @dataclass(frozen=True)
 class EnsembleParts:
-    """Ensemble a part with those of the same name in other folders. The settings are those of `ensemble`."""
+    """Ensemble a part with those of the same name in other folders; see `ensemble` for the settings and the seed."""
 
     folders: tuple[str, ...]
     qrels: str | None = None
-    method: str = "pile"
-    normalize: Normalization = "none"
-    missing: Policy = "error"
-    rate: float = 0.9
+    settings: EnsembleSettings = field(default_factory=EnsembleSettings)
     seed: int = 0
-    normalize_over: Scope = "query"
 
     def facts(self) -> dict[str, Any]:
         """The settings."""
@@ -128,17 +123,7 @@ class EnsembleParts:
             joined = join_runs(runs)
             if qrels is not None:
                 joined = joined.join(qrels, "label")
-            run, report = ensemble(
-                joined,
-                list(self.folders),
-                self.method,
-                "label",
-                normalize=self.normalize,
-                normalize_over=self.normalize_over,
-                missing=self.missing,
-                rate=self.rate,
-                seed=self.seed,
-            )
+            run, report = ensemble(joined, list(self.folders), self.settings, seed=self.seed)
             counts = Counter(
                 {"candidates": report.candidates, "candidates dropped for a missing score": report.dropped}
             )
@@ -150,7 +135,7 @@ class EnsembleParts:
                 counts["pairs reversed before PILE"] = report.pile.reversed_before
                 counts["pairs reversed after PILE"] = report.pile.reversed_after
                 counts["queries stopped at PILE's cap"] = report.pile.capped_queries
-            return run.only_columns().with_columns({SCORE: run[self.method]}).ranked(SCORE), counts
+            return run.only_columns().with_columns({SCORE: run[self.settings.method]}).ranked(SCORE), counts
 
         return do
 

@@ -5,7 +5,7 @@ from rankdistill.data.collection import Collection
 from rankdistill.data.parquet import read_candidates, write_candidates
 from rankdistill.data.sources import SOURCES, load_collection
 from rankdistill.data.texts import Texts
-from rankdistill.data.trec import read_qrels, read_run, write_qrels, write_run
+from rankdistill.data.trec import read_qrels, read_ranking, read_run, write_qrels, write_run
 
 __all__ = [
     "SOURCES",
@@ -17,6 +17,7 @@ __all__ = [
     "load_collection",
     "read_candidates",
     "read_qrels",
+    "read_ranking",
     "read_run",
     "write_candidates",
     "write_qrels",

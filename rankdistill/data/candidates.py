@@ -1,4 +1,4 @@
-"""Candidates: the one data model, query-grouped candidate lists held in columns and never changed in place."""
+"""Candidates: the one data model, candidate lists grouped by query, in columns that are never changed in place."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
+from rankdistill.arrays import F32, I64
 from rankdistill.data.kernels.ids import id_bytes, match_rows, repeated_rows, take_ids
 from rankdistill.data.kernels.ranks import TIES, in_order, ranked_rows
+from rankdistill.data.offsets import checked_offsets, offsets_of
 from rankdistill.errors import DataError, UnknownNameError, UsageError
 
 Ties = Literal["trec", "docid-asc", "rank"]
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class QueryCandidates:
 
     query_id: str
     doc_ids: list[str]
-    columns: dict[str, Floats]
+    columns: dict[str, F32]
 
     def __len__(self) -> int:
         return len(self.doc_ids)
@@ -35,17 +34,18 @@ class QueryCandidates:
 
 @dataclass(frozen=True, eq=False)
 class Candidates:
-    """Candidate lists of many queries: row ``n`` is a (query, document) pair, rows of a query stand together.
+    """Hold the candidate lists of many queries: row n is a (query, document) pair, the rows of a query are contiguous.
 
     query_ids: string (Q,), unique. offsets: int64 (Q+1,); rows ``offsets[i]:offsets[i+1]`` are query i's candidates.
     doc_ids: string (N,), unique within a query. columns: name -> float32 (N,), NaN = missing.
-    Ids are Arrow arrays (`pyarrow.LargeStringArray`), so that 90 million rows are no 90 million Python objects.
+    Ids are Arrow arrays (`pyarrow.LargeStringArray`), as Python objects would take too much memory for 90 million rows.
+    ``len`` counts the rows; `queries` iterates over the queries. Raises `UsageError` for shapes that do not fit.
     """
 
     query_ids: pa.Array
-    offsets: Ints
+    offsets: I64
     doc_ids: pa.Array
-    columns: Mapping[str, Floats] = field(default_factory=dict)
+    columns: Mapping[str, F32] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "query_ids", as_ids(self.query_ids))
@@ -54,12 +54,11 @@ class Candidates:
         object.__setattr__(
             self, "columns", {name: np.ascontiguousarray(v, dtype=np.float32) for name, v in self.columns.items()}
         )
-        n, offsets = len(self.doc_ids), self.offsets
-        steps = np.diff(offsets, prepend=0, append=n)
-        if offsets.shape != (len(self.query_ids) + 1,) or offsets[0] != 0 or (steps < 0).any() or offsets[-1] != n:
+        n = len(self.doc_ids)
+        checked_offsets(self.offsets, n)
+        if self.offsets.shape != (len(self.query_ids) + 1,):
             raise UsageError(
-                f"offsets must rise from 0 to {n} in {len(self.query_ids) + 1} steps (queries + 1), "
-                f"got shape {offsets.shape}"
+                f"offsets have shape {self.offsets.shape}, expected ({len(self.query_ids) + 1},): queries + 1 of them"
             )
         for name, values in self.columns.items():
             if values.shape != (n,):
@@ -69,7 +68,7 @@ class Candidates:
     def from_rows(cls, query_ids: Any, doc_ids: Any, columns: Mapping[str, Any] | None = None) -> Candidates:
         """Group rows by query, queries in order of first appearance, rows of a query in the order given.
 
-        Raises `DataError` where a document stands twice in a query's list.
+        Raises `DataError` for a duplicate document in a query's list.
         """
         codes = pc.dictionary_encode(as_ids(query_ids))
         query_of_row = codes.indices.to_numpy(zero_copy_only=False).astype(np.int64)
@@ -80,13 +79,17 @@ class Candidates:
             query_of_row, doc_ids = query_of_row[order], doc_ids.take(pa.array(order))
             values = {name: v[order] for name, v in values.items()}
         offsets = np.searchsorted(query_of_row, np.arange(len(codes.dictionary) + 1))
-        made = cls(codes.dictionary, offsets, doc_ids, values)
-        made.check_unique()
-        return made
+        candidates = cls(codes.dictionary, offsets, doc_ids, values)
+        candidates.check_unique()
+        return candidates
 
     @classmethod
     def from_dict(cls, lists: Mapping[str, Mapping[str, float]], column: str) -> Candidates:
-        """Build from ``{query_id: {doc_id: value}}`` with the values under ``column``."""
+        """Build from ``{query_id: {doc_id: value}}`` with the values in a column.
+
+        >>> Candidates.from_dict({"q1": {"d1": 2.0, "d2": 1.0}}, "bm25")
+        Candidates(1 queries, 2 candidates, columns: bm25)
+        """
         queries = [q for q, documents in lists.items() for _ in documents]
         documents = [d for documents in lists.values() for d in documents]
         return cls.from_rows(queries, documents, {column: [v for docs in lists.values() for v in docs.values()]})
@@ -98,17 +101,19 @@ class Candidates:
         return len(self.query_ids)
 
     def __len__(self) -> int:
-        """Number of rows, that is of (query, document) pairs."""
+        """Count the rows, that is the (query, document) pairs."""
         return len(self.doc_ids)
 
+    __iter__ = None  # rows or queries? `len` counts rows, `queries` iterates over queries
+
     @cached_property
-    def query_of_row(self) -> Ints:
-        """int64 (N,): for each row the index of its query."""
+    def query_of_row(self) -> I64:
+        """Index of each row's query, int64 (N,)."""
         return np.repeat(np.arange(self.n_queries), np.diff(self.offsets))
 
     @property
     def row_query_ids(self) -> pa.Array:
-        """string (N,): for each row the id of its query."""
+        """Id of each row's query, string (N,)."""
         return self.query_ids.take(pa.array(self.query_of_row))
 
     def __repr__(self) -> str:
@@ -117,20 +122,35 @@ class Candidates:
 
     # -- access --------------------------------------------------------------------------------------------------------
 
-    def __getitem__(self, column: str) -> Floats:
+    def __getitem__(self, column: str) -> F32:
         if column not in self.columns:
             raise UnknownNameError("column", column, self.columns)
         return self.columns[column]
 
-    def __iter__(self) -> Iterator[QueryCandidates]:
+    def score_column(self, by: str | None = None) -> str:
+        """Name the column of scores: ``by``, or the only column; raise `UsageError` where there are none or several."""
+        if by is not None:
+            return by
+        if len(self.columns) != 1:
+            names = ", ".join(self.columns) or "none"
+            raise UsageError(f"expected one column of scores, got {names}: choose one by its name (by=...)")
+        return next(iter(self.columns))
+
+    def queries(self) -> Iterator[QueryCandidates]:
+        """Iterate over the queries, in order, each as a view of its candidates."""
         for i in range(self.n_queries):
             yield self.query(i)
 
     def query(self, i: int) -> QueryCandidates:
-        """View of the i-th query's candidates."""
+        """View the i-th query's candidates."""
         rows = slice(int(self.offsets[i]), int(self.offsets[i + 1]))
         ids = self.doc_ids[rows].to_pylist()
         return QueryCandidates(self.query_ids[i].as_py(), ids, {name: v[rows] for name, v in self.columns.items()})
+
+    def pair_at(self, row: int) -> str:
+        """Name the query and document of a row, for messages: ``query 'q1', document 'd7'``."""
+        query = int(np.searchsorted(self.offsets, row, side="right")) - 1
+        return f"query {self.query_ids[query].as_py()!r}, document {self.doc_ids[int(row)].as_py()!r}"
 
     # -- new candidates from these -------------------------------------------------------------------------------------
 
@@ -154,7 +174,7 @@ class Candidates:
         kept, sizes = np.unique(query_of_row, return_counts=True)
         return Candidates(
             self.query_ids.take(pa.array(kept)),
-            np.concatenate([[0], np.cumsum(sizes)]),
+            offsets_of(sizes),
             take_ids(self.doc_ids, rows),
             {name: v[rows] for name, v in self.columns.items()},
         )
@@ -166,17 +186,16 @@ class Candidates:
         if not isinstance(queries, np.ndarray):
             queries = np.asarray(queries) if len(queries) else np.zeros(0, np.int64)
         if queries.dtype.kind in "UOT":
-            found = pc.index_in(as_ids(queries.tolist()), value_set=self.query_ids)
-            if found.null_count:
-                missing = queries[found.is_null().to_numpy(zero_copy_only=False)]
-                raise DataError(f"{found.null_count} queries are not among the candidates, the first is {missing[0]!r}")
-            queries = found.to_numpy(zero_copy_only=False).astype(np.int64)
+            ids = queries
+            queries = positions_of(as_ids(ids.tolist()), self.query_ids)
+            if (missing := ids[queries < 0]).size:
+                raise DataError(f"{len(missing)} queries are not among the candidates, the first is {missing[0]!r}")
         if queries.dtype == bool:
             queries = np.flatnonzero(queries)
         if np.array_equal(queries, np.arange(self.n_queries)):
             return self
         sizes = np.diff(self.offsets)[queries]
-        offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        offsets = offsets_of(sizes)
         rows = np.arange(offsets[-1]) + np.repeat(self.offsets[:-1][queries] - offsets[:-1], sizes)
         return Candidates(
             self.query_ids.take(pa.array(queries)),
@@ -189,11 +208,11 @@ class Candidates:
         """Keep the queries that are among these ids (sequence of str or Arrow array), in the order they have here."""
         return self.take_queries(pc.is_in(self.query_ids, value_set=as_ids(ids)).to_numpy(zero_copy_only=False))
 
-    def ranking(self, by: str, ties: Ties = "trec") -> Ints:
-        """int64 (N,): row indices, each query's rows by falling ``by``; missing values (NaN) come last.
+    def ranking(self, by: str, ties: Ties = "trec") -> I64:
+        """Rank each query's rows by falling ``by``: row indices int64 (N,); missing values (NaN) come last.
 
-        ties: "trec", the larger document id first, as trec_eval; "docid-asc", the smaller; "rank", as the rows stand.
-        Document ids compare as UTF-8 bytes.
+        ties: "trec", the larger document id first, as trec_eval; "docid-asc", the smaller first; "rank", in the present
+        order of the rows. Document ids compare as UTF-8 bytes.
         """
         check_ties(ties)
         return ranked_rows(self[by], self.offsets, *id_bytes(self.doc_ids), TIES[ties])
@@ -217,42 +236,40 @@ class Candidates:
         """Add ``other``'s columns (all, or these) by query and document; NaN where ``other`` lacks the pair."""
         names = names or tuple(other.columns)
         rows = other.find(self)
-        found = rows >= 0
+        known = rows >= 0
         added = {}
         for name in names:
             values = np.full(len(self), np.nan, np.float32)
-            values[found] = other[name][rows[found]]
+            values[known] = other[name][rows[known]]
             added[name] = values
         return self.with_columns(added)
 
-    def find(self, other: Candidates) -> Ints:
-        """int64 (len(other),): for each row of ``other`` the row here of the same query and document, -1 where none."""
-        lists = _positions(other.query_ids, self.query_ids)
+    def find(self, other: Candidates) -> I64:
+        """Find each row of ``other`` here, by query and document: row indices int64 (len(other),), -1 where absent."""
+        lists = positions_of(other.query_ids, self.query_ids)
         return match_rows(lists, self.offsets, *id_bytes(self.doc_ids), other.offsets, *id_bytes(other.doc_ids))
 
     # -- checks --------------------------------------------------------------------------------------------------------
 
     def check_unique(self) -> None:
-        """Raise `DataError` naming the first document that stands twice in a query's list."""
+        """Raise `DataError` naming the first duplicate document in a query's list."""
         first = repeated_rows(self.offsets, *id_bytes(self.doc_ids))
         repeated = np.flatnonzero(first >= 0)
         if repeated.size:
-            row = int(repeated[0])
-            query_id = self.query_ids[int(self.query_of_row[row])].as_py()
             raise DataError(
-                f"document {self.doc_ids[row].as_py()!r} stands twice in the list of query {query_id!r} "
-                f"({repeated.size} repeated in all): keep one of each"
+                f"duplicate document in a list: {self.pair_at(int(repeated[0]))} ({repeated.size} duplicates in all); "
+                "keep one of each"
             )
 
 
 def check_ties(ties: str) -> None:
-    """Raise `UnknownNameError` for anything but the rules for ties that there are."""
+    """Raise `UnknownNameError` unless ``ties`` is a rule of `TIES`."""
     if ties not in TIES:
         raise UnknownNameError("rule for ties", ties, TIES)
 
 
 def as_ids(ids: Any) -> pa.Array:
-    """Ids as one Arrow large_string array, from an Arrow array, a NumPy array or a sequence of str."""
+    """Convert ids, an Arrow array, a NumPy array or a sequence of str, to one Arrow large_string array."""
     if isinstance(ids, pa.ChunkedArray):
         ids = ids.chunk(0) if ids.num_chunks == 1 else ids.combine_chunks()  # the latter copies even one chunk
     if isinstance(ids, pa.Array):
@@ -262,24 +279,27 @@ def as_ids(ids: Any) -> pa.Array:
     return pa.array(ids, type=pa.large_string())
 
 
-def _positions(wanted: pa.Array, among: pa.Array) -> Ints:
-    """int64: for each wanted id its position among the others, -1 where absent."""
-    found = pc.index_in(wanted, value_set=among)
-    return pc.fill_null(found, -1).to_numpy(zero_copy_only=False).astype(np.int64)
+def positions_of(ids: pa.Array, among: pa.Array) -> I64:
+    """Find ids (n,) among others: position of each, int64 (n,), -1 where absent."""
+    positions = pc.index_in(ids, value_set=among)
+    return pc.fill_null(positions, -1).to_numpy(zero_copy_only=False).astype(np.int64)
 
 
 def concatenate(parts: Sequence[Candidates]) -> Candidates:
-    """Join candidates of disjoint queries into one; all must have the same columns."""
+    """Concatenate candidates of different queries; all parts must have the same columns.
+
+    Raises `UsageError` for no parts, `DataError` for a query that is in more than one of them.
+    """
     if not parts:
         raise UsageError("nothing to concatenate: give at least one part")
     names = list(parts[0].columns)
     sizes = np.concatenate([np.diff(p.offsets) for p in parts])
     joined = Candidates(
         pa.concat_arrays([p.query_ids for p in parts]),
-        np.concatenate([[0], np.cumsum(sizes)]),
+        offsets_of(sizes),
         pa.concat_arrays([p.doc_ids for p in parts]),
         {name: np.concatenate([p[name] for p in parts]) for name in names},
     )
     if len(pc.unique(joined.query_ids)) != joined.n_queries:
-        raise DataError("a query stands in more than one of the parts; join columns of the same queries with `join`")
+        raise DataError("a query is in more than one of the parts; join columns of the same queries with `join`")
     return joined

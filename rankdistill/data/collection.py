@@ -1,4 +1,4 @@
-"""Collection: queries, documents, judgments and first-stage candidates under one name, loaded by a source string."""
+"""Collection: queries, documents, judgments and first-stage candidates under one name."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow.compute as pc
@@ -20,11 +20,13 @@ HASHED_SPLITS = {"train": range(0, 70), "dev": range(70, 80), "test": range(80, 
 
 @dataclass(frozen=True, eq=False)
 class Collection:
-    """What a search task consists of.
+    """Hold the queries, documents and judgments of a search task.
 
     queries, documents: texts by id. qrels: judgments, column "label". candidates: first-stage lists that came with the
     source. splits: name -> query ids, empty where the source has none of its own. runs: name -> run file beside it.
-    Raises `DataError` for a query without words.
+    unjudged: what a candidate is that the qrels do not name, "missing" (unknown) or "irrelevant" (grade 0); None: not
+    stated, `rankdistill.evaluation.Conventions` decides by the grades of the qrels.
+    Raises `DataError` for a query without words, `UnknownNameError` for another value of ``unjudged``.
     """
 
     name: str
@@ -34,8 +36,11 @@ class Collection:
     candidates: Candidates | None = None
     splits: Mapping[str, list[str]] = field(default_factory=dict)
     runs: Mapping[str, Path] = field(default_factory=dict)
+    unjudged: Literal["missing", "irrelevant"] | None = None
 
     def __post_init__(self) -> None:
+        if self.unjudged not in (None, "missing", "irrelevant"):
+            raise UnknownNameError("treatment of unjudged candidates", str(self.unjudged), ("missing", "irrelevant"))
         empty = pc.invert(pc.match_substring_regex(self.queries.texts, r"[^\s\p{Z}]"))
         if pc.any(empty).as_py():
             ids = self.queries.ids.filter(empty)
@@ -45,10 +50,11 @@ class Collection:
             )
 
     def split(self, name: str) -> list[str]:
-        """Query ids of a split, in the collection's order.
+        """List the query ids of a split, in the collection's order.
 
         A source without splits of its own is split by a hash of the query id into train, dev and test, about 70, 10 and
-        20 in a hundred: the same query falls on the same side whatever else is in the collection.
+        20 percent. A query's split does not depend on the rest of the collection. Raises `UnknownNameError` for a split
+        that the collection does not have.
         """
         if self.splits:
             if name not in self.splits:
@@ -63,13 +69,13 @@ class Collection:
         return candidates.only_queries(self.split(split))
 
     def judgments_of(self, candidates: Candidates) -> Candidates:
-        """The judgments of the candidates' queries, possibly none; `DataError` where the collection has no qrels."""
+        """Get the judgments of the candidates' queries, possibly none; raise `DataError` without qrels."""
         if self.qrels is None:
-            raise DataError(f"{self.name} has no qrels to measure on")
+            raise DataError(f"{self.name} has no qrels to measure with")
         return self.qrels.only_queries(candidates.query_ids)
 
     def stats(self) -> dict[str, Any]:
-        """Count what is in the collection, JSON-ready: sizes, grades, mean words a text, judged pairs without text."""
+        """Count sizes, grades, mean words per text and judged pairs without text, as JSON can hold them."""
         names = self.splits or HASHED_SPLITS
         numbers: dict[str, Any] = {
             "name": self.name,
@@ -95,16 +101,16 @@ class Collection:
 
 
 def hashed(text: str) -> int:
-    """A 64-bit number that depends on the text alone (BLAKE2b)."""
+    """Hash a text to a 64-bit number (BLAKE2b)."""
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
 
 
 def hash_percent(query_id: str) -> int:
-    """A number from 0 to 99 that depends on the id alone."""
+    """Hash a query id to a number from 0 to 99."""
     return hashed(query_id) % 100
 
 
 def mean_words(texts: Texts) -> float:
-    """Mean number of words, that is of stretches between white space; 0 without texts."""
+    """Compute the mean number of words, separated by white space; 0 without texts."""
     words = sum(pc.sum(pc.count_substring_regex(part, r"\S+")).as_py() or 0 for _, part in texts.batches())
     return words / max(1, len(texts))

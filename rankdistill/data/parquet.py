@@ -1,4 +1,4 @@
-"""Candidates as Parquet: how lists of any size and all their columns are kept on disk."""
+"""Write and read candidates, with all their columns, as Parquet."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ ROWS_PER_GROUP = 1 << 20
 
 
 def write_candidates(candidates: Candidates, path: str | Path, rows_per_group: int = ROWS_PER_GROUP) -> None:
-    """Write one row a (query, document) pair: ``query_id``, ``doc_id`` and the columns as float32, NaN = missing.
+    """Write one row per (query, document) pair: ``query_id``, ``doc_id`` and the columns as float32, NaN = missing.
 
-    Queries keep their order and a row group ends where a query ends, so that groups can be worked on apart. A query
-    without candidates has no row and does not come back.
+    Queries keep their order, and a row group ends where a query ends, so that groups can be processed separately. A
+    query without candidates has no row and is lost. Raises `UsageError` for a column with the name of an id.
     """
     if taken := {QUERY, DOCUMENT} & set(candidates.columns):
-        raise UsageError(f"a column cannot be named {min(taken)!r}: the ids stand under {QUERY!r} and {DOCUMENT!r}")
+        raise UsageError(f"a column cannot be named {min(taken)!r}: the ids are under {QUERY!r} and {DOCUMENT!r}")
     fields = [(QUERY, pa.large_string()), (DOCUMENT, pa.large_string())]
     schema = pa.schema(fields + [(name, pa.float32()) for name in candidates.columns])
-    # Ids of queries repeat and go into a dictionary; ids of documents and scores hardly do.
+    # Query ids repeat, so a dictionary makes them small; document ids and scores hardly repeat.
     with atomic_path(path) as temporary, pq.ParquetWriter(temporary, schema, use_dictionary=[QUERY]) as file:
         for first, end in _groups(candidates.offsets, rows_per_group):
             rows = slice(int(candidates.offsets[first]), int(candidates.offsets[end]))
@@ -37,9 +37,9 @@ def write_candidates(candidates: Candidates, path: str | Path, rows_per_group: i
 
 
 def read_candidates(path: str | Path) -> Candidates:
-    """Read what `write_candidates` wrote, or any Parquet file with ``query_id``, ``doc_id`` and columns of numbers.
+    """Read a file of `write_candidates`, or any Parquet file with ``query_id``, ``doc_id`` and columns of numbers.
 
-    Nulls become NaN. Raises `DataError` for another file, or a document that stands twice in a query's list.
+    Nulls become NaN. Raises `DataError` for another file, or a duplicate document in a query's list.
     """
     try:
         table = pq.read_table(path, memory_map=True)
@@ -67,7 +67,7 @@ def read_candidates(path: str | Path) -> Candidates:
 
 
 def _groups(offsets: np.ndarray, rows: int) -> list[tuple[int, int]]:
-    """Ranges (first query, end) of about ``rows`` rows, at least one query each."""
+    """Divide queries into ranges (first, end) of about ``rows`` rows, at least one query each."""
     groups, first = [], 0
     while first < len(offsets) - 1:
         end = int(np.searchsorted(offsets, offsets[first] + rows, side="right")) - 1

@@ -1,4 +1,4 @@
-"""Texts: documents or queries looked up by id, in Arrow columns that can be mapped from disk instead of read."""
+"""Texts: documents or queries by id, in Arrow columns that can be memory-mapped."""
 
 from __future__ import annotations
 
@@ -10,52 +10,55 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
+from rankdistill.arrays import I64
 from rankdistill.data.candidates import as_ids
+from rankdistill.data.kernels.random import hash_ids
 from rankdistill.errors import DataError
 from rankdistill.files.atomic import atomic_path
 
 SCHEMA = pa.schema([("id", pa.large_string()), ("text", pa.large_string())])
 BATCH = 1 << 16
-HASH_START, HASH_FACTOR = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
 
 
 class Texts:
-    """Texts in a fixed order, each under a unique id.
+    """Hold texts in a fixed order, each under a unique id.
 
-    `from_pairs` makes them, `save` and `open` keep them on disk; `open` maps the file into memory, so that a collection
-    of millions of passages costs the pages that are looked at. Iterating yields (id, text) in order.
+    `from_pairs` builds them; `save` writes a file that `open` maps into memory, so that of millions of passages only
+    those that are looked up are read. Iterating yields (id, text) in order.
+
+    >>> Texts.from_pairs(["d1", "d2"], ["first text", "second text"])["d2"]
+    'second text'
     """
 
     def __init__(self, ids: pa.Array, texts: pa.Array) -> None:
         self._ids, self._texts = as_ids(ids), as_ids(texts)
         if len(self._ids) != len(self._texts):
-            raise DataError(f"{len(self._ids)} ids but {len(self._texts)} texts: give one text an id")
+            raise DataError(f"{len(self._ids)} ids but {len(self._texts)} texts: give one text per id")
 
     @classmethod
     def from_pairs(cls, ids: Any, texts: Any) -> Texts:
         """Build from ids and texts of equal length (sequences of str or Arrow arrays).
 
-        Raises `DataError` naming the first id that stands twice, or that is null or has a null text.
+        Raises `DataError` naming the first id that is duplicate or null, or has a null text.
         """
-        made = cls(ids, texts)
-        for what, values in (("id", made._ids), ("text", made._texts)):
+        built = cls(ids, texts)
+        for what, values in (("id", built._ids), ("text", built._texts)):
             if values.null_count:
                 row = int(np.flatnonzero(values.is_null().to_numpy(zero_copy_only=False))[0])
-                raise DataError(f"the {what} of row {row} is null (id {made._ids[row].as_py()!r})")
-        made._index.check_unique()
-        return made
+                raise DataError(f"the {what} of row {row} is null (id {built._ids[row].as_py()!r})")
+        built._index.check_unique()
+        return built
 
     def save(self, path: str | Path) -> None:
-        """Write as an Arrow IPC file, under its final name only when it is whole."""
+        """Write an Arrow IPC file, which gets its name when it is complete."""
         with atomic_path(path) as temporary, pa.ipc.new_file(str(temporary), SCHEMA) as file:
-            # One batch, so that `open` finds each column in one piece and need not copy it.
+            # One batch, so that `open` maps each column without a copy.
             file.write_batch(pa.record_batch([self.ids, self.texts], schema=SCHEMA))
 
     @classmethod
     def open(cls, path: str | Path) -> Texts:
-        """Open what `save` wrote; the file is mapped, and read where texts are looked up."""
+        """Open a file that `save` wrote, memory-mapped; raise `DataError` for another file."""
         try:
             table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
         except FileNotFoundError as error:
@@ -68,12 +71,12 @@ class Texts:
 
     @property
     def ids(self) -> pa.Array:
-        """large_string (D,): the ids in order."""
+        """The ids in order, large_string (D,)."""
         return self._ids
 
     @property
     def texts(self) -> pa.Array:
-        """large_string (D,): the texts in order."""
+        """The texts in order, large_string (D,)."""
         return self._texts
 
     def __len__(self) -> int:
@@ -95,15 +98,15 @@ class Texts:
             yield self._ids.slice(start, size), self._texts.slice(start, size)
 
     def take(self, ids: pa.Array | Sequence[str]) -> list[str]:
-        """Texts of these ids, in this order; raises `DataError` naming the first id that has none."""
-        wanted = as_ids(ids)
-        rows = self.positions(wanted)
+        """Look up the texts of these ids, in this order; raise `DataError` naming the first id that has none."""
+        asked = as_ids(ids)
+        rows = self.positions(asked)
         if (rows < 0).any():
-            raise missing_text(wanted.filter(pa.array(rows < 0)), len(wanted))
+            raise missing_text(asked.filter(pa.array(rows < 0)), len(asked))
         return self._texts.take(pa.array(rows)).to_pylist()
 
-    def positions(self, ids: pa.Array | Sequence[str]) -> NDArray[np.int64]:
-        """int64: position of each id in `ids`, -1 where it has no text."""
+    def positions(self, ids: pa.Array | Sequence[str]) -> I64:
+        """Find each id in `ids`: positions int64 (n,), -1 where it has no text."""
         return self._index.find(as_ids(ids))
 
     @cached_property
@@ -115,63 +118,48 @@ class Texts:
 
 
 class IdIndex:
-    """Where each id stands: 64-bit hashes of the ids, sorted, searched by bisection, and each hit compared in full.
+    """Index the positions of ids by sorted 64-bit hashes, which are bisected and confirmed by comparing the ids.
 
-    Costs 16 bytes an id and no Python object. Hash: FNV-1a over the UTF-8 bytes.
+    It takes 16 bytes per id and no Python objects. Hash: FNV-1a over the UTF-8 bytes, see `hash_ids`.
     """
 
     def __init__(self, ids: pa.Array) -> None:
         self.ids = ids
-        hashes = _hashes(ids)
+        hashes = hash_ids(ids)
         self.order = np.argsort(hashes, kind="stable")
         self.sorted_hashes = hashes[self.order]
 
-    def find(self, wanted: pa.Array) -> NDArray[np.int64]:
-        """int64: position of each wanted id, -1 where absent."""
-        hashes = _hashes(wanted)
-        found = np.full(len(wanted), -1, np.int64)
+    def find(self, ids: pa.Array) -> I64:
+        """Find ids: positions int64 (n,), -1 where absent."""
+        hashes = hash_ids(ids)
+        positions = np.full(len(ids), -1, np.int64)
         at = np.searchsorted(self.sorted_hashes, hashes)
-        left = np.arange(len(wanted))
-        while left.size:  # twice only where two ids share a hash
+        left = np.arange(len(ids))
+        while left.size:  # more than once only where ids share a hash
             left = left[at[left] < len(self.order)]
             left = left[self.sorted_hashes[at[left]] == hashes[left]]
             rows = self.order[at[left]]
-            same = pc.equal(self.ids.take(pa.array(rows)), wanted.take(pa.array(left))).to_numpy(zero_copy_only=False)
-            found[left[same]] = rows[same]
+            same = pc.equal(self.ids.take(pa.array(rows)), ids.take(pa.array(left))).to_numpy(zero_copy_only=False)
+            positions[left[same]] = rows[same]
             left = left[~same]
             at[left] += 1
-        return found
+        return positions
 
     def check_unique(self) -> None:
-        """Raise `DataError` naming an id that stands twice."""
+        """Raise `DataError` naming the first duplicate id."""
         first = self.find(self.ids)
         repeated = np.flatnonzero(first != np.arange(len(self.ids)))
         if repeated.size:
             row = int(repeated[0])
             raise DataError(
-                f"id {self.ids[row].as_py()!r} stands twice, in rows {int(first[row])} and {row} "
-                f"({repeated.size} repeated in all): keep one text an id"
+                f"duplicate id {self.ids[row].as_py()!r}, in rows {int(first[row])} and {row} "
+                f"({repeated.size} duplicates in all): keep one text per id"
             )
 
 
 def missing_text(ids: pa.Array, n_wanted: int) -> DataError:
-    """The error for ids that have no text."""
+    """Make the error for ids that have no text, of ``n_wanted`` looked up."""
     return DataError(
         f"id {ids[0].as_py()!r} has no text ({len(ids)} of the {n_wanted} ids looked up): "
         "is this the collection that the ids come from?"
     )
-
-
-def _hashes(ids: pa.Array) -> NDArray[np.uint64]:
-    """uint64: FNV-1a of each string, one byte position of all strings at a time."""
-    _, ends, data = ids.buffers()
-    if not len(ids) or data is None:
-        return np.full(len(ids), HASH_START)
-    bounds = np.frombuffer(ends, np.int64)[ids.offset : ids.offset + len(ids) + 1]
-    characters = np.frombuffer(data, np.uint8)
-    starts, lengths = bounds[:-1], np.diff(bounds)
-    hashes = np.full(len(ids), HASH_START)
-    for position in range(int(lengths.max())):
-        rows = np.flatnonzero(lengths > position)
-        hashes[rows] = (hashes[rows] ^ characters[starts[rows] + position]) * HASH_FACTOR
-    return hashes

@@ -1,18 +1,21 @@
-"""The case view: one query's candidates with every teacher's score, the mean's and PILE's. Source: PILE table 4."""
+"""case: one query's candidates with each teacher's score, the mean and PILE. Source: PILE table 4 (docs/papers.md)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from rankdistill.arrays import F32
 from rankdistill.data.candidates import Candidates
-from rankdistill.ensembling.ensemble import ensemble
-from rankdistill.ensembling.normalize import normalize as normalized
+from rankdistill.ensembling.ensemble import combine
+from rankdistill.ensembling.normalize import normalized
 from rankdistill.ensembling.pile import count_pairs
+from rankdistill.ensembling.settings import EnsembleSettings, MethodName
 from rankdistill.errors import DataError
+
+METHODS_SHOWN: tuple[MethodName, ...] = ("mean", "pile")
 
 
 @dataclass(frozen=True)
@@ -21,46 +24,45 @@ class Case:
 
     query_id: str
     doc_ids: list[str]
-    labels: NDArray[np.float32]
+    labels: F32
     """float32 (C,), NaN = unjudged."""
-    scores: dict[str, NDArray[np.float32]]
+    scores: dict[str, F32]
     """Teacher, "mean" or "pile" -> float32 (C,)."""
     reversed_pairs: dict[str, int]
     """Teacher, "mean" or "pile" -> pairs that it orders against the labels."""
     pairs: int
-    """Pairs of different labels."""
+    """Pairs with different labels."""
     missing: dict[str, int]
-    """Teacher -> candidates of the query that it did not score."""
+    """Teacher -> number of the query's candidates without a score of it."""
 
 
 def case(
     candidates: Candidates,
     teachers: Sequence[str],
     query_id: str,
-    labels: str = "label",
+    settings: EnsembleSettings | None = None,
     *,
-    normalize: str = "none",
-    normalize_over: str = "query",
-    missing: str = "error",
-    rate: float = 0.9,
+    labels: str = "label",
     seed: int = 0,
 ) -> Case:
-    """Show what the mean and PILE make of the teachers' scores for one query; the settings are those of `ensemble`.
+    """Compare the mean and PILE of the teachers' scores for one query; arguments as in `ensemble`, both methods shown.
 
-    Teachers' scores are shown as they are normalised. Raises `DataError` for a query that is not among the candidates.
+    Teachers' scores are shown after normalisation. Raises `DataError` for a query that is not among the candidates.
     """
+    settings = settings or EnsembleSettings()
     if query_id not in set(candidates.query_ids.to_pylist()):
         raise DataError(f"query {query_id!r} is not among the {candidates.n_queries:,} queries of the runs")
-    scaled = {name: normalized(candidates[name], candidates.offsets, normalize, normalize_over) for name in teachers}
-    made = candidates.with_columns(scaled).take_queries([query_id])
-    lacking = {name: int(np.isnan(made[name]).sum()) for name in teachers}
-    for method in ("mean", "pile"):
-        made, _ = ensemble(made, teachers, method, labels, missing=missing, rate=rate, seed=seed)
-    made = made.take_rows(np.lexsort((-made["pile"], -np.nan_to_num(made[labels], nan=-np.inf))))
-    kept = made.query(0)
-    grades = kept.columns[labels]
+    scaled = normalized(candidates, teachers, settings.normalize, settings.normalize_over)
+    lists = candidates.with_columns(scaled).take_queries([query_id])
+    missing = {name: int(np.isnan(lists[name]).sum()) for name in teachers}
+    for method in METHODS_SHOWN:
+        columns = {name: lists[name].astype(np.float64) for name in teachers}
+        lists, _ = combine(lists, columns, replace(settings, method=method), labels=labels, seed=seed)
+    lists = lists.take_rows(np.lexsort((-lists["pile"], -np.nan_to_num(lists[labels], nan=-np.inf))))
+    ordered = lists.query(0)
+    grades = ordered.columns[labels]
     known = ~np.isnan(grades)
-    scores = {name: kept.columns[name] for name in (*teachers, "mean", "pile")}
+    scores = {name: ordered.columns[name] for name in (*teachers, *METHODS_SHOWN)}
     counts = {name: count_pairs(grades[known], values[known].astype(np.float64)) for name, values in scores.items()}
     reversed_pairs = {name: int(count) for name, (_, count) in counts.items()}
-    return Case(query_id, kept.doc_ids, grades, scores, reversed_pairs, int(counts["pile"][0]), lacking)
+    return Case(query_id, ordered.doc_ids, grades, scores, reversed_pairs, int(counts["pile"][0]), missing)

@@ -1,29 +1,28 @@
-"""One column out of several teachers' columns: normalise, settle what is missing, and ensemble by a named method."""
+"""Ensemble several teachers' columns into one: normalise, treat missing scores, and apply a named method."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from rankdistill.arrays import F64
 from rankdistill.data.candidates import Candidates
 from rankdistill.ensembling.mean import mean, single
 from rankdistill.ensembling.missing import POLICIES
-from rankdistill.ensembling.normalize import normalize as normalized
+from rankdistill.ensembling.normalize import normalized, warn_of_scales
 from rankdistill.ensembling.pile import PileReport, pile_with_report
-from rankdistill.errors import DataError, UnknownNameError, UsageError
-
-MethodName = Literal["pile", "mean", "single"]
+from rankdistill.ensembling.settings import EnsembleSettings
+from rankdistill.errors import DataError, UsageError
 
 
 @dataclass(frozen=True)
 class Method:
-    """A way to ensemble: its function, and whether that takes the labels beside the teachers' scores.
+    """An ensemble method: its function, and whether the function takes labels.
 
-    Without labels the function is called as ``function(teacher_scores)`` and returns float64 (N,); with labels as
+    Without labels it is called as ``function(teacher_scores)`` and returns float64 (N,); with labels as
     ``function(teacher_scores, labels, offsets, rate=, seed=, query_ids=)`` and returns that and a report.
     """
 
@@ -40,20 +39,20 @@ METHODS: dict[str, Method] = {
 
 @dataclass(frozen=True)
 class EnsembleReport:
-    """What an ensemble was made of."""
+    """Counts of an ensemble."""
 
     method: str
     teachers: tuple[str, ...]
     missing: dict[str, int]
-    """Teacher -> number of candidates it had no score for."""
+    """Teacher -> number of candidates without a score of it."""
     policy: str
-    """What was done about them: the ``missing`` policy."""
+    """The policy for missing scores, a name of `POLICIES`."""
     dropped: int
-    """Candidates dropped for want of a score."""
+    """Candidates dropped because a teacher lacks their score."""
     candidates: int
     """Candidates that have an ensemble score."""
     unlabelled: int | None
-    """Those among them without a label; None where the method takes no labels."""
+    """Candidates with an ensemble score and no label; None where the method takes no labels."""
     pile: PileReport | None
     """PILE's own counts; None for other methods."""
 
@@ -61,59 +60,72 @@ class EnsembleReport:
 def ensemble(
     candidates: Candidates,
     teachers: Sequence[str],
-    method: str = "pile",
+    settings: EnsembleSettings | None = None,
+    *,
     labels: str = "label",
-    normalize: str = "none",
-    missing: str = "error",
-    rate: float = 0.9,
     seed: int = 0,
-    normalize_over: str = "query",
 ) -> tuple[Candidates, EnsembleReport]:
     """Ensemble teachers' columns into one column named after the method; return the candidates with it, and a report.
 
-    teachers: names of columns. method: a name of `METHODS`. labels: the column of relevance labels (for "pile").
-    normalize, normalize_over: see `rankdistill.ensembling.normalize`; done before anything is filled, so that a mean of
-    other teachers is on the scale of the one that lacks the score. missing: a name of `POLICIES`, see
-    `rankdistill.ensembling.missing`. rate, seed: see `pile`; each query's random stream comes from its id.
+    teachers: names of columns. labels: the column of relevance labels, which PILE needs. seed: of PILE, whose random
+    stream for a query comes from the seed and the query's id. Scores are normalised before missing ones are filled, so
+    that the mean of the other teachers is on the scale of the teacher that lacks the score. Warns where teachers that
+    are not normalised differ in scale, see `warn_of_scales`.
 
-    Raises `DataError` naming teacher, query and document where a teacher lacks a score and the policy cannot help, and
-    where PILE would find no label at all; `UnknownNameError` for an unknown column, method, normalisation or policy.
-    Source: METHODS §1.
+    Raises `DataError` naming teacher, query and document where a teacher lacks a score and the policy cannot fill it,
+    and where PILE has no label at all; `UnknownNameError` for an unknown column.
+    Source: PILE §3.3 and §4.4 (docs/papers.md).
+
+    >>> import rankdistill as rd
+    >>> lists = rd.Candidates.from_rows(["q1", "q1"], ["d1", "d2"], {"t1": [1, 3], "t2": [3, 2], "label": [1, 0]})
+    >>> combined, report = rd.ensemble(lists, ["t1", "t2"])
+    >>> (combined["pile"][0] > combined["pile"][1]).item(), report.pile.reversed_before
+    (True, 1)
     """
-    if method not in METHODS:
-        raise UnknownNameError("ensemble method", method, METHODS)
-    if missing not in POLICIES:
-        raise UnknownNameError("policy for missing scores", missing, POLICIES)
+    settings = settings or EnsembleSettings()
     if isinstance(teachers, str) or not len(teachers):
         raise UsageError(f"teachers must be a list of at least one column name, got {teachers!r}")
-    columns = [normalized(candidates[name], candidates.offsets, normalize, normalize_over) for name in teachers]
-    lacking = {name: int(np.isnan(column).sum()) for name, column in zip(teachers, columns, strict=True)}
-    scores, kept = POLICIES[missing](np.stack(columns), candidates, teachers)
-    values, unlabelled, pile_report = _apply(METHODS[method], method, scores, kept, labels, rate, seed)
+    columns = normalized(candidates, teachers, settings.normalize, settings.normalize_over)
+    if settings.normalize == "none":
+        warn_of_scales(columns)
+    return combine(candidates, columns, settings, labels=labels, seed=seed)
+
+
+def combine(
+    candidates: Candidates, columns: dict[str, F64], settings: EnsembleSettings, *, labels: str, seed: int
+) -> tuple[Candidates, EnsembleReport]:
+    """Do as `ensemble` with scores that are normalised already: {teacher: float64 (N,), NaN = missing}."""
+    teachers = list(columns)
+    missing = {name: int(np.isnan(column).sum()) for name, column in columns.items()}
+    scores, kept = POLICIES[settings.missing](np.stack(list(columns.values())), candidates, teachers)
+    values, unlabelled, pile_report = _apply(settings, scores, kept, labels, seed)
     report = EnsembleReport(
-        method=method,
+        method=settings.method,
         teachers=tuple(teachers),
-        missing=lacking,
-        policy=missing,
+        missing=missing,
+        policy=settings.missing,
         dropped=len(candidates) - len(kept),
         candidates=len(kept),
         unlabelled=unlabelled,
         pile=pile_report,
     )
-    return kept.with_columns({method: values}), report
+    return kept.with_columns({settings.method: values}), report
 
 
 def _apply(
-    method: Method, name: str, scores: NDArray[np.float64], kept: Candidates, labels: str, rate: float, seed: int
-) -> tuple[NDArray[np.float64], int | None, PileReport | None]:
+    settings: EnsembleSettings, scores: F64, kept: Candidates, labels: str, seed: int
+) -> tuple[F64, int | None, PileReport | None]:
+    method = METHODS[settings.method]
     if not method.needs_labels:
         return method.function(scores), None, None
     grades = kept[labels]
     unlabelled = int(np.isnan(grades).sum())
     if len(grades) and unlabelled == len(grades):
         raise DataError(
-            f"none of the {len(grades)} candidates has a label in column {labels!r}, and {name!r} without labels is "
-            "nothing but the mean: join the qrels first, or use method='mean'"
+            f"none of the {len(grades)} candidates has a label in column {labels!r}, and {settings.method!r} without "
+            "labels is the mean: join the qrels first, or use method='mean'"
         )
-    values, report = method.function(scores, grades, kept.offsets, rate=rate, seed=seed, query_ids=kept.query_ids)
+    values, report = method.function(
+        scores, grades, kept.offsets, rate=settings.rate, seed=seed, query_ids=kept.query_ids
+    )
     return values, unlabelled, report

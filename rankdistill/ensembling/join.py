@@ -1,4 +1,4 @@
-"""Runs of several teachers side by side: one column a teacher over the pairs that any of them lists."""
+"""Join the runs of several teachers: one column per teacher over the pairs that any of them has."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from rankdistill.errors import UsageError
 
 
 def join_runs(runs: Mapping[str, Candidates], by: str = "score") -> Candidates:
-    """Bring runs together: {name: run with its scores in the column ``by``} -> candidates with a column a name.
+    """Join runs, {name: run with its scores in the column ``by``}, into candidates with one column per name.
 
     The candidates are the pairs that any of the runs has, those of the first run first; NaN where a run lacks the pair.
-    Queries stand in order of first appearance. Raises `UsageError` for no run.
+    Queries keep the order of their first appearance. Raises `UsageError` for no run.
     """
     if not runs:
         raise UsageError("no runs given, expected at least one")

@@ -1,4 +1,4 @@
-"""The ensembles that ask nothing of the labels: one teacher as it is, and the mean of several."""
+"""Ensembles that do not use labels: a single teacher, and the mean of several."""
 
 from __future__ import annotations
 
@@ -7,27 +7,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from rankdistill.arrays import F64
 from rankdistill.errors import DataError, UsageError
 
 
-def mean(teacher_scores: ArrayLike) -> NDArray[np.float64]:
+def mean(teacher_scores: ArrayLike) -> F64:
     """Average the teachers: float (K, N) -> float64 (N,), never outside a document's own lowest and highest score.
 
-    Rounding alone can put the mean of equal scores a last digit above all of them; the bounds undo that.
-    Source: PILE §4.4 (AE-KD), METHODS §1.
+    Rounding can put the mean of equal scores one digit above them; the bounds undo that.
+    Source: PILE §4.4, AE-KD (docs/papers.md).
     """
     scores = check_teacher_scores(teacher_scores)
     total = np.zeros(scores.shape[1])
-    for teacher in scores:  # one after the other: NumPy's own sum changes its order, and last digits, with the layout
+    for teacher in scores:  # in order: NumPy's sum depends, in its last digits, on the memory layout
         total += teacher
     total /= len(scores)
     return np.clip(total, scores.min(axis=0), scores.max(axis=0), out=total)
 
 
-def single(teacher_scores: ArrayLike) -> NDArray[np.float64]:
-    """Take the one teacher's scores as they are: float (1, N) -> float64 (N,).
+def single(teacher_scores: ArrayLike) -> F64:
+    """Return a single teacher's scores: float (1, N) -> float64 (N,).
 
-    Raises `UsageError` for more than one teacher: which of them is meant would be a guess.
+    Raises `UsageError` for more than one teacher, as the choice would be arbitrary.
     """
     scores = check_teacher_scores(teacher_scores)
     if len(scores) != 1:
@@ -36,9 +37,10 @@ def single(teacher_scores: ArrayLike) -> NDArray[np.float64]:
 
 
 def check_teacher_scores(teacher_scores: ArrayLike) -> NDArray[Any]:
-    """Return the scores as a float32 or float64 array (K, N), refusing other shapes and missing or infinite scores.
+    """Return the scores as a float32 or float64 array (K, N).
 
-    Raises `DataError` naming the teacher (row of the array) and the candidate (column) of the first such score.
+    Raises `UsageError` for another shape, `DataError` naming the teacher (row) and the candidate (column) of the first
+    missing or infinite score.
     """
     scores = np.asarray(teacher_scores)
     if scores.dtype != np.float32:

@@ -1,4 +1,4 @@
-"""What to do where a teacher has no score for a candidate: stop, fill it, or drop the candidate."""
+"""Policies for candidates that a teacher did not score: stop, fill the score, or drop the candidate."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from rankdistill.arrays import F64, Bools
 from rankdistill.data.candidates import Candidates
 from rankdistill.errors import DataError
 
-Floats = NDArray[np.float64]
-Filled = tuple[Floats, Candidates]
+Filled = tuple[F64, Candidates]
 
 
-def refuse(scores: Floats, candidates: Candidates, teachers: Sequence[str]) -> Filled:
-    """Raise `DataError` naming the first missing score's teacher, query and document; pass complete scores through."""
+def refuse(scores: F64, candidates: Candidates, teachers: Sequence[str]) -> Filled:
+    """Raise `DataError` naming teacher, query and document of the first missing score; return complete scores."""
     missing = np.isnan(scores)
     if missing.any():
         teacher, row = (int(at[0]) for at in np.nonzero(missing))
+        others = ", ".join(repr(name) for name in POLICIES if name != "error")
         raise DataError(
-            f"teacher {teachers[teacher]!r} has no score for {_pair(candidates, row)} "
-            f"({_per_teacher(missing, teachers)} lacking of {len(candidates)} candidates): score them, or choose "
-            f"what to do by missing (--missing): {', '.join(repr(name) for name in POLICIES if name != 'error')}"
+            f"teacher {teachers[teacher]!r} has no score for {candidates.pair_at(row)} "
+            f"(missing of {len(candidates)} candidates: {_per_teacher(missing, teachers)}): score them, or "
+            f"choose another policy (missing=..., --missing): {others}"
         )
     return scores, candidates
 
 
-def mean_of_others(scores: Floats, candidates: Candidates, teachers: Sequence[str]) -> Filled:
-    """Fill with the mean of the teachers that did score the document.
+def mean_of_others(scores: F64, candidates: Candidates, teachers: Sequence[str]) -> Filled:
+    """Fill with the mean of the teachers that scored the document.
 
     Raises `DataError` for a document that no teacher scored.
     """
@@ -37,18 +37,18 @@ def mean_of_others(scores: Floats, candidates: Candidates, teachers: Sequence[st
     orphans = np.flatnonzero(missing.all(axis=0))
     if orphans.size:
         raise DataError(
-            f"no teacher has a score for {_pair(candidates, int(orphans[0]))} ({orphans.size} such candidates in all), "
+            f"no teacher has a score for {candidates.pair_at(int(orphans[0]))} ({orphans.size} such candidates), "
             "so there is no mean of others; choose missing='min' or 'drop'"
         )
     others = np.where(missing, 0, scores).sum(axis=0) / (~missing).sum(axis=0)
     return np.where(missing, others, scores), candidates
 
 
-def lowest(scores: Floats, candidates: Candidates, teachers: Sequence[str]) -> Filled:
-    """Fill with the lowest score that the teacher gave in the query's list, or anywhere where it gave none there.
+def lowest(scores: F64, candidates: Candidates, teachers: Sequence[str]) -> Filled:
+    """Fill with the teacher's lowest score in the query's list, or its lowest of all where it has none there.
 
-    The choice for run files cut at some depth: what a teacher did not list it did not rate. Raises `DataError` for a
-    teacher without any score.
+    It suits run files that are cut at some depth, whose missing documents rank below the last. Raises `DataError` for
+    a teacher without any score.
     """
     missing = np.isnan(scores)
     empty = np.flatnonzero(missing.all(axis=1))
@@ -64,24 +64,19 @@ def lowest(scores: Floats, candidates: Candidates, teachers: Sequence[str]) -> F
     return filled, candidates
 
 
-def drop(scores: Floats, candidates: Candidates, teachers: Sequence[str]) -> Filled:
-    """Drop the candidates that some teacher did not score; queries left without any are dropped too."""
+def drop(scores: F64, candidates: Candidates, teachers: Sequence[str]) -> Filled:
+    """Drop the candidates that a teacher did not score, and queries that have no candidate left."""
     complete = ~np.isnan(scores).any(axis=0)
     return scores[:, complete], candidates.take_rows(complete)
 
 
-def _pair(candidates: Candidates, row: int) -> str:
-    query_id = candidates.query_ids[int(candidates.query_of_row[row])].as_py()
-    return f"query {query_id!r}, document {candidates.doc_ids[row].as_py()!r}"
-
-
-def _per_teacher(missing: NDArray[np.bool_], teachers: Sequence[str]) -> str:
+def _per_teacher(missing: Bools, teachers: Sequence[str]) -> str:
     counts = {name: int(row.sum()) for name, row in zip(teachers, missing, strict=True) if row.any()}
     return ", ".join(f"{name}: {count}" for name, count in counts.items())
 
 
 Policy = Literal["error", "mean-of-others", "min", "drop"]
-POLICIES: dict[str, Callable[[Floats, Candidates, Sequence[str]], Filled]] = {
+POLICIES: dict[str, Callable[[F64, Candidates, Sequence[str]], Filled]] = {
     "error": refuse,
     "mean-of-others": mean_of_others,
     "min": lowest,

@@ -1,33 +1,35 @@
-"""Bring teachers whose scores live on different scales (a logit, a probability, BM25) to a common one."""
+"""Bring teachers' scores of different scales (logits, probabilities, BM25) to a common scale."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, get_args
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from rankdistill.arrays import F64, I64
+from rankdistill.data.candidates import Candidates
 from rankdistill.errors import UnknownNameError, UsageError
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 Scope = Literal["query", "all"]
 SCOPES = get_args(Scope)
+LARGEST_RATIO = 5.0
 
 
-def normalize(scores: ArrayLike, offsets: ArrayLike, method: str, scope: str = "query") -> Floats:
+def normalize(scores: ArrayLike, offsets: ArrayLike, method: str, scope: str = "query") -> F64:
     """Rescale one teacher's scores, float (N,), to float64 (N,), by a method of `NORMALIZATIONS`.
 
-    Missing scores (NaN) stay missing and take no part. offsets: int (Q+1,). scope: "query" rescales each query's list
-    by itself; "all" takes the data set as one list, which keeps a query of poor candidates below one of good ones.
-    Source: METHODS §1.
+    Missing scores (NaN) stay missing and do not affect the others. offsets: int (Q+1,). scope: "query" rescales each
+    query's list separately; "all" rescales all rows as one list, which keeps a query of poor candidates below one of
+    good ones. Raises `UnknownNameError` for an unknown method or scope. PILE itself does not normalise
+    (docs/papers.md).
     """
     if method not in NORMALIZATIONS:
-        raise UnknownNameError("normalisation", method, NORMALIZATIONS)
+        raise UnknownNameError("normalization", method, NORMALIZATIONS)
     if scope not in SCOPES:
-        raise UnknownNameError("normalisation scope", scope, SCOPES)
+        raise UnknownNameError("normalization scope", scope, SCOPES)
     values = np.asarray(scores, dtype=np.float64)
     bounds = np.asarray(offsets, dtype=np.int64)
     if values.ndim != 1 or not len(bounds) or bounds[-1] != len(values):
@@ -36,22 +38,49 @@ def normalize(scores: ArrayLike, offsets: ArrayLike, method: str, scope: str = "
         bounds = np.array([0, len(values)])
     known = np.flatnonzero(~np.isnan(values))
     lists = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))[known]
-    normalized = np.full(len(values), np.nan)
-    normalized[known] = NORMALIZATIONS[method](values[known], lists)
-    return normalized
+    rescaled = np.full(len(values), np.nan)
+    rescaled[known] = NORMALIZATIONS[method](values[known], lists)
+    return rescaled
 
 
-def none(scores: Floats, lists: Ints) -> Floats:
-    """Leave the scores as they are: the paper's case, teachers of one kind."""
+def normalized(candidates: Candidates, teachers: Sequence[str], method: str, scope: str) -> dict[str, F64]:
+    """Rescale teachers' columns by `normalize`: {teacher: float64 (N,)}."""
+    return {name: normalize(candidates[name], candidates.offsets, method, scope) for name in teachers}
+
+
+def warn_of_scales(columns: Mapping[str, F64]) -> None:
+    """Warn (`UserWarning`) where teachers' standard deviations differ by more than `LARGEST_RATIO`.
+
+    columns: {teacher: float (N,), NaN = missing}. The teacher of the largest scale then decides the mean almost alone.
+    Constant teachers do not count.
+    """
+    deviations = {name: float(np.nanstd(values)) for name, values in columns.items() if not np.isnan(values).all()}
+    deviations = {name: deviation for name, deviation in deviations.items() if deviation > 0}
+    if len(deviations) < 2:
+        return
+    widest, narrowest = max(deviations, key=deviations.__getitem__), min(deviations, key=deviations.__getitem__)
+    ratio = deviations[widest] / deviations[narrowest]
+    if ratio > LARGEST_RATIO:
+        warnings.warn(
+            f"teachers differ in scale: the standard deviation of {widest} ({deviations[widest]:.3g}) is {ratio:.1f} "
+            f"times that of {narrowest} ({deviations[narrowest]:.3g}), so that {widest} dominates the ensemble; use "
+            "normalize='zscore' (--normalize zscore) to give teachers equal weight",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
+def none(scores: F64, lists: I64) -> F64:
+    """Keep the scores, as PILE does with teachers of one kind."""
     return scores
 
 
-def center(scores: Floats, lists: Ints) -> Floats:
-    """Shift to mean 0 and keep the scale: for teachers that learnt differences alone, each at a level of its own."""
+def center(scores: F64, lists: I64) -> F64:
+    """Shift to mean 0 and keep the scale: for teachers trained on differences, whose levels are arbitrary."""
     return scores - (np.bincount(lists, scores) / np.maximum(np.bincount(lists), 1))[lists]
 
 
-def zscore(scores: Floats, lists: Ints) -> Floats:
+def zscore(scores: F64, lists: I64) -> F64:
     """Shift to mean 0 and scale to (population) standard deviation 1; a list of equal scores becomes 0."""
     centred = center(scores, lists)
     deviation = np.sqrt(np.bincount(lists, centred**2) / np.maximum(np.bincount(lists), 1))[lists]
@@ -59,14 +88,14 @@ def zscore(scores: Floats, lists: Ints) -> Floats:
     return np.divide(centred, deviation, out=np.zeros_like(scores), where=(low < high) & (deviation > 0))
 
 
-def minmax(scores: Floats, lists: Ints) -> Floats:
+def minmax(scores: F64, lists: I64) -> F64:
     """Map a list's lowest score to 0 and its highest to 1; a list of equal scores becomes 0.5."""
     low, high = _extremes(scores, lists)
     return np.divide(scores - low, high - low, out=np.full(len(scores), 0.5), where=high > low)
 
 
-def rank(scores: Floats, lists: Ints) -> Floats:
-    """Give the share of the list's other documents that a document beats, ties counting half; alone it gets 0.5."""
+def rank(scores: F64, lists: I64) -> F64:
+    """Compute the share of the list's other documents with a lower score, ties counting half; 0.5 for a single one."""
     order = np.lexsort((scores, lists))
     starts_list = np.diff(lists[order], prepend=-1) != 0
     starts_tie = starts_list | (np.diff(scores[order], prepend=np.nan) != 0)
@@ -78,8 +107,8 @@ def rank(scores: Floats, lists: Ints) -> Floats:
     return np.divide(beaten, others, out=np.full(len(scores), 0.5), where=others > 0)
 
 
-def _extremes(scores: Floats, lists: Ints) -> tuple[Floats, Floats]:
-    """Each score's list's lowest and highest score."""
+def _extremes(scores: F64, lists: I64) -> tuple[F64, F64]:
+    """Get the lowest and highest score of each score's list."""
     n_lists = int(lists[-1]) + 1 if len(lists) else 0
     low, high = np.full(n_lists, np.inf), np.full(n_lists, -np.inf)
     np.minimum.at(low, lists, scores)
@@ -88,7 +117,7 @@ def _extremes(scores: Floats, lists: Ints) -> tuple[Floats, Floats]:
 
 
 Normalization = Literal["none", "center", "zscore", "minmax", "rank"]
-NORMALIZATIONS: dict[str, Callable[[Floats, Ints], Floats]] = {
+NORMALIZATIONS: dict[str, Callable[[F64, I64], F64]] = {
     "none": none,
     "center": center,
     "zscore": zscore,

@@ -1,27 +1,20 @@
 """Measures of a run, significance of a difference, and the leaderboard of many systems."""
 
+from rankdistill.evaluation.conventions import Conventions
 from rankdistill.evaluation.evaluate import Evaluation, EvaluationWarning, evaluate, evaluate_per_query, evaluation
 from rankdistill.evaluation.measures.dcg import DCG, dcg
-from rankdistill.evaluation.measures.pnr import PNR, pnr, pnr_counts, pnr_macro
+from rankdistill.evaluation.measures.pnr import PNR, pnr, pnr_counts
 from rankdistill.evaluation.measures.provider import register
-from rankdistill.evaluation.names import parse_measure, parse_measures
+from rankdistill.evaluation.names import DEFAULT_MEASURES, parse_measure, parse_measures
 from rankdistill.evaluation.online.gain import Gain, gain
 from rankdistill.evaluation.online.gsb import gsb_gain, preferences_by_measure, read_preferences
 from rankdistill.evaluation.online.interleaving import interleaving_gain, simulate_interleaving
 from rankdistill.evaluation.pair_metrics import PAIR_METRICS, evaluate_pairs
-from rankdistill.evaluation.report.leaderboard import (
-    DEFAULT_MEASURES,
-    Leaderboard,
-    find_runs,
-    leaderboard,
-    leaderboard_from_folder,
-)
+from rankdistill.evaluation.report.leaderboard import Leaderboard, find_runs, leaderboard
 from rankdistill.evaluation.report.page import as_html, write_html
 from rankdistill.evaluation.report.render import as_markdown, as_table
 from rankdistill.evaluation.report.tables import export
 from rankdistill.evaluation.significance import TESTS, Comparison, compare, effect_size, fisher, holm, paired_t
-
-register()
 
 __all__ = [
     "DCG",
@@ -30,6 +23,7 @@ __all__ = [
     "PNR",
     "TESTS",
     "Comparison",
+    "Conventions",
     "Evaluation",
     "EvaluationWarning",
     "Gain",
@@ -52,15 +46,14 @@ __all__ = [
     "holm",
     "interleaving_gain",
     "leaderboard",
-    "leaderboard_from_folder",
     "paired_t",
     "parse_measure",
     "parse_measures",
     "pnr",
     "pnr_counts",
-    "pnr_macro",
     "preferences_by_measure",
     "read_preferences",
+    "register",
     "simulate_interleaving",
     "write_html",
 ]

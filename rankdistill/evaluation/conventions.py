@@ -2,39 +2,67 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal, get_args
 
 from rankdistill.data.candidates import Candidates, Ties, check_ties
-from rankdistill.data.trec.read import Precision
-from rankdistill.errors import UnknownNameError
+from rankdistill.data.collection import Collection
+from rankdistill.data.trec.read import read_ranking, read_run
+from rankdistill.errors import DataError, UnknownNameError
 
 Unjudged = Literal["missing", "irrelevant"]
-"""A candidate without a judgment: in no pair of labels, or of grade 0."""
+"""What a candidate without a judgment is: in no pair of labels, or of grade 0."""
+UnjudgedChoice = Literal["auto", "missing", "irrelevant"]
+Precision = Literal["float32", "float64"]
 
 
 @dataclass(frozen=True)
 class Conventions:
     """How runs are read and measured; the defaults are trec_eval's where it has the measure."""
 
-    unjudged: Literal["auto", "missing", "irrelevant"] = "auto"
-    """What candidates without a judgment are: missing (in no pair), or irrelevant (of grade 0). auto: irrelevant where
-    the qrels hold relevant documents alone, as nobody wrote the others down; missing where they hold a grade of 0."""
+    unjudged: UnjudgedChoice = "auto"
+    """What candidates without a judgment are: missing (in no pair of PNR), or irrelevant (grade 0). auto: as the
+    collection states; else irrelevant where all judgments are above 0, missing where one is 0 or below."""
     ties: Ties = "trec"
     """What ranks first of equal scores: the larger document id (trec, as trec_eval), the smaller (docid-asc, as MS
     MARCO's script and ir_measures' RR@k), or as the run's ranks say (rank)."""
     precision: Precision = "float32"
-    """What scores compare as: float32, as in trec_eval 9, or float64, as in trec_eval 10."""
+    """What the scores in run files compare as: float32, as in trec_eval 9, or float64, as in trec_eval 10."""
 
     def __post_init__(self) -> None:
         check_ties(self.ties)
-        if self.unjudged not in ("auto", *get_args(Unjudged)):
-            raise UnknownNameError("treatment of unjudged candidates", self.unjudged, ("auto", *get_args(Unjudged)))
-        if self.precision not in get_args(Precision):
-            raise UnknownNameError("precision of scores", self.precision, get_args(Precision))
+        for kind, name, valid in (
+            ("treatment of unjudged candidates", self.unjudged, get_args(UnjudgedChoice)),
+            ("precision of scores", self.precision, get_args(Precision)),
+        ):
+            if name not in valid:
+                raise UnknownNameError(kind, name, valid)
 
-    def unjudged_under(self, qrels: Candidates) -> Unjudged:
-        """What unjudged candidates are under these judgments (column "label")."""
+    def unjudged_under(self, judgments: Candidates | Collection) -> Unjudged:
+        """Decide what unjudged candidates are: as set here, else as the collection states, else as the grades suggest.
+
+        Qrels (column "label") that hold grades above 0 alone come from collections in which only the relevant documents
+        were written down: what they do not name is irrelevant. Qrels with a grade of 0 or below come from assessors who
+        judged what they were shown: what they do not name is unknown. Pass the whole qrels, or the collection that they
+        belong to, not the part of a split, which may lack the grade of 0 that others have. Raises `DataError` for a
+        collection without qrels.
+        """
         if self.unjudged != "auto":
             return self.unjudged
-        return "missing" if (qrels["label"] <= 0).any() else "irrelevant"
+        if isinstance(judgments, Collection):
+            if judgments.unjudged is not None:
+                return judgments.unjudged
+            if judgments.qrels is None:
+                raise DataError(f"{judgments.name} has no qrels; judgments are needed here")
+            judgments = judgments.qrels
+        return "missing" if (judgments["label"] <= 0).any() else "irrelevant"
+
+    def under(self, judgments: Candidates | Collection) -> Conventions:
+        """Return these conventions with ``unjudged`` decided by `unjudged_under`, for use on parts of the judgments."""
+        return replace(self, unjudged=self.unjudged_under(judgments))
+
+    def read(self, path: str | Path) -> Candidates:
+        """Read a run file, or a folder of parts, into one column that ranks as these conventions compare its scores."""
+        reader = read_ranking if self.precision == "float64" else read_run
+        return reader(path, ties=self.ties)

@@ -1,9 +1,9 @@
 """Evaluate a run against judgments in the measures of ir_measures, and in PNR and DCG.
 
-Values are trec_eval's where it has the measure: scores compare as float32, as in trec_eval 9 and pytrec_eval; ties go
-to the larger document id (byte order); the rank column plays no part; nDCG has a linear gain and an ideal over all
-judgments; a judged query that the run lacks counts as 0, as does one without a relevant document. A run is ranked
-once, for all measures; ``ties`` and `read_run`'s ``precision`` name what others do instead.
+Values are trec_eval's where it has the measure: scores compare as float32, as in trec_eval 9 and pytrec_eval; of equal
+scores the larger document id (byte order) ranks first; the rank column plays no part; nDCG has a linear gain and an
+ideal over all judgments; a judged query that the run lacks counts as 0, as does one without a relevant document. A run
+is ranked once, for all measures. `Conventions` holds the alternatives that other tools follow.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ import ir_measures
 import numpy as np
 from numpy.typing import NDArray
 
-from rankdistill.data.candidates import Candidates, Ties
+from rankdistill.data.candidates import Candidates
 from rankdistill.errors import UsageError
-from rankdistill.evaluation.judged import JudgedRun, Unjudged, judge
+from rankdistill.evaluation.conventions import Conventions, Unjudged
+from rankdistill.evaluation.judged import JudgedRun, judge
 from rankdistill.evaluation.measures.by_rank import check_grades
 from rankdistill.evaluation.measures.pnr import PNR, PnrMeasure, pnr_values, pooled_shares
 from rankdistill.evaluation.measures.provider import OWN, own_values
@@ -30,20 +31,27 @@ from rankdistill.progress import first_use
 MeasureName = str | ir_measures.Measure
 
 
+UNJUDGED_IN_PNR = {
+    "missing": "in no pair of PNR (unjudged=missing)",
+    "irrelevant": "count as irrelevant, grade 0, in PNR (unjudged=irrelevant)",
+}
+"""What `Conventions.unjudged` means for a reader."""
+
+
 class EvaluationWarning(UserWarning):
-    """Something about the coverage of an evaluation that changes how its values read."""
+    """Judged queries that a run lacks, or other gaps that change how the values of an evaluation read."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a run reached, and what it was measured on."""
+    """A run's values, and what it was measured on."""
 
     values: dict[str, float]
     """Measure -> its value over all judged queries."""
     per_query: dict[str, dict[str, float]]
     """Measure -> query id -> value. For PNR: concordant / max(1, discordant) of the query."""
     shares: dict[str, dict[str, float]]
-    """What a paired test compares, the same as ``per_query`` but for pooled PNR: see `pooled_shares`."""
+    """What a paired test compares: ``per_query``, except for pooled PNR, see `pooled_shares`."""
     queries: int
     """Judged queries."""
     missing_queries: int
@@ -51,11 +59,25 @@ class Evaluation:
     unjudged_queries: int
     """Queries of the run without a judgment; they are ignored."""
     unreversed_queries: int | None
-    """Judged queries without a reversed pair, whose denominator is 1; None unless ``PNR(avg=macro)`` was asked for."""
+    """Judged queries without a reversed pair, whose denominator is 1; None unless ``PNR(avg=macro)`` is measured."""
+    unjudged: Unjudged
+    """What candidates without a judgment are in PNR."""
+    unjudged_candidates: int | None
+    """Candidates of judged queries without a judgment; None unless a PNR is measured."""
+    candidates: int
+    """Candidates of judged queries."""
 
     @property
     def notes(self) -> list[str]:
-        """What should be said beside the values, in sentences; empty where every query counts as it should."""
+        """What a reader of the values should know, in sentences: `coverage_notes`, and what PNR's pairs are."""
+        if not self.unjudged_candidates:
+            return self.coverage_notes
+        counts = f"{self.unjudged_candidates:,} of {self.candidates:,} candidates are unjudged"
+        return [*self.coverage_notes, f"{counts} and {UNJUDGED_IN_PNR[self.unjudged]}"]
+
+    @property
+    def coverage_notes(self) -> list[str]:
+        """What is missing, in sentences; empty where every judged query is in the run and the reverse."""
         notes = []
         if self.missing_queries:
             notes.append(f"{self.missing_queries} of {self.queries} judged queries are not in the run and count as 0")
@@ -74,21 +96,27 @@ def evaluate(
     run: Candidates,
     measures: MeasureName | Sequence[MeasureName],
     by: str | None = None,
-    unjudged: Unjudged = "missing",
-    ties: Ties = "trec",
+    conventions: Conventions | None = None,
 ) -> dict[str, float]:
     """Evaluate a run: {measure as given: value over all judged queries}.
 
-    qrels: column "label", NaN = no judgment. run: scores in the column ``by`` (the first if None), finite. measures:
-    ir_measures names such as ``nDCG@10 RR@10 AP P@10 R@100 ERR Judged@10``, ``PNR`` (pairs of all queries pooled),
-    ``PNR(avg=macro)``, ``DCG@10``, ``DCG(gain=exp)@10``. PNR's pairs are the judged candidates of the run;
-    unjudged="irrelevant" gives the others grade 0, as the other measures do, which suits collections where only what is
-    relevant was written down. ties: the rule for equal scores, for all measures; see `Candidates.ranking`.
+    qrels: column "label", NaN = no judgment. run: finite scores in the column ``by`` (None: in its only column).
+    measures: ir_measures names such as ``nDCG@10 RR@10 AP P@10 R@100 ERR Judged@10``, ``PNR`` (pairs of all queries
+    pooled), ``PNR(avg=macro)``, ``DCG@10``, ``DCG(gain=exp)@10``. conventions: the rule for equal scores, and what
+    unjudged candidates are in PNR, which by default depends on the qrels, see `Conventions.unjudged_under`; where
+    ``qrels`` is a part, decide on the whole first: ``conventions.under(whole)``.
     Warns (`EvaluationWarning`) of judged queries that the run lacks and of queries ignored; `evaluation` counts them.
     Raises `UnknownNameError` for an unknown measure, `DataError` for scores that are missing or infinite, for labels
-    that are no integers where the measure takes grades, and where no query of the run is judged.
+    that are no integers where the measure takes grades, and where no query of the run is judged, and `UsageError` where
+    ``by`` is None and the run has several columns.
+
+    >>> import rankdistill as rd
+    >>> qrels = rd.Candidates.from_dict({"q1": {"d1": 3, "d2": 0, "d3": 1}}, "label")
+    >>> run = rd.Candidates.from_dict({"q1": {"d1": 0.9, "d2": 0.5, "d3": 0.4}}, "score")
+    >>> rd.evaluate(qrels, run, ["RR@10", "PNR"])
+    {'RR@10': 1.0, 'PNR': 2.0}
     """
-    result = evaluation(qrels, run, measures, by, unjudged, ties)
+    result = evaluation(qrels, run, measures, by, conventions)
     _warn(result)
     return result.values
 
@@ -98,11 +126,10 @@ def evaluate_per_query(
     run: Candidates,
     measures: MeasureName | Sequence[MeasureName],
     by: str | None = None,
-    unjudged: Unjudged = "missing",
-    ties: Ties = "trec",
+    conventions: Conventions | None = None,
 ) -> dict[str, dict[str, float]]:
     """Evaluate a run query by query: {measure as given: {query id: value}}; see `evaluate`."""
-    result = evaluation(qrels, run, measures, by, unjudged, ties)
+    result = evaluation(qrels, run, measures, by, conventions)
     _warn(result)
     return result.per_query
 
@@ -112,22 +139,22 @@ def evaluation(
     run: Candidates,
     measures: MeasureName | Sequence[MeasureName],
     by: str | None = None,
-    unjudged: Unjudged = "missing",
-    ties: Ties = "trec",
+    conventions: Conventions | None = None,
 ) -> Evaluation:
-    """Evaluate a run, with everything there is to say about it and without warning; see `evaluate`."""
+    """Evaluate a run and return all that `Evaluation` holds, without warnings; see `evaluate`."""
     named = parse_measures(measures)
     _load_kernels()
     plan = _plan(list(dict.fromkeys(named.values())))
-    judged = judge(qrels, run, by, unjudged, ties)
+    judged = judge(qrels, run, by, conventions)
     per_query: dict[ir_measures.Measure, dict[str, float]] = {}
-    for provider, mine in plan:
+    for provider, supported in plan:
         if provider is OWN:
-            per_query |= {measure: own_values(measure, judged) for measure in mine}
+            per_query |= {measure: own_values(measure, judged) for measure in supported}
         else:
-            per_query |= _by_ir_measures(provider, mine, judged)
+            per_query |= _by_ir_measures(provider, supported, judged)
     values = {name: _aggregate(measure, per_query[measure]) for name, measure in named.items()}
-    macro = [m for m in per_query if isinstance(m, PnrMeasure) and m["avg"] == "macro"]
+    ratios = [measure for measure in per_query if isinstance(measure, PnrMeasure)]
+    macro = [measure for measure in ratios if measure["avg"] == "macro"]
     return Evaluation(
         values,
         {name: {q: float(v) for q, v in per_query[measure].items()} for name, measure in named.items()},
@@ -136,25 +163,28 @@ def evaluation(
         judged.missing_queries,
         judged.unjudged_queries,
         sum(not pairs.discordant for pairs in per_query[macro[0]].values()) if macro else None,  # type: ignore[attr-defined]
+        judged.unjudged,
+        judged.unjudged_candidates if ratios else None,
+        int(judged.sizes.sum()),
     )
 
 
 @cache
 def _load_kernels() -> None:
-    """Have the kernels ready before anything is timed by a bar or a person."""
+    """Load or compile the kernels, before a progress bar estimates the time left."""
     with first_use("the kernels that evaluate"):
         tied = Candidates.from_rows(["q", "q"], ["a", "b"], {"label": [1.0, 1.0]})
         pnr_values(PNR, judge(tied, tied))
 
 
 def _plan(measures: list[ir_measures.Measure]) -> list[tuple[ir_measures.Provider, list[ir_measures.Measure]]]:
-    """Who computes what: ours first, then ir_measures' providers in their order."""
+    """Choose a provider for each measure: ours first, then those of ir_measures in their order."""
     plan = []
     for provider in (OWN, *ir_measures.DefaultPipeline.providers):
-        mine = [measure for measure in measures if provider.supports(measure)]
-        if mine and provider.is_available():
-            plan.append((provider, mine))
-            measures = [measure for measure in measures if measure not in mine]
+        supported = [measure for measure in measures if provider.supports(measure)]
+        if supported and provider.is_available():
+            plan.append((provider, supported))
+            measures = [measure for measure in measures if measure not in supported]
     if measures:
         able = [p for p in ir_measures.DefaultPipeline.providers if p.supports(measures[0])]
         hints = [str(p.install_instructions() or p.NAME) for p in able]
@@ -172,7 +202,7 @@ def _by_ir_measures(
     qrels = _lists(judged.qrels, judged.qrels["label"].astype(np.int64))
     lists = judged.run.take_queries(judged.lists[judged.lists >= 0])
     places = lists.offsets[1:][lists.query_of_row] - np.arange(len(lists))
-    run = _lists(lists, places)  # our ranking without ties; above 0, which some take for not found
+    run = _lists(lists, places)  # our ranking, without ties; above 0, which some providers read as not retrieved
     values: dict[ir_measures.Measure, dict[str, float]] = {measure: {} for measure in measures}
     try:
         for metric in provider.iter_calc(measures, qrels, run):
@@ -185,7 +215,7 @@ def _by_ir_measures(
 
 
 def _lists(candidates: Candidates, values: NDArray[Any]) -> dict[str, dict[str, float]]:
-    """{query id: {document id: value}}, what ir_measures reads fastest."""
+    """Convert to {query id: {document id: value}}, which ir_measures reads fastest."""
     documents, numbers, offsets = candidates.doc_ids.to_pylist(), values.tolist(), candidates.offsets.tolist()
     bounds = zip(candidates.query_ids.to_pylist(), offsets[:-1], offsets[1:], strict=True)
     return {query: dict(zip(documents[a:b], numbers[a:b], strict=True)) for query, a, b in bounds}
@@ -206,5 +236,5 @@ def _shares(measure: ir_measures.Measure, per_query: dict[str, float]) -> dict[s
 
 
 def _warn(result: Evaluation) -> None:
-    if result.notes:
-        warnings.warn("; ".join(result.notes), EvaluationWarning, stacklevel=3)
+    if result.coverage_notes:
+        warnings.warn("; ".join(result.coverage_notes), EvaluationWarning, stacklevel=3)

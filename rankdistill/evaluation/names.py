@@ -1,4 +1,4 @@
-"""Measures as people write them: ``nDCG@10``, ``AP(rel=2)@100``, ``PNR(avg=macro)``."""
+"""Parse measures as people write them: ``nDCG@10``, ``AP(rel=2)@100``, ``PNR(avg=macro)``."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from ir_measures.providers.base import NOT_PROVIDED
 from rankdistill.errors import UnknownNameError, UsageError
 from rankdistill.evaluation.measures.provider import OWN
 
-FORM = "Family, Family@cutoff or Family(parameter=value)@cutoff"
+DEFAULT_MEASURES = ("nDCG@10", "RR@10", "PNR")
+SYNTAX = "Family, Family@cutoff or Family(parameter=value)@cutoff"
 
 
 def parse_measures(measures: str | ir_measures.Measure | Sequence[str | ir_measures.Measure]) -> dict[str, Any]:
-    """Parse measures: {name as given: `ir_measures.Measure`}; a `Measure` goes by its own name. Raises `UsageError`."""
+    """Parse measures: {name as given: `ir_measures.Measure`}; raise the errors of `parse_measure`."""
     if isinstance(measures, str | ir_measures.Measure):
         measures = [measures]
     if not measures:
@@ -35,7 +36,7 @@ def parse_measure(text: str | ir_measures.Measure) -> ir_measures.Measure:
     try:
         family, parameters, at = _parts(ast.parse(text.strip(), mode="eval").body)
     except (SyntaxError, ValueError) as error:
-        raise UsageError(f"cannot read the measure {text!r}, expected {FORM}") from error
+        raise UsageError(f"cannot read the measure {text!r}, expected {SYNTAX}") from error
     known = ir_measures.measures.registry
     if family not in known:
         raise UnknownNameError("measure", family, families())
@@ -45,14 +46,14 @@ def parse_measure(text: str | ir_measures.Measure) -> ir_measures.Measure:
 
 
 def families() -> list[str]:
-    """Names of the measure families, aliases included, that an installed provider computes."""
+    """List the measure families, aliases included, that an installed provider computes."""
     providers = [OWN, *ir_measures.DefaultPipeline.providers]
     supported = {m.NAME for p in providers if p.is_available() for m in p.SUPPORTED_MEASURES}
     return sorted(name for name, measure in ir_measures.measures.registry.items() if measure.NAME in supported)
 
 
 def _parts(node: ast.expr) -> tuple[str, dict[str, Any], Any]:
-    """Family, parameters and what stands behind the @, of a parsed name; `ValueError` for anything else."""
+    """Split a parsed name into family, parameters and what follows the @; `ValueError` for anything else."""
     at = None
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult):
         at, node = ast.literal_eval(node.right), node.left
@@ -72,7 +73,7 @@ def _value(node: ast.expr) -> Any:
 
 
 def _checked(measure: ir_measures.Measure, text: str) -> ir_measures.Measure:
-    """The measure, its parameters found to be such as its family takes (ir_measures itself only asserts)."""
+    """Return the measure if its family takes its parameters, else raise `UsageError` (ir_measures asserts)."""
     supported = measure.SUPPORTED_PARAMS
     for name in measure.params:
         if name not in supported:
@@ -86,5 +87,5 @@ def _checked(measure: ir_measures.Measure, text: str) -> ir_measures.Measure:
             kind = "" if info.dtype is None else f"; expected {info.dtype.__name__}{choices}"
             raise UsageError(f"measure {text!r}: parameter {name!r} ({info.desc}) {got}{kind}")
         if name == "cutoff" and value is not NOT_PROVIDED and (isinstance(value, bool) or value < 1):
-            raise UsageError(f"measure {text!r}: the cutoff cannot be {value!r}, expected a rank from 1 on")
+            raise UsageError(f"measure {text!r}: the cutoff cannot be {value!r}, expected a rank of 1 or more")
     return measure

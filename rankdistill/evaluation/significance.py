@@ -1,4 +1,4 @@
-"""Is one system better than another? Paired tests over the queries, corrected for how many were made."""
+"""Test whether one system is better than another: paired tests over the queries, corrected for their number."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from dataclasses import dataclass
 
 import numpy as np
 from numba import njit, prange
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import stdtr
 
+from rankdistill.arrays import F64
 from rankdistill.data.kernels.random import GOLDEN, scramble
 from rankdistill.errors import DataError, UnknownNameError, UsageError
 from rankdistill.parallel import parallel
 
-Floats = NDArray[np.float64]
 PERMUTATIONS = 100_000
-ROUNDING = 1e-12  # of Σ|delta|: a permuted sum this little below the observed one is equal to it but for rounding
+ROUNDING = 1e-12  # of Σ|delta|: a permuted sum that is lower by less than this differs by rounding alone
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """System a against system b in one measure, query by query; every difference is a - b."""
+    """Systems a and b compared in one measure, query by query; every difference is a - b."""
 
     test: str
     p_value: float
@@ -57,7 +57,7 @@ def compare(
     if odd := per_query_a.keys() ^ per_query_b.keys():
         query = min(odd)
         raise DataError(
-            f"systems are compared on the same queries, but {len(odd)} stand on one side only, such as {query!r}: "
+            f"systems are compared on the same queries, but {len(odd)} are on one side only, such as {query!r}: "
             "evaluate both against the same qrels"
         )
     if not per_query_a:
@@ -84,7 +84,8 @@ def compare(
 def paired_t(deltas: ArrayLike) -> float:
     """Compute the two-sided p-value of Student's paired t-test from the queries' differences, float (Q,).
 
-    1 where all differences are 0, 0 where all are the same other number, NaN for fewer than two.
+    1 where all differences are 0, 0 where all are the same other number, NaN for fewer than two. Equal to
+    `scipy.stats.ttest_rel`, whose module takes long to import.
     """
     d = np.asarray(deltas, np.float64)
     if len(d) < 2:
@@ -98,9 +99,10 @@ def paired_t(deltas: ArrayLike) -> float:
 def fisher(deltas: ArrayLike, permutations: int = PERMUTATIONS, seed: int = 0) -> float:
     """Compute the two-sided p-value of Fisher's randomisation test from the queries' differences, float (Q,).
 
-    Under the null hypothesis each difference could as well have the other sign: p = (1 + number of random signings
-    whose sum is at least as far from 0) / (1 + permutations). Deterministic by seed, whatever the thread count. NaN
-    for fewer than two queries. Source: Smucker, Allan & Carterette 2007; the 1 added, Phipson & Smyth 2010.
+    Under the null hypothesis each difference is as likely to have the other sign: p = (1 + number of random signings
+    whose sum is at least as far from 0) / (1 + permutations). The result depends on the seed and not on the number of
+    threads. NaN for fewer than two queries. Source: Smucker, Allan & Carterette 2007; the 1 added, Phipson & Smyth 2010
+    (docs/papers.md).
     """
     if permutations < 1:
         raise UsageError(f"permutations must be at least 1, got {permutations}")
@@ -113,16 +115,16 @@ def fisher(deltas: ArrayLike, permutations: int = PERMUTATIONS, seed: int = 0) -
 
 
 @dataclass(frozen=True)
-class Test:
-    """A paired test: its name for people, and its p-value from the queries' differences and a seed."""
+class SignificanceTest:
+    """A paired test: its title, and its p-value from the queries' differences and a seed."""
 
     title: str
-    p_value: Callable[[Floats, int], float]
+    p_value: Callable[[F64, int], float]
 
 
 TESTS = {
-    "t": Test("paired t-test", lambda deltas, seed: paired_t(deltas)),
-    "fisher": Test(
+    "t": SignificanceTest("paired t-test", lambda deltas, seed: paired_t(deltas)),
+    "fisher": SignificanceTest(
         f"Fisher randomisation, {PERMUTATIONS:,} permutations", lambda deltas, seed: fisher(deltas, seed=seed)
     ),
 }
@@ -136,11 +138,11 @@ def effect_size(deltas: ArrayLike) -> float:
     return float(d.mean() / d.std(ddof=1))
 
 
-def holm(p_values: ArrayLike) -> Floats:
+def holm(p_values: ArrayLike) -> F64:
     """Correct p-values for their number by Holm's step-down method: float64, in the order given.
 
-    Controls the chance of even one false positive, and never loses to Bonferroni. A NaN is no test and stays NaN.
-    Source: Holm 1979.
+    Controls the probability of at least one false positive, with at least the power of Bonferroni's correction. NaN
+    stands for no test and stays NaN. Source: Holm 1979 (docs/papers.md).
     """
     p = np.asarray(p_values, np.float64)
     corrected = np.full(p.shape, np.nan)
@@ -154,8 +156,8 @@ def holm(p_values: ArrayLike) -> Floats:
 
 
 @njit(cache=True)
-def partial_sums(deltas: Floats) -> Floats:
-    """Sum each eight deltas (n,) under each of their 256 signings: float64 (⌈n/8⌉, 256).
+def partial_sums(deltas: F64) -> F64:
+    """Sum each group of eight deltas (n,) under each of its 256 signings: float64 (⌈n/8⌉, 256).
 
     Eight random bits then sign eight differences in one look-up.
     """
@@ -167,10 +169,10 @@ def partial_sums(deltas: Floats) -> Floats:
 
 
 @parallel
-def signed_sums(sums: Floats, permutations: int, seed: np.uint64) -> Floats:
-    """Sum all deltas under random signs, once a permutation: float64 (permutations,) from `partial_sums`.
+def signed_sums(sums: F64, permutations: int, seed: np.uint64) -> F64:
+    """Sum all deltas under random signs, once per permutation: float64 (permutations,), from `partial_sums`.
 
-    The bits come from SplitMix64 streams, one for each permutation, so that no thread depends on another.
+    The bits come from SplitMix64 streams, one per permutation, so that threads do not depend on each other.
     """
     totals = np.zeros(permutations)
     words = (len(sums) + 7) // 8

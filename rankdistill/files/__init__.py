@@ -1,1 +1,1 @@
-"""Files of any kind: written whole or not at all, read as bytes, kept in the cache, and claimed by what made them."""
+"""Files of any kind: written atomically, read as bytes, cached, and identified by the facts that shaped them."""

@@ -1,4 +1,4 @@
-"""Write files so that a kill or a full disk never leaves half of one under its final name."""
+"""Write files so that neither a kill nor a full disk leaves an incomplete file under its final name."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from pathlib import Path
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary name beside ``path`` (file or folder to be); rename it to ``path`` when the block succeeds.
+    """Yield a temporary name beside ``path``, of a file or folder; rename it to ``path`` when the block succeeds.
 
-    The temporary name keeps every suffix of ``path``, so that writers which look at ``.gz`` or ``.parquet`` still do.
-    An existing file or folder at ``path`` is replaced only then; on an exception the temporary is removed.
+    The temporary name keeps every suffix of ``path``, for writers that depend on ``.gz`` or ``.parquet``. An existing
+    file or folder at ``path`` is replaced only at the end; on an exception the temporary one is removed.
     """
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OSError(error.errno, f"cannot make the folder ({error.strerror})", str(path.parent)) from error
+        raise OSError(error.errno, f"cannot create the folder ({error.strerror})", str(path.parent)) from error
     temporary = path.with_name(f".tmp-{uuid.uuid4().hex[:8]}-{path.name}")
     try:
         yield temporary

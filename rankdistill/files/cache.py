@@ -1,4 +1,4 @@
-"""Where what can be made again is kept."""
+"""The cache folder, for files that can be computed again."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def cache_folder() -> Path:
-    """RANKDISTILL_CACHE, or ``rankdistill`` in the user's cache folder."""
+    """Get the cache folder: RANKDISTILL_CACHE, or ``rankdistill`` in the user's cache folder."""
     chosen = os.environ.get("RANKDISTILL_CACHE")
     if chosen:
         return Path(chosen)

@@ -14,9 +14,9 @@ FileBytes = bytes | bytearray | mmap.mmap
 
 
 def map_bytes(path: Path) -> FileBytes:
-    """Open a file as bytes: mapped, so that what is not looked at costs nothing; ``.gz`` and pipes are read.
+    """Open a file as bytes: memory-mapped, or read where it is a pipe or gzipped (``.gz``).
 
-    Raises `DataError` for what cannot be read, `FileFormatError` for damaged gzip data.
+    Raises `DataError` for a file that cannot be read, `FileFormatError` for damaged gzip data.
     """
     try:
         with path.open("rb") as file:
@@ -32,7 +32,7 @@ def map_bytes(path: Path) -> FileBytes:
 
 
 def read_bytes(path: Path) -> bytes:
-    """Read a whole file without its byte order mark; raises as `map_bytes` does."""
+    """Read a whole file without its byte order mark; raise the errors of `map_bytes`."""
     return bytes(map_bytes(path)).removeprefix(BYTE_ORDER_MARK)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from rankdistill.arrays import I32, I64
+from rankdistill.data.offsets import offsets_of
 from rankdistill.errors import DataError, UsageError
 
 _CHUNK = 4096
@@ -61,7 +62,7 @@ class TokenizedTexts:
             flat.append(np.fromiter(kept_ids, dtype=np.int32))
         true = np.concatenate(lengths)
         kept = true if max_tokens is None else np.minimum(true, max_tokens)
-        return cls(np.concatenate(flat), np.concatenate([[0], np.cumsum(kept)]).astype(np.int64), true)
+        return cls(np.concatenate(flat), offsets_of(kept), true)
 
     def __len__(self) -> int:
         return len(self.lengths)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rankdistill.arrays import F32, I32, I64
+from rankdistill.data.offsets import offsets_of
 from rankdistill.errors import UsageError
 from rankdistill.inputs.pairs import ragged_range
 from rankdistill.inputs.tokens import TokenizedTexts
@@ -47,7 +48,7 @@ class Windows:
             raise UsageError(f"windows of {size} tokens need a stride from 1 to {size}, got {stride}")
         n_tokens = np.diff(documents.offsets)
         counts = 1 + np.maximum(0, -(-(n_tokens - size) // stride))
-        firsts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        firsts = offsets_of(counts)
         document = np.repeat(np.arange(len(counts)), counts)
         starts = stride * (np.arange(firsts[-1]) - firsts[document])
         starts = np.minimum(starts, np.maximum(n_tokens[document] - size, 0))

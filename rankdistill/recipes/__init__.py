@@ -1,6 +1,7 @@
 """Recipes: short compositions of the parts, each reading like its paper."""
 
-from rankdistill.recipes.distill import EnsembleSettings, distill
+from rankdistill.ensembling.settings import EnsembleSettings
+from rankdistill.recipes.distill import distill
 from rankdistill.recipes.finetune import finetune, sample_queries
 from rankdistill.recipes.labels import with_labels
 from rankdistill.recipes.papers import RECIPES, Recipe, get_recipe

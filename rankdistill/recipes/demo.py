@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich.text import Text
 
 from rankdistill.data import Candidates, Collection, read_run, write_qrels, write_run
 from rankdistill.data.collection import hashed
 from rankdistill.ensembling.fuse import fuse, tune_weight
-from rankdistill.evaluation import Leaderboard, leaderboard, write_html
+from rankdistill.evaluation import Conventions, Leaderboard, export, leaderboard, write_html
 from rankdistill.files.facts import claim
 from rankdistill.models import DEFAULT_BASE, CrossEncoder, Encoder
-from rankdistill.progress import console
+from rankdistill.progress import say
 from rankdistill.recipes.distill import EnsembleSettings, distill
 from rankdistill.recipes.finetune import finetune
 from rankdistill.recipes.held_out import measure_model
@@ -96,7 +97,7 @@ class _Demo:
 
     def say(self, what: str) -> None:
         self.steps_made += 1
-        console.print(f"[bold]{self.steps_made}/{N_STEPS}[/bold] {what}", highlight=False)
+        say(Text.assemble((f"{self.steps_made}/{N_STEPS}", "bold"), f" {what}"))
 
     def claim_folder(self) -> None:
         """Write down what is made here, unless something else was."""
@@ -187,7 +188,7 @@ class _Demo:
         model = CrossEncoder.from_pretrained(self.out / PILE / "model")
         dev = self.dev.with_columns(model=score(model, self.dev, self.collection, dtype="auto", description="dev"))
         tuned = tune_weight(dev, "model", "bm25", self.collection.judgments_of(dev))
-        console.print(str(tuned), highlight=False)
+        say(str(tuned))
         run = self.test.join(read_run(self.out / PILE / "run.trec.gz", column="model"), "model")
         self._write(run.with_columns(fused=fuse(run["model"], run["bm25"], run.offsets, tuned.weight)), FUSED, "fused")
         self.facts[FUSED] = self.facts[PILE]
@@ -200,9 +201,9 @@ class _Demo:
             self.collection.judgments_of(self.test),
             baseline="bm25",
             extra=self.facts,
-            unjudged="irrelevant",
+            conventions=Conventions().under(self.collection),
         )
-        board.write_json(self.out / "leaderboard.json")
+        export(board, self.out / "leaderboard.json")
         write_html(board, self.out / "leaderboard.html", f"rankdistill on {self.collection.name}", self.collection)
         return board
 

@@ -3,50 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from rankdistill.data import Candidates, Collection
-from rankdistill.ensembling import METHODS, EnsembleReport, ensemble
-from rankdistill.ensembling.ensemble import MethodName
-from rankdistill.ensembling.missing import POLICIES, Policy
-from rankdistill.ensembling.normalize import NORMALIZATIONS, SCOPES, Normalization, Scope
-from rankdistill.errors import UnknownNameError, UsageError
+from rankdistill.ensembling.ensemble import EnsembleReport, ensemble
+from rankdistill.ensembling.settings import EnsembleSettings
+from rankdistill.evaluation.conventions import UnjudgedChoice
 from rankdistill.models import CrossEncoder
-from rankdistill.recipes.labels import Unjudged, with_labels
+from rankdistill.recipes.labels import with_labels
 from rankdistill.recipes.papers import ENSEMBLED
 from rankdistill.recipes.teachers import add_teachers, check_teachers, name_teachers, teacher_beside
 from rankdistill.tasks import Task
 from rankdistill.training import Objective, TrainingSettings, fit
 from rankdistill.training.distributed import first_process_first, join_processes
-
-
-@dataclass(frozen=True)
-class EnsembleSettings:
-    """How teachers become one target; see `rankdistill.ensembling.ensemble`."""
-
-    method: MethodName = "pile"
-    """How teachers are ensembled."""
-    rate: float = 0.9
-    """PILE's update rate λ."""
-    normalize: Normalization = "none"
-    """Bring teachers to one scale first: center keeps their own, at mean 0."""
-    normalize_over: Scope = "query"
-    """Over each query's candidates by themselves, or all candidates as one list."""
-    missing: Policy = "error"
-    """What to do where a teacher lacks a score."""
-
-    def __post_init__(self) -> None:
-        for kind, name, valid in (
-            ("ensemble method", self.method, METHODS),
-            ("normalization", self.normalize, NORMALIZATIONS),
-            ("normalization scope", self.normalize_over, SCOPES),
-            ("policy for missing scores", self.missing, POLICIES),
-        ):
-            if name not in valid:
-                raise UnknownNameError(kind, name, valid)
-        if not 0 < self.rate <= 1:
-            raise UsageError(f"PILE's rate must lie in (0, 1], got {self.rate}")
 
 
 def distill(
@@ -58,7 +27,7 @@ def distill(
     *,
     ensembling: EnsembleSettings | None = None,
     objective: str = ENSEMBLED,
-    unjudged: Unjudged = "irrelevant",
+    unjudged: UnjudgedChoice = "auto",
     dev: Task | None = None,
     out: str | Path | None = None,
     dtype: str | None = "auto",
@@ -83,16 +52,7 @@ def distill(
     join_processes()
     with first_process_first():  # a store is for one process at a time, and the others find all in it
         scored = add_teachers(labelled, collection, named, store=Path(out) / "scores" if out else None, dtype=dtype)
-    target, report = ensemble(
-        scored,
-        list(named),
-        method=ensembling.method,
-        normalize=ensembling.normalize,
-        normalize_over=ensembling.normalize_over,
-        missing=ensembling.missing,
-        rate=ensembling.rate,
-        seed=settings.seed if settings else 0,
-    )
+    target, report = ensemble(scored, list(named), ensembling, seed=settings.seed if settings else 0)
     fit(student, target, collection, parsed, settings, dev=dev, out=out, teacher=beside)
     return student, report
 

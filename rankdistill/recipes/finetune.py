@@ -8,8 +8,9 @@ import numpy as np
 
 from rankdistill.data import Candidates, Collection
 from rankdistill.errors import UsageError
+from rankdistill.evaluation.conventions import UnjudgedChoice
 from rankdistill.models import CrossEncoder
-from rankdistill.recipes.labels import Unjudged, with_labels
+from rankdistill.recipes.labels import with_labels
 from rankdistill.tasks import Task
 from rankdistill.training import TrainingSettings, fit
 
@@ -21,7 +22,7 @@ def finetune(
     settings: TrainingSettings | None = None,
     *,
     objective: str = "hinge(label)",
-    unjudged: Unjudged = "irrelevant",
+    unjudged: UnjudgedChoice = "auto",
     share: float = 1.0,
     sample_seed: int = 0,
     dev: Task | None = None,

@@ -12,7 +12,7 @@ import numpy as np
 from rankdistill.data import Candidates, Collection, write_run
 from rankdistill.errors import DataError
 from rankdistill.evaluation import DEFAULT_MEASURES, evaluate
-from rankdistill.evaluation.judged import Unjudged
+from rankdistill.evaluation.conventions import Conventions, UnjudgedChoice
 from rankdistill.files.atomic import atomic_path
 from rankdistill.models import CrossEncoder
 from rankdistill.scoring import score_with_report
@@ -35,7 +35,7 @@ def measure_model(
     out: str | Path,
     *,
     measures: Sequence[str] = DEFAULT_MEASURES,
-    unjudged: Unjudged = "irrelevant",
+    unjudged: UnjudgedChoice = "auto",
     dtype: str | None = "auto",
     facts: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
@@ -47,7 +47,8 @@ def measure_model(
         model, candidates, collection, dtype=dtype, description="scoring held-out queries"
     )
     run = candidates.with_columns(score=scores)
-    values = evaluate(collection.judgments_of(candidates), run, list(measures), by="score", unjudged=unjudged)
+    conventions = Conventions(unjudged).under(collection)
+    values = evaluate(collection.judgments_of(candidates), run, list(measures), "score", conventions)
     speed = report.pairs_per_second
     metrics = {
         **values,

@@ -6,22 +6,24 @@ import numpy as np
 
 from rankdistill.data import Candidates, Collection
 from rankdistill.errors import DataError
-from rankdistill.evaluation.judged import Unjudged, check_unjudged
-from rankdistill.progress import console
+from rankdistill.evaluation.conventions import Conventions, UnjudgedChoice
+from rankdistill.progress import say
 
 LABEL = "label"
 
 
-def with_labels(candidates: Candidates, collection: Collection, unjudged: Unjudged = "irrelevant") -> Candidates:
+def with_labels(candidates: Candidates, collection: Collection, unjudged: UnjudgedChoice = "auto") -> Candidates:
     """Add the column ``label``, float32, from the collection's qrels.
 
-    unjudged: candidates without a judgment count as grade 0 ("irrelevant", how collections with a few positives a query
-    are trained on) or stay NaN and count nowhere ("missing", for collections judged in depth). Their number is printed.
+    unjudged: candidates without a judgment count as grade 0 ("irrelevant", for collections with a few positives per
+    query) or stay NaN and count nowhere ("missing", for collections judged in depth); "auto" decides as
+    `Conventions.unjudged_under` does. Their number is printed.
     Raises `DataError` where the collection has no qrels, or none of a candidate.
     """
-    check_unjudged(unjudged)
+    conventions = Conventions(unjudged)
     if collection.qrels is None:
         raise DataError(f"{collection.name} has no qrels; labels are needed here")
+    unjudged = conventions.unjudged_under(collection)
     labels = candidates.join(collection.qrels, LABEL)[LABEL]
     missing = np.isnan(labels)
     if len(labels) and missing.all():
@@ -32,5 +34,5 @@ def with_labels(candidates: Candidates, collection: Collection, unjudged: Unjudg
     if unjudged == "irrelevant":
         labels = np.where(missing, np.float32(0), labels)
     fate = "count as irrelevant" if unjudged == "irrelevant" else "are left out"
-    console.print(f"{missing.sum():,} of {len(labels):,} candidates are unjudged and {fate}", highlight=False)
+    say(f"{missing.sum():,} of {len(labels):,} candidates are unjudged and {fate}")
     return candidates.with_columns({LABEL: labels})

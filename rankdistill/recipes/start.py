@@ -13,7 +13,7 @@ from rankdistill.data import Candidates, Collection
 from rankdistill.errors import UnknownNameError, UsageError
 from rankdistill.files.facts import claim
 from rankdistill.models import DEFAULT_BASE, CrossEncoder, cosine_start, is_sentence_encoder
-from rankdistill.progress import console
+from rankdistill.progress import say
 from rankdistill.training import TrainingSettings, imitate
 
 CALIBRATION_TEXTS = 4096
@@ -52,7 +52,7 @@ def start_model(
     from_cosine = start == "cosine" or (start == "auto" and is_sentence_encoder(base))
     kept = layers if candidates is None else None
     if from_cosine:
-        console.print(f"starting from the cosine of {base}, with one layer more", highlight=False)
+        say(f"starting from the cosine of {base}, with one layer more")
         model = cosine_start(base, _some_texts(collection, seed), layers=kept, max_length=max_length, seed=seed)
     else:
         model = CrossEncoder.from_base(base, layers=kept, max_length=max_length, seed=seed)

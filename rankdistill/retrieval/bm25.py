@@ -1,4 +1,4 @@
-"""BM25 by bm25s: an index that is built once and kept, and the candidates it finds for a collection's queries."""
+"""BM25 by bm25s: an index that can be saved, and retrieval of candidates for a collection's queries."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
+from rankdistill.arrays import F32
 from rankdistill.data.candidates import Candidates
 from rankdistill.data.collection import Collection
 from rankdistill.data.texts import Texts
@@ -21,10 +21,10 @@ from rankdistill.progress import progress
 from rankdistill.retrieval.found import (
     best,
     check_k,
+    chosen_queries,
     found_candidates,
     load_doc_ids,
     save_index_parts,
-    wanted_queries,
 )
 from rankdistill.retrieval.terms import terms
 
@@ -32,16 +32,16 @@ if TYPE_CHECKING:
     import bm25s
 
 K1, B = 1.2, 0.75
-FORM = {"bm25": 1}
+INDEX_FORMAT = {"bm25": 1}
 
 
 @dataclass(frozen=True, eq=False)
 class BM25Index:
-    """An index over documents; `build` or `load` one, then `search` it as often as needed.
+    """Index of documents: `build` or `load` it, then `search` it any number of times.
 
     score(q, d) = sum over terms t of q of  ln(1 + (N - n + 0.5) / (n + 0.5)) f / (f + k1 (1 - b + b |d| / mean |d|))
-    with f = occurrences of t in d, n = documents with t, of N; terms as `rankdistill.retrieval.terms` makes them.
-    Source: Robertson and Zaragoza 2009, in the form Lucene uses.
+    with f the occurrences of t in d and n the documents with t, of N; terms are those of `rankdistill.retrieval.terms`.
+    Source: Robertson & Zaragoza 2009, in Lucene's form (docs/papers.md).
     """
 
     doc_ids: pa.Array
@@ -50,14 +50,14 @@ class BM25Index:
 
     @classmethod
     def build(cls, documents: Texts, k1: float = K1, b: float = B) -> BM25Index:
-        """Index documents. k1: saturation of repeats, b: length normalisation; the defaults are the customary ones."""
+        """Index documents. k1: saturation of repeats, b: length normalisation; the defaults are common ones."""
         import bm25s
 
         if not len(documents):
             raise DataError("there are no documents to index")
         if k1 < 0 or not 0 <= b <= 1:
             raise UsageError(f"BM25 needs k1 >= 0 and 0 <= b <= 1, got k1={k1}, b={b}")
-        # Documents stand by falling id, so that of equal scores the lower position is the larger id.
+        # Documents are sorted by falling id, so that of equal scores the lower position has the larger id.
         order = pc.array_sort_indices(documents.ids, order="descending")
         vocabulary: dict[str, int] = {}
         term_ids: list[list[int]] = []
@@ -75,8 +75,8 @@ class BM25Index:
     def search(self, queries: Texts, k: int = 100) -> Candidates:
         """Find each query's k best documents, best first (ties: larger document id first), column "bm25".
 
-        Only documents that share a term with the query are found. A query that finds none keeps an empty list, and a
-        warning tells how many did.
+        Only documents that share a term with the query are found. A query that finds none keeps an empty list; a
+        warning reports the number of such queries.
         """
         check_k(k)
         lists = []
@@ -86,26 +86,26 @@ class BM25Index:
                 advance(1)
         return found_candidates(queries.ids, self.doc_ids, [r for r, _ in lists], [s for _, s in lists], "bm25")
 
-    def scores(self, text: str) -> NDArray[np.float32]:
-        """float32 (D,): the score of every document, in the order of ``doc_ids``."""
+    def scores(self, text: str) -> F32:
+        """Score every document, in the order of ``doc_ids``: float32 (D,)."""
         known = [self.vocabulary[term] for term in terms(text) if term in self.vocabulary]
         if not known:
             return np.zeros(len(self.doc_ids), np.float32)
         return np.asarray(self.scorer.get_scores_from_ids(known), dtype=np.float32)
 
     def save(self, folder: str | Path) -> None:
-        """Write the index as a folder, under its name only when it is whole."""
+        """Write the index as a folder, which gets its name when it is complete."""
         with atomic_path(folder) as temporary:
             self.scorer.save(temporary, show_progress=False)
-            save_index_parts(temporary, self.doc_ids, FORM)
+            save_index_parts(temporary, self.doc_ids, INDEX_FORMAT)
 
     @classmethod
     def load(cls, folder: str | Path) -> BM25Index:
-        """Open what `save` wrote. Raises `DataError` for anything else."""
+        """Open a folder that `save` wrote; raise `DataError` for another one."""
         import bm25s
 
         folder = Path(folder)
-        doc_ids = load_doc_ids(folder, FORM)
+        doc_ids = load_doc_ids(folder, INDEX_FORMAT)
         scorer = bm25s.BM25.load(folder, mmap=True)
         return cls(doc_ids, scorer.vocab_dict, scorer)
 
@@ -118,9 +118,9 @@ def bm25(
     b: float = B,
     index: BM25Index | None = None,
 ) -> Candidates:
-    """Find candidates for a collection's queries (all, or these) by BM25: column "bm25", k a query at most.
+    """Retrieve at most k candidates for each of a collection's queries (all, or these) by BM25: column "bm25".
 
-    index: one that is at hand already; otherwise it is built from the collection's documents with k1 and b.
+    index: of the collection's documents; None: it is built with k1 and b.
     """
     index = index or BM25Index.build(collection.documents, k1, b)
-    return index.search(wanted_queries(collection, query_ids), k)
+    return index.search(chosen_queries(collection, query_ids), k)

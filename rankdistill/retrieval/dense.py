@@ -1,4 +1,4 @@
-"""Dense retrieval: documents and queries encoded as vectors, the nearest found by FAISS, exactly, by inner product."""
+"""Dense retrieval: encode documents and queries as vectors, and find the nearest by exact inner product with FAISS."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
+from rankdistill.arrays import F32, I64
 from rankdistill.data.candidates import Candidates
 from rankdistill.data.collection import Collection
 from rankdistill.data.texts import Texts
@@ -19,23 +19,21 @@ from rankdistill.errors import DataError, MissingExtraError, UsageError
 from rankdistill.files.atomic import atomic_path
 from rankdistill.progress import progress
 from rankdistill.retrieval.found import (
-    Rows,
-    Scores,
     check_k,
+    chosen_queries,
     found_candidates,
     load_doc_ids,
     save_index_parts,
-    wanted_queries,
 )
 
-Encoder = Callable[[list[str]], NDArray[np.float32]]
+Encoder = Callable[[list[str]], F32]
 BATCH = 1024
-FORM = {"dense": 1}
+INDEX_FORMAT = {"dense": 1}
 
 
 @dataclass(frozen=True, eq=False)
 class DenseIndex:
-    """Vectors of documents; `build` or `load` one, then `search` it as often as needed.
+    """Index of documents as vectors: `build` or `load` it, then `search` it any number of times.
 
     doc_ids: string (D,), by falling id. index: a FAISS index of D vectors in that order.
     """
@@ -45,9 +43,10 @@ class DenseIndex:
 
     @classmethod
     def build(cls, documents: Texts, encode: Encoder) -> DenseIndex:
-        """Encode and index documents. encode: texts (n,) -> float32 (n, d); cosine where its vectors have length one.
+        """Encode and index documents.
 
-        Raises `MissingExtraError` without FAISS, `DataError` where ``encode`` gives something else, NaN or infinity.
+        encode: texts (n,) -> float32 (n, d); scores are cosines where its vectors have length one.
+        Raises `MissingExtraError` without FAISS, `DataError` where ``encode`` returns another shape, NaN or infinity.
         """
         faiss = _faiss()
         if not len(documents):
@@ -66,28 +65,28 @@ class DenseIndex:
     def search(self, queries: Texts, encode: Encoder, k: int = 100) -> Candidates:
         """Find each query's k nearest documents, nearest first (ties: larger document id first), column "dense"."""
         check_k(k)
-        rows: list[Rows] = []
-        scores: list[Scores] = []
+        rows: list[I64] = []
+        scores: list[F32] = []
         with progress("searching (dense)", total=len(queries), unit="queries") as advance:
             for _, texts in queries.batches(BATCH):
                 vectors = encoded(texts.to_pylist(), encode)
                 if vectors.shape[1] != self.index.d:
                     raise UsageError(
-                        f"the encoder gives {vectors.shape[1]} numbers a text, the index holds {self.index.d}: "
+                        f"the encoder gives {vectors.shape[1]} numbers per text, the index holds {self.index.d}: "
                         "search with the encoder that built it"
                     )
-                for found, values in self._nearest(vectors, k):
-                    rows.append(found)
+                for nearest, values in self._nearest(vectors, k):
+                    rows.append(nearest)
                     scores.append(values)
                 advance(len(vectors))
         return found_candidates(queries.ids, self.doc_ids, rows, scores, "dense")
 
-    def _nearest(self, vectors: Scores, k: int) -> list[tuple[Rows, Scores]]:
-        """For each vector (n, d) positions and inner products of the k nearest; of equal ones the lower position."""
+    def _nearest(self, vectors: F32, k: int) -> list[tuple[I64, F32]]:
+        """Find positions and inner products of each vector's k nearest, (n, d); of equal ones the lower position."""
         n_documents = len(self.doc_ids)
         fetched = min(n_documents, k + 1)
         scores, rows = self.index.search(vectors, fetched)
-        # FAISS breaks ties in no stated order, so all documents that tie with the k-th are fetched before it is chosen.
+        # FAISS does not define an order of ties, so all documents that tie with the k-th are fetched before the choice.
         while fetched < n_documents and (scores[:, k - 1] == scores[:, -1]).any():
             fetched = min(n_documents, 2 * fetched)
             scores, rows = self.index.search(vectors, fetched)
@@ -95,19 +94,19 @@ class DenseIndex:
         return list(zip(np.take_along_axis(rows, order, 1), np.take_along_axis(scores, order, 1), strict=True))
 
     def save(self, folder: str | Path) -> None:
-        """Write the index as a folder, under its name only when it is whole."""
+        """Write the index as a folder, which gets its name when it is complete."""
         faiss = _faiss()
         with atomic_path(folder) as temporary:
             temporary.mkdir()
             faiss.write_index(self.index, str(temporary / "vectors.faiss"))
-            save_index_parts(temporary, self.doc_ids, FORM)
+            save_index_parts(temporary, self.doc_ids, INDEX_FORMAT)
 
     @classmethod
     def load(cls, folder: str | Path) -> DenseIndex:
-        """Open what `save` wrote. Raises `DataError` for anything else."""
+        """Open a folder that `save` wrote; raise `DataError` for another one."""
         faiss = _faiss()
         folder = Path(folder)
-        return cls(load_doc_ids(folder, FORM), faiss.read_index(str(folder / "vectors.faiss")))
+        return cls(load_doc_ids(folder, INDEX_FORMAT), faiss.read_index(str(folder / "vectors.faiss")))
 
 
 def dense(
@@ -118,16 +117,16 @@ def dense(
     encode: Encoder,
     index: DenseIndex | None = None,
 ) -> Candidates:
-    """Find candidates for a collection's queries (all, or these) by their vectors: column "dense", k a query at most.
+    """Retrieve at most k candidates for each of a collection's queries (all, or these) by vectors: column "dense".
 
-    encode: texts (n,) -> float32 (n, d). index: one at hand already; otherwise the collection's documents are encoded.
+    encode: texts (n,) -> float32 (n, d). index: of the collection's documents; None: they are encoded first.
     """
     index = index or DenseIndex.build(collection.documents, encode)
-    return index.search(wanted_queries(collection, query_ids), encode, k)
+    return index.search(chosen_queries(collection, query_ids), encode, k)
 
 
-def encoded(texts: list[str], encode: Encoder) -> Scores:
-    """float32 (n, d) of n texts; raises `DataError` where the encoder gives another shape, or NaN or infinity."""
+def encoded(texts: list[str], encode: Encoder) -> F32:
+    """Encode n texts to float32 (n, d); raise `DataError` where the encoder returns another shape, NaN or infinity."""
     vectors = np.ascontiguousarray(encode(texts), dtype=np.float32)
     if vectors.ndim != 2 or len(vectors) != len(texts):
         raise DataError(f"the encoder gave an array of shape {vectors.shape} for {len(texts)} texts, expected (n, d)")

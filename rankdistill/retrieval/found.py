@@ -1,4 +1,4 @@
-"""What retrievers share: the queries asked for, the best k of many scores, lists made into Candidates, ids on disk."""
+"""Parts shared by the retrievers: choice of queries, the best k of many scores, results as Candidates, ids on disk."""
 
 from __future__ import annotations
 
@@ -9,26 +9,24 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
+from rankdistill.arrays import F32, I64
 from rankdistill.data.candidates import Candidates
 from rankdistill.data.collection import Collection
+from rankdistill.data.offsets import offsets_of
 from rankdistill.data.texts import Texts
 from rankdistill.errors import DataError, UsageError
 
-Rows = NDArray[np.int64]
-Scores = NDArray[np.float32]
 
-
-def wanted_queries(collection: Collection, query_ids: Sequence[str] | None) -> Texts:
-    """The collection's queries: all, or these in this order. Raises `DataError` for an id that it does not have."""
+def chosen_queries(collection: Collection, query_ids: Sequence[str] | None) -> Texts:
+    """Get the collection's queries: all, or these in this order; raise `DataError` for an id that it does not have."""
     if query_ids is None:
         return collection.queries
     return Texts.from_pairs(list(query_ids), collection.queries.take(query_ids))
 
 
-def best(scores: Scores, k: int) -> tuple[Rows, Scores]:
-    """Positions and values of the k largest scores above zero, falling; of equal ones the lower position first."""
+def best(scores: F32, k: int) -> tuple[I64, F32]:
+    """Find positions and values of the k largest scores above 0, falling; of equal ones the lower position first."""
     rows = np.flatnonzero(scores > 0)
     if len(rows) > k:
         values = scores[rows]
@@ -38,19 +36,19 @@ def best(scores: Scores, k: int) -> tuple[Rows, Scores]:
 
 
 def found_candidates(
-    query_ids: pa.Array, doc_ids: pa.Array, rows: Sequence[Rows], scores: Sequence[Scores], column: str
+    query_ids: pa.Array, doc_ids: pa.Array, rows: Sequence[I64], scores: Sequence[F32], column: str
 ) -> Candidates:
-    """Candidates from one array of rows of ``doc_ids``, and one of scores, a query.
+    """Build candidates from one array of rows of ``doc_ids`` and one of scores per query.
 
-    A query that found nothing keeps an empty list, and a warning tells how many did.
+    A query that found nothing keeps an empty list; a warning reports the number of such queries.
     """
-    sizes = np.array([len(found) for found in rows], dtype=np.int64)
+    sizes = np.array([len(of_query) for of_query in rows], dtype=np.int64)
     if empty := int((sizes == 0).sum()):
         first = query_ids[int(np.argmin(sizes))].as_py()
         warnings.warn(
             f"{column} found no document for {empty} of {len(query_ids)} queries, the first is {first!r}", stacklevel=3
         )
-    offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    offsets = offsets_of(sizes)
     positions = np.concatenate([*rows, np.zeros(0, np.int64)]).astype(np.int64)
     values = np.concatenate([*scores, np.zeros(0, np.float32)])
     return Candidates(query_ids, offsets, doc_ids.take(pa.array(positions)), {column: values})
@@ -62,20 +60,20 @@ def check_k(k: int) -> None:
         raise UsageError(f"k must be at least 1, got {k}")
 
 
-def save_index_parts(folder: Path, doc_ids: pa.Array, form: Mapping[str, int | str]) -> None:
-    """Write into an index's folder the ids of its documents, and what kind of index it is, of which version."""
+def save_index_parts(folder: Path, doc_ids: pa.Array, index_format: Mapping[str, int | str]) -> None:
+    """Write the document ids of an index, and its kind and version, into its folder."""
     table = pa.table({"doc_id": doc_ids})
     with pa.ipc.new_file(str(folder / "doc_ids.arrow"), table.schema) as file:
         file.write_table(table)
-    (folder / "format.json").write_text(json.dumps(dict(form)))
+    (folder / "format.json").write_text(json.dumps(dict(index_format)))
 
 
-def load_doc_ids(folder: Path, form: Mapping[str, int | str]) -> pa.Array:
+def load_doc_ids(folder: Path, index_format: Mapping[str, int | str]) -> pa.Array:
     """Read the document ids of an index's folder. Raises `DataError` unless its kind and version are as expected."""
     try:
         got = json.loads((folder / "format.json").read_text())
-        if got != dict(form):
-            raise DataError(f"{folder} holds an index of the form {got}, expected {dict(form)}: build it again")
+        if got != dict(index_format):
+            raise DataError(f"{folder} holds an index of format {got}, expected {dict(index_format)}: build it again")
         return pa.ipc.open_file(pa.memory_map(str(folder / "doc_ids.arrow"))).read_all()["doc_id"].combine_chunks()
     except (OSError, ValueError) as error:
-        raise DataError(f"{folder} is not a folder that an index was saved to ({error})") from error
+        raise DataError(f"{folder} is not the folder of an index ({error})") from error

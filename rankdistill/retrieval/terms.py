@@ -1,4 +1,4 @@
-"""Text into index terms: lower-cased words, identifiers also in their parts, plurals folded, stop words dropped."""
+"""Turn text into index terms: lower-cased words, identifiers also in parts, plurals folded, without stop words."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ this to was were which will with"""
 STOP_WORDS = frozenset(_STOP.split())
 
 _WORD = re.compile(r"[A-Za-z0-9]+")
-# Scripts written without spaces are taken character by character.
+# Scripts that are written without spaces are indexed by single characters.
 _ANY_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W_\u3040-\u30ff\u3400-\u9fff]+")
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 
 def terms(text: str) -> list[str]:
-    """Index terms of a text, in order, repeats kept.
+    """Split a text into index terms, in order, with repetitions.
 
-    Identifiers are split at underscores, and at changes of case with the whole kept too: ``GridSpec_base`` gives
+    Identifiers are split at underscores, and at changes of case, where the whole is a term too: ``GridSpec_base`` gives
     ``gridspec grid spec base``. Plural endings are folded by `singular`.
     """
-    found: list[str] = []
+    terms_of_text: list[str] = []
     for word in (_WORD if text.isascii() else _ANY_WORD).findall(text):
-        found += _terms_of_word(word)
-    return found
+        terms_of_text += _terms_of_word(word)
+    return terms_of_text
 
 
 def singular(word: str) -> str:
-    """Fold a plural ending: queries to query, images to image, matrices stays. Source: the S-stemmer of Harman 1991."""
+    """Fold a plural ending: queries to query, images to image, matrices stays. Source: Harman 1991 (docs/papers.md)."""
     if len(word) < 4 or not word.endswith("s"):
         return word
     if word.endswith("ies") and word[-4] not in "ae":

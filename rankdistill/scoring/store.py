@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import struct
 import sys
@@ -18,6 +16,7 @@ import numpy as np
 from rankdistill.arrays import F32
 from rankdistill.errors import DataError, UsageError
 from rankdistill.files.atomic import atomic_path
+from rankdistill.files.facts import canonical, digest
 
 _COUNT = struct.Struct("<q")
 _CHECKSUM = struct.Struct("<I")
@@ -46,19 +45,17 @@ class ScoreStore:
         if width > 1:
             self.facts["width"] = width
         self.n_pairs, self.chunk_pairs, self.width = n_pairs, chunk_pairs, width
-        text = json.dumps(self.facts, sort_keys=True, indent=1)
-        self.key = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+        self.key = digest(self.facts)
         self.path = Path(folder) / f"{self.key}.scores"
         self.n_done = 0
         self.n_truncated = 0
-        self._text = text
         self._file: BinaryIO | None = None
         self._end = 0
 
     def __enter__(self) -> ScoreStore:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(self.path.with_suffix(".json")) as described:
-            described.write_text(self._text + "\n", encoding="utf-8")
+            described.write_text(canonical(self.facts) + "\n", encoding="utf-8")
         self.path.touch()
         self._file = open(self.path, "r+b", buffering=0)
         try:

@@ -15,6 +15,7 @@ from rankdistill.data.collection import Collection
 from rankdistill.errors import DataError, UnknownNameError
 from rankdistill.evaluation.conventions import Conventions, Unjudged
 from rankdistill.evaluation.evaluate import Evaluation, evaluation
+from rankdistill.evaluation.names import DEFAULT_MEASURES
 
 LABEL = "label"
 
@@ -38,7 +39,7 @@ KINDS: dict[str, Kind] = {
         n_logits=1,
         objective="hinge(label)",
         distillation="hinge(label) + pointwise_mse({target}) + pairwise_mse({target})",
-        measures=("nDCG@10", "RR@10", "PNR"),
+        measures=DEFAULT_MEASURES,
     ),
 }
 
@@ -114,7 +115,7 @@ class Task:
     @property
     def unjudged(self) -> Unjudged:
         """What candidates without a judgment are, in training and in measures alike."""
-        return self.conventions.unjudged_under(self._all_qrels)
+        return self.conventions.unjudged_under(self.collection if self.qrels is None else self.qrels)
 
     @property
     def _all_qrels(self) -> Candidates:
@@ -145,7 +146,9 @@ class Task:
     def evaluation(self, scores: F32) -> Evaluation:
         """Measure scores of the candidates, float32 (N,), row for row."""
         run = self.candidates.only_columns().with_columns(score=scores)
-        return evaluation(self.judgments, run, list(self.measures), "score", self.unjudged, self.conventions.ties)
+        return evaluation(
+            self.judgments, run, self.measures, "score", replace(self.conventions, unjudged=self.unjudged)
+        )
 
     def facts(self) -> Mapping[str, Any]:
         """What shapes the task beside its candidates, as JSON can hold it."""

@@ -13,11 +13,14 @@ from tiny import make_model, make_tokenizer
 import rankdistill as rd
 from rankdistill.data import Candidates, read_qrels, read_run
 from rankdistill.ensembling.normalize import normalize
+from rankdistill.ensembling.settings import EnsembleSettings
+from rankdistill.evaluation.conventions import Conventions
 from rankdistill.models import CrossEncoder
 
 
 def lists(run: Candidates) -> dict[str, dict[str, float]]:
-    return {q.query_id: dict(zip(q.doc_ids, map(float, next(iter(q.columns.values()))), strict=True)) for q in run}
+    column = run.score_column()
+    return {q.query_id: dict(zip(q.doc_ids, q.columns[column].tolist(), strict=True)) for q in run.queries()}
 
 
 def test_evaluate_prints_what_evaluate_returns_under_the_paths_given(run, files) -> None:
@@ -36,7 +39,8 @@ def test_evaluate_prints_what_evaluate_returns_under_the_paths_given(run, files)
     told = json.loads(run("evaluate", *words, "--json").out)
     assert list(told) == [str(files.bm25), str(files.other)]
     for path, values in told.items():
-        expected = rd.evaluate(read_qrels(files.qrels), read_run(path), measures, unjudged="irrelevant")
+        conventions = Conventions(unjudged="irrelevant")
+        expected = rd.evaluate(read_qrels(files.qrels), read_run(path), measures, conventions=conventions)
         shown = {name: None if math.isinf(value) else value for name, value in expected.items()}
         assert values == pytest.approx(shown), "JSON has no infinity"
     table = run("evaluate", *words).out
@@ -77,7 +81,7 @@ def test_ensemble_of_runs_is_the_ensemble_function(run, files, tmp_path: Path, m
     told = json.loads(run(*words, "--qrels", files.qrels, "--out", out, "--json").out)
     assert told["method"] == method
     both = read_run(files.bm25, "a").join(read_run(files.other, "b"), "b").join(read_qrels(files.qrels), "label")
-    expected, _ = rd.ensemble(both, ["a", "b"], method=method, normalize="zscore", seed=3)
+    expected, _ = rd.ensemble(both, ["a", "b"], EnsembleSettings(method, normalize="zscore"), seed=3)
     made = read_run(out)
     np.testing.assert_allclose(made.join(expected, method)[method], made["score"], atol=1e-6)
 

@@ -17,7 +17,7 @@ from rankdistill.cluster import ClusterSettings, EnsembleParts, ScoreParts, over
 from rankdistill.cluster.work import DoPart
 from rankdistill.data import Candidates, read_run, write_candidates, write_run
 from rankdistill.data.parts import LIST, parts_of, read_parts, write_parts
-from rankdistill.ensembling import ensemble
+from rankdistill.ensembling import EnsembleSettings, ensemble
 from rankdistill.ensembling.join import join_runs
 from rankdistill.errors import DataError, MissingExtraError, UsageError
 from rankdistill.models import CrossEncoder
@@ -90,12 +90,12 @@ def test_what_is_done_is_left_alone_and_what_is_not_is_made(files: Files, tmp_pa
 def test_an_ensemble_of_parts_is_that_of_the_runs(files: Files, tmp_path: Path) -> None:
     over_parts(scoring(files), files.parts, tmp_path / "t1")
     folders = str(files.parts), str(tmp_path / "t1")
-    work = EnsembleParts(folders, str(files.qrels), normalize="zscore", seed=3)
+    work = EnsembleParts(folders, str(files.qrels), EnsembleSettings(normalize="zscore"), seed=3)
     _, met = over_parts(work, files.parts, tmp_path / "pile")
     from rankdistill.data import read_qrels
 
     joined = join_runs({name: read_parts(name) for name in folders}).join(read_qrels(files.qrels), "label")
-    whole, report = ensemble(joined, folders, "pile", normalize="zscore", seed=3)
+    whole, report = ensemble(joined, folders, EnsembleSettings(normalize="zscore"), seed=3)
     assert report.pile
     assert (met["candidates"], met["candidates without a label"]) == (report.candidates, report.unlabelled)
     assert (met["comparable pairs"], met["pairs reversed before PILE"], met["pairs reversed after PILE"]) == (
@@ -106,8 +106,9 @@ def test_an_ensemble_of_parts_is_that_of_the_runs(files: Files, tmp_path: Path) 
     found = read_parts(tmp_path / "pile")
     assert np.array_equal(found.join(whole.only_columns("pile"))["pile"], found["score"])
     write_parts(files.run, tmp_path / "others", 7)
+    work = EnsembleParts((folders[0], str(tmp_path / "others")), settings=EnsembleSettings("mean"))
     with pytest.raises(DataError, match="ensemble runs that were made from the same parts"):
-        over_parts(EnsembleParts((folders[0], str(tmp_path / "others")), method="mean"), files.parts, tmp_path / "no")
+        over_parts(work, files.parts, tmp_path / "no")
 
 
 def test_mistakes_are_told(files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,7 +224,7 @@ def test_ray_writes_the_same_bytes_also_when_a_worker_is_killed(files: Files, tm
     with pytest.raises(UsageError, match="each actor needs 99 CPUs, but the largest machine of the cluster has 2"):
         over_parts(work, files.parts, tmp_path / "many", ClusterSettings("ray", cpus=99))
     folders = str(files.parts), str(tmp_path / "ray")
-    pile = EnsembleParts(folders, str(files.qrels), missing="min", normalize="zscore")
+    pile = EnsembleParts(folders, str(files.qrels), EnsembleSettings(missing="min", normalize="zscore"))
     over_parts(pile, files.parts, tmp_path / "pile")
     over_parts(pile, files.parts, tmp_path / "pile-ray", ClusterSettings("ray", workers=2))
     assert contents(tmp_path / "pile-ray") == contents(tmp_path / "pile")

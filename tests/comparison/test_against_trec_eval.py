@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from rankdistill.data import read_qrels, read_run
 from rankdistill.data.candidates import Candidates
-from rankdistill.evaluation import evaluate, evaluate_per_query
+from rankdistill.evaluation import Conventions, evaluate, evaluate_per_query
 
 # nDCG@10 (DL 2019, DL 2020) as the data's README gives it, its published values among them: {folder: {system: values}}.
 README = {
@@ -94,7 +94,7 @@ def test_every_query_has_the_value_of_trec_eval(folder, where, system, year):
 def test_every_query_has_the_value_of_ir_measures(folder, where, system, ties):
     qrels_path, run_path = folder / "qrels.dl19.txt", folder / where / f"dl19.{system}.trec.gz"
     names = IR_MEASURES[ties]
-    values = evaluate_per_query(read_qrels(qrels_path), read_run(run_path), names, ties=ties)
+    values = evaluate_per_query(read_qrels(qrels_path), read_run(run_path), names, conventions=Conventions(ties=ties))
     qrels, run = raw_qrels(qrels_path), raw_run(run_path)
     parsed = {ir_measures.parse_measure(name): name for name in names}
     expected = {name: {} for name in names}

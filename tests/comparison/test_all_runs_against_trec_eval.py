@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from rankdistill.data import read_qrels, read_run, write_qrels, write_run
 from rankdistill.data.candidates import Candidates
-from rankdistill.evaluation import evaluate_per_query, evaluation, pnr_counts
+from rankdistill.evaluation import Conventions, evaluate_per_query, evaluation, pnr_counts
 
 TREC_NAMES = {
     "nDCG": "ndcg",
@@ -147,8 +147,9 @@ def test_ties_and_precision_are_as_they_are_named(tmp_path_factory, run, qrels, 
     compared = (lambda score: float(np.float32(score))) if precision == "float32" else float
     later = {query: list(scores)[::-1] for query, scores in run.items()}  # rising rank
     place = {(query, document): i for query, documents in later.items() for i, document in enumerate(documents)}
-    read = read_run(folder / "run", ties=ties, precision=precision)
-    values = evaluation(read_qrels(folder / "qrels"), read, ["AP", "RR", "nDCG@10"], ties=ties).per_query
+    conventions = Conventions(ties=ties, precision=precision)
+    read = conventions.read(folder / "run")
+    values = evaluation(read_qrels(folder / "qrels"), read, ["AP", "RR", "nDCG@10"], conventions=conventions).per_query
     for query in qrels:
         key = {
             "trec": lambda item: (-compared(item[1]), [-byte for byte in item[0].encode()] + [1]),
@@ -165,9 +166,9 @@ def test_ties_and_precision_are_as_they_are_named(tmp_path_factory, run, qrels, 
 def test_pnr_is_a_count_of_pairs(run, qrels, unjudged_count):
     if not run.keys() & qrels.keys():
         return
-    settings_of = {"unjudged": "irrelevant" if unjudged_count else "missing"}
+    conventions = Conventions(unjudged="irrelevant" if unjudged_count else "missing")
     made = Candidates.from_dict(run, "score"), Candidates.from_dict(qrels, "label")
-    values = evaluation(made[1], made[0], ["PNR"], **settings_of).per_query["PNR"]
+    values = evaluation(made[1], made[0], ["PNR"], conventions=conventions).per_query["PNR"]
     for query, grades in qrels.items():
         rows = [
             (float(np.float32(score)), grades.get(document, 0 if unjudged_count else None))

@@ -27,7 +27,7 @@ def as_lists(candidates, column="v"):
                 for d, v in zip(query.doc_ids, query.columns[column].tolist(), strict=True)
             ],
         )
-        for query in candidates
+        for query in candidates.queries()
     ]
 
 
@@ -130,7 +130,7 @@ def test_a_query_in_two_parts_cannot_be_concatenated():
 
 
 def test_a_document_twice_in_a_list_is_named():
-    with pytest.raises(DataError, match="'a' stands twice in the list of query 'q2'"):
+    with pytest.raises(DataError, match="duplicate document in a list: query 'q2', document 'a' \\(1 duplicates"):
         Candidates.from_rows(["q1", "q2", "q2"], ["a", "a", "a"], {})
 
 
@@ -172,6 +172,30 @@ def test_taking_nothing_gives_no_candidates():
 def test_queries_without_candidates_keep_their_place_until_rows_are_taken():
     made = Candidates(["p", "q", "r"], np.array([0, 0, 2, 2]), ["a", "b"], {"v": np.array([1.0, 2.0])})
     assert made.n_queries == 3
-    assert [len(query) for query in made] == [0, 2, 0]
+    assert [len(query) for query in made.queries()] == [0, 2, 0]
     assert made.ranked("v").doc_ids.to_pylist() == ["b", "a"]
     assert made.take_queries(["r", "q"]).offsets.tolist() == [0, 0, 2]
+
+
+def test_candidates_cannot_be_iterated_as_their_length_counts_rows() -> None:
+    lists = Candidates.from_dict({"q1": {"a": 1.0, "b": 2.0}, "q2": {"a": 1.0}}, "score")
+    with pytest.raises(TypeError, match="not iterable"):
+        list(lists)  # type: ignore[call-overload]
+    assert (len(lists), [query.query_id for query in lists.queries()]) == (3, ["q1", "q2"])
+
+
+@pytest.mark.parametrize(
+    ("row", "pair"), [(0, "query 'q1', document 'a'"), (1, "query 'q1', document 'b'"), (2, "query 'q3', document 'a'")]
+)
+def test_a_row_is_named_by_its_query_and_document(row: int, pair: str) -> None:
+    assert Candidates(["q1", "q2", "q3"], np.array([0, 2, 2, 3]), ["a", "b", "a"]).pair_at(row) == pair
+
+
+def test_the_column_of_scores_is_the_only_one_or_must_be_chosen() -> None:
+    lists = Candidates.from_dict({"q": {"a": 1.0}}, "bm25")
+    assert lists.score_column() == "bm25"
+    with pytest.raises(UsageError, match=r"got bm25, model: choose one by its name"):
+        lists.with_columns(model=[1.0]).score_column()
+    with pytest.raises(UsageError, match="got none"):
+        lists.only_columns().score_column()
+    assert lists.score_column("another") == "another"

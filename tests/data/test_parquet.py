@@ -72,7 +72,7 @@ def test_tables_of_other_tools_are_read_grouped_with_nulls_as_nan(tmp_path):
     [
         ({"query_id": ["q"], "document": ["a"]}, "no 'doc_id'"),
         ({"query_id": ["q"], "doc_id": ["a"], "text": ["word"]}, "'text' is of type string"),
-        ({"query_id": ["q", "q"], "doc_id": ["a", "a"]}, "'a' stands twice"),
+        ({"query_id": ["q", "q"], "doc_id": ["a", "a"]}, "duplicate document in a list: query 'q', document 'a'"),
         ({"query_id": ["q", None], "doc_id": ["a", "b"]}, "without an id"),
     ],
 )

@@ -37,21 +37,21 @@ def test_parts_are_the_run_again(run: Candidates, tmp_path: Path, queries: int) 
 
 
 def test_what_is_no_folder_of_parts_is_told(run: Candidates, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"folder without parts .* make them by `rankdistill parts`"):
+    with pytest.raises(DataError, match=r"folder without parts .* write them with `rankdistill parts`"):
         parts_of(tmp_path)
     write_parts(run, tmp_path)
-    with pytest.raises(UsageError, match="is there already: give a new folder"):
+    with pytest.raises(UsageError, match="already exists: give a new folder"):
         write_parts(run, tmp_path)
     (tmp_path / ".tmp-1-00005.parquet").write_bytes(b"half of it")
     assert [file.name for file in parts_of(tmp_path)] == ["00000.parquet"]
-    with pytest.raises(UsageError, match="queries of a part must be at least 1, got 0"):
+    with pytest.raises(UsageError, match="a part must have at least 1 query, got 0"):
         write_parts(run, tmp_path / "new", 0)
     begin_parts(tmp_path / "begun", ["00000.parquet", "00001.parquet"], {"k": 1})
     write_candidates(run, tmp_path / "begun" / "00001.parquet")
-    with pytest.raises(DataError, match="lacks 1 of its 2 parts: run the command that makes them again"):
+    with pytest.raises(DataError, match="lacks 1 of its 2 parts: run the command that writes them again"):
         read_run(tmp_path / "begun")
     with pytest.raises(UsageError, match="has parts that were made otherwise"):
         begin_parts(tmp_path / "begun", ["00000.parquet", "00001.parquet"], {"k": 2})
     write_candidates(run.only_columns(), tmp_path / "00001.parquet")
-    with pytest.raises(DataError, match=r"00001.parquet has no column 'score': it is no part of a run"):
+    with pytest.raises(DataError, match=r"00001.parquet has no column 'score': it is not a part of a run"):
         read_parts(tmp_path)

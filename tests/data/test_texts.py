@@ -61,7 +61,7 @@ def test_ids_that_share_a_hash_are_told_apart():
     assert made.take([other, one, "b", other]) == ["3", "1", "2", "3"]
     assert made.positions([other, "c", one]).tolist() == [3, -1, 1]
     assert Texts.from_pairs([one], ["1"]).positions([other]).tolist() == [-1]
-    with pytest.raises(DataError, match=f"'{other}' stands twice, in rows 1 and 2"):
+    with pytest.raises(DataError, match=f"duplicate id '{other}', in rows 1 and 2"):
         Texts.from_pairs([one, other, other], ["", "", ""])
 
 
@@ -75,7 +75,7 @@ def test_an_id_without_a_text_is_named_and_counted():
 
 
 def test_duplicates_nulls_and_unequal_lengths_are_named():
-    with pytest.raises(DataError, match="'a' stands twice, in rows 0 and 2"):
+    with pytest.raises(DataError, match="duplicate id 'a', in rows 0 and 2"):
         Texts.from_pairs(["a", "b", "a"], ["", "", ""])
     with pytest.raises(DataError, match=r"text of row 1 is null \(id 'b'\)"):
         Texts.from_pairs(["a", "b"], ["x", None])

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rankdistill.data.kernels.random import hash_ids, starting_states
 from rankdistill.ensembling import mean, pile, pile_with_report
-from rankdistill.ensembling.pile import update_pair
+from rankdistill.ensembling.pile import draw_pair, update_pair
 from rankdistill.errors import DataError, UsageError
 
 # PILE's Table 4: an irrelevant document (label 0) and a relevant one (3), three teachers.
@@ -246,3 +247,25 @@ def test_arguments_that_do_not_fit_are_refused():
             pile(scores, labels, [0, 4], rate=rate)
     with pytest.raises(UsageError, match="got 2 query ids for 1 queries"):
         pile(scores, labels, [0, 4], query_ids=["a", "b"])
+
+
+def test_every_pair_is_drawn_equally_often():
+    n, draws = 5, 40_000
+    counts = np.zeros((n, n), int)
+    state = np.uint64(starting_states(0, hash_ids(["query"]))[0])
+    for _ in range(draws):
+        next_state, i, j = draw_pair(state, n)
+        state = np.uint64(next_state)
+        counts[i, j] += 1
+    assert not counts.diagonal().any()
+    expected = draws / (n * (n - 1))
+    off_diagonal = counts[~np.eye(n, dtype=bool)]
+    assert ((off_diagonal - expected) ** 2 / expected).sum() < 43.8  # chi-square, 19 degrees of freedom, p = .001
+
+
+def test_two_documents_are_always_drawn_together():
+    state = np.uint64(1)
+    for _ in range(100):
+        next_state, i, j = draw_pair(state, 2)
+        state = np.uint64(next_state)
+        assert {i, j} == {0, 1}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rankdistill.data.trec.read import read_qrels, read_run
-from rankdistill.ensembling import ensemble
+from rankdistill.ensembling import EnsembleSettings, ensemble
 from rankdistill.errors import DataError
 
 TEACHERS = ["bm25", "splade_pp_ed", "tasb"]
@@ -28,7 +28,7 @@ def test_runs_that_do_not_list_the_same_documents_are_refused_by_default(judged_
 
 @pytest.mark.parametrize("missing", ["mean-of-others", "min", "drop"])
 def test_pile_mends_reversed_pairs_of_real_runs(judged_runs, missing):
-    made, report = ensemble(judged_runs, TEACHERS, normalize="minmax", missing=missing)
+    made, report = ensemble(judged_runs, TEACHERS, EnsembleSettings(normalize="minmax", missing=missing))
     assert report.pile is not None
     assert 0 < report.pile.reversed_after < report.pile.reversed_before
     assert report.candidates + report.dropped == len(judged_runs)
@@ -39,8 +39,8 @@ def test_pile_mends_reversed_pairs_of_real_runs(judged_runs, missing):
 
 def test_unjudged_documents_of_real_runs_keep_the_mean(judged_runs):
     settings = {"normalize": "minmax", "missing": "min"}
-    made, report = ensemble(judged_runs, TEACHERS, "pile", **settings)
-    average, _ = ensemble(judged_runs, TEACHERS, "mean", **settings)
+    made, report = ensemble(judged_runs, TEACHERS, EnsembleSettings("pile", **settings))
+    average, _ = ensemble(judged_runs, TEACHERS, EnsembleSettings("mean", **settings))
     unjudged = np.isnan(judged_runs["label"])
     assert report.unlabelled == unjudged.sum() > 0
     assert np.array_equal(made["pile"][unjudged], average["mean"][unjudged])

@@ -8,7 +8,14 @@ import pytest
 
 from rankdistill.data.candidates import Candidates
 from rankdistill.errors import DataError, UnknownNameError, UsageError
-from rankdistill.evaluation import EvaluationWarning, evaluate, evaluate_per_query, evaluation, parse_measure
+from rankdistill.evaluation import (
+    Conventions,
+    EvaluationWarning,
+    evaluate,
+    evaluate_per_query,
+    evaluation,
+    parse_measure,
+)
 
 QRELS = {"q1": {"a": 2, "b": 0, "c": 1}, "q2": {"a": 1, "b": 0}}
 RUN = {"q1": {"a": 3.0, "b": 2.0, "c": 1.0, "x": 9.0}, "q2": {"b": 2.0, "a": 1.0}}
@@ -30,13 +37,42 @@ def test_values_go_by_the_measures_as_given():
     assert all(type(value) is float for value in values.values())
 
 
-def test_unjudged_candidates_are_in_no_pair():
+def test_unjudged_candidates_are_in_no_pair_where_a_judgment_is_zero():
     assert math.isnan(evaluation(qrels(), run({"q1": {"x": 9.0, "a": 1.0}}), ["PNR"]).values["PNR"])
+
+
+def test_unjudged_candidates_are_irrelevant_where_all_judgments_are_of_relevant_documents():
+    sparse = qrels({"q1": {"a": 1}, "q2": {"a": 3}})
+    assert evaluate(sparse, run({"q1": {"x": 9.0, "a": 1.0}, "q2": {"a": 2.0, "y": 1.0}}), ["PNR"]) == {"PNR": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("lists", "said"),
+    [
+        (QRELS, "1 of 6 candidates are unjudged and in no pair of PNR (unjudged=missing)"),
+        ({"q1": {"a": 2, "c": 1}, "q2": {"a": 1}}, "3 of 6 candidates are unjudged and count as irrelevant, grade 0"),
+    ],
+)
+def test_the_notes_say_what_unjudged_candidates_are_where_pnr_is_measured(lists, said):
+    assert said in evaluation(qrels(lists), run(), ["PNR"]).notes[0]
+    assert evaluation(qrels(lists), run(), ["nDCG@10"]).notes == []
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        evaluate(qrels(lists), run(), ["PNR"])
+
+
+def test_a_run_of_several_columns_needs_the_name_of_one():
+    both = run().with_columns(model=run()["score"] * -1)
+    with pytest.raises(UsageError, match=r"expected one column of scores, got score, model"):
+        evaluate(qrels(), both, ["RR"])
+    assert evaluate(qrels(), both, ["RR"], by="score") == evaluate(qrels(), run(), ["RR"])
 
 
 def test_a_judgment_without_a_label_is_none():
     labelled = qrels({"q1": {"a": 1, "b": math.nan}, "q2": {"c": math.nan}})
-    result = evaluation(labelled, run({"q1": {"b": 2.0, "a": 1.0}}), ["PNR", "nDCG@10", "Judged@10"])
+    missing = Conventions(unjudged="missing")
+    measures = ["PNR", "nDCG@10", "Judged@10"]
+    result = evaluation(labelled, run({"q1": {"b": 2.0, "a": 1.0}}), measures, conventions=missing)
     assert result.queries == 1
     assert result.values["Judged@10"] == 0.5
     assert math.isnan(result.values["PNR"])
@@ -82,9 +118,8 @@ def test_queries_without_a_reversed_pair_are_counted_for_the_macro_average():
     assert evaluation(qrels(), ordered, ["PNR"]).unreversed_queries is None
 
 
-def test_the_first_column_is_evaluated_unless_another_is_named():
+def test_the_column_that_is_named_is_evaluated():
     both = run().with_columns(other=-run()["score"])
-    assert evaluate(qrels(), both, "RR") == evaluate(qrels(), run(), "RR")
     reversed_run = run({q: {d: -s for d, s in docs.items()} for q, docs in RUN.items()})
     assert evaluate(qrels(), both, "RR", by="other") == evaluate(qrels(), reversed_run, "RR")
 
@@ -105,14 +140,16 @@ def test_the_rule_for_ties_holds_for_all_measures_of_a_run():
     judged, tied = qrels({"q": {"a": 1, "b": 0, "c": 0}}), run({"q": {"b": 1.0, "a": 1.0, "c": 1.0}})
     measures = ["RR", "RR@10", "P@1", "Bpref", "DCG@1", "Compat"]
     for ties, rank in (("trec", 3), ("docid-asc", 1), ("rank", 2)):
-        values = evaluate(judged, tied, measures, ties=ties)
+        values = evaluate(judged, tied, measures, conventions=Conventions(ties=ties))
         assert values["RR"] == values["RR@10"] == 1 / rank, ties
         assert values["P@1"] == values["DCG@1"] == float(rank == 1), ties
-    first, last = (evaluate(judged, tied, measures, ties=ties) for ties in ("docid-asc", "trec"))
+    first, last = (
+        evaluate(judged, tied, measures, conventions=Conventions(ties=ties)) for ties in ("docid-asc", "trec")
+    )
     assert first["Bpref"] > last["Bpref"]
     assert first["Compat"] > last["Compat"]
     with pytest.raises(UnknownNameError, match="'docid'; did you mean 'docid-asc'"):
-        evaluate(judged, tied, measures, ties="docid")  # type: ignore[arg-type]
+        Conventions(ties="docid")  # type: ignore[arg-type]
 
 
 def test_scores_equal_in_float32_are_tied():
@@ -149,7 +186,9 @@ def test_a_score_that_is_missing_or_infinite_is_an_error_that_names_it(score):
 
 
 def test_judgments_of_other_queries_are_an_error():
-    with pytest.raises(DataError, match=r"not one of the run's 2 queries \('q1', 'q2'\) is judged \('7' are\)"):
+    with pytest.raises(
+        DataError, match=r"none of the run's 2 queries \('q1', 'q2'\) is judged, the qrels judge '7': do these"
+    ):
         evaluate(qrels({"7": {"a": 1}}), run(), ["nDCG@10"])
 
 
@@ -166,7 +205,7 @@ def test_columns_that_are_not_there_are_errors():
         evaluate(qrels(), Candidates.from_dict(RUN, "bm25"), ["nDCG@10"], by="bm52")
     with pytest.raises(UnknownNameError, match="column 'label'"):
         evaluate(run(), run(), ["nDCG@10"])
-    with pytest.raises(UsageError, match="no column of scores"):
+    with pytest.raises(UsageError, match="expected one column of scores, got none"):
         evaluate(qrels(), run().only_columns(), ["nDCG@10"])
 
 
@@ -177,7 +216,7 @@ def test_a_measure_that_nothing_installed_computes_is_an_error():
 
 def test_a_level_at_which_what_nobody_judged_is_relevant_is_an_error():
     for measure in ("AP(rel=0)", "P(rel=-1)@5"):
-        with pytest.raises(UsageError, match="expected a level from 1 on"):
+        with pytest.raises(UsageError, match="expected a level of at least 1"):
             evaluate(qrels(), run(), [measure])
 
 
@@ -190,8 +229,12 @@ def test_unjudged_candidates_are_in_no_pair_or_of_grade_zero_as_told() -> None:
     qrels = Candidates.from_rows(["q", "q"], ["a", "b"], {"label": [2.0, 0.0]})
     run = Candidates.from_rows(["q"] * 4, ["a", "b", "c", "d"], {"score": [3.0, 4.0, 2.0, 5.0]})
     assert evaluate(qrels, run, ["PNR"]) == {"PNR": 0.0}, "a below b is the only judged pair"
-    assert evaluate(qrels, run, ["PNR"], unjudged="irrelevant") == {"PNR": 0.5}, "a above c, below b and d"
+    assert evaluate(qrels, run, ["PNR"], conventions=Conventions(unjudged="irrelevant")) == {"PNR": 0.5}, (
+        "a above c, below b and d"
+    )
     for measure in ("nDCG@10", "RR@10", "AP"):
-        assert evaluate(qrels, run, [measure]) == evaluate(qrels, run, [measure], unjudged="irrelevant")
+        assert evaluate(qrels, run, [measure]) == evaluate(
+            qrels, run, [measure], conventions=Conventions(unjudged="irrelevant")
+        )
     with pytest.raises(UnknownNameError, match=r"'irrelevnt'.*irrelevant"):
-        evaluate(qrels, run, ["PNR"], unjudged="irrelevnt")  # type: ignore[arg-type]
+        Conventions(unjudged="irrelevnt")  # type: ignore[arg-type]

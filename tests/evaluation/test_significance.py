@@ -104,7 +104,7 @@ def test_a_comparison_counts_wins_and_keeps_the_differences():
 
 
 def test_systems_compared_on_different_queries_are_an_error():
-    with pytest.raises(DataError, match="2 stand on one side only, such as 'q1'"):
+    with pytest.raises(DataError, match="2 are on one side only, such as 'q1'"):
         compare({"q1": 0.5}, {"q2": 0.5})
     with pytest.raises(DataError, match="no queries"):
         compare({}, {})

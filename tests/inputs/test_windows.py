@@ -55,7 +55,7 @@ def test_a_document_takes_the_score_of_its_windows(passages, combine):
     tokenizer = MODEL.tokenizer
     size = (24 - 3) * 3 // 4
     expected = []
-    for query in RUN:
+    for query in RUN.queries():
         text = COLLECTION.queries[query.query_id]
         for document in query.doc_ids:
             words = tokenizer(COLLECTION.documents[document], add_special_tokens=False)["input_ids"]

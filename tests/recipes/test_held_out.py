@@ -46,7 +46,7 @@ def test_irrelevant_unjudged_candidates_make_pairs_for_pnr(
     metrics = measure_model(model, run, collection, tmp_path, measures=["PNR", "nDCG@10"])
     scored = run.join(read_run(tmp_path / "run.trec.gz"), "score")
     concordant = discordant = 0
-    for query, labels in zip(scored, with_labels(run, collection), strict=True):
+    for query, labels in zip(scored.queries(), with_labels(run, collection).queries(), strict=True):
         scores, grades = query.columns["score"], labels.columns["label"]
         higher = grades[:, None] > grades[None, :]
         concordant += int((higher & (scores[:, None] > scores[None, :])).sum())

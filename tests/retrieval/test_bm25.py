@@ -42,7 +42,8 @@ def cranfield(shared_data):
 
 
 def ndcg_at_10(collection, run):
-    judged = {q.query_id: dict(zip(q.doc_ids, q.columns["label"].tolist(), strict=True)) for q in collection.qrels}
+    queries = collection.qrels.queries()
+    judged = {q.query_id: dict(zip(q.doc_ids, q.columns["label"].tolist(), strict=True)) for q in queries}
     found = {q.query_id: q.doc_ids for q in run}
     values = []
     for query, grades in judged.items():
@@ -58,7 +59,7 @@ def ndcg_at_10(collection, run):
 def test_scores_equal_a_naive_reference_on_real_text(cranfield, k1, b):
     queries = cranfield.queries.ids.to_pylist()[:4]
     found = bm25(cranfield, queries, k=50, k1=k1, b=b)
-    for query in found:
+    for query in found.queries():
         expected = naive_bm25(cranfield.queries[query.query_id], cranfield.documents, k1, b)
         ranked = sorted(expected, key=expected.get, reverse=True)
         np.testing.assert_allclose(query.columns["bm25"], [expected[d] for d in query.doc_ids], rtol=2e-6)

@@ -38,7 +38,7 @@ def test_nearest_documents_are_those_of_a_full_comparison(numbers):
     found = dense(numbers, k=40, encode=random_vectors)
     documents = random_vectors([text for _, text in numbers.documents]).astype(np.float64)
     ids = np.array(numbers.documents.ids.to_pylist())
-    for query in found:
+    for query in found.queries():
         scores = documents @ random_vectors([numbers.queries[query.query_id]])[0]
         assert query.doc_ids == ids[np.argsort(-scores)[:40]].tolist()
         np.testing.assert_allclose(query.columns["dense"], np.sort(scores)[::-1][:40], atol=1e-6)
@@ -77,7 +77,7 @@ def test_faulty_encoders_are_named():
     with pytest.raises(DataError, match="NaN or infinity, the first for the text 'fox'"):
         dense(made, encode=lambda texts: np.array([[1.0] if text == "hen" else [np.nan] for text in texts]))
     index = DenseIndex.build(made.documents, count_words)
-    with pytest.raises(UsageError, match="gives 16 numbers a text, the index holds 6"):
+    with pytest.raises(UsageError, match="gives 16 numbers per text, the index holds 6"):
         index.search(Texts.from_pairs(["q"], ["5"]), random_vectors)
 
 

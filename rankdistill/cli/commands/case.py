@@ -8,14 +8,13 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from rankdistill.cli.options import Config, Json, NormalizeOver, Seed
+from rankdistill.cli.options import Config, Ensembling, Json, Seed
 from rankdistill.cli.output import print_json, print_rich, say, short_names, table
 from rankdistill.data.sources import load_collection
 from rankdistill.data.trec.read import read_qrels, read_run
 from rankdistill.ensembling.case import case as case_of
 from rankdistill.ensembling.join import join_runs
-from rankdistill.ensembling.missing import Policy
-from rankdistill.ensembling.normalize import Normalization
+from rankdistill.ensembling.settings import EnsembleSettings
 
 LABEL = "label"
 SNIPPET = 60
@@ -29,13 +28,7 @@ def case(
     collection: Annotated[
         str | None, Parameter(help="Collection whose texts are shown: pydocs, irds:DATASET_ID or a folder.")
     ] = None,
-    normalize: Annotated[Normalization, Parameter(help="Bring teachers to a common scale first.")] = "none",
-    normalize_over: NormalizeOver = "query",
-    missing: Annotated[
-        Policy,
-        Parameter(help="What to do with a candidate that a teacher did not score."),
-    ] = "error",
-    rate: Annotated[float, Parameter(help="PILE's step towards the teachers that agree with the labels.")] = 0.9,
+    settings: Ensembling = EnsembleSettings(),  # noqa: B008  # frozen
     seed: Seed = 0,
     json: Json = False,
     config: Config = None,
@@ -49,17 +42,7 @@ def case(
     """
     candidates = join_runs({path: read_run(path) for path in runs})
     candidates = candidates.join(read_qrels(qrels), LABEL)
-    found = case_of(
-        candidates,
-        runs,
-        query,
-        LABEL,
-        normalize=normalize,
-        normalize_over=normalize_over,
-        missing=missing,
-        rate=rate,
-        seed=seed,
-    )
+    found = case_of(candidates, runs, query, settings, labels=LABEL, seed=seed)
     short = dict(zip([*runs, "mean", "pile"], [*short_names(runs), "mean", "pile"], strict=True))
     names = [*runs, "mean", "pile"]
     texts = None
@@ -82,7 +65,7 @@ def case(
     told = ", ".join(f"{short[name]} {count:,}" for name, count in found.reversed_pairs.items())
     for name, count in found.missing.items():
         if count:
-            print(f"{short[name]} lacks {count:,} of the query's candidates, shown as -: {missing}")
+            print(f"{short[name]} lacks {count:,} of the query's candidates, shown as -: {settings.missing}")
     print(f"of {found.pairs:,} pairs of different labels reversed: {told}")
 
 

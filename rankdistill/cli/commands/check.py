@@ -13,7 +13,7 @@ from rankdistill.cli.options import Json, Measures, Runs
 from rankdistill.cli.output import print_json, say, shown
 from rankdistill.data import load_collection
 from rankdistill.errors import DataError, UsageError
-from rankdistill.evaluation.report.check import DEFAULT_MEASURES
+from rankdistill.evaluation.report.check import TIE_SENSITIVE_MEASURES
 from rankdistill.evaluation.report.check import check as check_files
 
 
@@ -24,14 +24,14 @@ def check(
     collection: Annotated[
         str | None, Parameter(help="Collection whose texts the ids should have: pydocs, irds:DATASET_ID or a folder.")
     ] = None,
-    measures: Measures = DEFAULT_MEASURES,
+    measures: Measures = TIE_SENSITIVE_MEASURES,
     as_json: Json = False,
 ) -> None:
     """Check runs and judgments: what is wrong with them, and what may surprise.
 
     Errors give exit code 1: malformed lines, scores that are not finite numbers, fractional grades, duplicate
-    documents, ids without a text, runs of other queries. Warnings do not: queries missing in runs or judgments, ranks
-    that do not follow the scores, ties and the measures that depend on them. For example
+    documents, ids without a text, runs without a judged query. Warnings do not: queries missing in runs or judgments,
+    ranks that do not follow the scores, ties and the measures that depend on them. For example
 
         rankdistill check --runs bm25.trec student.trec.gz --qrels qrels.txt --collection my-data
     """

@@ -37,6 +37,6 @@ def demo(
     else:
         print_rich(as_table(board))
     say(f"runs, models and the leaderboard (.json, .html) are in {out}; qrels.txt there makes it repeatable:")
-    say(f"    rankdistill leaderboard {out} --qrels {out}/qrels.txt --baseline bm25 --unjudged irrelevant")
+    say(f"    rankdistill leaderboard {out} --qrels {out}/qrels.txt --baseline bm25")
     say("search with the student:")
     say(f'    rankdistill search "sort a list in place" --collection {collection} --model {out}/{PILE}/model')

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from rankdistill.cli.options import Config, Measures, Run, Source, UnjudgedOption
+from rankdistill.cli.options import Config, Ensembling, Measures, Run, Source, UnjudgedOption
 from rankdistill.cli.output import say, say_wrote
 from rankdistill.cli.training import (
     DEFAULTS,
@@ -62,8 +62,8 @@ def distill(
             "student, label the relevance."
         ),
     ] = ENSEMBLED,
-    unjudged: UnjudgedOption = "irrelevant",
-    ensembling: Annotated[EnsembleSettings, Parameter(name="*")] = EnsembleSettings(),  # noqa: B008  # frozen
+    unjudged: UnjudgedOption = "auto",
+    ensembling: Ensembling = EnsembleSettings(),  # noqa: B008  # frozen
     train_split: TrainSplit = "train",
     dev_split: DevSplit = "dev",
     test_split: TestSplit = "test",

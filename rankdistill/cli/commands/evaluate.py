@@ -1,4 +1,4 @@
-"""evaluate: what runs reach under judgments, over all queries or query by query."""
+"""evaluate: measure runs against judgments, over all queries or query by query."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from rankdistill.cli.judgments import load_judgments
-from rankdistill.cli.options import Config, Json, Judged, JudgedSplit, Measures, Precision, Qrels, Ties, UnjudgedOption
+from rankdistill.cli.options import Config, Json, Judged, JudgedSplit, Measures, Measuring, Qrels
 from rankdistill.cli.output import print_json, print_rich, say, table
-from rankdistill.data.trec.read import read_run
 from rankdistill.errors import DataError
+from rankdistill.evaluation.conventions import Conventions
 from rankdistill.evaluation.evaluate import Evaluation, evaluation
-from rankdistill.evaluation.names import parse_measures
-from rankdistill.evaluation.report.leaderboard import DEFAULT_MEASURES
+from rankdistill.evaluation.names import DEFAULT_MEASURES, parse_measures
 from rankdistill.evaluation.report.render import number
 from rankdistill.progress import progress
 
@@ -29,16 +28,14 @@ def evaluate(
     per_query: Annotated[
         bool, Parameter(help="Values of each query instead of their mean.", show_default=False)
     ] = False,
-    unjudged: UnjudgedOption = "missing",
-    ties: Ties = "trec",
-    precision: Precision = "float32",
+    conventions: Measuring = Conventions(),  # noqa: B008  # frozen
     json: Json = False,
     config: Config = None,
 ) -> None:
     """Evaluate runs against judgments.
 
     Values are trec_eval's where it has the measure; a judged query that a run lacks counts as 0. All measures of a run
-    come from one ranking, RR@10 too: with --ties docid-asc it is what MS MARCO's script gives.
+    come from one ranking; with --ties docid-asc RR@10 is that of MS MARCO's script.
 
     For example
 
@@ -46,13 +43,13 @@ def evaluate(
         rankdistill evaluate --collection my-data --split test --runs student.trec.gz
     """
     parse_measures(measures)
-    judgments, _ = load_judgments(qrels, collection, split)
+    judgments, conventions, _ = load_judgments(qrels, collection, split, conventions)
     results: dict[str, Evaluation] = {}
     with progress("evaluate", len(runs), unit="runs") as advance:
         for path in runs:
-            run = read_run(path, ties=ties, precision=precision)
+            run = conventions.read(path)
             try:
-                results[path] = evaluation(judgments, run, measures, unjudged=unjudged, ties=ties)
+                results[path] = evaluation(judgments, run, measures, conventions=conventions)
             except DataError as error:
                 raise DataError(f"{path}: {error}") from error
             advance(1)

@@ -48,7 +48,7 @@ def finetune(
     objective: Annotated[str, Parameter(help="Losses, such as 'hinge(label)' or 'list_cross_entropy(label)'.")] = (
         "hinge(label)"
     ),
-    unjudged: UnjudgedOption = "irrelevant",
+    unjudged: UnjudgedOption = "auto",
     share: Annotated[
         float,
         Parameter(

@@ -8,10 +8,12 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from rankdistill.cli.judgments import load_judgments
-from rankdistill.cli.options import Config, Json, Judged, JudgedSplit, Measures, Precision, Qrels, Ties, UnjudgedOption
+from rankdistill.cli.options import Config, Json, Judged, JudgedSplit, Measures, Measuring, Qrels
 from rankdistill.cli.output import print_json, print_rich, say_wrote
-from rankdistill.evaluation.names import parse_measures
-from rankdistill.evaluation.report.leaderboard import DEFAULT_MEASURES, leaderboard_from_folder
+from rankdistill.evaluation.conventions import Conventions
+from rankdistill.evaluation.names import DEFAULT_MEASURES, parse_measures
+from rankdistill.evaluation.report.leaderboard import find_runs
+from rankdistill.evaluation.report.leaderboard import leaderboard as compare_runs
 from rankdistill.evaluation.report.page import write_html
 from rankdistill.evaluation.report.render import as_table
 from rankdistill.evaluation.report.tables import check_format
@@ -33,16 +35,14 @@ def leaderboard(
     measures: Measures = DEFAULT_MEASURES,
     baseline: Annotated[str | None, Parameter(help="Name of the system that the others are tested against.")] = None,
     test: Annotated[str, Parameter(help="Significance test: t or fisher; corrected after Holm.")] = "t",
-    unjudged: UnjudgedOption = "missing",
-    ties: Ties = "trec",
-    precision: Precision = "float32",
+    conventions: Measuring = Conventions(),  # noqa: B008  # frozen
     title: Annotated[str, Parameter(help="Title of the page.")] = "Leaderboard",
     json: Json = False,
     config: Config = None,
 ) -> None:
     """Compare the runs in a folder: table, significance, HTML page.
 
-    Systems stand by the first measure, best first, each under the name of its file or folder. For example
+    Systems are sorted by the first measure, best first, each under the name of its file or folder. For example
 
         rankdistill leaderboard runs --qrels qrels.txt --baseline bm25 --html leaderboard.html
         rankdistill leaderboard runs --collection my-data --split test --html page/
@@ -50,8 +50,8 @@ def leaderboard(
     parse_measures(measures)
     for path in export:
         check_format(path)
-    judgments, source = load_judgments(qrels, collection, split)
-    board = leaderboard_from_folder(folder, judgments, measures, baseline, test, None, unjudged, ties, precision)
+    judgments, conventions, source = load_judgments(qrels, collection, split, conventions)
+    board = compare_runs(find_runs(folder), judgments, measures, baseline, test, conventions=conventions)
     if json:
         print_json(board.rows)
     else:

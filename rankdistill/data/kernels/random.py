@@ -1,8 +1,7 @@
-"""One random stream per query, the same whatever the thread or the order of the queries: SplitMix64 in Numba.
+"""One random stream per query, independent of threads and of the order of the queries: SplitMix64 in Numba.
 
-A query's stream starts from the caller's seed and a 64-bit hash that is the query's own, such as that of its id. Source
-of the generator: Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators", in the form Vigna
-published as splitmix64.c.
+A query's stream starts from the caller's seed and a 64-bit hash of the query, such as that of its id. Source: Steele,
+Lea & Flood 2014, in the form of Vigna's splitmix64.c (docs/papers.md).
 """
 
 from __future__ import annotations
@@ -12,13 +11,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from numba import njit, prange
-from numpy.typing import NDArray
 
+from rankdistill.arrays import I64, U8, U64
 from rankdistill.data.candidates import as_ids
-from rankdistill.data.kernels.ids import Bytes, Ints, id_bytes
+from rankdistill.data.kernels.ids import id_bytes
 from rankdistill.parallel import parallel
-
-Hashes = NDArray[np.uint64]
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 MULTIPLIER_1 = np.uint64(0xBF58476D1CE4E5B9)
@@ -42,7 +39,7 @@ def uniform(state: np.uint64) -> tuple[np.uint64, float]:
     return state, (scramble(state) >> np.uint64(11)) * 2.0**-53
 
 
-def hash_ids(query_ids: Any) -> Hashes:
+def hash_ids(query_ids: Any) -> U64:
     """Hash ids to uint64 (Q,): FNV-1a over the UTF-8 bytes, read straight from the Arrow buffers.
 
     query_ids: Arrow array, NumPy array or sequence, (Q,); numbers count as their decimal text.
@@ -52,7 +49,7 @@ def hash_ids(query_ids: Any) -> Hashes:
 
 
 @parallel
-def _hash_bytes(starts: Ints, text: Bytes) -> Hashes:
+def _hash_bytes(starts: I64, text: U8) -> U64:
     hashes = np.empty(len(starts) - 1, np.uint64)
     for q in prange(len(hashes)):
         code = FNV_OFFSET
@@ -62,13 +59,13 @@ def _hash_bytes(starts: Ints, text: Bytes) -> Hashes:
     return hashes
 
 
-def starting_states(seed: int, query_hashes: Hashes) -> Hashes:
-    """Start of every query's stream, uint64 (Q,): the seed scrambled into the query's hash."""
+def starting_states(seed: int, query_hashes: U64) -> U64:
+    """Compute the start of each query's stream, uint64 (Q,): the scrambled seed combined with the query's hash."""
     return _scramble_all(query_hashes ^ np.uint64(scramble(np.uint64(seed % 2**64) ^ GOLDEN)))
 
 
 @njit(cache=True)
-def _scramble_all(values: Hashes) -> Hashes:
+def _scramble_all(values: U64) -> U64:
     scrambled = np.empty_like(values)
     for index in range(len(values)):
         scrambled[index] = scramble(values[index])

@@ -1,21 +1,21 @@
-"""Ranking lists inside kernels: scores falling, missing ones last, ties by a named rule."""
+"""Rank lists inside kernels: by falling score, missing scores last, ties by a named rule."""
 
 from __future__ import annotations
 
 import numpy as np
 from numba import njit, prange
-from numpy.typing import NDArray
 
-from rankdistill.data.kernels.ids import Bytes, Ints, compare_ids
+from rankdistill.arrays import I64, U8, Floats
+from rankdistill.data.kernels.ids import compare_ids
 from rankdistill.parallel import parallel
 
 TIES = {"trec": -1, "docid-asc": 1, "rank": 0}
-"""Name of a rule for equal scores -> sign: larger id first (trec_eval), smaller id first, or as the rows stand."""
+"""Rule for equal scores -> sign: larger id first (trec_eval), smaller id first, or in the present order of the rows."""
 
 
 @parallel
-def in_order(values: NDArray[np.floating], offsets: Ints, starts: Ints, text: Bytes, sign: int) -> np.bool_:
-    """Whether each list's rows stand as `ranked_rows` would rank them, of which see the arguments."""
+def in_order(values: Floats, offsets: I64, starts: I64, text: U8, sign: int) -> np.bool_:
+    """Tell whether each list's rows are in the order of `ranked_rows`, which explains the arguments."""
     sound = np.ones(len(offsets) - 1, np.bool_)
     for q in prange(len(sound)):
         for row in range(offsets[q] + 1, offsets[q + 1]):
@@ -26,7 +26,7 @@ def in_order(values: NDArray[np.floating], offsets: Ints, starts: Ints, text: By
 
 
 @parallel
-def ranked_rows(values: NDArray[np.floating], offsets: Ints, starts: Ints, text: Bytes, sign: int) -> Ints:
+def ranked_rows(values: Floats, offsets: I64, starts: I64, text: U8, sign: int) -> I64:
     """Rank each list: int64 (N,), row indices best first.
 
     values: float (N,), NaN = missing. offsets (Q+1,): rows of each list. starts, text: ids (N,). sign: of `TIES`.
@@ -44,16 +44,16 @@ def ranked_rows(values: NDArray[np.floating], offsets: Ints, starts: Ints, text:
 
 
 @njit(cache=True)
-def comes_before(values: NDArray[np.floating], starts: Ints, text: Bytes, sign: int, a: int, b: int) -> bool | np.bool_:
-    """Whether row a ranks before row b; rows that the rule leaves as they stand do not."""
+def comes_before(values: Floats, starts: I64, text: U8, sign: int, a: int, b: int) -> bool | np.bool_:
+    """Tell whether row a ranks before row b; false where the rule leaves them in their present order."""
     if values[a] != values[b] and not (np.isnan(values[a]) and np.isnan(values[b])):
         return values[a] > values[b] or np.isnan(values[b])
     return sign != 0 and sign * compare_ids(starts, text, a, b) < 0
 
 
 @njit(cache=True)
-def sort_by_score(values: NDArray[np.floating], rows: Ints) -> None:
-    """Sort rows in place, scores falling, missing ones last, equal ones as they stand."""
+def sort_by_score(values: Floats, rows: I64) -> None:
+    """Sort rows in place by falling score, missing scores last, equal scores in their present order."""
     missing = np.isnan(values[rows])
     known, others = rows[~missing], rows[missing]
     rows[: len(known)] = known[np.argsort(-values[known], kind="mergesort")]
@@ -61,8 +61,8 @@ def sort_by_score(values: NDArray[np.floating], rows: Ints) -> None:
 
 
 @njit(cache=True)
-def sort_ties(values: NDArray[np.floating], starts: Ints, text: Bytes, sign: int, order: Ints) -> None:
-    """Sort each stretch of equal scores in ``order`` by id."""
+def sort_ties(values: Floats, starts: I64, text: U8, sign: int, order: I64) -> None:
+    """Sort each run of equal scores in ``order`` by id."""
     first = 0
     for i in range(1, len(order) + 1):
         if i == len(order) or comes_before(values, starts, text, 0, order[i - 1], order[i]):
@@ -72,8 +72,8 @@ def sort_ties(values: NDArray[np.floating], starts: Ints, text: Bytes, sign: int
 
 
 @njit(cache=True)
-def sort_by_id(starts: Ints, text: Bytes, sign: int, rows: Ints) -> None:
-    """Sort rows by id in place: rising for sign 1, falling for -1 (heap sort, so that a long tie stays n log n)."""
+def sort_by_id(starts: I64, text: U8, sign: int, rows: I64) -> None:
+    """Sort rows by id in place: rising for sign 1, falling for -1 (heap sort, so that a long tie takes O(n log n))."""
     n = len(rows)
     for root in range(n // 2 - 1, -1, -1):
         sift(starts, text, sign, rows, root, n)
@@ -83,8 +83,8 @@ def sort_by_id(starts: Ints, text: Bytes, sign: int, rows: Ints) -> None:
 
 
 @njit(cache=True)
-def sift(starts: Ints, text: Bytes, sign: int, rows: Ints, root: int, n: int) -> None:
-    """Let the row at ``root`` sink to where no row of the first n below it comes later."""
+def sift(starts: I64, text: U8, sign: int, rows: I64, root: int, n: int) -> None:
+    """Move the row at ``root`` down the heap of the first n rows until no child comes later."""
     while 2 * root + 1 < n:
         child = 2 * root + 1
         if child + 1 < n and sign * compare_ids(starts, text, rows[child], rows[child + 1]) < 0:

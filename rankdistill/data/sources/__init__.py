@@ -1,4 +1,4 @@
-"""Where collections come from, each source in a file of its own; `load_collection` takes a source string."""
+"""Sources of collections, each in a file of its own; `load_collection` takes a source string."""
 
 from __future__ import annotations
 
@@ -12,8 +12,17 @@ from rankdistill.errors import UsageError
 def load_collection(source: str | Path) -> Collection:
     """Load the collection that a source string names.
 
-    ``irds:DATASET_ID`` is a data set of ir_datasets, ``pydocs`` the embedded default, and anything else a folder in the
-    BEIR layout (``folder:PATH`` says so), of which ``PATH#TAG`` keeps the files tagged TAG.
+    ``irds:DATASET_ID`` is a data set of ir_datasets, ``pydocs`` the built-in collection, and anything else a folder in
+    the BEIR layout (also written ``folder:PATH``), where ``PATH#TAG`` chooses the files tagged TAG. Raises `UsageError`
+    for a folder that does not exist.
+
+    >>> import tempfile, rankdistill as rd
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = (Path(folder) / "corpus.jsonl").write_text('{"_id": "d1", "text": "sorts a list in place"}')
+    ...     _ = (Path(folder) / "queries.jsonl").write_text('{"_id": "q1", "text": "sort a list"}')
+    ...     collection = rd.load_collection(folder)
+    >>> collection.documents["d1"]
+    'sorts a list in place'
     """
     prefix, _, argument = str(source).partition(":")
     if prefix not in SOURCES or not (argument or prefix == "pydocs"):

@@ -1,13 +1,13 @@
-"""Folders in the BEIR layout: corpus and queries as lines, qrels and runs beside them, each gzipped or not.
+"""Load folders in the BEIR layout: corpus and queries, with qrels and runs beside them, each gzipped or not.
 
     corpus*.jsonl[.gz]     a JSON object a line: ``_id`` (or ``doc_id``, ``id``), ``text``, optional ``title``
     queries*.jsonl[.gz]    the same with ``_id`` (or ``query_id``, ``id``); or queries*.tsv[.gz]: id, tab, text
     qrels/*.tsv[.gz]       BEIR's three columns or TREC's four; or qrels*.txt|tsv[.gz] beside the corpus
-    runs/*.trec[.gz]       runs, known by the name of their file; or *.trec[.gz] beside the corpus
+    runs/*.trec[.gz]       runs, under the names of their files; or *.trec[.gz] beside the corpus
 
-A document's text is its title and its text, joined by a space and trimmed. What stands between the dots of a name are
-tags: ``queries.train.tsv`` or ``qrels/train.tsv`` make the split "train", and ``FOLDER#TAG`` keeps, of each kind of
-file, those tagged TAG, or where there are none those without any tag.
+A document's text is its title and its text, joined by a space and trimmed. The parts between the dots of a file's name
+are tags: ``queries.train.tsv`` or ``qrels/train.tsv`` define the split "train", and ``FOLDER#TAG`` chooses, of each
+kind of file, those tagged TAG, or those without a tag where no file has it.
 """
 
 from __future__ import annotations
@@ -41,18 +41,18 @@ class TaggedFile:
 
 
 def load(argument: str) -> Collection:
-    """Load a folder; ``FOLDER#TAG`` keeps the files tagged TAG of each kind that has such files.
+    """Load a folder; ``FOLDER#TAG`` chooses the files tagged TAG of each kind that has such files.
 
-    Raises `DataError` where files are missing or an id stands twice, `FileFormatError` for a malformed line.
+    Raises `DataError` for missing files or a duplicate id, `FileFormatError` for a malformed line.
     """
     folder, tag = _folder_and_tag(argument)
     corpus = _list(folder, "corpus", JSONL)
     queries = _list(folder, "queries", (*JSONL, *TSV))
     qrels = _list(folder, "qrels", QRELS) + _list(folder / "qrels", "", QRELS)
     runs = _list(folder, "", RUNS) + _list(folder / "runs", "", RUNS)
-    for form, found in (("corpus*.jsonl[.gz]", corpus), ("queries*.jsonl[.gz] or queries*.tsv[.gz]", queries)):
-        if not found:
-            raise DataError(f"{folder} holds no {form}: is it the folder of a collection?")
+    for pattern, files in (("corpus*.jsonl[.gz]", corpus), ("queries*.jsonl[.gz] or queries*.tsv[.gz]", queries)):
+        if not files:
+            raise DataError(f"{folder} holds no {pattern}: is it the folder of a collection?")
     tags = {tag for file in corpus + queries + qrels for tag in file.tags}
     if tag and tag not in tags:
         raise UnknownNameError(f"tag of the files in {folder}", tag, tags)
@@ -84,19 +84,19 @@ def _folder_and_tag(argument: str) -> tuple[Path, str]:
 
 
 def _list(folder: Path, kind: str, suffixes: Sequence[str]) -> list[TaggedFile]:
-    """Files named ``kind``, or ``kind`` and a tail that begins with a dot, hyphen or underscore, in order of names."""
-    found = []
+    """List files named ``kind``, or ``kind`` and a tail after a dot, hyphen or underscore, in order of names."""
+    files = []
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         suffix = max((s for s in suffixes if path.name.endswith(s)), key=len, default="")
         name = path.name.removesuffix(suffix)
         tail = name.removeprefix(kind)
         if suffix and not name.startswith(".") and name.startswith(kind) and (not kind or tail[:1] in ("", *"._-")):
-            found.append(TaggedFile(path, name, tuple(part for part in tail.strip("._-").split(".") if part)))
-    return found
+            files.append(TaggedFile(path, name, tuple(part for part in tail.strip("._-").split(".") if part)))
+    return files
 
 
 def _keep(files: list[TaggedFile], tag: str, tags: set[str]) -> list[TaggedFile]:
-    """The files tagged ``tag``, or where there are none those with none of the tags; no longer tagged ``tag``."""
+    """Choose the files tagged ``tag``, else those with none of the tags; remove ``tag`` from their tags."""
     if not tag:
         return files
     kept = [file for file in files if tag in file.tags] or [file for file in files if not tags & set(file.tags)]
@@ -115,13 +115,13 @@ def _read_corpus(files: list[TaggedFile], source: str) -> Texts:
 
 
 def _read_queries(files: list[TaggedFile], source: str) -> tuple[Texts, dict[str, list[str]]]:
-    """All queries, one that stands in several files with the same text once; and the splits that tagged files make."""
+    """Read all queries, those in several files with the same text once, and the splits that tagged files define."""
     texts: dict[str, str] = {}
     splits: dict[str, list[str]] = {}
     for file in files:
         is_jsonl = any(file.path.name.endswith(suffix) for suffix in JSONL)
-        ids, found = read_jsonl(file.path, ("_id", "query_id", "id")) if is_jsonl else read_tsv(file.path)
-        own = Texts.from_pairs(ids, found)
+        pairs = read_jsonl(file.path, ("_id", "query_id", "id")) if is_jsonl else read_tsv(file.path)
+        own = Texts.from_pairs(*pairs)
         for query, text in own:
             if texts.setdefault(query, text) != text:
                 raise DataError(f"query {query!r} has two texts in {_names(files)}{_advice(files, source)}")
@@ -131,7 +131,7 @@ def _read_queries(files: list[TaggedFile], source: str) -> tuple[Texts, dict[str
 
 
 def _read_qrels(files: list[TaggedFile], queries: Texts) -> tuple[Candidates | None, dict[str, list[str]]]:
-    """The judgments of all files together; and the splits that tagged files make: their queries that have a text."""
+    """Read the judgments of all files, and the splits that tagged files define: their queries that have a text."""
     if not files:
         return None, {}
     parts = [read_qrels(file.path) for file in files]

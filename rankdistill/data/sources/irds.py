@@ -1,4 +1,4 @@
-"""Data sets of ir_datasets: their queries, judgments and first-stage lists, and documents read from their docstore."""
+"""Load data sets of ir_datasets: queries, judgments and first-stage lists, and documents from their docstore."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from rankdistill.progress import progress
 
 
 def load(argument: str) -> Collection:
-    """Load the data set of this id, such as ``msmarco-passage/trec-dl-2019/judged``; what is not here is downloaded.
+    """Load the data set of this id, such as ``msmarco-passage/trec-dl-2019/judged``, downloading missing files.
 
-    Relevance becomes the column "label", the data set's scored documents the candidates' column "score". Subsets of
-    ir_datasets have ids of their own, so the collection has no splits and is split by hash.
+    Relevance is in the qrels' column "label", the scores of scored documents in the candidates' column "score". Subsets
+    of ir_datasets have ids of their own, so the collection has no splits and is split by hash.
     Raises `UnknownNameError` for an unknown id, `DataError` where the data set has no queries or no documents.
     """
     try:
@@ -31,7 +31,7 @@ def load(argument: str) -> Collection:
         raise UnknownNameError("ir_datasets id", argument, ir_datasets.registry) from None
     for kind in ("queries", "docs"):
         if not dataset.has(kind):
-            raise DataError(f"irds:{argument} has no {kind}: choose a data set that has, ir_datasets lists them")
+            raise DataError(f"irds:{argument} has no {kind}: choose another data set of ir_datasets")
     queries = list(dataset.queries_iter())
     return Collection(
         name=f"irds:{argument}",
@@ -43,10 +43,10 @@ def load(argument: str) -> Collection:
 
 
 class DocstoreTexts(Texts):
-    """The documents of an ir_datasets data set behind the interface of `Texts`, looked up in its docstore, not copied.
+    """Offer the documents of an ir_datasets data set as `Texts`, looked up in its docstore and not copied.
 
-    `take` reads the documents asked for. `ids` and `positions` go through all documents once, for their ids; `texts`
-    holds them all in memory.
+    `take` reads the documents asked for. `ids` and `positions` read all documents once, for their ids; `texts` loads
+    all of them into memory.
     """
 
     def __init__(self, dataset: Any) -> None:
@@ -76,25 +76,25 @@ class DocstoreTexts(Texts):
                 advance(len(batch))
 
     def take(self, ids: pa.Array | Sequence[str]) -> list[str]:
-        wanted = as_ids(ids)
-        names = wanted.to_pylist()
-        found = {d.doc_id: default_text(d) for d in self._store.get_many_iter(list(dict.fromkeys(names)))}
-        missing = [name not in found for name in names]
+        asked = as_ids(ids)
+        names = asked.to_pylist()
+        known = {d.doc_id: default_text(d) for d in self._store.get_many_iter(list(dict.fromkeys(names)))}
+        missing = [name not in known for name in names]
         if any(missing):
-            raise missing_text(wanted.filter(pa.array(missing)), len(names))
-        return [found[name] for name in names]
+            raise missing_text(asked.filter(pa.array(missing)), len(names))
+        return [known[name] for name in names]
 
 
 def default_text(record: Any) -> str:
-    """The text that ir_datasets takes as a record's content; else all its fields of text, joined by spaces."""
+    """Get a record's text as ir_datasets defines it, else all its text fields joined by spaces."""
     if hasattr(record, "default_text"):
         return record.default_text()
     return " ".join(value for value in record[1:] if isinstance(value, str))
 
 
 def _pairs(records: Any, field: str, column: str) -> Candidates:
-    """Candidates of records that have a query id, a document id and a value; best first where it is a score."""
+    """Convert records of a query id, a document id and a value to candidates, scores best first."""
     rows = [(record.query_id, record.doc_id, getattr(record, field)) for record in records]
     query_ids, doc_ids, values = zip(*rows, strict=True) if rows else ((), (), ())
-    made = Candidates.from_rows(list(query_ids), list(doc_ids), {column: np.asarray(values, np.float32)})
-    return made.ranked(column) if column == "score" else made
+    pairs = Candidates.from_rows(list(query_ids), list(doc_ids), {column: np.asarray(values, np.float32)})
+    return pairs.ranked(column) if column == "score" else pairs

@@ -1,4 +1,4 @@
-"""Ids and texts from files of lines, JSON objects or tab-separated, with every fault named by file and line."""
+"""Read ids and texts from JSON lines and tab-separated files; errors name file and line."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ IdsAndTexts = tuple[pa.Array, pa.Array]
 
 
 def read_jsonl(path: Path, id_names: Sequence[str]) -> IdsAndTexts:
-    """Read objects with an id under the first of ``id_names`` that is there, a ``text`` and an optional ``title``.
+    """Read objects with an id under the first of ``id_names`` that they have, a ``text`` and an optional ``title``.
 
-    The text is title and text joined by a space and trimmed. Arrow parses the whole file; whatever it does not take is
-    read again line by line. Raises `FileFormatError` with file and line.
+    The text is title and text joined by a space and trimmed. Arrow parses the whole file; a file that it
+    rejects is read again line by line. Raises `FileFormatError` with file and line.
     """
     data = read_bytes(path)
     try:
@@ -45,7 +45,7 @@ def read_tsv(path: Path) -> IdsAndTexts:
 
 
 def _lines(path: Path, data: bytes) -> Iterator[tuple[int, str]]:
-    """Number and text of each line that is not blank."""
+    """Yield number and text of each line that is not blank."""
     for number, raw in enumerate(io.BytesIO(data), start=1):
         try:
             line = raw.decode().rstrip("\r\n")
@@ -56,7 +56,7 @@ def _lines(path: Path, data: bytes) -> Iterator[tuple[int, str]]:
 
 
 def _parse_whole(data: bytes, id_names: Sequence[str]) -> tuple[pa.Array, pa.Array, pa.Array]:
-    """Ids, titles and texts by Arrow; `ArrowInvalid` for anything but plain good lines."""
+    """Parse ids, titles and texts with Arrow; `ArrowInvalid` for anything but well-formed lines of strings."""
     schema = pa.schema([(name, pa.large_string()) for name in (*id_names, "title", "text")])
     table = pa.json.read_json(
         io.BytesIO(data),
@@ -72,7 +72,7 @@ def _parse_whole(data: bytes, id_names: Sequence[str]) -> tuple[pa.Array, pa.Arr
 
 
 def _parse_lines(path: Path, data: bytes, id_names: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
-    """The same as `_parse_whole` line by line, numbers taken as ids too, with every fault named by file and line."""
+    """Parse as `_parse_whole` does, line by line, also with numbers as ids; errors name file and line."""
     columns: tuple[list[str], list[str], list[str]] = ([], [], [])
     expected = f"a JSON object with {' or '.join(id_names)}, a string 'text' and perhaps a string 'title'"
     for number, line in _lines(path, data):
@@ -93,5 +93,5 @@ def _parse_lines(path: Path, data: bytes, id_names: Sequence[str]) -> tuple[list
 
 
 def _encodable(text: str) -> bool:
-    """Whether the text is Unicode: JSON can escape halves of a character, which no file can hold."""
+    """Tell whether the text is Unicode: JSON can escape surrogates, which UTF-8 cannot encode."""
     return not any("\ud800" <= character <= "\udfff" for character in text)

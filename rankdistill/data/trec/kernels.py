@@ -1,6 +1,6 @@
-"""Parsing lines of fields inside kernels, straight from the bytes of a file, pieces of it in parallel.
+"""Parse lines of fields inside kernels, directly from the bytes of a file, pieces of it in parallel.
 
-A span is where a field stands, packed into one int64: its first byte's offset times `WIDEST`, plus its length.
+A span is the position of a field, packed into one int64: the offset of its first byte times `WIDEST`, plus its length.
 """
 
 from __future__ import annotations
@@ -9,24 +9,23 @@ from fractions import Fraction
 
 import numpy as np
 from numba import njit, prange
-from numpy.typing import NDArray
 
-from rankdistill.data.kernels.ids import Bytes, Ints, copy_id, same_id
+from rankdistill.arrays import F64, I64, U8, Floats
+from rankdistill.data.kernels.ids import copy_id, same_id
 from rankdistill.files.reading import FileBytes
 from rankdistill.parallel import parallel
 
-Doubles = NDArray[np.float64]
 WIDEST = 1 << 16
 """Fields are shorter than this; a longer one counts as a fault."""
 OVERFLOW = (2 - 2**-24) * 2.0**127
 """The least magnitude that rounds to an infinite float32."""
-DIGITS = 18  # as many as an int64 always holds
+DIGITS = 18  # the most that an int64 always holds
 LARGEST_POWER = 64
 FREE = np.int64(-1)
 
 
-def powers_of_ten() -> tuple[Doubles, Doubles]:
-    """10^e for e from -64 to 64, each as the sum of two doubles, to 2^-106 of it."""
+def powers_of_ten() -> tuple[F64, F64]:
+    """Compute 10^e for e from -64 to 64, each as a sum of two doubles with a relative error of at most 2^-106."""
     exact = [Fraction(10) ** e for e in range(-LARGEST_POWER, LARGEST_POWER + 1)]
     high = [float(power) for power in exact]
     low = [float(power - Fraction(double)) for power, double in zip(exact, high, strict=True)]
@@ -36,8 +35,8 @@ def powers_of_ten() -> tuple[Doubles, Doubles]:
 POWER, POWER_REST = powers_of_ten()
 
 
-def pieces(data: FileBytes, start: int, size: int) -> Ints:
-    """Cut ``data[start:]`` behind line ends into pieces of about ``size`` bytes: their bounds, int64."""
+def pieces(data: FileBytes, start: int, size: int) -> I64:
+    """Cut ``data[start:]`` after line ends into pieces of about ``size`` bytes: their bounds, int64."""
     bounds = [start]
     while bounds[-1] < len(data):
         bounds.append(data.find(b"\n", bounds[-1] + size - 1) + 1 or len(data))
@@ -45,8 +44,8 @@ def pieces(data: FileBytes, start: int, size: int) -> Ints:
 
 
 @parallel
-def count_lines(data: Bytes, bounds: Ints) -> tuple[Ints, np.bool_]:
-    """Count the line ends of each piece: int64, one a piece; and tell whether any byte is beyond ASCII."""
+def count_lines(data: U8, bounds: I64) -> tuple[I64, np.bool_]:
+    """Count the line ends of each piece, int64, one per piece, and tell whether any byte is not ASCII."""
     n_pieces = len(bounds) - 1
     counts, beyond_ascii = np.zeros(n_pieces, np.int64), np.zeros(n_pieces, np.bool_)
     for piece in prange(n_pieces):
@@ -60,24 +59,24 @@ def count_lines(data: Bytes, bounds: Ints) -> tuple[Ints, np.bool_]:
 
 @parallel
 def parse_lines(
-    data: Bytes,
-    bounds: Ints,
-    first_rows: Ints,
+    data: U8,
+    bounds: I64,
+    first_rows: I64,
     n_fields: int,
     document: int,
     value: int,
     whole_numbers: bool,
-    queries: Ints,
-    documents: Ints,
-    values: NDArray[np.floating],
-) -> Ints:
+    queries: I64,
+    documents: I64,
+    values: Floats,
+) -> I64:
     """Parse each piece's lines of ``n_fields`` fields; blank lines and comments give no row.
 
-    bounds, first_rows: of each piece, its bytes and the first row it writes to. queries: span of the query id, in rows
-    whose query is another than the row before, else -1. documents: span of field ``document``. values: field ``value``,
-    NaN where the line needs a closer look: it is not as it should be, or its number is beyond what is read here; its
-    span in ``documents`` is then that of the line's first byte. whole_numbers: whether values must be integers.
-    Returns the row behind each piece's last.
+    bounds, first_rows: the bytes of each piece, and the first row that it writes. queries: span of the query id in rows
+    whose query differs from the previous row's, else -1. documents: span of field ``document``. values: field
+    ``value``; NaN where Python must parse the line, because it is malformed or its number is too long for this kernel,
+    and the row's span in ``documents`` is then that of the line's first byte. whole_numbers: whether values must be
+    integers. Returns the end of each piece's rows.
     """
     ends = np.zeros(len(bounds) - 1, np.int64)
     for piece in prange(len(ends)):
@@ -111,28 +110,28 @@ def parse_lines(
 
 
 @njit(cache=True)
-def find_blanks(data: Bytes, start: int, end: int) -> Ints:
-    """Where bytes up to 32 stand in ``data[start:end]``, and lastly ``end``: int64.
+def find_blanks(data: U8, start: int, end: int) -> I64:
+    """Find the bytes up to 32 in ``data[start:end]``: their positions and, at the end, ``end``, int64.
 
-    Without a branch, whose direction no processor could foresee where fields vary in length.
+    The loop has no branch, as a processor could not predict one where fields vary in length.
     """
-    found = np.empty(end - start + 1, np.int64)
-    n = np.uint64(0)  # unsigned, an index needs no look at whether it counts from the end
+    blanks = np.empty(end - start + 1, np.int64)
+    n = np.uint64(0)  # an unsigned index needs no check for counting from the end
     for at in range(np.uint64(start), np.uint64(end)):
-        found[n] = at
+        blanks[n] = at
         n += np.uint64(data[at] <= 32)
-    found[n] = end
-    return found[: np.int64(n) + 1]
+    blanks[n] = end
+    return blanks[: np.int64(n) + 1]
 
 
 @njit(cache=True)
 def split_line(
-    data: Bytes, start: int, blanks: Ints, nth: int, field_starts: Ints, field_ends: Ints
+    data: U8, start: int, blanks: I64, nth: int, field_starts: I64, field_ends: I64
 ) -> tuple[int, int, bool]:
-    """Note where the fields begin and end of the line at ``start``, whose first blank is ``blanks[nth]``.
+    """Split the line at ``start``, whose first blank is ``blanks[nth]``, into fields, and fill their starts and ends.
 
-    Returns the index of the first blank behind the line, the number of fields (there is room for as many as the arrays
-    hold, more are counted), and whether the line is free of NUL.
+    Returns the index of the first blank after the line, the number of fields (also of those beyond the arrays), and
+    whether the line is free of NUL.
     """
     n, sound = 0, True
     while True:
@@ -153,16 +152,16 @@ def split_line(
 
 @njit(cache=True)
 def is_blank(byte: int) -> bool:
-    """Whether a byte is white space: blank, tab, line end, vertical tab, form feed, carriage return."""
+    """Tell whether a byte is white space: blank, tab, line end, vertical tab, form feed, carriage return."""
     return byte == 32 or 9 <= byte <= 13
 
 
 @njit(cache=True)
-def parse_number(data: Bytes, start: int | np.int64, end: int | np.int64, whole: bool) -> float:
-    """The number in ``data[start:end]``, correctly rounded to a double; NaN where that takes a closer look.
+def parse_number(data: U8, start: int | np.int64, end: int | np.int64, whole: bool) -> float:
+    """Parse the number in ``data[start:end]``, correctly rounded to a double; NaN where Python must parse it.
 
-    Taken are an optional sign, digits with an optional point, and an optional exponent. digits · 10^e is multiplied
-    out in two doubles, of which the first is the answer unless both ends of their error bound round differently.
+    Accepts an optional sign, digits with an optional point, and an optional exponent. digits · 10^e is computed in two
+    doubles; the first is the result unless the two ends of their error bound round differently.
     """
     negative = start < end and data[start] == 45
     at = start + 1 if negative or (start < end and data[start] == 43) else start
@@ -206,7 +205,7 @@ def parse_number(data: Bytes, start: int | np.int64, end: int | np.int64, whole:
 
 @njit(cache=True)
 def scale(digits: np.int64, exponent: np.int64) -> float:
-    """digits · 10^exponent as the nearest double, for digits from 1 below 10^18; NaN where that is not certain."""
+    """Compute digits · 10^exponent as the nearest double, for digits from 1 to 10^18 - 1; NaN where uncertain."""
     if digits < 1 << 53 and 0 <= exponent <= 22:
         return float(digits) * POWER[exponent + LARGEST_POWER]
     if digits < 1 << 53 and -22 <= exponent < 0:
@@ -227,14 +226,14 @@ def scale(digits: np.int64, exponent: np.int64) -> float:
 
 @njit(cache=True)
 def upper_half(x: float) -> float:
-    """x cut to 26 bits, so that products of such halves are exact. Source: Dekker 1971."""
+    """Cut x to 26 bits, so that products of such halves are exact. Source: Dekker 1971 (docs/papers.md)."""
     shifted = x * 134217729.0
     return shifted - (shifted - x)
 
 
 @parallel
-def copy_spans(data: Bytes, spans: Ints) -> tuple[Ints, Bytes]:
-    """Copy the bytes of spans (n,) one behind the other: where each begins, int64 (n+1,), and the bytes."""
+def copy_spans(data: U8, spans: I64) -> tuple[I64, U8]:
+    """Copy the bytes of spans (n,), concatenated: their starts, int64 (n+1,), and the bytes."""
     starts = np.empty(len(spans) + 1, np.int64)
     starts[0] = 0
     for row in range(len(spans)):

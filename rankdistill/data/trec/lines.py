@@ -1,4 +1,4 @@
-"""The lines of TREC files: their forms, parsed by kernels; what a kernel does not take is looked at line by line."""
+"""The lines of TREC files: kernels parse them, and Python checks one by one those that a kernel does not accept."""
 
 from __future__ import annotations
 
@@ -13,18 +13,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from rankdistill.arrays import I64, U8, Floats
 from rankdistill.data.candidates import Candidates
-from rankdistill.data.kernels.ids import Bytes, Ints, id_bytes, ids_from_bytes, repeated_rows
+from rankdistill.data.kernels.ids import id_bytes, ids_from_bytes, repeated_rows
+from rankdistill.data.offsets import offsets_of
 from rankdistill.data.trec.kernels import OVERFLOW, WIDEST, copy_spans, count_lines, parse_lines, pieces
 from rankdistill.errors import FileFormatError
 from rankdistill.files.reading import BYTE_ORDER_MARK, FileBytes, map_bytes
 
-PIECE = 1 << 18  # bytes; what a kernel notes of a piece stays in a core's cache
+PIECE = 1 << 18  # bytes; a kernel's results for a piece of this size fit in a core's cache
 
 
 @dataclass(frozen=True)
 class LineForm:
-    """One form of line: the names of its fields, where the value stands and what it may be."""
+    """A form of line: the names of its fields, the positions of document and value, and what the value may be."""
 
     fields: tuple[str, ...]
     document: int
@@ -46,23 +48,23 @@ RUNS, QRELS = (TREC_RUN, MSMARCO_RUN), (TREC_QRELS, BEIR_QRELS)
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
-    """What a file holds, grouped by query, rows of a query in the order of the file."""
+class GroupedLines:
+    """The contents of a file's lines, grouped by query, those of a query in the order of the file."""
 
     query_ids: pa.Array
-    offsets: Ints
+    offsets: I64
     doc_ids: pa.Array
-    values: NDArray[np.floating]
+    values: Floats
 
     def candidates(self, columns: Mapping[str, Any]) -> Candidates:
-        """The rows with these columns."""
+        """Build candidates of these lines with these columns, one value a line."""
         return Candidates(self.query_ids, self.offsets, self.doc_ids, columns)
 
 
 def recognise(path: Path, data: FileBytes, forms: tuple[LineForm, ...]) -> tuple[LineForm, int]:
-    """The form that the first line which says something has, and where what is to be parsed begins.
+    """Recognise the form of the first line that is neither blank nor a comment, and where parsing begins.
 
-    That is behind the byte order mark, and behind BEIR's header.
+    It begins behind the byte order mark and BEIR's header. Raises `FileFormatError` where no form fits.
     """
     expected = " or ".join(map(str, forms))
     start = len(BYTE_ORDER_MARK) if data[:3] == BYTE_ORDER_MARK else 0
@@ -80,16 +82,16 @@ def recognise(path: Path, data: FileBytes, forms: tuple[LineForm, ...]) -> tuple
     raise FileFormatError(path, 1, "a file without lines", expected)
 
 
-def parse(path: Path, data: FileBytes, form: LineForm, start: int, dtype: Any = np.float32) -> Rows:
+def parse(path: Path, data: FileBytes, form: LineForm, start: int, dtype: Any = np.float32) -> GroupedLines:
     """Parse ``data[start:]``, every line of one form; raises `FileFormatError` for the first that is not."""
     if start == len(data):
-        raise FileFormatError(path, 1, "a file without lines but its header", str(form))
+        raise FileFormatError(path, 1, "a file with no lines but its header", str(form))
     view = np.frombuffer(data, np.uint8)
     view.flags.writeable = False
     bounds = pieces(data, start, PIECE)
     counts, beyond_ascii = count_lines(view, bounds)
     counts[-1] += data[-1] != ord("\n")
-    first_rows = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int64)
+    first_rows = offsets_of(counts)[:-1]
     room = int(counts.sum())
     queries, documents, values = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room, dtype)
     ends = parse_lines(
@@ -97,7 +99,7 @@ def parse(path: Path, data: FileBytes, form: LineForm, start: int, dtype: Any = 
     )
     queries, documents, values = (_joined(array, first_rows, ends) for array in (queries, documents, values))
     if not len(values):  # blank lines and comments
-        raise FileFormatError(path, 1, "a file without lines but its header", str(form))
+        raise FileFormatError(path, 1, "a file with no lines but its header", str(form))
     for row in np.flatnonzero(np.isnan(values)):
         documents[row], values[row] = _look_closer(path, data, form, int(documents[row] // WIDEST))
     firsts = np.flatnonzero(queries >= 0)
@@ -111,14 +113,14 @@ def parse(path: Path, data: FileBytes, form: LineForm, start: int, dtype: Any = 
         rows = np.arange(len(values)) + np.repeat(firsts[segments] - (np.cumsum(taken) - taken), taken)
         documents, values = documents[rows], values[rows]
     per_query = np.bincount(query_of_segment, weights=sizes, minlength=len(codes.dictionary)).astype(np.int64)
-    offsets = np.concatenate([[0], np.cumsum(per_query)]).astype(np.int64)
+    offsets = offsets_of(per_query)
     doc_ids = _ids(path, data, view, documents, beyond_ascii)
     _check_unique(path, data, documents, codes.dictionary, offsets, doc_ids)
-    return Rows(codes.dictionary, offsets, doc_ids, values)
+    return GroupedLines(codes.dictionary, offsets, doc_ids, values)
 
 
-def _joined(array: NDArray[Any], first_rows: Ints, ends: Ints) -> NDArray[Any]:
-    """The pieces' rows one behind the other, moved in place."""
+def _joined(array: NDArray[Any], first_rows: I64, ends: I64) -> NDArray[Any]:
+    """Concatenate the rows of the pieces, in place."""
     at = int(ends[0])
     for first, end in zip(first_rows[1:].tolist(), ends[1:].tolist(), strict=True):
         if at < first:  # blank lines and comments left room
@@ -127,7 +129,7 @@ def _joined(array: NDArray[Any], first_rows: Ints, ends: Ints) -> NDArray[Any]:
     return array[:at]
 
 
-def _ids(path: Path, data: FileBytes, view: Bytes, spans: Ints, beyond_ascii: bool | np.bool_) -> pa.Array:
+def _ids(path: Path, data: FileBytes, view: U8, spans: I64, beyond_ascii: bool | np.bool_) -> pa.Array:
     ids = ids_from_bytes(*copy_spans(view, spans))
     if beyond_ascii:
         try:
@@ -137,7 +139,7 @@ def _ids(path: Path, data: FileBytes, view: Bytes, spans: Ints, beyond_ascii: bo
     return ids
 
 
-def _raise_for_bad_text(path: Path, data: FileBytes, spans: Ints) -> None:
+def _raise_for_bad_text(path: Path, data: FileBytes, spans: I64) -> None:
     for span in np.sort(spans).tolist():
         begin = span // WIDEST
         try:
@@ -148,7 +150,7 @@ def _raise_for_bad_text(path: Path, data: FileBytes, spans: Ints) -> None:
 
 
 def _check_unique(
-    path: Path, data: FileBytes, documents: Ints, query_ids: pa.Array, offsets: Ints, doc_ids: pa.Array
+    path: Path, data: FileBytes, documents: I64, query_ids: pa.Array, offsets: I64, doc_ids: pa.Array
 ) -> None:
     first = repeated_rows(offsets, *id_bytes(doc_ids))
     repeated = np.flatnonzero(first >= 0)
@@ -169,10 +171,10 @@ def _repeated(path: Path, number: int, query: str, document: str, first: int) ->
 
 
 def faults(path: Path, forms: tuple[LineForm, ...]) -> Iterator[tuple[str, FileFormatError]]:
-    """Every fault of a file that `parse` refuses, in its order, each with the name of its kind.
+    """Yield each fault of a file that `parse` refuses, in the order of the file, with the name of its kind.
 
-    For reports: it looks at each line in turn, and takes some seconds a million. A file whose first line is of no known
-    form has one fault.
+    Checks line by line, which takes some seconds for a million lines. A file whose first line has no known form has one
+    fault.
     """
     data = map_bytes(path)
     try:
@@ -192,25 +194,24 @@ def faults(path: Path, forms: tuple[LineForm, ...]) -> Iterator[tuple[str, FileF
                 yield kind, FileFormatError(path, number, _shown(got), expected)
             elif key in seen:
                 query, document = (_shown(part) for part in key)
-                yield "documents that stand twice in a list", _repeated(path, number, query, document, seen[key])
+                yield "duplicate documents in a list", _repeated(path, number, query, document, seen[key])
             seen.setdefault(key, number)
         at, number = at + len(line) + 1, number + 1
 
 
 def _look_closer(path: Path, data: FileBytes, form: LineForm, at: int) -> tuple[int, float]:
-    """Span of the document and value of the line that begins at ``at``; `FileFormatError` where it is not good."""
+    """Parse the line that begins at ``at``: span of its document, and value; `FileFormatError` for a malformed line."""
     line = _line_from(data, at)
-    found = list(re.finditer(rb"\S+", line))
-    if fault := _fault_of(line, [field.group() for field in found], form):
+    fields = list(re.finditer(rb"\S+", line))
+    if fault := _fault_of(line, [field.group() for field in fields], form):
         _, got, expected = fault
         raise FileFormatError(path, _line_number(data, at), _shown(got), expected)
-    document, value = found[form.document], _number(found[form.value].group(), form.whole)
-    assert value is not None
-    return (at + document.start()) * WIDEST + document.end() - document.start(), value
+    document, value = fields[form.document], fields[form.value].group()
+    return (at + document.start()) * WIDEST + document.end() - document.start(), (int if form.whole else float)(value)
 
 
 def _fault_of(line: bytes, fields: list[bytes], form: LineForm) -> tuple[str, bytes, str] | None:
-    """Kind of the fault, what was got and what was expected; None for a line that is good."""
+    """Find the fault of a line: its kind, what was got and what was expected; None for a well-formed line."""
     if len(fields) != len(form.fields) or b"\0" in line:
         return "malformed lines", b" ".join(fields), str(form)
     if max(len(fields[0]), len(fields[form.document])) >= WIDEST:
@@ -218,7 +219,7 @@ def _fault_of(line: bytes, fields: list[bytes], form: LineForm) -> tuple[str, by
     try:
         fields[0].decode(), fields[form.document].decode()
     except UnicodeDecodeError:
-        return "ids that are no text", line, "text in UTF-8"
+        return "ids that are not UTF-8", line, "text in UTF-8"
     if _number(fields[form.value], form.whole) is None:
         kind = f"values that are not {form.value_means}"
         return kind, fields[form.value], f"{form.value_means} in '{' '.join(form.fields)}'"
@@ -226,8 +227,8 @@ def _fault_of(line: bytes, fields: list[bytes], form: LineForm) -> tuple[str, by
 
 
 def _number(text: bytes, whole: bool) -> float | None:
-    """The value, or None where the text is not what the form asks for."""
-    if b"_" in text:  # Python takes 1_000 as a number; nobody else does
+    """Parse a value; None where the text is not what the form expects."""
+    if b"_" in text:  # Python reads 1_000 as a number; other readers do not
         return None
     try:
         value = int(text) if whole else float(text)

@@ -1,6 +1,6 @@
-"""TREC runs and qrels as Candidates: what people see of scores and labels, plain or gzipped.
+"""Read TREC runs and qrels, plain or gzipped, as Candidates.
 
-A line's fields stand apart by white space; blank lines and lines that begin with ``#`` are skipped.
+Fields are separated by white space; blank lines and lines that begin with ``#`` are skipped.
 """
 
 from __future__ import annotations
@@ -8,60 +8,77 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from rankdistill.arrays import I64, Floats
 from rankdistill.data.candidates import Candidates, Ties, check_ties
-from rankdistill.data.kernels.ids import Ints, id_bytes, take_ids
+from rankdistill.data.kernels.ids import id_bytes, take_ids
 from rankdistill.data.kernels.ranks import TIES, in_order, ranked_rows
 from rankdistill.data.parts import read_parts
-from rankdistill.data.trec.lines import QRELS, RANKS, RUNS, TREC_RUN, Rows, parse, recognise
-from rankdistill.errors import UnknownNameError
+from rankdistill.data.trec.lines import QRELS, RANKS, RUNS, TREC_RUN, GroupedLines, parse, recognise
 from rankdistill.files.reading import map_bytes
 from rankdistill.progress import first_use
 
-Precision = Literal["float32", "float64"]
 
-
-def read_run(
-    path: str | Path, column: str = "score", *, ties: Ties = "trec", precision: Precision = "float32"
-) -> Candidates:
-    """Read a run, each query's documents ranked by falling score, equal ones by the rule ``ties``.
+def read_run(path: str | Path, column: str = "score", *, ties: Ties = "trec") -> Candidates:
+    """Read a run into one column of float32 scores, each query's documents ranked by falling score.
 
     Takes TREC lines ``qid Q0 docid rank score tag`` and MS MARCO lines ``qid docid rank``, whose score is ``-rank``;
-    the first line decides. Queries stand in order of first appearance. A folder is read as one of parts.
+    the first line decides. Queries keep the order of their first appearance. A folder is read as a run in parts.
 
     ties: "trec" puts the larger document id first, in byte order, as trec_eval does; "docid-asc" the smaller, as
-    ir_measures' ``RR@k``; "rank" the smaller rank, as they stand in the file (the rank column plays no other part).
-    precision: scores are float32, and compare as such in trec_eval 9 and pytrec_eval; "float64" ranks by the doubles in
-    the file, as trec_eval 10 does. Columns being float32, the column then holds no scores but -1, -2, … for a query's
-    highest, next lower, … double: what evaluation needs of them, and nothing else.
-    Raises `FileFormatError` with file and line for a malformed line, a score that is no finite number or a document
-    that stands twice in a query's list.
+    ir_measures' ``RR@k``; "rank" the smaller rank in the file, whose rank column plays no other part.
+    Raises `FileFormatError` with file and line for a malformed line, a score that is no finite number or a duplicate
+    document in a query's list.
+
+    >>> import tempfile, rankdistill as rd
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "bm25.trec"
+    ...     _ = path.write_text("q1 Q0 d1 1 7.5 bm25\\nq1 Q0 d2 2 6 bm25\\n")
+    ...     run = rd.read_run(path)
+    >>> run["score"].tolist()
+    [7.5, 6.0]
     """
     check_ties(ties)
-    if precision not in get_args(Precision):
-        raise UnknownNameError("precision", precision, get_args(Precision))
     path = Path(path)
     if path.is_dir():
         return read_parts(path, column).ranked(column, ties)
+    rows = _ranked_file(path, ties, np.float32)
+    return rows.candidates({column: rows.values})
+
+
+def read_ranking(path: str | Path, column: str = "ranking", *, ties: Ties = "trec") -> Candidates:
+    """Read a run's ranking by its scores as doubles, as trec_eval 10 compares them, without the scores themselves.
+
+    The column, being float32, cannot hold the doubles. It holds -1 for a query's highest score, -2 for the next lower
+    one, and so on; equal scores have equal values. Arguments and errors as in `read_run`.
+    """
+    check_ties(ties)
+    path = Path(path)
+    if path.is_dir():
+        run = read_parts(path, column).ranked(column, ties)
+        return run.with_columns({column: -_places(run[column], run.offsets)})
+    rows = _ranked_file(path, ties, np.float64)
+    return rows.candidates({column: -_places(rows.values, rows.offsets)})
+
+
+def _ranked_file(path: Path, ties: Ties, dtype: Any) -> GroupedLines:
+    """Read the lines of a run, each query's by falling score, which is of this dtype."""
     _load_kernels()
     data = map_bytes(path)
     form, start = recognise(path, data, RUNS)
-    rows = parse(path, data, form, start, np.dtype(precision))
+    lines = parse(path, data, form, start, dtype)
     if ties == "rank" and form is TREC_RUN:
-        rows = _ranked(rows, -parse(path, data, RANKS, start).values, "rank")
-    rows = replace(rows, values=rows.values * form.sign)
-    rows = _ranked(rows, rows.values, ties)
-    values = rows.values if precision == "float32" else -_places(rows.values, rows.offsets)
-    return rows.candidates({column: values})
+        lines = _ranked(lines, -parse(path, data, RANKS, start).values, "rank")
+    lines = replace(lines, values=lines.values * form.sign)
+    return _ranked(lines, lines.values, ties)
 
 
 @cache
 def _load_kernels() -> None:
-    """Have the kernels ready before anything is timed by a bar or a person."""
+    """Load or compile the kernels, before a progress bar estimates the time left."""
     with first_use("the kernels that read runs"):
         rows = parse(Path("sample"), b"q Q0 a 1 1 t\nq Q0 b 2 2 t\n", TREC_RUN, 0)
         _ranked(rows, rows.values, "trec")
@@ -70,7 +87,7 @@ def _load_kernels() -> None:
 def read_ranks(path: str | Path) -> Candidates:
     """Read the ranks of a TREC run, which evaluation ignores, into the column "rank", rows by rising rank.
 
-    Raises as `read_run` does, and for a rank that is no integer.
+    Raises `FileFormatError` as `read_run` does, and for a rank that is no integer.
     """
     path = Path(path)
     data = map_bytes(path)
@@ -80,8 +97,8 @@ def read_ranks(path: str | Path) -> Candidates:
     return rows.candidates({"rank": -rows.values})
 
 
-def _ranked(rows: Rows, by: NDArray[np.floating], ties: Ties) -> Rows:
-    """The rows, each query's by falling ``by`` (N,)."""
+def _ranked(rows: GroupedLines, by: Floats, ties: Ties) -> GroupedLines:
+    """Sort each query's rows by falling ``by``, float (N,)."""
     how = (by, rows.offsets, *id_bytes(rows.doc_ids), TIES[ties])
     if in_order(*how):
         return rows
@@ -89,8 +106,8 @@ def _ranked(rows: Rows, by: NDArray[np.floating], ties: Ties) -> Rows:
     return replace(rows, doc_ids=take_ids(rows.doc_ids, order), values=rows.values[order])
 
 
-def _places(ranked: NDArray[np.floating], offsets: Ints) -> Ints:
-    """Each row's place among its query's distinct values, from 1; ``ranked`` falls within each query."""
+def _places(ranked: Floats, offsets: I64) -> I64:
+    """Number each query's distinct values from 1, highest first: int64 (N,); ``ranked`` falls within each query."""
     new = np.concatenate([[1], ranked[1:] != ranked[:-1]])
     new[offsets[:-1]] = 1  # no query of a file is without rows
     counted = np.cumsum(new)
@@ -101,7 +118,15 @@ def read_qrels(path: str | Path) -> Candidates:
     """Read relevance judgments into the column "label", rows in the order of the file.
 
     Takes TREC lines ``qid 0 docid grade`` and BEIR's three columns ``query-id corpus-id score`` with or without header;
-    the first line decides. Grades are integers. Raises as `read_run` does.
+    the first line decides. Grades are integers. Raises `FileFormatError` as `read_run` does.
+
+    >>> import tempfile, rankdistill as rd
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "qrels.txt"
+    ...     _ = path.write_text("q1 0 d1 3\\nq1 0 d2 0\\n")
+    ...     qrels = rd.read_qrels(path)
+    >>> qrels["label"].tolist()
+    [3.0, 0.0]
     """
     path = Path(path)
     data = map_bytes(path)

@@ -1,4 +1,4 @@
-"""Candidates as TREC runs and qrels, plain or gzipped."""
+"""Write candidates as TREC runs and qrels, plain or gzipped."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ROWS_PER_WRITE = 1 << 20
 def write_run(candidates: Candidates, path: str | Path, by: str, tag: str = "rankdistill") -> None:
     """Write ``qid Q0 docid rank score tag`` ranked by the column ``by``, ranks from 1, ties as trec_eval breaks them.
 
-    A score reads back as the same float32. A name that ends in ``.gz`` is gzipped, the same bytes each time.
+    A score reads back as the same float32. A file whose name ends in ``.gz`` is gzipped, with the same bytes each time.
     Raises `DataError` for a missing score, an id with white space, or when there is nothing to write.
     """
     if not re.fullmatch(r"\S+", tag):
@@ -42,14 +42,14 @@ def write_run(candidates: Candidates, path: str | Path, by: str, tag: str = "ran
 def write_qrels(qrels: Candidates, path: str | Path, by: str = "label") -> None:
     """Write ``qid 0 docid grade`` in the order of the rows; gzipped where the name ends in ``.gz``.
 
-    Raises `DataError` for a label that is missing or no integer, an id with white space, or when there is no row.
+    Raises `DataError` for a label that is missing or not an integer, an id with white space, or when there is no row.
     """
     _check_writable(qrels, by, "label")
     labels = qrels[by]
     fractional = np.flatnonzero(labels != np.rint(labels))
     if fractional.size:
         raise DataError(
-            f"label {labels[fractional[0]]} of {_pair(qrels, fractional[0])} is no integer; qrels hold grades"
+            f"label {labels[fractional[0]]} of {qrels.pair_at(fractional[0])} is not an integer; qrels hold grades"
         )
 
     def lines(rows: slice) -> pa.Array:
@@ -61,37 +61,32 @@ def write_qrels(qrels: Candidates, path: str | Path, by: str = "label") -> None:
     _write(path, (lines(rows) for rows in _slices(len(qrels))))
 
 
-def _pair(candidates: Candidates, row: int) -> str:
-    query = candidates.query_ids[int(candidates.query_of_row[row])].as_py()
-    return f"query {query!r}, document {candidates.doc_ids[int(row)].as_py()!r}"
-
-
 def _check_writable(candidates: Candidates, by: str, meaning: str) -> None:
-    """Refuse what a reader of the file could not take."""
+    """Raise `DataError` for values and ids that a reader of the file could not parse."""
     values = candidates[by]
     if not len(candidates):
-        raise DataError("there are no candidates to write: a file without lines is no run and no qrels")
+        raise DataError("there are no candidates to write: a file without lines is not a run and not qrels")
     bad = np.flatnonzero(~np.isfinite(values))
     if bad.size:
         raise DataError(
-            f"{meaning} {values[bad[0]]} in column {by!r} of {_pair(candidates, bad[0])} ({bad.size} such rows): "
+            f"{meaning} {values[bad[0]]} in column {by!r} of {candidates.pair_at(bad[0])} ({bad.size} such rows): "
             "drop these rows with take_rows, or fill them, before writing"
         )
     for kind, ids in (("query", candidates.query_ids), ("document", candidates.doc_ids)):
-        # Whatever some reader of such files takes as white space, and what this one takes as a comment.
+        # All that some reader of such files treats as white space, and what `read_run` treats as a comment.
         odd = pc.match_substring_regex(
             ids, r"[\s\x0b\x00\x1c-\x1f\x{85}\p{Z}]|^$" + (r"|^#" if kind == "query" else "")
         )
         if pc.any(odd).as_py():
             shown = ids.filter(odd)[0].as_py()
             raise DataError(
-                f"{kind} id {shown!r} cannot stand in a TREC file, whose fields are set apart by white space and whose "
+                f"{kind} id {shown!r} cannot be in a TREC file, whose fields are separated by white space and whose "
                 "comments begin with '#': rename it"
             )
 
 
 def _exact_text(scores: Any) -> pa.Array:
-    """Shortest decimals that read back as the same float32, through a float64 too (as trec_eval's atof does)."""
+    """Write the shortest decimals that read back as the same float32, also by way of a float64 (trec_eval's atof)."""
     text = pa.array(scores).cast(pa.large_string())
     read_back = text.cast(pa.float64()).to_numpy().astype(np.float32)
     off = read_back != scores
@@ -102,7 +97,7 @@ def _exact_text(scores: Any) -> pa.Array:
 
 
 def _lines(*fields: pa.Array | str) -> pa.Array:
-    """The rows as lines of text: their fields joined by blanks, and a line end."""
+    """Join the fields of each row by blanks, with a line end."""
     parts = [pa.scalar(field, pa.large_string()) if isinstance(field, str) else field for field in fields]
     blank, nothing, line_end = (pa.scalar(text, pa.large_string()) for text in (" ", "", "\n"))
     return pc.binary_join_element_wise(pc.binary_join_element_wise(*parts, blank), nothing, line_end)
@@ -113,10 +108,10 @@ def _slices(n: int) -> Iterator[slice]:
 
 
 def _write(path: str | Path, parts: Iterator[pa.Array]) -> None:
-    """Write the text of the parts; a gzip header without time and name keeps equal contents equal in bytes."""
+    """Write the text of the parts; a gzip header without time and name gives equal contents equal bytes."""
     with atomic_path(path) as temporary, temporary.open("wb") as raw:
         zipped = Path(path).suffix == ".gz"
         with gzip.GzipFile("", "wb", fileobj=raw, mtime=0, compresslevel=6) if zipped else raw as file:
             for lines in parts:
-                _, ends, text = lines.buffers()  # an Arrow string array keeps its strings one after the other
+                _, ends, text = lines.buffers()  # an Arrow string array keeps its strings concatenated
                 file.write(memoryview(text)[: np.frombuffer(ends, np.int64)[len(lines)]])

@@ -10,9 +10,9 @@ import numpy as np
 from ir_measures.measures.base import ParamInfo
 from ir_measures.providers.base import NOT_PROVIDED
 
-from rankdistill.data.candidates import Floats, Ints
+from rankdistill.arrays import F32, F64, I64
 from rankdistill.evaluation.judged import JudgedRun
-from rankdistill.evaluation.measures.by_rank import Values, ratio
+from rankdistill.evaluation.measures.by_rank import ratio
 
 GAINS = ("linear", "exp")
 
@@ -21,7 +21,7 @@ class DcgMeasure(ir_measures.Measure):
     """DCG@k = Σ_{i ≤ k} G_i / log2(i + 1), G the label (``gain="linear"``) or 2^label - 1 (``gain="exp"``).
 
     Unjudged documents and negative labels gain nothing, as in trec_eval's nDCG.
-    Source: Järvelin & Kekäläinen 2002; exponential gain, Burges et al. 2005; PILE §4.3.
+    Source: Järvelin & Kekäläinen 2002; exponential gain, Burges et al. 2005; PILE §4.3 (docs/papers.md).
     """
 
     __name__ = "DCG"
@@ -37,7 +37,7 @@ class DcgMeasure(ir_measures.Measure):
 DCG = DcgMeasure()
 
 
-def dcg(labels: Floats, offsets: Ints, cutoff: int | None = None, gain: str = "linear") -> Values:
+def dcg(labels: F32, offsets: I64, cutoff: int | None = None, gain: str = "linear") -> F64:
     """Compute each query's DCG: float64 (Q,).
 
     labels: float (N,), each query's candidates best first, NaN = unjudged. offsets: int64 (Q+1,).
@@ -47,7 +47,7 @@ def dcg(labels: Floats, offsets: Ints, cutoff: int | None = None, gain: str = "l
     return discounted(labels, np.arange(len(labels)) - offsets[:-1][query] + 1, query, len(sizes), cutoff, gain)
 
 
-def discounted(labels: Floats, ranks: Ints, query: Ints, n_queries: int, cutoff: int | None, gain: str) -> Values:
+def discounted(labels: F32, ranks: I64, query: I64, n_queries: int, cutoff: int | None, gain: str) -> F64:
     """Sum the gains of labels (J,), each discounted by its rank (J,), query by query (J,): float64 (Q,)."""
     gains = np.maximum(np.nan_to_num(labels.astype(np.float64), nan=0.0), 0.0)
     if gain == "exp":
@@ -67,8 +67,8 @@ def dcg_values(measure: ir_measures.Measure, judged: JudgedRun) -> Sequence[floa
 def ndcg_values(measure: ir_measures.Measure, judged: JudgedRun) -> Sequence[float]:
     """Compute ``nDCG``: DCG over that of all judgments in the best order, 0 where that is 0.
 
-    Linear gain equals trec_eval's; ``dcg='exp-log2'``, gdeval's before its rounding to five decimals, but needs no Perl
-    and takes any query id.
+    With linear gain the values are trec_eval's; with ``dcg='exp-log2'`` gdeval's, without its rounding to five
+    decimals, its Perl and its limits on query ids.
     """
     cutoff, gain = cutoff_of(measure), "exp" if measure["dcg"] == "exp-log2" else "linear"
     best = judged.qrels.ranked("label")
@@ -78,11 +78,11 @@ def ndcg_values(measure: ir_measures.Measure, judged: JudgedRun) -> Sequence[flo
     return values
 
 
-def _reached(judged: JudgedRun, ranks: Ints, cutoff: int | None, gain: str) -> Values:
+def _reached(judged: JudgedRun, ranks: I64, cutoff: int | None, gain: str) -> F64:
     return discounted(judged.labels, ranks, judged.query_of, judged.n_queries, cutoff, gain)
 
 
 def cutoff_of(measure: ir_measures.Measure) -> int | None:
-    """The rank that a measure stops at, None where it takes the whole list."""
+    """Get the last rank that counts for a measure; None for the whole list."""
     cutoff: Any = measure["cutoff"]
     return None if cutoff is NOT_PROVIDED else int(cutoff)

@@ -1,4 +1,4 @@
-"""ERR, expected reciprocal rank: of the document at which a reader, likelier to stop the higher the label, stops."""
+"""ERR, expected reciprocal rank: of the document at which a reader stops, more likely the higher its label is."""
 
 from __future__ import annotations
 
@@ -7,33 +7,32 @@ from collections.abc import Sequence
 import ir_measures
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
-from rankdistill.data.candidates import Floats, Ints
+from rankdistill.arrays import F32, F64, I64
 from rankdistill.errors import DataError
 from rankdistill.evaluation.judged import JudgedRun
 from rankdistill.evaluation.measures.dcg import cutoff_of
 
-HIGHEST_GRADE = 4  # gdeval's; the chance to stop at a label y is (2^y - 1) / 2^4, so values compare across collections
+HIGHEST_GRADE = 4  # as in gdeval: a reader stops at label y with probability (2^y - 1) / 2^4 in every collection
 
 
 def err_values(measure: ir_measures.Measure, judged: JudgedRun) -> Sequence[float]:
-    """Compute each judged query's ERR@k (the whole list without k), in the order of the qrels.
+    """Compute each judged query's ERR@k, or ERR over the whole list, in the order of the qrels.
 
-    Equals gdeval's before its rounding to five decimals, but needs no Perl and takes any query id. Unjudged documents
-    and negative labels never stop the reader. Raises `DataError` for a label above 4, as gdeval does.
-    Source: Chapelle et al. 2009, eq. 4 and 5.
+    The values are gdeval's, without its rounding to five decimals, its Perl and its limits on query ids. Unjudged
+    documents and negative labels never stop the reader. Raises `DataError` for a label above 4, as gdeval does.
+    Source: Chapelle et al. 2009, eq. 4 and 5 (docs/papers.md).
     """
     highest = judged.qrels["label"].max()
     if highest > HIGHEST_GRADE:
         raise DataError(f"ERR takes labels up to {HIGHEST_GRADE}, the qrels hold {highest:g}: map the grades first")
     cutoff = cutoff_of(measure)
-    behind = judged.ranks.max(initial=0) if cutoff is None else cutoff
-    return err(judged.labels, judged.ranks, judged.offsets, behind).tolist()
+    last = judged.ranks.max(initial=0) if cutoff is None else cutoff
+    return err(judged.labels, judged.ranks, judged.offsets, last).tolist()
 
 
 @njit(cache=True)
-def err(labels: Floats, ranks: Ints, offsets: Ints, cutoff: int) -> NDArray[np.float64]:
+def err(labels: F32, ranks: I64, offsets: I64, cutoff: int) -> F64:
     """Compute each query's ERR, float64 (Q,), from labels (J,) and ranks (J,), best first, and offsets (Q+1,)."""
     values = np.zeros(len(offsets) - 1)
     for q in range(len(values)):

@@ -16,21 +16,21 @@ SHOWN = 10
 
 
 class InterleavingMeasure(ir_measures.Measure):
-    """Δ_AB of the run, A, against that in a file, B, under simulated clicks; see `simulate_interleaving`.
+    """Δ_AB of the run, A, against the run in a file, B, under simulated clicks; see `simulate_interleaving`.
 
-    Each query is shown as often, so that the mean over queries is the gain over all that is shown. A query that either
-    run lacks counts as a tie, 0.
+    All queries have equally many sessions, so that the mean over queries is the gain over all sessions. A query that
+    either run lacks counts as a tie, 0.
     """
 
     __name__ = "Interleaving"
     NAME = __name__
     PRETTY_NAME = "Interleaving Gain"
-    SHORT_DESC = "By how much users prefer the run's documents where its lists are merged with another's."
+    SHORT_DESC = "How much more often users click the run's documents in lists interleaved with another run's."
     SUPPORTED_PARAMS = {  # noqa: RUF012  (declared as an instance attribute by the base class)
         "cutoff": ParamInfo(dtype=int, required=False, desc="documents shown"),
         "against": ParamInfo(dtype=str, required=True, desc="file of the run that this one is compared with"),
         "clicks": ParamInfo(dtype=str, choices=["cascade", "position"], default="cascade", desc="click model"),
-        "sessions": ParamInfo(dtype=int, default=100, desc="simulated users a query"),
+        "sessions": ParamInfo(dtype=int, default=100, desc="simulated users per query"),
         "seed": ParamInfo(dtype=int, default=0, desc="seed of coins and clicks"),
     }
 
@@ -42,8 +42,8 @@ def interleaving_values(measure: ir_measures.Measure, judged: JudgedRun) -> Sequ
     """Compute each judged query's gain, in the order of the qrels."""
     settings = {name: measure[name] for name in ("clicks", "sessions", "seed")}
     k = cutoff_of(measure) or SHOWN
-    mine = judged.run.only_columns("score")
+    run = judged.run.only_columns("score")
     sums = dict.fromkeys(judged.qrels.query_ids.to_pylist(), 0)
-    for seen in simulate_interleaving(mine, read_run(measure["against"]), judged.qrels, k=k, **settings):
+    for seen in simulate_interleaving(run, read_run(measure["against"]), judged.qrels, k=k, **settings):
         sums[seen.query_id] += seen.outcome
     return [0.5 * outcomes / settings["sessions"] for outcomes in sums.values()]

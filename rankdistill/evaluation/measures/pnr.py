@@ -11,7 +11,8 @@ from ir_measures.measures.base import Agg, MeanAgg, ParamInfo
 from numba import njit, prange
 from numpy.typing import ArrayLike, NDArray
 
-from rankdistill.data.candidates import Ints
+from rankdistill.arrays import F64, I64
+from rankdistill.data.offsets import checked_offsets
 from rankdistill.errors import DataError, UsageError
 from rankdistill.evaluation.judged import JudgedRun
 from rankdistill.parallel import parallel
@@ -21,27 +22,19 @@ def pnr(scores: ArrayLike, labels: ArrayLike, offsets: ArrayLike) -> float:
     """Compute the PNR of all queries' pairs pooled: Σ_q concordant / Σ_q discordant.
 
     scores: float (N,). labels: float (N,), NaN = unjudged, in no pair. offsets: int64 (Q+1,). inf where no pair is
-    reversed; NaN where there is no pair to judge by at all. Raises as `pnr_counts` does.
-    Source: PILE §4.3; pooling, METHODS §4.
+    reversed; NaN where no two labels of a query differ. Raises as `pnr_counts` does.
+    Source: PILE §4.3 (docs/papers.md).
+
+    >>> import rankdistill as rd
+    >>> rd.pnr(scores=[0.9, 0.5, 0.4, 0.1], labels=[2, 0, 1, 0], offsets=[0, 4])
+    4.0
     """
     concordant, discordant = pnr_counts(scores, labels, offsets)
     return pooled_ratio(int(concordant.sum()), int(discordant.sum()))
 
 
-def pnr_macro(scores: ArrayLike, labels: ArrayLike, offsets: ArrayLike) -> tuple[float, int]:
-    """Compute the mean over queries of each query's ratio, and the number of queries without a reversed pair.
-
-    Those take the denominator 1 (so a query without any pair to judge by counts as 0). Arguments as in `pnr`.
-    Source: PILE §4.3.
-    """
-    concordant, discordant = pnr_counts(scores, labels, offsets)
-    if not len(concordant):
-        return float("nan"), 0
-    return float((concordant / np.maximum(discordant, 1)).mean()), int((discordant == 0).sum())
-
-
-def pnr_counts(scores: ArrayLike, labels: ArrayLike, offsets: ArrayLike) -> tuple[Ints, Ints]:
-    """Count each query's concordant and discordant pairs: two int64 (Q,), in O(n log n) a query.
+def pnr_counts(scores: ArrayLike, labels: ArrayLike, offsets: ArrayLike) -> tuple[I64, I64]:
+    """Count each query's concordant and discordant pairs: two int64 (Q,), in O(n log n) for a query of n candidates.
 
     A pair is two candidates of a query with different labels: concordant where the higher label has the higher score,
     discordant where it has the lower; equal scores count as neither. Scores compare in the dtype given (float32 or
@@ -51,12 +44,9 @@ def pnr_counts(scores: ArrayLike, labels: ArrayLike, offsets: ArrayLike) -> tupl
     if values.dtype != np.float32:
         values = values.astype(np.float64, copy=False)
     grades = np.asarray(labels, dtype=np.float64)
-    bounds = np.asarray(offsets, dtype=np.int64)
     if values.ndim != 1 or grades.shape != values.shape:
         raise UsageError(f"scores and labels must both have shape (candidates,), got {values.shape} and {grades.shape}")
-    n = len(values)
-    if bounds.ndim != 1 or not len(bounds) or bounds[0] != 0 or bounds[-1] != n or (np.diff(bounds) < 0).any():
-        raise UsageError(f"offsets must rise from 0 to {n}, queries + 1 of them, got shape {bounds.shape}")
+    bounds = checked_offsets(offsets, len(values))
     bad = np.flatnonzero(~np.isfinite(values))
     if bad.size:
         raise DataError(f"score {values[bad[0]]} at row {bad[0]} ({bad.size} such rows), expected finite numbers")
@@ -66,7 +56,7 @@ def pnr_counts(scores: ArrayLike, labels: ArrayLike, offsets: ArrayLike) -> tupl
 
 
 def pooled_ratio(concordant: int, discordant: int) -> float:
-    """concordant / discordant; inf where none is discordant, NaN where there is neither."""
+    """Divide concordant by discordant: inf where none is discordant, NaN where both are 0."""
     if discordant:
         return concordant / discordant
     return float("inf") if concordant else float("nan")
@@ -76,7 +66,7 @@ def pooled_ratio(concordant: int, discordant: int) -> float:
 
 
 @parallel
-def count_queries(scores: NDArray[Any], labels: NDArray[np.float64], offsets: Ints, counts: Ints) -> None:
+def count_queries(scores: NDArray[Any], labels: F64, offsets: I64, counts: I64) -> None:
     """Fill counts (2, Q), concordant and discordant, from scores (N,), labels (N,) and offsets (Q+1,)."""
     for q in prange(len(offsets) - 1):
         rows = slice(offsets[q], offsets[q + 1])
@@ -84,11 +74,12 @@ def count_queries(scores: NDArray[Any], labels: NDArray[np.float64], offsets: In
 
 
 @njit(cache=True)
-def count_one_query(scores: NDArray[Any], labels: NDArray[np.float64]) -> tuple[int, int]:
+def count_one_query(scores: NDArray[Any], labels: F64) -> tuple[int, int]:
     """Count one query's pairs; scores and labels (C,).
 
-    From the lowest score up, a Fenwick tree holds how many candidates of each label lie below: the lower labels among
-    them are concordant with the one at hand, the higher ones discordant. Equal scores enter the tree together.
+    From the lowest score up, a Fenwick tree counts the candidates of each label that score lower: those with a lower
+    label are concordant with the current candidate, those with a higher label discordant. Candidates of
+    equal scores enter the tree together.
     """
     judged = np.flatnonzero(~np.isnan(labels))
     order = judged[np.argsort(scores[judged])]
@@ -109,8 +100,8 @@ def count_one_query(scores: NDArray[Any], labels: NDArray[np.float64]) -> tuple[
 
 
 @njit(cache=True)
-def tree_add(tree: Ints, index: int) -> None:
-    """Count one more at ``index`` (from 0) of a Fenwick tree (size + 1,)."""
+def tree_add(tree: I64, index: int) -> None:
+    """Add 1 at ``index`` (from 0) of a Fenwick tree (size + 1,)."""
     at = index + 1
     while at < len(tree):
         tree[at] += 1
@@ -118,7 +109,7 @@ def tree_add(tree: Ints, index: int) -> None:
 
 
 @njit(cache=True)
-def tree_count(tree: Ints, end: int) -> int:
+def tree_count(tree: I64, end: int) -> int:
     """Sum a Fenwick tree's counts over the indices 0 … end - 1."""
     total, at = 0, end
     while at > 0:
@@ -131,15 +122,15 @@ def tree_count(tree: Ints, end: int) -> int:
 
 
 class PairRatio(float):
-    """One query's PNR, concordant / max(1, discordant), which remembers its counts so that they can be pooled."""
+    """One query's PNR, concordant / max(1, discordant), with its counts, so that they can be pooled."""
 
     concordant: int
     discordant: int
 
     def __new__(cls, concordant: int, discordant: int) -> PairRatio:
-        made = super().__new__(cls, concordant / max(1, discordant))
-        made.concordant, made.discordant = concordant, discordant
-        return made
+        ratio = super().__new__(cls, concordant / max(1, discordant))
+        ratio.concordant, ratio.discordant = concordant, discordant
+        return ratio
 
     def __reduce__(self) -> tuple[type[PairRatio], tuple[int, int]]:
         return PairRatio, (self.concordant, self.discordant)
@@ -162,8 +153,8 @@ class PooledPairs(Agg):
 def pooled_shares(ratios: Sequence[PairRatio]) -> list[float]:
     """Give each query its share in the pooled ratio R = ΣC / ΣD: R + (C_q - R · D_q) / mean(D), whose mean is R.
 
-    A paired test on these is the delta method's test of the pooled ratio, where one on the queries' own ratios would
-    test another quantity, ruled by the few queries with next to no reversed pair. NaN where R is not finite.
+    A paired test on these is the delta method's test of the pooled ratio. A test on the queries' own ratios would test
+    another quantity, which the few queries with hardly a reversed pair dominate. NaN where R is not finite.
     Source: Deng, Knoblich & Lu 2018, arXiv:1803.06336, §2.
     """
     pooled = pooled_ratio(sum(r.concordant for r in ratios), sum(r.discordant for r in ratios))
@@ -174,7 +165,7 @@ def pooled_shares(ratios: Sequence[PairRatio]) -> list[float]:
 
 
 class PnrMeasure(ir_measures.Measure):
-    """PNR over the judged candidates of a run; its per-query values have the denominator 1 where none is reversed."""
+    """PNR over the candidates of a run; its per-query values have the denominator 1 where no pair is reversed."""
 
     __name__ = "PNR"
     NAME = __name__
@@ -191,7 +182,7 @@ class PnrMeasure(ir_measures.Measure):
     DEFAULT = PairRatio(0, 0)
 
     def aggregator(self) -> Agg:
-        """Pool or average, as the parameter ``avg`` says."""
+        """Pool or average the queries' counts, by the parameter ``avg``."""
         return MeanAgg() if self["avg"] == "macro" else PooledPairs()
 
 
@@ -204,6 +195,6 @@ def pnr_values(measure: ir_measures.Measure, judged: JudgedRun) -> Sequence[floa
         counts = pnr_counts(judged.scores, judged.labels, judged.offsets)
     else:  # every candidate of the run is in pairs
         concordant, discordant = pnr_counts(judged.run["score"], np.nan_to_num(judged.run["label"]), judged.run.offsets)
-        found = judged.lists >= 0
-        counts = np.where(found, concordant[judged.lists], 0), np.where(found, discordant[judged.lists], 0)
+        in_run = judged.lists >= 0
+        counts = np.where(in_run, concordant[judged.lists], 0), np.where(in_run, discordant[judged.lists], 0)
     return [PairRatio(*pair) for pair in zip(*(c.tolist() for c in counts), strict=True)]

@@ -1,4 +1,8 @@
-"""Our measures inside ir_measures, so that whatever speaks its names can use them."""
+"""Offer our measures to ir_measures, by name and as one of its providers.
+
+Importing this module, and so `rankdistill.evaluation`, changes ir_measures for the whole process, see `register`: our
+``PNR`` works in ``ir_measures.calc_aggregate`` as its own measures do. No other import here changes another package.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +43,7 @@ def own_values(measure: ir_measures.Measure, judged: JudgedRun) -> dict[str, flo
 
 
 class RankDistillProvider(ir_measures.Provider):
-    """PNR, DCG, and what others compute too, from one ranking: no Perl, no dictionaries, one rule for ties."""
+    """Compute PNR, DCG and the common measures from one ranking, with one rule for ties."""
 
     NAME = "rankdistill"
     SUPPORTED_MEASURES = [  # noqa: RUF012  (declared as an instance attribute by the base class)
@@ -74,7 +78,7 @@ class RankDistillProvider(ir_measures.Provider):
 
 
 class RankDistillEvaluator(ir_measures.Evaluator):
-    """Evaluate runs in any of ir_measures' forms; scores compare as float32."""
+    """Evaluate runs in any form that ir_measures reads; scores compare as float32."""
 
     def __init__(self, measures: Iterable[ir_measures.Measure], qrels: Candidates) -> None:
         super().__init__(list(measures), set(qrels.query_ids.to_pylist()))
@@ -85,7 +89,7 @@ class RankDistillEvaluator(ir_measures.Evaluator):
         candidates = Candidates.from_dict(lists, "score")
         if not np.isin(candidates.query_ids.to_pylist(), list(self.qrel_qids)).any():
             return
-        judged = judge(self.qrels, candidates, "score")
+        judged = judge(self.qrels, candidates)
         for measure in self.measures:
             for query_id, value in own_values(measure, judged).items():
                 yield Metric(query_id, measure, value)
@@ -95,9 +99,12 @@ OWN = RankDistillProvider()
 
 
 def register() -> None:
-    """Make ir_measures know our measures by name, and ask us for what no provider of its own computes."""
+    """Add our measures to ir_measures' registry, and our provider to the end of its default pipeline."""
     for measure in (PNR, DCG, INTERLEAVING):
         measures.registry[measure.__name__] = measure
     ir_measures.providers.register(OWN)
     if OWN not in ir_measures.DefaultPipeline.providers:
         ir_measures.DefaultPipeline.providers.append(OWN)
+
+
+register()

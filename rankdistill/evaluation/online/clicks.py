@@ -1,4 +1,4 @@
-"""Clicks on interleaved lists: simulated from labels, or read from a log."""
+"""Clicks on interleaved lists, simulated from labels or read from a log."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from typing import Literal, get_args
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
-from rankdistill.data.kernels.ids import Ints
+from rankdistill.arrays import F64, I64, Bools, Floats
 from rankdistill.data.kernels.random import uniform
 from rankdistill.errors import FileFormatError, UnknownNameError
 from rankdistill.files.atomic import atomic_path
@@ -20,47 +19,48 @@ from rankdistill.files.reading import read_bytes
 
 ClickModel = Literal["position", "cascade"]
 NOISE = 0.05
-"""Chance of a click on what is not relevant, and of none on what is of the highest grade, once it is looked at."""
+"""Probability of a click on an examined document that is not relevant, and of no click on one of the highest grade."""
 
 
 @dataclass(frozen=True)
 class Impression:
-    """An interleaved list as a user saw it: which system each document came from, and which were clicked."""
+    """An interleaved list as shown to a user: the system that each document came from, and the clicks."""
 
     query_id: str
     teams: str
-    """A letter a rank: A or B."""
+    """One letter per rank: A or B."""
     clicks: tuple[int, ...]
-    """Ranks clicked, from 1, rising."""
+    """Clicked ranks, from 1, in rising order."""
 
     @property
     def outcome(self) -> int:
-        """1 where A got more clicks than B, -1 where fewer, 0 where as many."""
+        """Compare the clicks on both systems: 1 where A got more, -1 where B did, 0 where both got equally many."""
         credits = [self.teams[rank - 1] for rank in self.clicks]
         return int(np.sign(credits.count("A") - credits.count("B")))
 
 
-def attraction(labels: NDArray[np.floating], highest: float, noise: float = NOISE) -> NDArray[np.float64]:
-    """The chance that a document is clicked once looked at, from its label (n,): 2^y - 1 between noise and 1 - noise.
+def attraction(labels: Floats, highest: float, noise: float = NOISE) -> F64:
+    """Compute the probability of a click on an examined document from its label y, float64 (n,).
 
-    NaN (unjudged) and labels below 0 are not relevant. Source: the gain of Chapelle et al. 2009, eq. 4.
+    It rises with 2^y - 1 from noise to 1 - noise. NaN (unjudged) and labels below 0 are not relevant.
+    Source: the gain of Chapelle et al. 2009, eq. 4 (docs/papers.md).
     """
     gains = np.exp2(np.maximum(np.nan_to_num(labels, nan=0.0), 0.0)) - 1
     return noise + (1 - 2 * noise) * gains / max(np.exp2(highest) - 1, 1.0)
 
 
 def check_click_model(name: str) -> None:
-    """Raise `UnknownNameError` for anything but the click models that there are."""
+    """Raise `UnknownNameError` unless this is a click model."""
     if name not in get_args(ClickModel):
         raise UnknownNameError("click model", name, get_args(ClickModel))
 
 
 @njit(cache=True)
-def click(chances: NDArray[np.float64], cascade: bool, clicked: NDArray[np.bool_], state: np.uint64) -> np.uint64:
-    """Click on a list: fills ``clicked`` (k,) from the chances (k,) of a click where looked at; returns the new state.
+def click(chances: F64, cascade: bool, clicked: Bools, state: np.uint64) -> np.uint64:
+    """Simulate clicks on a list: fill ``clicked`` (k,) from the click probabilities of examined documents (k,).
 
-    Position-based: the document at rank r is looked at with chance 1/r. Cascade: from the top, until the first click.
-    Source: both as in Craswell et al. 2008.
+    Position-based: the document at rank r is examined with probability 1/r. Cascade: documents are examined from the
+    top until the first click. Returns the random stream's next state. Source: Craswell et al. 2008 (docs/papers.md).
     """
     clicked[:] = False
     for i in range(len(chances)):
@@ -74,11 +74,11 @@ def click(chances: NDArray[np.float64], cascade: bool, clicked: NDArray[np.bool_
 
 # -- logs --------------------------------------------------------------------------------------------------------------
 
-FORM = '{"query": "q1", "teams": "ABBA", "clicks": [1, 3]}'
+SYNTAX = '{"query": "q1", "teams": "ABBA", "clicks": [1, 3]}'
 
 
 def write_click_log(impressions: Iterable[Impression], path: str | Path) -> None:
-    """Write a JSON object a line: ``query``, ``teams`` (a letter a rank, A or B), ``clicks`` (ranks from 1)."""
+    """Write one JSON object per line: ``query``, ``teams`` (A or B for each rank), ``clicks`` (ranks from 1)."""
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         for seen in impressions:
             entry = {"query": seen.query_id, "teams": seen.teams, "clicks": list(seen.clicks)}
@@ -86,9 +86,9 @@ def write_click_log(impressions: Iterable[Impression], path: str | Path) -> None
 
 
 def read_click_log(path: str | Path) -> list[Impression]:
-    """Read a log as `write_click_log` writes it; raises `FileFormatError` with file and line."""
+    """Read a log as `write_click_log` writes it; raise `FileFormatError` with file and line for a malformed line."""
     path = Path(path)
-    found = []
+    impressions = []
     for number, line in enumerate(read_bytes(path).splitlines(), start=1):
         if not line.strip():
             continue
@@ -100,14 +100,16 @@ def read_click_log(path: str | Path) -> list[Impression]:
         except (ValueError, TypeError, KeyError):
             sound = False
         if not sound:
-            raise FileFormatError(path, number, line.decode(errors="backslashreplace"), f"an impression such as {FORM}")
-        found.append(seen)
-    if not found:
-        raise FileFormatError(path, 1, "a file without lines", f"impressions such as {FORM}")
-    return found
+            raise FileFormatError(
+                path, number, line.decode(errors="backslashreplace"), f"an impression such as {SYNTAX}"
+            )
+        impressions.append(seen)
+    if not impressions:
+        raise FileFormatError(path, 1, "a file without lines", f"impressions such as {SYNTAX}")
+    return impressions
 
 
-def click_ranks(clicked: NDArray[np.bool_]) -> tuple[int, ...]:
-    """Ranks, from 1, that are clicked in a list (k,)."""
-    ranks: Ints = np.flatnonzero(clicked) + 1
+def click_ranks(clicked: Bools) -> tuple[int, ...]:
+    """List the clicked ranks, from 1, of a list (k,)."""
+    ranks: I64 = np.flatnonzero(clicked) + 1
     return tuple(ranks.tolist())

@@ -1,4 +1,4 @@
-"""Gain: by how much one system beats another in wins, losses and ties, with its confidence interval."""
+"""Gain of one system over another, from wins, losses and ties, with its confidence interval."""
 
 from __future__ import annotations
 
@@ -32,10 +32,11 @@ class Gain:
 
 
 def gain(outcomes: ArrayLike, query_of: ArrayLike, scale: float = 1.0, confidence: float = 0.95) -> Gain:
-    """Compute the gain from outcomes int (n,), 1 a win of A, -1 a loss, 0 a tie, and each one's query, int (n,).
+    """Compute the gain from outcomes int (n,), 1 a win of A, -1 a loss, 0 a tie, and their queries, int (n,).
 
-    Outcomes of one query are alike, so it is queries that count as independent: the interval is the normal one of a
-    ratio of sums over queries. Source: interleaving, Chapelle et al. 2012 §4 (scale 0.5); GSB, PILE §4.3 (scale 1).
+    Outcomes of one query depend on each other, so queries are the independent units: the interval is the normal one of
+    a ratio of sums over queries. Source: interleaving, Chapelle et al. 2012 §4 (scale 0.5); GSB, PILE §4.3 (scale 1);
+    docs/papers.md.
     """
     signs = np.asarray(outcomes, np.int64)
     queries, query = np.unique(np.asarray(query_of), return_inverse=True)

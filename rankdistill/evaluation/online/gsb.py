@@ -1,4 +1,4 @@
-"""GSB: good, same, bad; on how many queries one system's list is the better one."""
+"""GSB (good, same, bad): the share of queries on which one system's list is better than another's."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ OUTCOMES = {"good": 1, "same": 0, "bad": -1}
 
 
 def gsb_gain(preferences: Mapping[str, int], confidence: float = 0.95) -> Gain:
-    """Compute ΔGSB = (#good - #bad) / (#good + #same + #bad) from {query id: 1, 0 or -1}. Source: PILE §4.3."""
+    """Compute ΔGSB = (#good - #bad) / (#good + #same + #bad) from {query id: 1, 0 or -1}. Source: PILE §4.3
+    (docs/papers.md)."""
     return gain(list(preferences.values()), list(preferences), 1.0, confidence)
 
 
 def preferences_by_measure(
     per_query_a: Mapping[str, float], per_query_b: Mapping[str, float], margin: float = 0.0
 ) -> dict[str, int]:
-    """Judge each query by a measure: {query id: 1 where A's value is above B's by more than ``margin``, -1, or 0}."""
+    """Judge each query by a measure: {query id: 1 where A's value exceeds B's by more than ``margin``, -1, or 0}."""
     if margin < 0:
         raise UsageError(f"the margin must be at least 0, got {margin}")
     if odd := per_query_a.keys() ^ per_query_b.keys():
@@ -30,9 +31,10 @@ def preferences_by_measure(
 
 
 def read_preferences(path: str | Path) -> dict[str, int]:
-    """Read lines ``query good|same|bad``, what somebody says of A's list beside B's: {query id: 1, 0 or -1}.
+    """Read lines ``query good|same|bad``, judgments of A's list against B's: {query id: 1, 0 or -1}.
 
-    G, S and B will do. Raises `FileFormatError` with file and line, for a query that stands twice too.
+    The letters g, s and b are accepted. Raises `FileFormatError` with file and line for a malformed line or a duplicate
+    query.
     """
     path = Path(path)
     letters = {name[0]: outcome for name, outcome in OUTCOMES.items()} | OUTCOMES

@@ -1,4 +1,4 @@
-"""Interleaving: two systems' lists merged into one, and whose documents users click."""
+"""Interleaving: merge two systems' lists into one, and count on whose documents users click."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
+from rankdistill.arrays import F64, I64, Bools
 from rankdistill.data.candidates import Candidates
-from rankdistill.data.kernels.ids import Ints
 from rankdistill.data.kernels.random import hash_ids, starting_states, uniform
 from rankdistill.errors import DataError, UsageError
 from rankdistill.evaluation.online.clicks import (
@@ -26,7 +25,7 @@ from rankdistill.evaluation.online.gain import Gain, gain
 def interleaving_gain(impressions: Sequence[Impression], confidence: float = 0.95) -> Gain:
     """Compute Δ_AB = 0.5 · (wins A - wins B) / (wins A + wins B + ties): above 0 where users prefer A's documents.
 
-    Source: PILE §4.3, after Chapelle et al. 2012.
+    Source: PILE §4.3, after Chapelle et al. 2012 (docs/papers.md).
     """
     outcomes = [seen.outcome for seen in impressions]
     return gain(outcomes, [seen.query_id for seen in impressions], 0.5, confidence)
@@ -41,17 +40,17 @@ def simulate_interleaving(
     k: int = 10,
     seed: int = 0,
 ) -> Iterator[Impression]:
-    """Interleave two runs by team draft, show the first k to so many users a query, and let a click model click.
+    """Interleave two runs by team draft and simulate clicks on the first k documents, ``sessions`` times per query.
 
-    Takes queries that both runs have and that are judged, in the order of the qrels; scores are those of the runs'
-    first columns. clicks: "position" (a document is looked at with chance 1/rank) or "cascade" (from the top until the
-    first click); see `attraction` for what is clicked. The same seed gives the same clicks, whatever else is in the
-    runs. Raises `DataError` where no query is in all three.
+    Takes queries that both runs have and that are judged, in the order of the qrels; each run has one column of scores.
+    clicks: "position" (a document is examined with probability 1/rank) or "cascade" (from the top until the first
+    click); see `attraction` for the probability of a click. A query's clicks depend on the seed and its own lists
+    alone. Raises `DataError` where no query is in all three, `UsageError` for a run with several columns.
     """
     check_click_model(clicks)
     if sessions < 1 or k < 1:
         raise UsageError(f"sessions and k must be at least 1, got {sessions} and {k}")
-    a, b = (run.top_k(k, next(iter(run.columns))).join(qrels, "label") for run in (run_a, run_b))
+    a, b = (run.top_k(k, run.score_column()).join(qrels, "label") for run in (run_a, run_b))
     place_a, place_b = (_places(run) for run in (a, b))
     both = [query for query in qrels.query_ids.to_pylist() if query in place_a and query in place_b]
     if not both:
@@ -79,15 +78,15 @@ def _places(run: Candidates) -> dict[str, int]:
 
 @njit(cache=True)
 def show(
-    a: Ints,
-    b: Ints,
-    chances: NDArray[np.float64],
+    a: I64,
+    b: I64,
+    chances: F64,
     cascade: bool,
     state: np.uint64,
-    teams: NDArray[np.bool_],
-    clicked: NDArray[np.bool_],
+    teams: Bools,
+    clicked: Bools,
 ) -> None:
-    """Interleave and click once a session: fills teams (sessions, k), True for A, and clicked (sessions, k).
+    """Interleave and click once per session: fill teams (sessions, k), True for A, and clicked (sessions, k).
 
     a, b: documents of both lists, as indices of chances.
     """
@@ -98,14 +97,12 @@ def show(
 
 
 @njit(cache=True)
-def team_draft(
-    a: Ints, b: Ints, n_documents: int, order: Ints, from_a: NDArray[np.bool_], state: np.uint64
-) -> np.uint64:
-    """Merge two lists of documents (below n_documents) into ``order`` (k,), and note who gave each in ``from_a`` (k,).
+def team_draft(a: I64, b: I64, n_documents: int, order: I64, from_a: Bools, state: np.uint64) -> np.uint64:
+    """Merge two lists of documents (below n_documents) into ``order`` (k,), with their origin in ``from_a`` (k,).
 
-    Each adds in turn its best document that is not yet there; whoever has given fewer goes next, and where both have
-    given as many, a coin decides. Where one has no more, the other goes on. Returns the state of the random stream.
-    Source: Radlinski, Kurup & Joachims 2008, algorithm 2.
+    In turn each list adds its best document that is not in the merged list. The list that has added fewer is next; a
+    coin decides between equals. When one list is exhausted, the other continues. Returns the random stream's next
+    state. Source: Radlinski, Kurup & Joachims 2008, algorithm 2 (docs/papers.md).
     """
     taken = np.zeros(n_documents, np.bool_)
     at_a, at_b, given_a, given_b = 0, 0, 0, 0

@@ -1,4 +1,4 @@
-"""check: what is wrong, and what is odd, with runs and qrels before anybody trusts a number made of them."""
+"""check: find faults and oddities in runs and qrels, before their numbers are trusted."""
 
 from __future__ import annotations
 
@@ -11,26 +11,27 @@ from typing import Literal
 import numpy as np
 import pyarrow.compute as pc
 
-from rankdistill.data.candidates import Candidates
+from rankdistill.data.candidates import Candidates, Ties, positions_of
 from rankdistill.data.collection import Collection
 from rankdistill.data.trec.lines import QRELS, RUNS, LineForm, faults
 from rankdistill.data.trec.read import read_qrels, read_ranks, read_run
 from rankdistill.errors import FileFormatError
+from rankdistill.evaluation.conventions import Conventions
 from rankdistill.evaluation.evaluate import evaluation
 from rankdistill.evaluation.names import parse_measures
 
 Level = Literal["error", "warning", "note"]
-DEFAULT_MEASURES = ("nDCG@10", "RR@10", "AP")
+TIE_SENSITIVE_MEASURES = ("nDCG@10", "RR@10", "AP")
 RELEVANT = 1
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing about one file."""
+    """One fault or oddity of one file."""
 
     file: str
     level: Level
-    """error: numbers made of the file are wrong or cannot be made; warning: they may surprise; note: good to know."""
+    """error: measures of the file are wrong or cannot be computed; warning: they may surprise; note: information."""
     what: str
     count: int
     example: str
@@ -40,14 +41,14 @@ def check(
     runs: Sequence[str | Path],
     qrels: str | Path | None = None,
     collection: Collection | None = None,
-    measures: Sequence[str] = DEFAULT_MEASURES,
+    measures: Sequence[str] = TIE_SENSITIVE_MEASURES,
 ) -> list[Finding]:
     """Check runs, judgments, and whether they belong together.
 
-    Errors: lines that are malformed, scores that are no finite numbers, grades that are no integers, documents that
-    stand twice in a list, a run of which no query is judged, ids without a text in the collection. Warnings: queries
-    missing on either side, ranks that do not follow the scores, ties and the measures they move, queries without a
-    relevant document. Raises `DataError` for a file that cannot be opened, `UsageError` for unknown measures.
+    Errors: malformed lines, scores that are not finite numbers, grades that are not integers, duplicate documents in a
+    list, a run without a judged query, ids without a text in the collection. Warnings: queries missing on either side,
+    ranks that do not follow the scores, measures that depend on the rule for ties, queries without a relevant document.
+    Raises `DataError` for a file that cannot be opened, `UsageError` for unknown measures.
     """
     parse_measures(measures)
     findings: list[Finding] = []
@@ -69,55 +70,58 @@ def check(
 
 
 def _read(path: str | Path, forms: tuple[LineForm, ...], findings: list[Finding]) -> Candidates | None:
-    """The file; None where its lines are faulty, with findings for each kind of fault."""
+    """Read a file; None where its lines have faults, with one finding for each kind of fault."""
     try:
         return read_run(path) if forms is RUNS else read_qrels(path)
-    except FileFormatError as refused:
+    except FileFormatError as error:
         counts: Counter[str] = Counter()
         examples: dict[str, str] = {}
         for kind, fault in faults(Path(path), forms):
             counts[kind] += 1
             examples.setdefault(kind, str(fault))
         counts = counts or Counter({"lines": 1})
-        findings += [Finding(str(path), "error", k, n, examples.get(k, str(refused))) for k, n in counts.items()]
+        findings += [Finding(str(path), "error", k, n, examples.get(k, str(error))) for k, n in counts.items()]
         return None
 
 
 def _of_judgments(file: str, judged: Candidates) -> list[Finding]:
     relevant = np.bincount(judged.query_of_row, judged["label"] >= RELEVANT, judged.n_queries)
-    bare = np.flatnonzero(relevant == 0)
+    without = np.flatnonzero(relevant == 0)
     negative = np.flatnonzero(judged["label"] < 0)
     return [
-        *_warning(file, "queries without a relevant document, which score 0", bare, judged.query_ids),
+        *_warning(file, "queries without a relevant document, which score 0", without, judged.query_ids),
         *_note(file, "grades below 0, which count as not relevant", negative, judged.row_query_ids),
     ]
 
 
 def _without_text(file: str, candidates: Candidates, collection: Collection | None) -> list[Finding]:
-    """Errors for the queries and documents that the collection does not have."""
-    found: list[Finding] = []
+    """Report the queries and documents that the collection does not have."""
+    findings: list[Finding] = []
     if collection is not None:
         ids = {"queries": candidates.query_ids, "documents": pc.unique(candidates.doc_ids)}
         for kind, texts in (("queries", collection.queries), ("documents", collection.documents)):
             rows = np.flatnonzero(texts.positions(ids[kind]) < 0)
-            found += _finding(file, "error", f"{kind} without a text in {collection.name}", rows, ids[kind])
-    return found
+            findings += _finding(file, "error", f"{kind} without a text in {collection.name}", rows, ids[kind])
+    return findings
 
 
 def _of_ranks(path: str | Path, run: Candidates) -> list[Finding]:
-    """A warning for queries whose ranks order other documents than their scores do."""
+    """Warn of queries whose ranks order the documents differently than their scores do."""
     if Path(path).is_dir():  # parts hold no ranks
         return []
     try:
         by_rank = read_ranks(path).join(run, "score")
-    except FileFormatError as error:  # MS MARCO's three columns hold nothing but ranks
+    except FileFormatError as error:  # MS MARCO's three columns have ranks alone
         several = len(error.got.split()) == 1
-        return [Finding(str(path), "warning", "ranks that are no integers", 1, str(error))] if several else []
+        return [Finding(str(path), "warning", "ranks that are not integers", 1, str(error))] if several else []
     rises = np.flatnonzero(np.diff(by_rank["score"]) > 0) + 1
     inside = np.setdiff1d(rises, by_rank.offsets)
     queries = np.unique(by_rank.query_of_row[inside])
     return _warning(
-        str(path), "queries whose ranks do not follow their scores, which decide", queries, by_rank.query_ids
+        str(path),
+        "queries whose ranks do not follow their scores; evaluation uses the scores",
+        queries,
+        by_rank.query_ids,
     )
 
 
@@ -130,24 +134,26 @@ def _of_ties(file: str, run: Candidates) -> list[Finding]:
 
 def _of_both(path: str | Path, run: Candidates, judged: Candidates, measures: Sequence[str]) -> list[Finding]:
     file = str(path)
-    unjudged = np.flatnonzero(pc.index_in(run.query_ids, value_set=judged.query_ids).is_null())
-    missing = np.flatnonzero(pc.index_in(judged.query_ids, value_set=run.query_ids).is_null())
+    unjudged = np.flatnonzero(positions_of(run.query_ids, judged.query_ids) < 0)
+    missing = np.flatnonzero(positions_of(judged.query_ids, run.query_ids) < 0)
     if len(unjudged) == run.n_queries:
-        return [Finding(file, "error", "queries, of which none is judged", run.n_queries, run.query_ids[0].as_py())]
-    found = _warning(file, "judged queries that the run lacks, which count as 0", missing, judged.query_ids)
-    found += _warning(file, "queries that are not judged, which are ignored", unjudged, run.query_ids)
-    values = {ties: evaluation(judged, run, measures, ties=ties).values for ties in ("trec", "docid-asc")}
+        return [
+            Finding(file, "error", "queries in the run, none of them judged", run.n_queries, run.query_ids[0].as_py())
+        ]
+    findings = _warning(file, "judged queries that the run lacks, which count as 0", missing, judged.query_ids)
+    findings += _warning(file, "queries that are not judged, which are ignored", unjudged, run.query_ids)
+    rules: tuple[Ties, ...] = ("trec", "docid-asc")
+    values = {ties: evaluation(judged, run, measures, conventions=Conventions(ties=ties)).values for ties in rules}
     moved = [name for name in measures if abs(values["trec"][name] - values["docid-asc"][name]) > 0]
     if moved:
         spans = (f"{name} {values['trec'][name]:.4f} or {values['docid-asc'][name]:.4f}" for name in moved)
-        found.append(
-            Finding(file, "warning", "measures that ties move (trec or docid-asc)", len(moved), "; ".join(spans))
-        )
-    return found
+        what = "measures that depend on the rule for ties (trec or docid-asc)"
+        findings.append(Finding(file, "warning", what, len(moved), "; ".join(spans)))
+    return findings
 
 
 def _finding(file: str, level: Level, what: str, rows: np.ndarray, ids: object) -> list[Finding]:
-    """One finding with its first id as example, or none where there are no rows."""
+    """Report the rows as one finding with the first id as its example, or as none where there are no rows."""
     return [Finding(file, level, what, len(rows), str(ids[int(rows[0])]))] if len(rows) else []  # type: ignore[index]
 
 

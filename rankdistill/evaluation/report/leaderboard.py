@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow.compute as pc
-
-from rankdistill.data.candidates import Candidates, Ties
-from rankdistill.data.trec.read import Precision, read_qrels, read_run
+from rankdistill.data.candidates import Candidates
+from rankdistill.data.trec.read import read_qrels
 from rankdistill.errors import DataError, UnknownNameError, UsageError
-from rankdistill.evaluation.evaluate import Evaluation, evaluation
-from rankdistill.evaluation.judged import Unjudged
-from rankdistill.evaluation.names import parse_measures
+from rankdistill.evaluation.conventions import Conventions
+from rankdistill.evaluation.evaluate import UNJUDGED_IN_PNR, Evaluation, evaluation
+from rankdistill.evaluation.names import DEFAULT_MEASURES, parse_measures
 from rankdistill.evaluation.significance import TESTS, Comparison, compare, holm
-from rankdistill.files.atomic import atomic_path
 from rankdistill.progress import progress
 
-DEFAULT_MEASURES = ("nDCG@10", "RR@10", "PNR")
 TOP = 10
 RUN_PATTERNS = ("*/run.trec.gz", "*/run.trec", "*.trec.gz", "*.trec")
 Run = Candidates | str | Path
@@ -33,8 +27,8 @@ class Leaderboard:
     """Systems with their values, best first by the first measure."""
 
     rows: list[dict[str, Any]]
-    """Flat, one a system: ``system``, each measure, ``parameters``, ``pairs_per_second`` (None if unknown), whatever
-    else was given, ``queries``, ``missing_queries``, and with a baseline ``p(measure)``, Holm-corrected."""
+    """One flat row per system: ``system``, each measure, ``parameters``, ``pairs_per_second`` (None if unknown), the
+    other facts given, ``queries``, ``missing_queries``, and with a baseline ``p(measure)``, Holm-corrected."""
     measures: list[str]
     queries: int
     """Judged queries, on which every system is measured."""
@@ -47,15 +41,9 @@ class Leaderboard:
     results: dict[str, Evaluation]
     """System -> its values, over all queries and query by query."""
     tops: dict[str, Candidates]
-    """System -> the best `TOP` of each judged query, best first, with their labels."""
+    """System -> the `TOP` best candidates of each judged query, best first, with their labels."""
     notes: list[str]
-    """What should be said below the table about systems whose run does not match the judgments."""
-
-    def write_json(self, path: str | Path) -> None:
-        """Write the rows as a JSON list; an infinite or undefined value is null, as JSON has neither."""
-        rows = [{key: _json_value(value) for key, value in row.items()} for row in self.rows]
-        with atomic_path(path) as temporary:
-            temporary.write_text(json.dumps(rows, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    """Notes for below the table: systems whose run does not match the judgments, and unjudged candidates."""
 
 
 def leaderboard(
@@ -65,16 +53,22 @@ def leaderboard(
     baseline: str | None = None,
     test: str = "t",
     extra: Mapping[str, Mapping[str, Any]] | None = None,
-    unjudged: Unjudged = "missing",
-    ties: Ties = "trec",
-    precision: Precision = "float32",
+    conventions: Conventions | None = None,
 ) -> Leaderboard:
     """Evaluate systems and compare each with the baseline.
 
-    systems: name -> run, as Candidates (scores in their first column) or a TREC file. test: a name of `TESTS`, made on
-    the queries' values (pooled PNR: `pooled_shares`) and corrected, measure by measure, for the number of systems
-    compared. extra: name -> further facts, ``parameters`` (a count) and ``pairs_per_second`` among them. unjudged,
-    ties: see `evaluate`, whose errors are raised with the name of the system. precision: of files, see `read_run`.
+    systems: name -> run, as Candidates with one column or as a TREC file; `find_runs` finds those in a folder. test: a
+    name of `TESTS`, a paired test on the queries' values (pooled PNR: `pooled_shares`), corrected, measure by measure,
+    for the number of systems compared. extra: name -> further facts, such as ``parameters`` (a count) and
+    ``pairs_per_second``. conventions: see `evaluate`, whose errors are raised with the name of the system.
+
+    >>> import rankdistill as rd
+    >>> qrels = rd.Candidates.from_dict({"q1": {"d1": 1, "d2": 0}, "q2": {"d1": 0, "d2": 1}}, "label")
+    >>> good = rd.Candidates.from_dict({"q1": {"d1": 2, "d2": 1}, "q2": {"d1": 1, "d2": 2}}, "score")
+    >>> poor = rd.Candidates.from_dict({"q1": {"d1": 1, "d2": 2}, "q2": {"d1": 1, "d2": 2}}, "score")
+    >>> board = rd.leaderboard({"poor": poor, "good": good}, qrels, ["RR@10"], baseline="poor")
+    >>> [(row["system"], row["RR@10"]) for row in board.rows]
+    [('good', 1.0), ('poor', 0.75)]
     """
     if not systems:
         raise UsageError("no systems given, expected at least one run")
@@ -86,7 +80,8 @@ def leaderboard(
             raise UnknownNameError("system", name, systems)
     names = list(parse_measures(measures))
     judgments = qrels if isinstance(qrels, Candidates) else read_qrels(qrels)
-    results, tops = _evaluate_all(systems, judgments, measures, unjudged, ties, precision)
+    conventions = (conventions or Conventions()).under(judgments)
+    results, tops = _evaluate_all(systems, judgments, measures, conventions)
     comparisons = _compare_all(results, names, baseline, test)
     corrected = {measure: _correct(comparisons, measure) for measure in names}
     rows = []
@@ -99,73 +94,59 @@ def leaderboard(
             raise UsageError(f"an extra fact of system {system!r} cannot be called {min(taken)!r}: its row has one")
         rows.append({**measured, **facts, **coverage, **tests})
     rows.sort(key=lambda row: -math.inf if math.isnan(row[names[0]]) else row[names[0]], reverse=True)
-    notes = [f"{system}: {note}" for system, result in results.items() for note in result.notes]
+    notes = [f"{system}: {note}" for system, result in results.items() for note in result.coverage_notes]
+    if any(result.unjudged_candidates for result in results.values()):
+        notes.append(f"candidates without a judgment are {UNJUDGED_IN_PNR[conventions.unjudged_under(judgments)]}")
     if len({frozenset(top.query_ids.to_pylist()) for top in tops.values()}) > 1:
         notes.append(
-            "the systems do not cover the same queries, so their values do not compare: measure them on queries that "
-            "all have, such as a split (--split test)"
+            "the systems do not cover the same queries, so their values are not comparable: measure them on queries "
+            "that all have, such as a split (--split test)"
         )
     return Leaderboard(
         rows, names, next(iter(results.values())).queries, baseline, test, comparisons, results, tops, notes
     )
 
 
-def leaderboard_from_folder(
-    folder: str | Path,
-    qrels: Candidates | str | Path,
-    measures: Sequence[str] = DEFAULT_MEASURES,
-    baseline: str | None = None,
-    test: str = "t",
-    extra: Mapping[str, Mapping[str, Any]] | None = None,
-    unjudged: Unjudged = "missing",
-    ties: Ties = "trec",
-    precision: Precision = "float32",
-) -> Leaderboard:
-    """Make the leaderboard of the runs in a folder; see `find_runs` and `leaderboard`."""
-    return leaderboard(find_runs(folder), qrels, measures, baseline, test, extra, unjudged, ties, precision)
-
-
 def find_runs(folder: str | Path) -> dict[str, Path]:
-    """Find runs: ``NAME/run.trec.gz``, ``NAME.trec``, ``NAME.trec.gz`` -> {NAME: path}, by name.
+    """Find the runs in a folder, ``NAME/run.trec.gz``, ``NAME.trec`` or ``NAME.trec.gz``: {NAME: path}, by name.
 
     Raises `DataError` where there is none, or where two have the same name.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise DataError(f"there is no folder {folder}")
-    found: dict[str, Path] = {}
+    runs: dict[str, Path] = {}
     for path in sorted(path for pattern in RUN_PATTERNS for path in folder.glob(pattern)):
         inside = path.relative_to(folder)
         if any(part.startswith(".") for part in inside.parts):
             continue  # half-written files of `atomic_path`
         name = inside.parts[0].removesuffix(".gz").removesuffix(".trec")
-        if name in found:
-            raise DataError(f"two runs are called {name!r}: {found[name]} and {path}; rename or remove one")
-        found[name] = path
-    if not found:
+        if name in runs:
+            raise DataError(f"two runs are called {name!r}: {runs[name]} and {path}; rename or remove one")
+        runs[name] = path
+    if not runs:
         raise DataError(f"no runs in {folder}, expected files such as {', '.join(RUN_PATTERNS)}")
-    return dict(sorted(found.items()))
+    return dict(sorted(runs.items()))
 
 
 def _evaluate_all(
     systems: Mapping[str, Run],
     qrels: Candidates,
     measures: Sequence[str],
-    unjudged: Unjudged,
-    ties: Ties,
-    precision: Precision,
+    conventions: Conventions,
 ) -> tuple[dict[str, Evaluation], dict[str, Candidates]]:
     results, tops = {}, {}
     with progress("evaluate", len(systems), unit="systems") as advance:
         for name, run in systems.items():
-            candidates = run if isinstance(run, Candidates) else read_run(run, ties=ties, precision=precision)
+            candidates = run if isinstance(run, Candidates) else conventions.read(run)
             try:
-                results[name] = evaluation(qrels, candidates, measures, unjudged=unjudged, ties=ties)
+                results[name] = evaluation(qrels, candidates, measures, conventions=conventions)
             except DataError as error:
                 raise DataError(f"system {name!r}: {error}") from error
-            judged = pc.is_in(candidates.query_ids, value_set=qrels.query_ids).to_numpy(zero_copy_only=False)
-            column = next(iter(candidates.columns))
-            tops[name] = candidates.take_queries(judged).top_k(TOP, column, ties).join(qrels, "label")
+            except UsageError as error:
+                raise UsageError(f"system {name!r}: {error}") from error
+            judged = candidates.only_queries(qrels.query_ids)
+            tops[name] = judged.top_k(TOP, judged.score_column(), conventions.ties).join(qrels, "label")
             advance(1)
     return results, tops
 
@@ -188,13 +169,7 @@ def _compare_all(
 
 
 def _correct(comparisons: Mapping[str, Mapping[str, Comparison]], measure: str) -> dict[str, float | None]:
-    """{system: Holm-corrected p-value}, None where the test could not be made."""
-    p_values = [made[measure].p_value if measure in made else math.nan for made in comparisons.values()]
+    """Correct the systems' p-values for their number: {system: p-value}, None where there is no test."""
+    p_values = [tests[measure].p_value if measure in tests else math.nan for tests in comparisons.values()]
     pairs = zip(comparisons, holm(p_values).tolist(), strict=True)
     return {system: None if math.isnan(p) else p for system, p in pairs}
-
-
-def _json_value(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value

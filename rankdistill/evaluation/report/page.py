@@ -1,4 +1,4 @@
-"""A leaderboard as one self-contained HTML page: to sort, to compare, to look into queries; it needs no network."""
+"""Write a leaderboard as one self-contained HTML page, to sort, compare and inspect queries without a network."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def as_html(board: Leaderboard, title: str = "Leaderboard", collection: Collecti
     """Write the leaderboard as a page: sortable table with significance against a baseline of the reader's choice,
     quality against cost, differences query by query, and the lists of a query side by side.
 
-    collection: where queries and documents have their texts, of which the page keeps the first 300 characters. Strings
-    reach the page as data alone; without script it still shows the table.
+    collection: gives queries and documents their texts, of which the page keeps the first 300 characters. Strings reach
+    the page as data alone. Without JavaScript the page still shows the table.
     """
     parts = files("rankdistill.evaluation.report") / "page_parts"
     script = (parts / "script.js").read_text(encoding="utf-8")
@@ -60,12 +60,12 @@ def write_html(
 
 
 def page_data(board: Leaderboard, collection: Collection | None = None) -> dict[str, Any]:
-    """What the page's script works on, JSON-ready.
+    """Collect the data of the page's script, as JSON can hold it.
 
     ``systems`` (their facts), ``measures``, ``queries`` (ids), ``values`` and ``shares`` (measure -> a list per system
-    of a value per query; shares is what tests compare, given where it differs), ``p`` (measure -> systems x systems),
-    ``ranks`` (measure -> [best, worst] per system), ``lists`` (per query its documents, and per system the indices of
-    its best), ``baseline``, ``test``, ``top`` (how many are best).
+    of a value per query; shares are the values that tests compare, given where they differ), ``p`` (measure ->
+    systems x systems), ``ranks`` (measure -> [best, worst] per system), ``lists`` (per query its documents, and per
+    system the indices of its best), ``baseline``, ``test``, ``top`` (the length of those lists).
     """
     names = [row["system"] for row in board.rows]
     queries = list(next(iter(board.results[names[0]].per_query.values())))
@@ -104,33 +104,33 @@ def page_data(board: Leaderboard, collection: Collection | None = None) -> dict[
 def _lists(
     board: Leaderboard, names: Sequence[str], queries: Sequence[str], collection: Collection | None
 ) -> list[dict[str, Any]]:
-    """Per query: ``docs`` (ids), ``labels`` (None: unjudged), ``texts``, and ``tops``, per system indices of docs."""
-    found: list[dict[str, Any]] = [{"docs": {}, "labels": [], "tops": [[] for _ in names]} for _ in queries]
+    """List per query ``docs`` (ids), ``labels`` (None: unjudged), ``texts``, and ``tops`` (indices of docs)."""
+    entries: list[dict[str, Any]] = [{"docs": {}, "labels": [], "tops": [[] for _ in names]} for _ in queries]
     place = {query: i for i, query in enumerate(queries)}
     for s, name in enumerate(names):
-        for best in board.tops[name]:
+        for best in board.tops[name].queries():
             if best.query_id not in place:
                 continue
-            entry = found[place[best.query_id]]
+            entry = entries[place[best.query_id]]
             for document, label in zip(best.doc_ids, best.columns["label"].tolist(), strict=True):
                 if document not in entry["docs"]:
                     entry["docs"][document] = len(entry["docs"])
                     entry["labels"].append(_number(label, DIGITS))
                 entry["tops"][s].append(entry["docs"][document])
-    for entry in found:
+    for entry in entries:
         documents = list(entry["docs"])
         entry["docs"] = [printable(document) for document in documents]
         if collection is not None:
             entry["texts"] = _texts(collection.documents, documents)
-    return found
+    return entries
 
 
 def _texts(texts: Texts, ids: Sequence[str]) -> list[str]:
-    """The beginnings of the texts; empty where an id has none."""
+    """Get the beginnings of the texts; empty where an id has none."""
     known = [id_ for id_, row in zip(ids, texts.positions(ids), strict=True) if row >= 0]
     beginnings = (" ".join(text[: 2 * TEXT_LENGTH].split())[:TEXT_LENGTH] for text in texts.take(known))
-    found = dict(zip(known, map(printable, beginnings), strict=True))
-    return [found.get(id_, "") for id_ in ids]
+    shown = dict(zip(known, map(printable, beginnings), strict=True))
+    return [shown.get(id_, "") for id_ in ids]
 
 
 def _rounded(values: Sequence[float]) -> list[float | None]:
@@ -138,7 +138,7 @@ def _rounded(values: Sequence[float]) -> list[float | None]:
 
 
 def _number(value: Any, digits: int) -> Any:
-    """A number in few digits; None for a missing or infinite one; a word as it is."""
+    """Round a number; None for a missing or infinite one; text becomes printable."""
     if isinstance(value, str):
         return printable(value)
     if value is None or not math.isfinite(value):
@@ -147,13 +147,13 @@ def _number(value: Any, digits: int) -> Any:
 
 
 def _as_script_data(data: dict[str, Any]) -> str:
-    """JSON that may stand in a script element: nothing in it can end that element or open a comment."""
+    """Write JSON for a script element, which nothing in it can end, and in which nothing can open a comment."""
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e")
 
 
 def _static_table(board: Leaderboard) -> str:
-    """The table as it is without script."""
+    """Write the table that the page shows without JavaScript."""
     head = "".join(f'<th scope="col">{escape(heading)}</th>' for heading in headings(board))
     body = "\n".join(f"<tr>{''.join(_cell(cell.text, cell.best) for cell in row)}</tr>" for row in cells(board))
     return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>"

@@ -1,21 +1,20 @@
-"""Every system against every other: which differences are significant, and which ranks they leave open."""
+"""Compare every system with every other: the significant differences, and the ranks that they allow."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from rankdistill.arrays import F64
 from rankdistill.evaluation.significance import TESTS, holm
 
-Floats = NDArray[np.float64]
 
+def pairwise_p_values(shares: Sequence[Mapping[str, float]], test: str = "t", seed: int = 0) -> F64:
+    """Test each pair of systems: p-values float64 (S, S), symmetric, uncorrected, NaN where there is no test.
 
-def pairwise_p_values(shares: Sequence[Mapping[str, float]], test: str = "t", seed: int = 0) -> Floats:
-    """Test each pair of systems: p-values float64 (S, S), symmetric, uncorrected, NaN where no test could be made.
-
-    shares: for each system {query id: what a paired test compares}, the same queries in all. test: a name of `TESTS`.
+    shares: for each system {query id: the value that a paired test compares}, all with the same queries. test: a name
+    of `TESTS`.
     """
     queries = list(shares[0]) if shares else []
     values = np.array([[share[query] for query in queries] for share in shares], np.float64)
@@ -28,11 +27,11 @@ def pairwise_p_values(shares: Sequence[Mapping[str, float]], test: str = "t", se
     return p
 
 
-def rank_intervals(values: Sequence[float], p_values: Floats, level: float = 0.05) -> list[tuple[int, int]]:
-    """The ranks that each system may have: (best, worst), from 1, given what is significant.
+def rank_intervals(values: Sequence[float], p_values: F64, level: float = 0.05) -> list[tuple[int, int]]:
+    """Compute the ranks that the significant differences allow each system: (best, worst), from 1.
 
-    values (S,): of the measure. p_values (S, S): uncorrected; corrected here by Holm for all pairs. A system's best
-    rank is behind those significantly better, its worst before those significantly worse.
+    values (S,): of the measure. p_values (S, S): uncorrected; Holm's correction for all pairs is applied here. A system
+    ranks below those that are significantly better, and above those that are significantly worse.
     """
     upper = np.triu_indices(len(values), 1)
     corrected = np.full_like(p_values, np.nan)

@@ -1,4 +1,4 @@
-"""A leaderboard to look at: in the terminal, and as Markdown."""
+"""Render a leaderboard for the terminal and as Markdown."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ TITLES = {"parameters": "parameters", "pairs_per_second": "pairs/s"}
 
 @dataclass(frozen=True)
 class Cell:
-    """What a cell of the table shows; unescaped."""
+    """A cell of the table; its text is not escaped."""
 
     text: str
     best: bool = False
 
 
 def headings(board: Leaderboard) -> list[str]:
-    """Titles of the columns: the system, the measures, and its cost where it is known of any system."""
+    """List the titles of the columns: system, measures, and the costs that are known of at least one system."""
     return ["system", *board.measures, *(TITLES[name] for name in _costs(board))]
 
 
 def cells(board: Leaderboard) -> Iterator[list[Cell]]:
-    """The rows' cells under `headings`: the best value of each measure marked, significance as † or ‡."""
+    """Yield each row's cells under `headings`: the best value of each measure marked, significance as † or ‡."""
     best = {
         measure: max((row[measure] for row in board.rows if not math.isnan(row[measure])), default=None)
         for measure in board.measures
@@ -47,7 +47,7 @@ def cells(board: Leaderboard) -> Iterator[list[Cell]]:
 
 
 def legend(board: Leaderboard) -> list[str]:
-    """Say below the table what its marks mean, the test, the correction and the number of queries."""
+    """Explain the table in lines below it: its marks, the test, the correction and the number of queries."""
     lines = [f"{board.queries} queries; the best value of each measure is bold."]
     if board.baseline is not None:
         lines.append(
@@ -77,17 +77,17 @@ def as_markdown(board: Leaderboard) -> str:
 
 
 def number(value: float) -> str:
-    """A measure's value with four decimals; ∞ and - for infinite and undefined."""
+    """Format a measure's value with four decimals; ∞ and - for infinite and undefined."""
     return "-" if math.isnan(value) else "∞" if math.isinf(value) else f"{value:.4f}"
 
 
 def mark(p_value: float | None) -> str:
-    """‡ or † for a significant corrected p-value, else nothing."""
+    """Mark a significant corrected p-value by ‡ or †, any other by nothing."""
     return next((sign for level, sign in MARKS if p_value is not None and p_value < level), "")
 
 
 def count(value: Any) -> str:
-    """A count in few digits: 5.5, 1,249, 22.7M; - for an unknown one."""
+    """Format a count in few digits: 5.5, 1,249, 22.7M; - for an unknown one."""
     if value is None:
         return "-"
     for unit, suffix in ((1e9, "G"), (1e6, "M")):
@@ -97,7 +97,7 @@ def count(value: Any) -> str:
 
 
 def printable(text: Any) -> str:
-    """The text with whatever a terminal or page might obey instead of show replaced by �."""
+    """Replace by � the characters that would control a terminal or page instead of being shown."""
     return "".join(c if c.isprintable() else "�" for c in str(text))
 
 

@@ -1,11 +1,9 @@
-"""A leaderboard as files for papers and programs: Markdown, LaTeX, CSV, JSON, by the suffix of the name."""
+"""Write a leaderboard as a file for papers and programs: Markdown, LaTeX, CSV or JSON, by the suffix of the name."""
 
 from __future__ import annotations
 
 import csv
 import io
-import json
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from rankdistill.errors import UnknownNameError
 from rankdistill.evaluation.report.leaderboard import Leaderboard
 from rankdistill.evaluation.report.render import as_markdown, cells, headings, legend
 from rankdistill.files.atomic import atomic_path
+from rankdistill.files.finite_json import json_text
 
 LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"} | {
     c: f"\\{c}" for c in "&%$#_{}"
@@ -45,16 +44,21 @@ def check_format(path: str | Path) -> None:
 def as_latex(board: Leaderboard) -> str:
     """Write a table of the package booktabs, best values bold, marks of significance raised, the legend below."""
     titles = headings(board)
-    lines = [rf"\begin{{tabular}}{{l{'r' * (len(titles) - 1)}}}", r"\toprule", _row(map(_latex, titles)), r"\midrule"]
+    lines = [
+        rf"\begin{{tabular}}{{l{'r' * (len(titles) - 1)}}}",
+        r"\toprule",
+        _latex_row(map(_latex, titles)),
+        r"\midrule",
+    ]
     for row in cells(board):
-        lines.append(_row(rf"\textbf{{{_latex(cell.text)}}}" if cell.best else _latex(cell.text) for cell in row))
+        lines.append(_latex_row(rf"\textbf{{{_latex(cell.text)}}}" if cell.best else _latex(cell.text) for cell in row))
     notes = [f"% {line}" for line in legend(board)]
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", *notes]) + "\n"
 
 
 def as_csv(board: Leaderboard) -> str:
-    """Write a line a system: its row, and each comparison's effect size, wins, ties and losses, uncut."""
-    rows = [{**row, **_comparisons(board, row["system"])} for row in board.rows]
+    """Write one line per system: its row, and each comparison's effect size, wins, ties and losses, unrounded."""
+    rows = _rows(board)
     names = list(dict.fromkeys(name for row in rows for name in row))
     text = io.StringIO()
     writer = csv.DictWriter(text, names, lineterminator="\n")
@@ -64,23 +68,23 @@ def as_csv(board: Leaderboard) -> str:
 
 
 def as_json(board: Leaderboard) -> str:
-    """Write the same as `as_csv`, as a list of objects; what is infinite or undefined is null."""
-    rows: list[dict[str, Any]] = [{**row, **_comparisons(board, row["system"])} for row in board.rows]
-    sound = [
-        {key: None if isinstance(x, float) and not math.isfinite(x) else x for key, x in row.items()} for row in rows
-    ]
-    return json.dumps(sound, indent=2, allow_nan=False) + "\n"
+    """Write the rows of `as_csv` as a list of objects; infinite and undefined values are null."""
+    return json_text(_rows(board)) + "\n"
+
+
+def _rows(board: Leaderboard) -> list[dict[str, Any]]:
+    return [{**row, **_comparisons(board, row["system"])} for row in board.rows]
 
 
 def _comparisons(board: Leaderboard, system: str) -> dict[str, float | int]:
-    found: dict[str, float | int] = {}
+    columns: dict[str, float | int] = {}
     for measure, comparison in board.comparisons.get(system, {}).items():
-        found |= {f"d({measure})": comparison.effect_size, f"wins({measure})": comparison.wins}
-        found |= {f"ties({measure})": comparison.ties, f"losses({measure})": comparison.losses}
-    return found
+        columns |= {f"d({measure})": comparison.effect_size, f"wins({measure})": comparison.wins}
+        columns |= {f"ties({measure})": comparison.ties, f"losses({measure})": comparison.losses}
+    return columns
 
 
-def _row(parts: Any) -> str:
+def _latex_row(parts: Any) -> str:
     return " & ".join(parts) + r" \\"
 
 

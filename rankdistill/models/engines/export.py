@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 import logging
 import shutil
 import sys
@@ -22,6 +21,7 @@ from torch import Tensor, nn
 
 from rankdistill.errors import MissingExtraError, UsageError
 from rankdistill.files.atomic import atomic_path
+from rankdistill.files.facts import read_facts, write_facts
 from rankdistill.models.base import quiet_loading
 from rankdistill.models.families import family_of, n_layers_of
 from rankdistill.models.outputs import OWN, forward
@@ -184,7 +184,7 @@ def export_model(
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / export_format.file
         export_format.write(model, _made(file.parent) / file.name, *([batches] if export_format.calibrated else []))
-        (file.parent / FACTS).write_text(json.dumps({file.name: fingerprint}))
+        write_facts(file.parent / FACTS, {file.name: fingerprint})
         return publish(scratch, folder, engine, dtype)
 
 
@@ -192,13 +192,12 @@ def publish(made: str | Path, folder: str | Path, engine: str, dtype: str) -> Pa
     """Move an exported model from the folder where it was made into another, each file whole; return the model's."""
     name = format_of(engine, dtype).file
     source, target = (Path(place, name).parent for place in (made, folder))
-    facts = _facts(target) | _facts(source)
+    facts = read_facts(target / FACTS) | read_facts(source / FACTS)
     for part in sorted(source.iterdir()):  # the .bin before the .xml that needs it
         if part.name != FACTS:
             with atomic_path(target / part.name) as path:
                 shutil.move(part, path)
-    with atomic_path(target / FACTS) as path:
-        path.write_text(json.dumps(facts, indent=1))
+    write_facts(target / FACTS, facts)
     return Path(folder, name)
 
 
@@ -218,15 +217,7 @@ def exported_file(folder: Path | None, fingerprint: str, engine: str, dtype: str
     if folder is None:
         return None
     file = folder / format_of(engine, dtype).file
-    return file if file.is_file() and _facts(file.parent).get(file.name) == fingerprint else None
-
-
-def _facts(folder: Path) -> dict[str, str]:
-    try:
-        found: dict[str, str] = json.loads((folder / FACTS).read_text())
-    except (OSError, ValueError):
-        return {}
-    return found
+    return file if file.is_file() and read_facts(file.parent / FACTS).get(file.name) == fingerprint else None
 
 
 class _Logits(nn.Module):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import inspect
-import json
 import os
 import platform
 import time
@@ -19,10 +17,10 @@ import torch
 from numpy.typing import NDArray
 
 from rankdistill.errors import DataError
-from rankdistill.files.atomic import atomic_path
 from rankdistill.files.cache import cache_folder
+from rankdistill.files.facts import digest, read_facts, write_facts
 from rankdistill.models.precision import default_device, resolve_dtype
-from rankdistill.progress import console
+from rankdistill.progress import say
 
 PACKAGES = {"torch": "torch", "onnx": "onnxruntime", "openvino": "openvino"}
 CANDIDATES = {"float32": ("torch", "onnx", "openvino"), "bfloat16": ("torch", "openvino"), "int8": ("onnx", "openvino")}
@@ -45,7 +43,7 @@ def fastest(make: Make, model: Any, fingerprint: str, dtype: str | None) -> Any:
         return make(names[0] if names else CANDIDATES[precision][0], precision)
     file = _file(fingerprint, precision, names)
     try:
-        return make(json.loads(file.read_text())["engine"], precision)
+        return make(read_facts(file)["engine"], precision)
     except (OSError, ValueError, KeyError):
         pass
     engines, speeds = {}, {}
@@ -55,24 +53,21 @@ def fastest(make: Make, model: Any, fingerprint: str, dtype: str | None) -> Any:
             engines[name] = make(name, precision)
             speeds[name] = _pairs_per_second(engines[name], batch)
         except Exception as error:  # what cannot be exported is no reason not to score
-            console.print(f"engine {name} does not run this model: {error}", highlight=False)
+            say(f"engine {name} does not run this model: {error}")
     if not speeds:
         raise DataError(f"none of the engines {', '.join(names)} runs this model in {precision}, see above")
     best = max(speeds, key=lambda name: speeds[name])
     told = ", ".join(f"{name} {speed:,.0f}" for name, speed in speeds.items())
-    console.print(f"engine: {best}, the fastest in {precision} here ({told} pairs/s)", highlight=False)
+    say(f"engine: {best}, the fastest in {precision} here ({told} pairs/s)")
     if len(speeds) == len(names):  # what failed may run another time
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_path(file) as path:
-            path.write_text(json.dumps({"engine": best, "pairs_per_second": speeds}))
+        write_facts(file, {"engine": best, "pairs_per_second": speeds})
     return engines[best]
 
 
 def _file(fingerprint: str, precision: str, names: list[str]) -> Path:
     versions = [f"{name} {version(PACKAGES[name])}" for name in names]
     facts = [fingerprint, precision, versions, platform.processor(), torch.get_num_threads(), os.cpu_count()]
-    key = hashlib.blake2b(json.dumps(facts).encode(), digest_size=16).hexdigest()
-    return cache_folder() / "engines" / f"{key}.json"
+    return cache_folder() / "engines" / f"{digest(facts)}.json"
 
 
 def _batch(model: Any) -> dict[str, NDArray[np.int64]]:

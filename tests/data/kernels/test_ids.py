@@ -53,6 +53,7 @@ def test_repeated_rows_name_the_first_of_the_same_id_in_their_list(lists):
     assert repeated_rows(offsets, *id_bytes(ids)).tolist() == expected
 
 
+@settings(deadline=None)
 @given(st.lists(IDS, min_size=1), st.data())
 def test_ids_are_taken_and_viewed_as_arrow_has_them(values, data):
     ids = pa.array(["before", *values, "behind"], pa.large_string())[1:-1]

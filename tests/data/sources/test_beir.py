@@ -89,7 +89,7 @@ def test_variants_of_the_same_ids_must_be_chosen_from(tmp_path):
         corpus__de__jsonl='{"id": "d", "text": "Hund"}',
         queries__tsv="q\tx\n",
     )
-    with pytest.raises(DataError, match=r"'d' stands twice.*choose one: .*#de"):
+    with pytest.raises(DataError, match=r"duplicate id 'd'.*choose one: .*#de"):
         load_collection(source)
     assert load_collection(f"{source}#de").documents["d"] == "Hund"
     folder(tmp_path, queries__en__tsv="q\tdog?\n", queries__de__tsv="q\tHund?\n")
@@ -156,10 +156,10 @@ def test_what_is_missing_empty_or_double_is_named(tmp_path):
     with pytest.raises(DataError, match=r"query 'q2' of .* has an empty text"):
         load_collection(source)
     folder(tmp_path, queries__tsv="q1\tx\nq1\ty\n")
-    with pytest.raises(DataError, match="'q1' stands twice"):
+    with pytest.raises(DataError, match="duplicate id 'q1'"):
         load_collection(source)
     folder(tmp_path, queries__tsv="q1\tx\n", qrels__a__txt="q1 0 d1 1\n", qrels__b__txt="q1 0 d1 2\n")
-    with pytest.raises(DataError, match=r"judgments of .*qrels\.a\.txt, .*'d1' stands twice"):
+    with pytest.raises(DataError, match=r"judgments of .*qrels\.a\.txt, .*document 'd1'"):
         load_collection(source)
 
 

@@ -60,7 +60,7 @@ def dataset_ids(files: Path):
 
 
 def as_dict(candidates, column):
-    return {q.query_id: dict(zip(q.doc_ids, q.columns[column].tolist(), strict=True)) for q in candidates}
+    return {q.query_id: dict(zip(q.doc_ids, q.columns[column].tolist(), strict=True)) for q in candidates.queries()}
 
 
 def test_queries_documents_qrels_and_scored_documents_are_read(dataset_ids):

@@ -79,7 +79,8 @@ def test_the_size_of_pieces_does_not_show(tmp_path, monkeypatch, size):
             expected.setdefault(fields[0], {})[fields[2]] = float(np.float32(float(fields[4])))
     monkeypatch.setattr(trec_lines, "PIECE", size)
     run = read_run(path)
-    assert {q.query_id: dict(zip(q.doc_ids, q.columns["score"].tolist(), strict=True)) for q in run} == expected
+    lists = {q.query_id: dict(zip(q.doc_ids, q.columns["score"].tolist(), strict=True)) for q in run.queries()}
+    assert lists == expected
     assert run.query_ids.to_pylist() == list(expected)
 
 

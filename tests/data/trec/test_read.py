@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rankdistill.data import Candidates, read_qrels, read_run, write_qrels, write_run
+from rankdistill.data import Candidates, read_qrels, read_ranking, read_run, write_qrels, write_run
+from rankdistill.data.parts import write_parts
 from rankdistill.errors import DataError, FileFormatError, RankDistillError, UsageError
 
 ids = st.text(st.characters(codec="utf-8", exclude_categories=["Z", "C"]), min_size=1, max_size=6).filter(
@@ -20,7 +21,7 @@ lists = st.dictionaries(ids, st.dictionaries(ids, scores, min_size=1, max_size=5
 
 
 def as_dict(candidates, column):
-    return {q.query_id: dict(zip(q.doc_ids, q.columns[column].tolist(), strict=True)) for q in candidates}
+    return {q.query_id: dict(zip(q.doc_ids, q.columns[column].tolist(), strict=True)) for q in candidates.queries()}
 
 
 def written(tmp_path, text, name="run.trec"):
@@ -40,7 +41,7 @@ def test_a_run_reads_back_as_it_was_written(tmp_path_factory, lists, suffix):
     write_run(Candidates.from_dict(lists, "score"), path, by="score")
     back = read_run(path)
     assert as_dict(back, "score") == lists
-    for query in back:
+    for query in back.queries():
         naive = sorted(lists[query.query_id].items(), key=lambda pair: (pair[1], pair[0].encode()), reverse=True)
         assert query.doc_ids == [document for document, _ in naive]
 
@@ -108,7 +109,8 @@ ODD_BUT_FINE = {
 @pytest.mark.parametrize("name", ["run.trec", "run.trec.gz"])
 def test_odd_but_sound_files_are_read(tmp_path, text, name):
     run = read_run(written(tmp_path, text, name))
-    assert [(q.query_id, q.doc_ids, q.columns["score"].tolist()) for q in run] == [("q", ["a", "b"], [2.5, 1.0])]
+    [query] = run.queries()
+    assert (query.query_id, query.doc_ids, query.columns["score"].tolist()) == ("q", ["a", "b"], [2.5, 1.0])
 
 
 def test_interleaved_queries_are_grouped_in_order_of_first_appearance(tmp_path):
@@ -238,7 +240,7 @@ def test_ids_with_white_space_are_not_written(tmp_path, bad):
 
 def test_what_no_reader_could_take_is_not_written(tmp_path):
     run = Candidates.from_dict({"q": {"a": 0.5}}, "s")
-    with pytest.raises(DataError, match="no integer"):
+    with pytest.raises(DataError, match="not an integer"):
         write_qrels(run, tmp_path / "x", by="s")
     with pytest.raises(UsageError, match="one word"):
         write_run(run, tmp_path / "x", by="s", tag="my run")
@@ -299,14 +301,19 @@ def test_the_rule_of_ranks_needs_ranks(tmp_path):
         read_run(path, ties="rank")
 
 
-def test_scores_that_only_doubles_tell_apart_are_told_apart_on_demand(tmp_path):
+def test_scores_that_only_doubles_tell_apart_rank_apart_in_a_ranking(tmp_path):
     path = written(
         tmp_path, "q Q0 a 1 1.0000000002 t\nq Q0 b 2 1.0000000001 t\nq Q0 c 3 1.0000000001 t\nr Q0 a 1 5 t\n"
     )
     assert as_dict(read_run(path), "score") == {"q": {"a": 1.0, "b": 1.0, "c": 1.0}, "r": {"a": 5.0}}
     assert read_run(path).doc_ids.to_pylist() == ["c", "b", "a", "a"]
-    doubles = read_run(path, precision="float64")
+    doubles = read_ranking(path)
     assert doubles.doc_ids.to_pylist() == ["a", "c", "b", "a"]
-    assert as_dict(doubles, "score") == {"q": {"a": -1.0, "b": -2.0, "c": -2.0}, "r": {"a": -1.0}}
-    with pytest.raises(UsageError, match="precision 'double'"):
-        read_run(path, precision="double")
+    assert list(doubles.columns) == ["ranking"], "no column of this name holds scores"
+    assert as_dict(doubles, "ranking") == {"q": {"a": -1.0, "b": -2.0, "c": -2.0}, "r": {"a": -1.0}}
+
+
+def test_a_ranking_of_parts_is_that_of_the_run(tmp_path):
+    path = written(tmp_path, TIED_RUN)
+    write_parts(read_run(path), tmp_path / "parts")
+    assert as_dict(read_ranking(tmp_path / "parts"), "ranking") == as_dict(read_ranking(path), "ranking")

@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rankdistill.data.candidates import Candidates
 from rankdistill.errors import DataError, UsageError
-from rankdistill.evaluation.measures.pnr import PairRatio, pnr, pnr_counts, pnr_macro, pooled_shares
+from rankdistill.evaluation.evaluate import evaluation
+from rankdistill.evaluation.measures.pnr import PairRatio, pnr, pnr_counts, pooled_shares
 
 QUERY = st.lists(
     st.tuples(st.sampled_from([-1.5, 0.0, 0.25, 2.0, 3.0]), st.sampled_from([0.0, 1.0, 2.0, 3.0, 0.5, math.nan])),
@@ -50,7 +52,9 @@ def test_counts_of_a_long_list_equal_a_count_of_every_pair():
 def test_pooled_divides_the_sums_and_macro_averages_the_ratios():
     scores, labels = [3, 2, 1, 5, 4], [1, 2, 0, 1, 0]  # query 1: 2 concordant, 1 discordant; query 2: 1 and 0
     assert pnr(scores, labels, [0, 3, 5]) == 3.0
-    assert pnr_macro(scores, labels, [0, 3, 5]) == ((2 / 1 + 1 / 1) / 2, 1)
+    lists = Candidates([f"q{i}" for i in range(2)], np.array([0, 3, 5]), list("abcab"), {"score": np.array(scores)})
+    result = evaluation(lists.only_columns().with_columns(label=labels), lists, "PNR(avg=macro)")
+    assert (result.values["PNR(avg=macro)"], result.unreversed_queries) == ((2 / 1 + 1 / 1) / 2, 1)
 
 
 def test_no_reversed_pair_at_all_is_infinite():
@@ -63,8 +67,6 @@ def test_without_any_pair_to_judge_by_there_is_no_ratio():
     assert math.isnan(pnr([2.0, 1.0], [1, math.nan], [0, 2]))  # unjudged
     assert math.isnan(pnr([2.0, 1.0], [1, 0], [0, 1, 2]))  # two queries
     assert math.isnan(pnr([], [], [0]))
-    assert pnr_macro([1.0, 1.0], [1, 0], [0, 2]) == (0.0, 1)
-    assert math.isnan(pnr_macro([], [], [0])[0])
 
 
 def test_scores_compare_in_the_dtype_given():

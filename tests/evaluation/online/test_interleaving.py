@@ -197,7 +197,7 @@ def test_the_gain_is_a_measure_of_ir_measures(tmp_path):
     assert evaluate(QRELS, BETTER, name)[name] == pytest.approx(expected)
     assert evaluate(QRELS, WORSE, name)[name] == pytest.approx(0, abs=0.05)
     lists = [
-        {q.query_id: dict(zip(q.doc_ids, q.columns[c].tolist(), strict=True)) for q in made}
+        {q.query_id: dict(zip(q.doc_ids, q.columns[c].tolist(), strict=True)) for q in made.queries()}
         for made, c in ((QRELS, "label"), (BETTER, "score"))
     ]
     lists[0] = {q: {d: int(y) for d, y in docs.items()} for q, docs in lists[0].items()}

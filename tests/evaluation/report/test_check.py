@@ -32,11 +32,11 @@ def test_each_kind_of_fault_is_counted_with_its_first_line(found):
     faulty = found(run)
     kinds = {key[2]: value for key, value in faulty.items()}
     assert {what: count for what, (count, _) in kinds.items()} == {
-        "documents that stand twice in a list": 2,
+        "duplicate documents in a list": 2,
         "malformed lines": 1,
         "values that are not a finite float32 score": 2,
     }
-    assert "run:4: got 'document a again'" in kinds["documents that stand twice in a list"][1]
+    assert "run:4: got 'document a again'" in kinds["duplicate documents in a list"][1]
     assert "run:6: got" in kinds["malformed lines"][1]
     assert "run:7: got 'nan'" in kinds["values that are not a finite float32 score"][1]
     assert {level for _, level, _ in faulty} == {"error"}
@@ -55,7 +55,7 @@ def test_what_run_and_judgments_lack_of_each_other_is_a_warning_and_nothing_in_c
     findings = found(qrels="q1 0 a 1\nq1 0 c 0\nq3 0 a 1\nq4 0 a 1\n")
     assert findings["run", "warning", "judged queries that the run lacks, which count as 0"] == (2, "q3")
     assert findings["run", "warning", "queries that are not judged, which are ignored"] == (1, "q2")
-    assert found(qrels="7 0 a 1\n") == {("run", "error", "queries, of which none is judged"): (2, "q1")}
+    assert found(qrels="7 0 a 1\n") == {("run", "error", "queries in the run, none of them judged"): (2, "q1")}
 
 
 def test_judgments_that_may_surprise_are_told(found):
@@ -65,18 +65,18 @@ def test_judgments_that_may_surprise_are_told(found):
 
 
 def test_ranks_that_do_not_follow_the_scores_are_a_warning(found):
-    what = "queries whose ranks do not follow their scores, which decide"
+    what = "queries whose ranks do not follow their scores; evaluation uses the scores"
     assert found("q1 Q0 a 2 2 t\nq1 Q0 b 1 1 t\nq2 Q0 a 1 1 t\n") == {("run", "warning", what): (1, "q1")}
     assert found("q1 Q0 a 7 2 t\nq1 Q0 b 9 1 t\nq2 Q0 a 1 1 t\n") == {}
     assert found("q1 Q0 b 2 1 t\nq2 Q0 a 1 9 t\nq1 Q0 a 1 2 t\n") == {}
-    assert found("q1 Q0 a - 2 t\nq2 Q0 a 1 1 t\n")["run", "warning", "ranks that are no integers"][0] == 1
+    assert found("q1 Q0 a - 2 t\nq2 Q0 a 1 1 t\n")["run", "warning", "ranks that are not integers"][0] == 1
     assert found("q1\ta\t1\nq1\tb\t2\nq2\ta\t1\n") == {}
 
 
 def test_ties_are_a_note_and_the_measures_that_they_move_a_warning(found):
     findings = found("q1 Q0 a 1 1 t\nq1 Q0 b 2 1 t\nq2 Q0 a 1 1 t\n")
     assert findings["run", "note", "queries with equal scores"] == (1, "q1")
-    count, example = findings["run", "warning", "measures that ties move"]
+    count, example = findings["run", "warning", "measures that depend on the rule for ties"]
     assert (count, example.split("; ")[1]) == (3, "RR@10 0.7500 or 1.0000")
 
 

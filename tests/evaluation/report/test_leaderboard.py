@@ -11,7 +11,7 @@ from rankdistill.data import read_qrels, read_run, write_run
 from rankdistill.data.candidates import Candidates
 from rankdistill.errors import DataError, UnknownNameError, UsageError
 from rankdistill.evaluation import compare, evaluate, evaluate_per_query, find_runs, holm, leaderboard
-from rankdistill.evaluation.report.leaderboard import leaderboard_from_folder
+from rankdistill.evaluation.report.tables import export
 
 MEASURES = ["nDCG@10", "RR@10", "PNR"]
 N_QUERIES = 30
@@ -82,15 +82,15 @@ def test_a_value_that_is_infinite_or_undefined_is_not_tested_and_is_null_in_the_
     assert rows["perfect"]["PNR"] == math.inf
     assert rows["perfect"]["p(PNR)"] is None
     assert [board.rows[0]["system"], board.rows[-1]["system"]] == ["perfect", "constant"]
-    board.write_json(tmp_path / "leaderboard.json")
+    export(board, tmp_path / "leaderboard.json")
     written = {row["system"]: row for row in json.loads((tmp_path / "leaderboard.json").read_text())}
     assert (written["perfect"]["PNR"], written["constant"]["PNR"]) == (None, None)
     assert written["perfect"]["nDCG@10"] == 1.0
 
 
 def test_the_file_is_a_list_of_the_rows(tmp_path, systems, qrels):
-    board = leaderboard(systems, qrels, baseline="bm25", extra={"bm25": {"parameters": np.int64(0)}})
-    board.write_json(tmp_path / "new" / "leaderboard.json")
+    board = leaderboard(systems, qrels, extra={"bm25": {"parameters": np.int64(0)}})
+    export(board, tmp_path / "new" / "leaderboard.json")
     assert json.loads((tmp_path / "new" / "leaderboard.json").read_text()) == board.rows
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["leaderboard.json"]
 
@@ -109,7 +109,7 @@ def test_runs_of_a_folder_are_found_under_their_names(tmp_path, systems, qrels):
     (tmp_path / ".tmp-1234-other.trec").write_text("half a li")
     (tmp_path / "notes.txt").write_text("no run")
     assert list(find_runs(tmp_path)) == ["bm25", "student", "teacher.v1"]
-    board = leaderboard_from_folder(tmp_path, qrels, baseline="bm25")
+    board = leaderboard(find_runs(tmp_path), qrels, baseline="bm25")
     expected = leaderboard(systems, qrels, baseline="bm25").rows
     assert [{**row, "system": ""} for row in board.rows] == [{**row, "system": ""} for row in expected]
 
@@ -128,8 +128,21 @@ def test_a_folder_without_runs_or_with_two_of_a_name_is_an_error(tmp_path, syste
 
 def test_an_error_names_the_system(systems, qrels):
     other = Candidates.from_dict({"elsewhere": {"d": 1.0}}, "score")
-    with pytest.raises(DataError, match="system 'other': not one of the run's"):
+    with pytest.raises(DataError, match="system 'other': none of the run's"):
         leaderboard({**systems, "other": other}, qrels)
+
+
+def test_a_system_of_several_columns_is_an_error_that_names_it(systems, qrels):
+    both = systems["bm25"].with_columns(model=systems["bm25"]["score"])
+    with pytest.raises(UsageError, match="system 'both': expected one column of scores, got score, model"):
+        leaderboard({**systems, "both": both}, qrels)
+
+
+def test_unjudged_candidates_are_noted_once_for_all_systems(systems, qrels):
+    few = qrels.take_rows(np.arange(len(qrels)) % 2 == 0)
+    notes = leaderboard(systems, few).notes
+    assert [note for note in notes if "without a judgment" in note] == notes[-1:]
+    assert leaderboard(systems, few, ["nDCG@10"]).notes == notes[:-1]
 
 
 def test_names_that_are_not_there_are_errors(systems, qrels):

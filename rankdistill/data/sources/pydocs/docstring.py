@@ -1,4 +1,4 @@
-"""One docstring taken apart: its summary, the rest of its text, and the names its "See Also" section gives."""
+"""Parse a docstring: its summary, the rest of its text, and the names in its "See Also" section."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _ITEM = re.compile(r"\s*(?::\w+:)?`{0,2}[~!]?([A-Za-z_.][\w.]*)(?:\(\))?`{0,2}\s
 class Docstring:
     """summary: one line without markup. body: the rest, without the See Also section. see_also: names as written.
 
-    signature: the call that the docstring itself opens with (compiled functions do so), or "".
+    signature: the call with which docstrings of compiled functions begin, or "".
     """
 
     summary: str
@@ -37,7 +37,7 @@ class Docstring:
 
 
 def parse_docstring(text: str) -> Docstring:
-    """Take a docstring apart. A summary that the body repeats is removed from the body."""
+    """Parse a docstring; a summary that the body repeats is removed from the body."""
     paragraphs = re.split(r"\n\s*\n", cleandoc(text).strip())
     signature = ""
     while len(paragraphs) > 1 and (opening := _opening_signature(paragraphs[0])):
@@ -68,7 +68,7 @@ def clean_markup(text: str) -> str:
 
 
 def split_see_also(text: str) -> tuple[str, tuple[str, ...]]:
-    """Return the text without its See Also sections, and the names these give, in order of appearance.
+    """Return the text without its See Also sections, and the names in them, in order of appearance.
 
     Known forms: a numpydoc section (heading and rule), ``.. seealso::``, a Google-style ``See Also:`` block, and
     "see also :func:`name`" in running text (which stays in the text).
@@ -120,7 +120,7 @@ def _end_of_block(lines: list[str], start: int) -> int:
 
 
 def _listed_names(lines: list[str]) -> list[str]:
-    """Names that entries open with (``a, b : what they do``) or, in prose, the names marked as references."""
+    """List the names at the start of entries (``a, b : description``) or, in prose, those marked as references."""
     filled = [line for line in lines if line.strip()]
     indent = min((len(line) - len(line.lstrip()) for line in filled), default=0)
     names: list[str] = []
@@ -135,7 +135,7 @@ def _listed_names(lines: list[str]) -> list[str]:
 
 
 def _entry_names(entry: str) -> list[str]:
-    """Names that ``a, b : description`` opens with; none where the line is something else."""
+    """List the names at the start of ``a, b : description``; none where the line has another form."""
     names: list[str] = []
     at = 0
     while item := _ITEM.match(entry, at):

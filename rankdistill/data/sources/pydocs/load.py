@@ -1,15 +1,13 @@
-"""``pydocs``, the collection at hand everywhere: the documentation of the Python packages installed beside us.
+"""``pydocs``, the built-in collection: the documentation of the installed Python packages.
 
 Query: a docstring's summary. Document: signature and the rest of the docstring. Relevance: 3 the object itself, 1 the
-objects that its "See Also" section names. Made from the sources alone (nothing is imported), the same for the same
+objects that its "See Also" section names. Built from the sources without importing them, the same for the same
 versions, and kept under `cache_folder`.
 """
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
-import json
 import platform
 import re
 import sysconfig
@@ -25,6 +23,7 @@ from rankdistill.data.texts import Texts
 from rankdistill.errors import UsageError
 from rankdistill.files.atomic import atomic_path
 from rankdistill.files.cache import cache_folder
+from rankdistill.files.facts import digest, write_facts
 
 BUILDER_VERSION = 1
 STANDARD_LIBRARY = "python"
@@ -38,47 +37,47 @@ _SKIPPED = re.compile(
 
 
 def load(argument: str = "") -> Collection:
-    """Load ``pydocs``, building it the first time (about 15 seconds) for the installed versions.
+    """Load ``pydocs``; the first time, build it for the installed versions, which takes about 15 seconds.
 
-    argument: packages to take instead of the standard library and those of `PACKAGES` that are installed, with commas
-    (``numpy,scipy``, or ``python`` for the standard library). Raises `UsageError` for a package that is not installed.
+    argument: packages, separated by commas, instead of the standard library and the installed `PACKAGES`: for example
+    ``numpy,scipy``, or ``python`` for the standard library. Raises `UsageError` for a package that is not installed.
     """
     versions = installed_versions(argument.split(",") if argument else None)
-    key = hashlib.sha256(json.dumps([BUILDER_VERSION, versions]).encode()).hexdigest()[:16]
-    folder = cache_folder() / "pydocs" / key
+    folder = cache_folder() / "pydocs" / digest([BUILDER_VERSION, versions])
     if not folder.is_dir():
         rows = build_rows(source_files(versions))
         with atomic_path(folder) as temporary:
             _save(rows, temporary)
-            (temporary / "versions.json").write_text(json.dumps(versions, indent=1))
+            write_facts(temporary / "versions.json", versions)
     return Collection(
         name=f"pydocs:{argument}" if argument else "pydocs",
         queries=Texts.open(folder / "queries.arrow"),
         documents=Texts.open(folder / "documents.arrow"),
         qrels=read_candidates(folder / "qrels.parquet"),
+        unjudged="irrelevant",  # judgments are links, nobody judged the other documents
     )
 
 
 def installed_versions(packages: list[str] | None = None) -> dict[str, str]:
-    """Package -> version, of these packages or by default of the standard library and the `PACKAGES` installed."""
+    """List package -> version, of these packages or by default of the standard library and the installed `PACKAGES`."""
     distributions = metadata.packages_distributions()
-    wanted = packages or [STANDARD_LIBRARY, *(package for package in PACKAGES if package in distributions)]
+    chosen = packages or [STANDARD_LIBRARY, *(package for package in PACKAGES if package in distributions)]
     versions = {}
-    for package in wanted:
+    for package in chosen:
         if package == STANDARD_LIBRARY:
             versions[package] = platform.python_version()
         elif package in distributions:
             versions[package] = metadata.version(distributions[package][0])
         else:
             raise UsageError(
-                f"pydocs: no package {package!r} is installed; expected import names with commas between, "
+                f"pydocs: no package {package!r} is installed; expected import names separated by commas, "
                 f"such as {STANDARD_LIBRARY},numpy,scipy"
             )
     return versions
 
 
 def source_files(packages: Iterable[str]) -> dict[str, Path]:
-    """Module name -> source file, of these packages, without their tests and vendored parts. Imports nothing."""
+    """List module name -> source file, of these packages, without tests and vendored modules; import nothing."""
     files: dict[str, Path] = {}
     for package in packages:
         if package == STANDARD_LIBRARY:

@@ -1,4 +1,4 @@
-"""Names as users write them: the public name of each object, and what a name in a "See Also" section stands for."""
+"""Find the public name of each object, and the object that a name in a "See Also" section refers to."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ _SHORT = {"np": "numpy", "pd": "pandas", "plt": "matplotlib.pyplot", "mpl": "mat
 
 
 def public_names(modules: Mapping[str, Module]) -> dict[str, list[str]]:
-    """For each top-level definition its public names, best first (fewest dots, then shortest, then by alphabet).
+    """List each top-level definition's public names, best first (fewest dots, then shortest, then by alphabet).
 
-    Public are a definition's own name, and the names under which a package's ``__init__``, a module's ``__all__`` or a
-    star import offers it, unless a component starts with an underscore. Definitions without one are left out.
+    Public names are a definition's own name, and the names under which a package's ``__init__``, a module's
+    ``__all__`` or a star import offers it, unless a component starts with an underscore. Definitions without a public
+    name are left out.
     """
     definitions = {f"{m.name}.{name}" for m in modules.values() for name in m.defined} | set(modules)
     for name in sorted(o.name for m in modules.values() for o in m.objects):
@@ -39,11 +40,11 @@ def public_names(modules: Mapping[str, Module]) -> dict[str, list[str]]:
 
 
 def inherited_names(modules: Mapping[str, Module], names: Mapping[str, list[str]]) -> dict[str, set[str]]:
-    """For each method the public names that it has through subclasses of the class that defines it.
+    """List each method's public names through subclasses of the class that defines it.
 
-    ``pandas.Series.fillna``, say, for ``pandas.core.generic.NDFrame.fillna``. names: what `public_names` gave.
+    For example ``pandas.Series.fillna`` for ``pandas.core.generic.NDFrame.fillna``. names: from `public_names`.
     """
-    found: dict[str, set[str]] = defaultdict(set)
+    inherited_by: dict[str, set[str]] = defaultdict(set)
     for module in modules.values():
         for name, own_members in module.members.items():
             owners = names.get(f"{module.name}.{name}", [])
@@ -54,12 +55,12 @@ def inherited_names(modules: Mapping[str, Module], names: Mapping[str, list[str]
                 hidden |= inherited
                 for member in inherited:
                     if member and not member.startswith("_"):
-                        found[f"{ancestor}.{member}"].update(f"{owner}.{member}" for owner in owners)
-    return found
+                        inherited_by[f"{ancestor}.{member}"].update(f"{owner}.{member}" for owner in owners)
+    return inherited_by
 
 
 class References:
-    """Every dotted name an object goes by, mapped to its document; resolves the relative names that docstrings use."""
+    """Map every dotted name of an object to its document, and resolve the relative names that docstrings use."""
 
     def __init__(self, document_of_name: Mapping[str, str]) -> None:
         self._documents = document_of_name
@@ -71,10 +72,10 @@ class References:
         self._by_ending = {ending: found.copy().pop() for ending, found in endings.items() if len(found) == 1}
 
     def resolve(self, name: str, scopes: Iterable[str]) -> str | None:
-        """The document that ``name`` means inside ``scopes`` (dotted names of the object that mentions it), or None.
+        """Find the document that ``name`` means inside ``scopes``, dotted names of the object that mentions it.
 
-        Looked up, first match wins: the full name; the name inside the object's class, module and packages, from the
-        inside out; the only object of the package whose dotted name ends so.
+        None where there is no match. The first match wins: the full name; the name inside the object's class, module
+        and packages, from the inside out; the only object of the package whose dotted name ends so.
         """
         name = name.strip(".~!")
         first, dot, rest = name.partition(".")
@@ -92,7 +93,7 @@ class References:
 
 
 def _star_names(name: str, modules: Mapping[str, Module], seen: set[str]) -> set[str]:
-    """What ``from name import *`` brings."""
+    """List the names that ``from name import *`` imports."""
     module = modules.get(name)
     if module is None or name in seen:
         return set()
@@ -106,7 +107,7 @@ def _star_names(name: str, modules: Mapping[str, Module], seen: set[str]) -> set
 
 
 def _definition(name: str, modules: Mapping[str, Module], definitions: set[str], seen: set[str]) -> str | None:
-    """Follow imports from a dotted name to the definition it stands for; None where it leaves the parsed sources."""
+    """Follow imports from a dotted name to its definition; None where they leave the parsed sources."""
     if name in seen:
         return None
     seen.add(name)
@@ -123,7 +124,7 @@ def _definition(name: str, modules: Mapping[str, Module], definitions: set[str],
 
 
 def _ancestors(scope: str, name: str, modules: Mapping[str, Module], seen: set[str]) -> Iterator[str]:
-    """Base classes in the parsed sources, the nearest first, as far as names lead to them."""
+    """Yield the base classes that names lead to in the parsed sources, the nearest first."""
     classes = {f"{scope}.{base}" for base in modules[scope].members}
     for written in modules[scope].bases[name]:
         first, _, rest = written.partition(".")

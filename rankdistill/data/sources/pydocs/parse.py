@@ -1,4 +1,4 @@
-"""Python sources read as trees: the documented objects of a module and the names it imports; nothing is executed."""
+"""Parse Python sources: the documented objects of a module and the names it imports; nothing is executed."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class DocumentedObject:
 
 @dataclass
 class Module:
-    """What the tree of one source file says.
+    """The definitions and imports of one source file.
 
-    imports: name here -> dotted name there. stars: modules whose names are all imported. exported: ``__all__`` as far
-    as it is written out, None where there is none. bases: class -> its base
-    classes as written. members: class -> the names it defines.
+    imports: name in this module -> dotted name of its source. stars: modules whose names are all imported. exported:
+    ``__all__`` as far as it is written out, None where there is none. bases: class -> its base classes as written.
+    members: class -> the names it defines.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Module:
 
 
 def parse_module(path: Path, name: str) -> Module | None:
-    """Read one source file; None where it is no valid Python of this version (templates, other versions' syntax)."""
+    """Parse one source file; None where it is not valid Python of this version (templates, other versions' syntax)."""
     is_package = path.name == "__init__.py"
     try:
         tree = ast.parse(path.read_bytes())
@@ -57,12 +57,12 @@ def parse_module(path: Path, name: str) -> Module | None:
 
 
 def is_private(dotted: str) -> bool:
-    """Whether a component of a dotted name starts with an underscore."""
+    """Tell whether a component of a dotted name starts with an underscore."""
     return dotted.startswith("_") or "._" in dotted
 
 
 def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """Statements of a body, those under ``if``, ``try`` and ``with`` included."""
+    """Yield the statements of a body, also those under ``if``, ``try`` and ``with``."""
     for node in body:
         if isinstance(node, ast.If | ast.Try | ast.With):
             for inner in (node.body, getattr(node, "orelse", []), *[h.body for h in getattr(node, "handlers", [])]):
@@ -105,7 +105,7 @@ def _absolute(node: ast.ImportFrom, module: Module) -> str:
 
 
 def _documented(node: ast.stmt, scope: str) -> Iterator[DocumentedObject]:
-    """A function, or a class and its public methods."""
+    """Yield a function, or a class and its public methods, if they have docstrings."""
     if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return
     name = f"{scope}.{node.name}"
@@ -119,7 +119,7 @@ def _documented(node: ast.stmt, scope: str) -> Iterator[DocumentedObject]:
 
 
 def _arguments(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> str:
-    """Arguments with defaults, without annotations and without self or cls; "" for a property."""
+    """Write the arguments with defaults, without annotations, self and cls; "" for a property."""
     if isinstance(node, ast.ClassDef):
         for inner in _statements(node.body):
             if isinstance(inner, ast.FunctionDef) and inner.name == "__init__":
@@ -138,7 +138,7 @@ def _arguments(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> s
 
 
 def _added(call: ast.Call, module: Module, assigned: str | None) -> Iterator[DocumentedObject]:
-    """Docstrings attached by a call, as NumPy, SciPy and PyTorch do for their compiled functions.
+    """Yield docstrings that a call attaches, as NumPy, SciPy and PyTorch do for their compiled functions.
 
     ``add_newdoc(place, name, text)``, ``add_newdoc(place, name, (attribute, text))``, ``add_newdoc(name, text)``,
     ``add_docstr(torch.name, text)``, ``name = add_docstr(…, text)``, ``add_docstr_all(method, text)``.
@@ -168,7 +168,7 @@ def _added(call: ast.Call, module: Module, assigned: str | None) -> Iterator[Doc
 
 
 def text_of(node: ast.expr) -> str | None:
-    """The text that an expression of literals makes, what is filled in at run time left out; None for anything else."""
+    """Evaluate an expression of string literals, without values inserted at run time; None for other expressions."""
     if isinstance(node, ast.Constant):
         return node.value if isinstance(node.value, str) else None
     if isinstance(node, ast.JoinedStr):

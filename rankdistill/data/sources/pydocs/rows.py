@@ -1,4 +1,4 @@
-"""Documented objects made into a search task: documents, queries and graded links between them, as plain rows."""
+"""Turn documented objects into a search task: documents, queries and graded links between them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Rows:
 
 @dataclass(frozen=True)
 class Entry:
-    """One object on its way to becoming a document.
+    """An object that may become a document.
 
     names: all its public names, the first is the document's id. defined_as: where the source defines it.
     """
@@ -49,9 +49,9 @@ class Entry:
 
 
 def build_rows(files: Mapping[str, Path]) -> Rows:
-    """Make the collection from source files, module name -> path.
+    """Build the collection from source files, module name -> path.
 
-    An object is a document if it has a public name and its docstring says at least `MIN_BODY_WORDS` words after the
+    An object is a document if it has a public name and its docstring has at least `MIN_BODY_WORDS` words after the
     summary; its summary is a query if it has `MIN_QUERY_WORDS` words and no other object has the same.
     """
     entries = merge_copies(read_entries(read_modules(files)))
@@ -74,7 +74,7 @@ def build_rows(files: Mapping[str, Path]) -> Rows:
 
 
 def read_modules(files: Mapping[str, Path]) -> dict[str, Module]:
-    """Parse every public module, and of the private ones those that parsed modules import from."""
+    """Parse every public module, and the private modules that parsed modules import from."""
     modules: dict[str, Module] = {}
     waiting = sorted(name for name in files if not is_private(name))
     seen = set(waiting)
@@ -95,7 +95,7 @@ def read_modules(files: Mapping[str, Path]) -> dict[str, Module]:
 
 
 def read_entries(modules: Mapping[str, Module]) -> list[Entry]:
-    """Take apart the docstrings of all objects with a public name, and leave out those that say too little."""
+    """Parse the docstrings of all objects with a public name, and leave out those that are too short."""
     names = public_names(modules)
     inherited = inherited_names(modules, names)
     entries: dict[str, Entry] = {}
@@ -114,7 +114,7 @@ def read_entries(modules: Mapping[str, Module]) -> list[Entry]:
 
 
 def merge_copies(entries: Iterable[Entry]) -> list[Entry]:
-    """Of objects with the same docstring (copied, or inherited) keep the one with the shortest name, and all names."""
+    """Keep one of the objects with the same docstring (copied, or inherited): the shortest name, and all names."""
     groups: dict[Docstring, list[Entry]] = {}
     for entry in entries:
         groups.setdefault(entry.docstring, []).append(entry)
@@ -127,7 +127,7 @@ def merge_copies(entries: Iterable[Entry]) -> list[Entry]:
 
 
 def _own_names(defined_as: str, names: Mapping[str, list[str]]) -> list[str]:
-    """Public names of a definition, or through those of the class it belongs to."""
+    """List the public names of a definition, or those that it has through its class."""
     owner, member = defined_as, ""
     while owner and owner not in names:
         owner, _, last = owner.rpartition(".")
@@ -136,5 +136,5 @@ def _own_names(defined_as: str, names: Mapping[str, list[str]]) -> list[str]:
 
 
 def _length(name: str, inherited: bool = False) -> tuple[int, bool, int, str]:
-    """Sort names: fewest dots, own before inherited, then the shortest, then by alphabet."""
+    """Sort key of names: fewest dots, own before inherited, then the shortest, then by alphabet."""
     return name.count("."), inherited, len(name), name
