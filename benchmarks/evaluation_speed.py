@@ -3,12 +3,12 @@
 Run in the project's root: python -m benchmarks.evaluation_speed
 Measured are RR@10, nDCG@10, AP, R@1000 (and PNR, which others lack), query by query, over 6,980 queries of 1,000
 documents; for rankdistill also gzipped, with rows in no order, and ten times the size. trec_eval is measured where it
-is on the PATH, ranx and polars where ``--peers`` names a Python that has them.
+is on the PATH, ranx and polars where ``--peers`` names a Python that has them. Only what a system needs is imported in
+its process, which a peer's Python may lack.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import resource
@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +64,8 @@ def pytrec_eval(run: str, qrels: str) -> Measured:
             query, _, document, _, score, _ = line.split()
             lists.setdefault(query, {})[document] = float(score)
     read = time.perf_counter()
-    found = pytrec_eval.RelevanceEvaluator(judged, {*TREC_EVAL, "recip_rank"}).evaluate(lists)
-    means = {ours: sum(q[name] for q in found.values()) / len(found) for name, ours in TREC_EVAL.items()}
+    per_query = pytrec_eval.RelevanceEvaluator(judged, {*TREC_EVAL, "recip_rank"}).evaluate(lists)
+    means = {ours: sum(q[name] for q in per_query.values()) / len(per_query) for name, ours in TREC_EVAL.items()}
     return read - start, time.perf_counter() - read, means
 
 
@@ -95,7 +95,7 @@ def ranx(run: str, qrels: str) -> Measured:
 
 
 def pyarrow_parse_alone(run: str, qrels: str) -> Measured:
-    """Fields that stand apart by single blanks, into columns; nothing is evaluated."""
+    """Fields separated by single blanks, into columns; nothing is evaluated."""
     import pyarrow.csv as csv
 
     start = time.perf_counter()
@@ -105,7 +105,7 @@ def pyarrow_parse_alone(run: str, qrels: str) -> Measured:
 
 
 def polars_parse_alone(run: str, qrels: str) -> Measured:
-    """Fields that stand apart by single blanks, into columns; nothing is evaluated."""
+    """Fields separated by single blanks, into columns; nothing is evaluated."""
     import polars
 
     start = time.perf_counter()
@@ -170,10 +170,10 @@ def row_of(system: str, variant: str, run: Path, qrels: Path, repeats: int, pyth
     return row
 
 
-def trec_eval_row(run: Path, qrels: Path, repeats: int) -> dict[str, Any] | None:
+def trec_eval_row(variant: str, run: Path, qrels: Path, repeats: int) -> dict[str, Any] | None:
     """Run trec_eval, which reads and evaluates in one process."""
-    found = shutil.which("trec_eval")
-    if found is None:
+    program = shutil.which("trec_eval")
+    if program is None:
         print("trec_eval: not on the PATH, left out", flush=True)
         return None
     wanted = [part for name in ("recip_rank", "ndcg_cut.10", "map", "recall.1000") for part in ("-m", name)]
@@ -181,14 +181,14 @@ def trec_eval_row(run: Path, qrels: Path, repeats: int) -> dict[str, Any] | None
     for _ in range(repeats):
         start = time.perf_counter()
         printed = subprocess.run(
-            [found, "-q", "-c", *wanted, str(qrels), str(run)], capture_output=True, text=True, check=True
+            [program, "-q", "-c", *wanted, str(qrels), str(run)], capture_output=True, text=True, check=True
         ).stdout
         seconds.append(time.perf_counter() - start)
     means = {parts[0]: float(parts[2]) for parts in map(str.split, printed.splitlines()) if parts[1] == "all"}
     values = {ours: means[name] for name, ours in TREC_EVAL.items()}
     middle = sorted(seconds)[repeats // 2]
     print({"system": "trec_eval", "total s": middle}, flush=True)
-    return {"system": "trec_eval (C)", "run": "", "total s": middle, "values": values}
+    return {"system": "trec_eval (C)", "run": variant, "total s": middle, "values": values}
 
 
 def check_equal(rows: list[dict[str, Any]]) -> None:
@@ -200,54 +200,56 @@ def check_equal(rows: list[dict[str, Any]]) -> None:
                 raise SystemExit(f"{row['system']} has {name} {value}, rankdistill {ours[name]}")
 
 
-def main() -> None:
-    """Make the files, measure everything, print the table and write the result."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--measure", nargs=3, metavar=("SYSTEM", "RUN", "QRELS"), help="one system, in this process")
-    parser.add_argument("--peers", default=sys.executable, help="Python that has ranx and polars")
-    parser.add_argument("--repeats", type=int, default=3)
-    arguments = parser.parse_args()
-    if arguments.measure:
-        measure(*arguments.measure)
-        return
-    from benchmarks.results import markdown_table, write_result
-
-    here, repeats = sys.executable, arguments.repeats
+def rows(peers: str, repeats: int) -> Iterator[dict[str, Any]]:
+    """Make the files and measure every system on them."""
+    here = sys.executable
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         run, qrels = make_files(folder, 1)
         size = f"{QUERIES:,} x {DEPTH:,}, {run.stat().st_size / 1e6:,.0f} MB"
-        rows = [row_of("rankdistill", "", run, qrels, repeats, here), trec_eval_row(run, qrels, repeats)]
+        same_files = [row_of("rankdistill", size, run, qrels, repeats, here), trec_eval_row(size, run, qrels, repeats)]
         for system in SYSTEMS:
             if system != "rankdistill":
-                python = arguments.peers if system.startswith(("ranx", "polars")) else here
-                rows.append(row_of(system, "", run, qrels, repeats, python))
+                python = peers if system.startswith(("ranx", "polars")) else here
+                same_files.append(row_of(system, size, run, qrels, repeats, python))
         start = time.perf_counter()
         subprocess.run(["wc", "-l", str(run)], check=True, stdout=subprocess.DEVNULL)
-        rows.append({"system": "wc -l", "run": "", "total s": time.perf_counter() - start})
-        same_files = [row for row in rows if row]
-        check_equal([row for row in same_files if "values" in row])
+        same_files.append({"system": "wc -l", "run": size, "total s": time.perf_counter() - start})
+        measured = [row for row in same_files if row]
+        check_equal([row for row in measured if "values" in row])
+        ours = float(measured[0]["total s"])
+        yield from (rounded(row) | {"times rankdistill": round(row["total s"] / ours, 1)} for row in measured)
         subprocess.run(["gzip", "-k", str(run)], check=True)
-        rows.append(row_of("rankdistill", "gzipped", run.with_name(run.name + ".gz"), qrels, repeats, here))
+        yield rounded(row_of("rankdistill", "gzipped", run.with_name(run.name + ".gz"), qrels, repeats, here))
         run.unlink()
         shuffled, _ = make_files(folder, 1, in_order=False)
-        rows.append(row_of("rankdistill", "rows of a query in no order", shuffled, qrels, repeats, here))
+        yield rounded(row_of("rankdistill", "rows of a query in no order", shuffled, qrels, repeats, here))
         shuffled.unlink()
         run, qrels = make_files(folder, 10)
-        rows.append(row_of("rankdistill", f"10 times, {run.stat().st_size / 1e9:.1f} GB", run, qrels, repeats, here))
-    table = []
-    ours = float(same_files[0]["total s"])
-    for row in filter(None, rows):
-        facts = {key: round(value, 2) if isinstance(value, float) else value for key, value in row.items()}
-        facts["run"] = facts["run"] or size
-        facts["peak MB"] = round(facts["peak MB"]) if "peak MB" in facts else None
-        facts["times rankdistill"] = round(row["total s"] / ours, 1) if row in same_files else None
-        table.append({key: value for key, value in facts.items() if key != "values"})
-    print(markdown_table(table))
-    command = "python -m benchmarks.evaluation_speed"
-    path = write_result("evaluation_speed", command, table, [SEED], ("rankdistill", "numpy", "numba", "pyarrow"))
-    print(f"wrote {path.relative_to(path.parents[2])} and its table")
+        variant = f"10 times, {run.stat().st_size / 1e9:.1f} GB"
+        yield rounded(row_of("rankdistill", variant, run, qrels, repeats, here))
+
+
+def rounded(row: dict[str, Any] | None) -> dict[str, Any]:
+    """A line of the table, without the values that were measured."""
+    if row is None:
+        raise SystemExit("rankdistill is not installed here")
+    facts = {key: round(value, 2) if isinstance(value, float) else value for key, value in row.items()}
+    facts["peak MB"] = round(facts["peak MB"]) if "peak MB" in facts else None
+    return {key: value for key, value in facts.items() if key != "values"}
+
+
+def main(*, peers: str = sys.executable, repeats: int = 3) -> None:
+    """Measure everything, print the table as it grows and write the result."""
+    from benchmarks.results import study
+
+    study("evaluation_speed", rows(peers, repeats), [SEED], ("rankdistill", "numpy", "numba", "pyarrow"))
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == ["--measure"]:
+        measure(*sys.argv[2:])
+    else:
+        from benchmarks.results import run as run_command
+
+        run_command(main)

@@ -8,19 +8,20 @@ timed, `rankdistill rerank` of a run of one query, from the start of its process
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from cyclopts import Parameter
 
 import rankdistill as rd
-from benchmarks.results import markdown_table, typed, write_result
+from benchmarks.results import Row, run, study
 from benchmarks.scoring_speed import ENGINES, PACKAGES, exported
 from benchmarks.studies.marco import V1
 from rankdistill.data import Candidates, write_run
@@ -58,45 +59,48 @@ def seconds_of_command(folder: str, engine: str, dtype: str, run: Candidates, n:
     return np.array(taken[1:])
 
 
-def main() -> None:
-    """Time every engine at every depth, print the table and write the result."""
+def rows(
+    model: Path, layers: tuple[int, ...], max_lengths: tuple[int, ...], n_commands: int, rounds: int
+) -> Iterator[Row]:
+    """Time every engine at every depth and length."""
     from sentence_transformers import CrossEncoder
 
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", type=Path, required=True, help="folder of a one-logit cross-encoder")
-    parser.add_argument("--layers", type=int, nargs="+", default=[2, 4], help="numbers of layers")
-    parser.add_argument("--max-lengths", type=int, nargs="+", default=[64, 256], help="tokens of a pair")
-    parser.add_argument("--command", type=int, default=0, metavar="N", help="time the command instead, for N queries")
-    parser.add_argument("--rounds", type=int, default=2, help="over all queries")
-    arguments = parser.parse_args()
     collection = rd.load_collection(V1)
-    run = rd.read_run(V1 / "runs" / "dl19.bm25.trec.gz", column="bm25").top_k(CANDIDATES, by="bm25")
-    lists = [(*collection.queries.take([q.query_id]), collection.documents.take(q.doc_ids)) for q in run.queries()]
-    whole = rd.CrossEncoder.from_pretrained(arguments.model)
+    candidates = rd.read_run(V1 / "runs" / "dl19.bm25.trec.gz", column="bm25").top_k(CANDIDATES, by="bm25")
+    lists = [
+        (*collection.queries.take([q.query_id]), collection.documents.take(q.doc_ids)) for q in candidates.queries()
+    ]
+    whole = rd.CrossEncoder.from_pretrained(model)
     n = whole.model.config.num_hidden_layers
-    rows = []
-    for layers, length in itertools.product(arguments.layers, arguments.max_lengths):
+    for n_layers, length in itertools.product(layers, max_lengths):
         cut = rd.CrossEncoder(whole.model, whole.tokenizer, whole.contract, max_length=length)
-        model = keep_layers(cut, [*range(layers - 1), n - 1])
+        student = keep_layers(cut, [*range(n_layers - 1), n - 1])
         with tempfile.TemporaryDirectory() as scratch:
-            saved = exported(model, scratch, collection)
+            saved = exported(student, scratch, collection)
             systems = {(engine, dtype): saved.with_engine(engine, dtype) for engine, dtype in ENGINES}
-            if not arguments.command:
+            if not n_commands:
                 systems = {PEER: CrossEncoder(scratch, device="cpu"), **systems}
             for (engine, dtype), system in systems.items():
-                if arguments.command:
-                    taken = 1000 * seconds_of_command(scratch, engine, dtype, run, arguments.command)
+                if n_commands:
+                    taken = 1000 * seconds_of_command(scratch, engine, dtype, candidates, n_commands)
                 else:
-                    taken = 1000 * seconds_of(system, lists, arguments.rounds)
-                row: dict[str, Any] = {"layers": layers, "tokens": length, "engine": engine, "dtype": dtype}
-                row |= {f"p{p} ms": round(float(np.percentile(taken, p)), 1) for p in (50, 95, 99)}
-                rows.append(row)
-                print(row, flush=True)
-    print(markdown_table(rows))
-    name = "latency_command" if arguments.command else "latency"
-    path = write_result(name, typed("benchmarks.latency"), rows, [], PACKAGES)
-    print(f"wrote {path.relative_to(path.parents[2])} and its table")
+                    taken = 1000 * seconds_of(system, lists, rounds)
+                row: Row = {"layers": n_layers, "tokens": length, "engine": engine, "dtype": dtype}
+                yield row | {f"p{p} ms": round(float(np.percentile(taken, p)), 1) for p in (50, 95, 99)}
+
+
+def main(
+    *,
+    model: Annotated[Path, Parameter(help="Folder of a one-logit cross-encoder.")],
+    layers: Annotated[tuple[int, ...], Parameter(help="Numbers of layers.")] = (2, 4),
+    max_lengths: Annotated[tuple[int, ...], Parameter(help="Tokens of a pair.")] = (64, 256),
+    command: Annotated[int, Parameter(help="Time the command instead, for this many queries.")] = 0,
+    rounds: Annotated[int, Parameter(help="Over all queries.")] = 2,
+) -> None:
+    """Time every engine at every depth, print the table as it grows and write the result."""
+    name = "latency_command" if command else "latency"
+    study(name, rows(model, layers, max_lengths, command, rounds), packages=PACKAGES)
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -5,19 +5,19 @@ Run in the project's root: python -m benchmarks.little_data
 
 from __future__ import annotations
 
-import argparse
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 import rankdistill as rd
-from benchmarks.results import markdown_table, write_result
+from benchmarks.results import Folder, Row, run, study
 from rankdistill.data import Candidates, Collection
 from rankdistill.ensembling.fuse import fuse, tune_weight
 from rankdistill.evaluation.conventions import Conventions
 from rankdistill.recipes.start import Start
+from rankdistill.tasks import Task
 
 SEED = 0
 DEPTH, LENGTH = 10, 64
@@ -25,6 +25,7 @@ DEV_QUERIES, TEST_QUERIES = 100, 500
 TRAINED_ON = (0, 300, 1200)
 LAYERS = (0, 4, 5)
 OBJECTIVE = "list_cross_entropy(label)"
+CONVENTIONS = Conventions(unjudged="irrelevant")
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Way:
 
     start: Start
     rate: float
-    layers: tuple[int, ...] | None = None
+    layers: tuple[int, ...] = ()
     imitates: bool = False
 
 
@@ -60,25 +61,25 @@ class Lists:
 def first_stage(collection: Collection) -> Lists:
     """Draw queries of each split and find their candidates."""
 
-    def found(split: str, size: int) -> Candidates:
+    def first(split: str, size: int) -> Candidates:
         ids = collection.split(split)
         chosen = [ids[i] for i in np.random.default_rng(SEED).permutation(len(ids))[:size]]
         return rd.bm25(collection, chosen, k=DEPTH)
 
     return Lists(
-        found("train", max(TRAINED_ON)),
-        found("dev", DEV_QUERIES),
-        found("test", TEST_QUERIES),
+        first("train", max(TRAINED_ON)),
+        first("dev", DEV_QUERIES),
+        first("test", TEST_QUERIES),
     )
 
 
 def values(collection: Collection, run: Candidates, by: str) -> dict[str, float]:
     """What a run reaches."""
-    made = rd.evaluate(collection.judgments_of(run), run, ["RR@10", "nDCG@10"], by, Conventions("irrelevant"))
-    return {name: round(value, 4) for name, value in made.items()}
+    task = Task(collection, run, measures=("RR@10", "nDCG@10"), conventions=CONVENTIONS)
+    return {name: round(value, 4) for name, value in task.evaluation(run[by]).values.items()}
 
 
-def trained(collection: Collection, lists: Lists, name: str, n_queries: int, folder: Path) -> dict[str, Any]:
+def trained(collection: Collection, lists: Lists, name: str, n_queries: int, folder: Path) -> Row:
     """Train in a way on the first queries, and measure the model alone and fused with BM25."""
     way = WAYS[name]
     settings = rd.TrainingSettings(
@@ -88,23 +89,23 @@ def trained(collection: Collection, lists: Lists, name: str, n_queries: int, fol
         collection,
         start=way.start,
         layers=way.layers,
+        imitate=way.imitates,
         max_length=LENGTH,
         seed=SEED,
-        candidates=lists.train if way.imitates else None,
-        settings=replace(settings, lists_per_batch=8),
+        candidates=lists.train,
+        training=settings,
         out=folder / "imitated",
     )
     if n_queries:
         out = folder / f"{list(WAYS).index(name)}-{n_queries}"
         if not (out / "model").is_dir():
-            rd.finetune(
-                collection, lists.train.take_queries(slice(0, n_queries)), model, settings, objective=OBJECTIVE, out=out
-            )
+            train = lists.train.take_queries(slice(0, n_queries))
+            rd.finetune(collection, train, model, settings, objective=OBJECTIVE, conventions=CONVENTIONS, out=out)
         model = rd.CrossEncoder.from_pretrained(out / "model")
     dev, test = (
-        made.with_columns(model=rd.score(model, made, collection, dtype="auto")) for made in (lists.dev, lists.test)
+        part.with_columns(model=rd.score(model, part, collection, dtype="auto")) for part in (lists.dev, lists.test)
     )
-    weight = tune_weight(dev, "model", "bm25", collection.judgments_of(dev)).weight
+    weight = tune_weight(dev, "model", "bm25", Task(collection, dev).judgments).weight
     fused = test.with_columns(fused=fuse(test["model"], test["bm25"], test.offsets, weight))
     alone, together = values(collection, test, "model"), values(collection, fused, "fused")
     return {
@@ -116,25 +117,22 @@ def trained(collection: Collection, lists: Lists, name: str, n_queries: int, fol
     }
 
 
-def main() -> None:
-    """Train every start on every number of queries; finished models are kept, so that a killed study goes on."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, default=Path("runs/little_data"), help="where models are kept")
-    folder = parser.parse_args().folder
+def rows(folder: Path) -> Iterator[Row]:
+    """The rows of the table: what needs no training, then every start trained on every number of queries."""
     collection = rd.load_collection("pydocs")
     lists = first_stage(collection)
     cosines = lists.test.with_columns(cosine=rd.cosine(lists.test, collection))
-    rows: list[dict[str, Any]] = [
-        {"start": "BM25 alone", "labelled queries": 0, **values(collection, lists.test, "bm25")},
-        {"start": "the encoder's cosine", "labelled queries": 0, **values(collection, cosines, "cosine")},
-    ]
+    yield {"start": "BM25 alone", "labelled queries": 0, **values(collection, lists.test, "bm25")}
+    yield {"start": "the encoder's cosine", "labelled queries": 0, **values(collection, cosines, "cosine")}
     for name in WAYS:
         for n_queries in TRAINED_ON:
-            rows.append(trained(collection, lists, name, n_queries, folder))
-            print(markdown_table(rows), flush=True)
-    path = write_result("little_data", "python -m benchmarks.little_data", rows, [SEED])
-    print(f"wrote {path.relative_to(path.parents[2])} and its table")
+            yield trained(collection, lists, name, n_queries, folder)
+
+
+def main(*, folder: Folder = Path("runs/little_data")) -> None:
+    """Train what is not yet trained, print the table as it grows and write the result."""
+    study("little_data", rows(folder), [SEED])
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

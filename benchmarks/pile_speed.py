@@ -15,7 +15,7 @@ import numba
 import numpy as np
 import pyarrow as pa
 
-from benchmarks.results import markdown_table, write_result
+from benchmarks.results import markdown_table, run, typed, write_result
 from rankdistill.ensembling import pile_with_report
 from tests.ensembling import pile_reference
 
@@ -55,7 +55,7 @@ def timed(work: Callable[[], Any], repeats: int) -> tuple[Any, dict[str, float]]
 
 
 def compiled(data: SimpleNamespace, threads: int) -> dict[str, Any]:
-    """Time all queries on so many threads, compilation excluded; the ensemble stays in ``data``."""
+    """Time all queries on this number of threads, compilation excluded; the ensemble is kept in ``data``."""
     numba.set_num_threads(threads)
     ids = pa.array(data.ids, pa.large_string())
     pile_with_report(data.scores[:, :0], data.labels[:0], [0], query_ids=[])  # compiles, or loads what is compiled
@@ -98,11 +98,8 @@ def main() -> None:
         for row, speed in zip(rows, speeds, strict=True)
     ]
     print(markdown_table(rows))
-    path = write_result(
-        "pile_speed", "python -m benchmarks.pile_speed", rows, [SEED], ("rankdistill", "numpy", "numba")
-    )
-    print(f"wrote {path.relative_to(path.parents[2])} and its table")
+    write_result("pile_speed", typed(), rows, [SEED], ("rankdistill", "numpy", "numba"))
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -1,4 +1,7 @@
-"""Results that documents quote: one JSON file each, with what is needed to run it again, and its Markdown table."""
+"""Results that documents quote: one JSON file each, with what is needed to run it again, and its Markdown table.
+
+A benchmark is a function `main`, which `run` makes a command; `study` prints and writes the rows of its table.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +11,59 @@ import platform
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from cyclopts import App, Parameter
+
+from rankdistill.errors import RankDistillError
 from rankdistill.files.atomic import atomic_path
 
 FOLDER = Path(__file__).parent / "results"
+STUDIES = Path("runs/studies")
+Folder = Annotated[Path, Parameter(help="Where models are kept.")]
+Row = dict[str, Any]
+Rows = Iterable[Mapping[str, Any]]
 PACKAGES = ("rankdistill", "numpy", "numba", "pyarrow", "torch", "transformers")
+
+
+def command(main: Callable[..., None]) -> App:
+    """Make a command of a benchmark's main, whose parameters are the options."""
+    module = sys.modules[main.__module__]
+    app = App(help=module.__doc__, default_parameter=Parameter(negative=(), consume_multiple=1))
+    app.default(main)
+    return app
+
+
+def run(main: Callable[..., None]) -> None:
+    """Call a benchmark's main with the options on the command line; its errors are shown without a traceback."""
+    try:
+        command(main)()
+    except RankDistillError as error:
+        raise SystemExit(f"error: {error}") from error
+
+
+def study(
+    name: str,
+    rows: Rows,
+    seeds: Sequence[int] = (),
+    packages: Sequence[str] = PACKAGES,
+    finish: Callable[[list[Row]], list[Row]] = list,
+    folder: Path = FOLDER,
+) -> list[Row]:
+    """Print a table as its rows come, write the result, and return its rows.
+
+    finish: turns the rows that have come into those that are shown and written, for example with corrected p-values.
+    """
+    seen: list[Row] = []
+    for row in rows:
+        seen.append(dict(row))
+        print(markdown_table(finish(seen)), flush=True)
+    finished = finish(seen)
+    write_result(name, typed(), finished, seeds, packages, folder)
+    return finished
 
 
 def write_result(
@@ -27,9 +74,9 @@ def write_result(
     packages: Sequence[str] = PACKAGES,
     folder: Path = FOLDER,
 ) -> Path:
-    """Write results/NAME.json and results/NAME.md from the same rows; return the path of the JSON.
+    """Write results/NAME.json and results/NAME.md from the same rows, and say so; return the path of the JSON.
 
-    command: what to type in the project's root to get them again. rows: flat objects, the table's lines. packages:
+    command: what to type in the project's root to get the rows again. rows: flat objects, the table's lines. packages:
     those whose versions matter. The commit is the one checked out, with "-dirty" where tracked files differ from it.
     """
     path = folder / f"{name}.json"
@@ -45,13 +92,18 @@ def write_result(
         temporary.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     with atomic_path(path.with_suffix(".md")) as temporary:
         temporary.write_text(markdown_table(rows) + "\n", encoding="utf-8")
+    print(f"wrote {'/'.join(path.parts[-3:])} and its table")
     return path
 
 
-def typed(module: str) -> str:
-    """The command that runs a module with this process's arguments, folders of this machine left out."""
+def typed(module: str | None = None) -> str:
+    """The command that runs a module with this process's arguments, folders of this machine left out.
+
+    module: its name (None: of the module that this process runs).
+    """
     words = ["FOLDER" if Path(word).is_absolute() else word for word in sys.argv[1:]]
-    return shlex.join(["python", "-m", module, *words])
+    spec = sys.modules["__main__"].__spec__
+    return shlex.join(["python", "-m", module or (spec.name if spec else Path(sys.argv[0]).stem), *words])
 
 
 def markdown_table(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -85,13 +137,13 @@ def _commit() -> str:
 
 
 def _versions(packages: Sequence[str]) -> dict[str, str]:
-    found = {}
+    versions = {}
     for package in packages:
         try:
-            found[package] = version(package)
+            versions[package] = version(package)
         except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+            versions[package] = "not installed"
+    return versions
 
 
 def _shown(value: Any) -> str:

@@ -1,33 +1,34 @@
 """Score pairs of distinct documents with a tiny model, and watch memory: what grows with the number of pairs.
 
 Run in the project's root: python -m benchmarks.scoring_memory
-Each number of pairs is scored in a process of its own. Documents are real passages made distinct by a number, mapped
-from disk; scores go into a store. Counted is anonymous memory at its highest, less that of the model and the libraries
-before the first pair: pages of mapped files can be taken back at any time.
+Each number of pairs is scored in a process of its own. Documents are real passages, each with a number of its own,
+mapped from disk; scores go into a store. Counted is anonymous memory at its highest, less that of the model and the
+libraries before the first pair: pages of mapped files can be taken back at any time.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import numpy as np
+from cyclopts import Parameter
 
-from benchmarks.results import markdown_table, write_result
+from benchmarks.results import Row, run, study
 
 PER_QUERY = 1000
 SHAPE = {"hidden_size": 128, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 512}
 
 
 def anonymous_mb() -> float:
-    """Memory of this process that no file stands behind."""
+    """Memory of this process that is not mapped from a file."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon")) / 1024
 
@@ -51,7 +52,7 @@ def prepare(n_pairs: int, folder: Path) -> None:
     write_candidates(Candidates(queries.ids, offsets, ids), folder / "candidates.parquet")
 
 
-def measure(n_pairs: int, folder: Path) -> dict[str, Any]:
+def measure(n_pairs: int, folder: Path) -> Row:
     """Score in this process: the highest memory over the start's, and seconds."""
     from transformers import BertConfig, BertForSequenceClassification
 
@@ -79,7 +80,8 @@ def measure(n_pairs: int, folder: Path) -> dict[str, Any]:
     seconds = time.perf_counter() - started
     stop.set()
     watcher.join()
-    assert np.isfinite(scores).all()
+    if not np.isfinite(scores).all():
+        raise SystemExit("scores are not finite: a measurement of the wrong thing is no result")
     return {
         "pairs": n_pairs,
         "documents": n_pairs,
@@ -90,26 +92,27 @@ def measure(n_pairs: int, folder: Path) -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    """Measure each number of pairs, print the table and write the result."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pairs", type=int, nargs="+", default=[100_000, 1_000_000], help="numbers of pairs")
-    parser.add_argument("--prepared", type=Path, help="folder to measure in this process, printing the row")
-    arguments = parser.parse_args()
-    if arguments.prepared:
-        print(json.dumps(measure(arguments.pairs[0], arguments.prepared)))
-        return
-    rows = []
-    for n_pairs in arguments.pairs:
+def rows(pairs: tuple[int, ...]) -> Iterator[Row]:
+    """Measure each number of pairs in a process of its own."""
+    for n_pairs in pairs:
         with tempfile.TemporaryDirectory() as folder:
             prepare(n_pairs, Path(folder))
             command = [sys.executable, "-m", "benchmarks.scoring_memory", "--pairs", str(n_pairs), "--prepared", folder]
             done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-        rows.append(json.loads(done.stdout.splitlines()[-1]))
-        print(markdown_table(rows), flush=True)
-    path = write_result("scoring_memory", "python -m benchmarks.scoring_memory", rows, [])
-    print(f"wrote {path.relative_to(path.parents[2])} and its table")
+        yield json.loads(done.stdout.splitlines()[-1])
+
+
+def main(
+    *,
+    pairs: Annotated[tuple[int, ...], Parameter(help="Numbers of pairs.")] = (100_000, 1_000_000),
+    prepared: Annotated[Path | None, Parameter(help="Folder to measure in this process, printing the row.")] = None,
+) -> None:
+    """Measure each number of pairs, print the table and write the result."""
+    if prepared:
+        print(json.dumps(measure(pairs[0], prepared)))
+        return
+    study("scoring_memory", rows(pairs))
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

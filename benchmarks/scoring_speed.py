@@ -8,29 +8,29 @@ beforehand. Useful FLOPs are those of tokens that are no padding; the peak is th
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
+from cyclopts import Parameter
 from scipy.stats import kendalltau
 
 import rankdistill as rd
-from benchmarks.results import markdown_table, typed, write_result
+from benchmarks.results import markdown_table, run, typed, write_result
 from benchmarks.studies.marco import V1
 from rankdistill.data import Candidates, Collection
 from rankdistill.evaluation import evaluate
-from rankdistill.models.engines.export import FORMS, export_model
+from rankdistill.models.engines.export import FORMATS, export_model
 from rankdistill.models.outputs import has_first_token_shortcut
 from rankdistill.scoring import score_with_report
 from rankdistill.scoring.export_check import calibration_batches
 
-ENGINES = (("torch", "float32"), ("torch", "bfloat16"), *FORMS)
+ENGINES = (("torch", "float32"), ("torch", "bfloat16"), *FORMATS)
 PEERS = (("torch", "float32"), ("torch", "bfloat16"), ("onnx", "float32"), ("openvino", "float32"))
 PEER_BATCH = 32
 """The default of `CrossEncoder.predict`."""
@@ -47,24 +47,24 @@ def peer(model: Any, candidates: Candidates, collection: Collection) -> np.ndarr
     """From texts to scores by sentence-transformers, with its defaults; logits are left as they are."""
     ids = candidates.query_ids.take(candidates.query_of_row)
     pairs = list(zip(collection.queries.take(ids), collection.documents.take(candidates.doc_ids), strict=True))
-    found = model.predict(pairs, batch_size=PEER_BATCH, activation_fn=torch.nn.Identity(), show_progress_bar=False)
-    return np.asarray(found, np.float32)
+    scores = model.predict(pairs, batch_size=PEER_BATCH, activation_fn=torch.nn.Identity(), show_progress_bar=False)
+    return np.asarray(scores, np.float32)
 
 
 def peers(folder: Path) -> dict[str, tuple[str, Any]]:
     """Name -> dtype and model: sentence-transformers' backends, those that load here, and why another does not."""
     from sentence_transformers import CrossEncoder
 
-    made: dict[str, tuple[str, Any]] = {}
+    models: dict[str, tuple[str, Any]] = {}
     for backend, dtype in PEERS:
         settings: dict[str, Any] = {"backend": backend, "device": "cpu"}
         if dtype != "float32":
             settings["model_kwargs"] = {"dtype": dtype}
         try:
-            made[f"sentence-transformers {backend} {dtype}"] = dtype, CrossEncoder(str(folder), **settings)
+            models[f"sentence-transformers {backend} {dtype}"] = dtype, CrossEncoder(str(folder), **settings)
         except Exception as error:
             print(f"sentence-transformers has no {backend} here: {str(error).splitlines()[0][:120]}")
-    return made
+    return models
 
 
 def peak_gflops(dtype: torch.dtype) -> float:
@@ -94,11 +94,11 @@ def useful_flops(model: rd.CrossEncoder, candidates: Candidates, collection: Col
 
 
 def exported(model: rd.CrossEncoder, folder: str, collection: Collection) -> rd.CrossEncoder:
-    """Save a model with all its exported forms, int8 calibrated on candidates of DL 2020; the model as it is there."""
+    """Save a model in all formats of export, int8 calibrated on candidates of DL 2020; the model as it is there."""
     model.save(folder)
     calibration = rd.read_run(V1 / "runs" / "dl20.bm25.trec.gz", column="bm25")
-    for (engine, dtype), form in FORMS.items():
-        batches = calibration_batches(model, calibration, collection) if form.calibrated else []
+    for (engine, dtype), export_format in FORMATS.items():
+        batches = calibration_batches(model, calibration, collection) if export_format.calibrated else []
         export_model(model.model, model.fingerprint(), folder, engine, dtype, batches)
     return rd.CrossEncoder.from_pretrained(folder)
 
@@ -109,57 +109,60 @@ def _seconds(work: Callable[[], Any]) -> float:
     return time.perf_counter() - started
 
 
-def main() -> None:
+def main(
+    *,
+    model: Annotated[Path, Parameter(help="Folder of a one-logit cross-encoder.")],
+    max_length: Annotated[int, Parameter(help="Tokens of a pair.")] = 256,
+    queries: Annotated[int, Parameter(help="Queries of DL 2019, 100 candidates each.")] = 10,
+    repeats: Annotated[int, Parameter(help="Of which the median counts.")] = 3,
+    name: Annotated[str, Parameter(help="Of the result.")] = "scoring_speed",
+) -> None:
     """Time all in turns, check their scores, print the table and write the result."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", type=Path, required=True, help="folder of a one-logit cross-encoder")
-    parser.add_argument("--max-length", type=int, default=256, help="tokens of a pair")
-    parser.add_argument("--queries", type=int, default=10, help="queries of DL 2019, 100 candidates each")
-    parser.add_argument("--repeats", type=int, default=3, help="of which the median counts")
-    parser.add_argument("--name", default="scoring_speed", help="of the result")
-    arguments = parser.parse_args()
     collection = rd.load_collection(V1)
-    run = rd.read_run(V1 / "runs" / "dl19.bm25.trec.gz", column="bm25")
-    run = run.take_queries(np.arange(run.n_queries) < arguments.queries)
-    qrels = rd.read_qrels(V1 / "qrels.dl19.txt").take_queries(run.query_ids.to_pylist())
-    model = rd.CrossEncoder.from_pretrained(arguments.model)
-    model = rd.CrossEncoder(model.model, model.tokenizer, model.contract, max_length=arguments.max_length)
+    candidates = rd.read_run(V1 / "runs" / "dl19.bm25.trec.gz", column="bm25")
+    candidates = candidates.take_queries(np.arange(candidates.n_queries) < queries)
+    qrels = rd.read_qrels(V1 / "qrels.dl19.txt").take_queries(candidates.query_ids.to_pylist())
+    encoder = rd.CrossEncoder.from_pretrained(model)
+    encoder = rd.CrossEncoder(encoder.model, encoder.tokenizer, encoder.contract, max_length=max_length)
     peaks = {"float32": peak_gflops(torch.float32), "bfloat16": peak_gflops(torch.bfloat16)}
-    flops = useful_flops(model, run, collection)
+    flops = useful_flops(encoder, candidates, collection)
     with tempfile.TemporaryDirectory() as scratch:
-        saved = exported(model, scratch, collection)
+        saved = exported(encoder, scratch, collection)
         systems: dict[str, tuple[str, Callable[[], np.ndarray]]] = {}
-        for name, (dtype, its) in peers(Path(scratch)).items():
-            systems[name] = dtype, lambda its=its: peer(its, run, collection)
+        for system, (dtype, its) in peers(Path(scratch)).items():
+            systems[system] = dtype, lambda its=its: peer(its, candidates, collection)
         for engine, dtype in ENGINES:
-            mine = saved.with_engine(engine, dtype)
-            systems[f"rankdistill {engine} {dtype}"] = dtype, lambda mine=mine: ours(mine, run, collection)
+            engine_model = saved.with_engine(engine, dtype)
+            systems[f"rankdistill {engine} {dtype}"] = (
+                dtype,
+                lambda model=engine_model: ours(model, candidates, collection),
+            )
         exact = systems["rankdistill torch float32"][1]()
-        seconds: dict[str, list[float]] = {name: [] for name in systems}
+        seconds: dict[str, list[float]] = {system: [] for system in systems}
         scores: dict[str, np.ndarray] = {}
-        for repeat in range(arguments.repeats + 1):  # the first warms up
-            for name, (_, work) in systems.items():
+        for repeat in range(repeats + 1):  # the first warms up
+            for system, (_, work) in systems.items():
                 started = time.perf_counter()
-                scores[name] = work()
+                scores[system] = work()
                 if repeat:
-                    seconds[name].append(time.perf_counter() - started)
+                    seconds[system].append(time.perf_counter() - started)
     slowest = statistics.median(seconds["sentence-transformers torch float32"])
     rows = []
-    for name, (dtype, _) in systems.items():
-        took = statistics.median(seconds[name])
-        row: dict[str, Any] = {"system": name, "pairs/s": round(len(run) / took), "ratio": round(slowest / took, 2)}
+    for system, (dtype, _) in systems.items():
+        took = statistics.median(seconds[system])
+        row: dict[str, Any] = {"system": system, "pairs/s": round(len(candidates) / took)}
+        row["ratio"] = round(slowest / took, 2)
         if dtype in peaks:
             row["of the peak"] = f"{flops / took / 1e9 / peaks[dtype]:.0%}"
-        row["greatest difference"] = float(f"{np.abs(scores[name] - exact).max():.1e}")
-        row["τ"] = round(float(kendalltau(scores[name], exact).statistic), 4)
-        row["nDCG@10"] = round(evaluate(qrels, run.with_columns(s=scores[name]), ["nDCG@10"], by="s")["nDCG@10"], 4)
-        rows.append(row)
-    print(markdown_table(rows))
+        row["greatest difference"] = float(f"{np.abs(scores[system] - exact).max():.1e}")
+        row["τ"] = round(float(kendalltau(scores[system], exact).statistic), 4)
+        values = evaluate(qrels, candidates.with_columns(s=scores[system]), ["nDCG@10"], by="s")
+        rows.append(row | {"nDCG@10": round(values["nDCG@10"], 4)})
     print(f"peak: {peaks['float32']:.0f} GFLOP/s in float32, {peaks['bfloat16']:.0f} in bfloat16")
-    print(f"useful: {flops / len(run) / 1e9:.2f} GFLOP a pair")
-    path = write_result(arguments.name, typed("benchmarks.scoring_speed"), rows, [0], PACKAGES)
-    print(f"wrote {path.relative_to(path.parents[2])} and its table")
+    print(f"useful: {flops / len(candidates) / 1e9:.2f} GFLOP a pair")
+    print(markdown_table(rows))
+    write_result(name, typed(), rows, [0], PACKAGES)
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from scipy import stats
 
-from benchmarks.results import markdown_table, write_result
+from benchmarks.results import Row, run, study
 from rankdistill.evaluation import fisher
 
 QUERIES, PERMUTATIONS, SEED = 7_000, 100_000, 0
@@ -30,7 +30,7 @@ def by_numpy(deltas: np.ndarray) -> float:
 
 def by_scipy(deltas: np.ndarray) -> float:
     """SciPy's permutation test of paired samples, at a tenth of the permutations."""
-    made = stats.permutation_test(
+    result = stats.permutation_test(
         (deltas, np.zeros_like(deltas)),
         lambda a, b, axis: (a - b).mean(axis=axis),
         permutation_type="samples",
@@ -39,7 +39,7 @@ def by_scipy(deltas: np.ndarray) -> float:
         vectorized=True,
         rng=np.random.default_rng(SEED),
     )
-    return float(made.pvalue)
+    return float(result.pvalue)
 
 
 def timed(test: Callable[[np.ndarray], float], deltas: np.ndarray, repeats: int) -> tuple[float, float]:
@@ -52,23 +52,22 @@ def timed(test: Callable[[np.ndarray], float], deltas: np.ndarray, repeats: int)
     return p_value, statistics.median(seconds)
 
 
-def main() -> None:
-    """Time the three on the same differences, print the table and write the result."""
+def rows() -> Iterator[Row]:
+    """Time the three on the same differences."""
     deltas = np.random.default_rng(SEED).normal(0.008, 0.35, QUERIES)
     fisher(deltas[:10])  # compiles, or loads what is compiled
     systems = {"rankdistill": (fisher, 5, PERMUTATIONS), "NumPy": (by_numpy, 1, PERMUTATIONS)}
     systems["SciPy permutation_test"] = (by_scipy, 1, PERMUTATIONS // 10)
-    rows = []
     for system, (test, repeats, permutations) in systems.items():
         p_value, seconds = timed(test, deltas, repeats)
         row = {"system": system, "queries": QUERIES, "permutations": permutations, "seconds": round(seconds, 3)}
-        rows.append(row | {"permutations a second": round(permutations / seconds), "p": round(p_value, 4)})
-        print(rows[-1], flush=True)
-    print(markdown_table(rows))
-    command = "python -m benchmarks.significance_speed"
-    path = write_result("significance_speed", command, rows, [SEED], ("rankdistill", "numpy", "scipy", "numba"))
-    print(f"wrote {path.relative_to(path.parents[2])} and its table")
+        yield row | {"permutations a second": round(permutations / seconds), "p": round(p_value, 4)}
+
+
+def main() -> None:
+    """Print the table as it grows and write the result."""
+    study("significance_speed", rows(), [SEED], ("rankdistill", "numpy", "scipy", "numba"))
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -7,16 +7,17 @@ entropy; both are measured on BM25's 100 best of DL 2019 afterwards. Texts are s
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 import time
-from typing import Any
+from collections.abc import Iterator
+from typing import Annotated, Any
 
 import numpy as np
 import torch
+from cyclopts import Parameter
 
 import rankdistill as rd
-from benchmarks.results import markdown_table, typed, write_result
+from benchmarks.results import Row, run, study
 from benchmarks.studies.marco import V1
 from rankdistill.data import Candidates, Collection
 from rankdistill.evaluation import evaluate
@@ -87,15 +88,11 @@ def peer(start: rd.CrossEncoder, lists: Candidates, collection: Collection, epoc
     return trained, seconds
 
 
-def main() -> None:
-    """Train both in each dtype, print the table and write the result."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--epochs", type=int, default=2, help="lists drawn of every query")
-    epochs = parser.parse_args().epochs
+def rows(epochs: int) -> Iterator[Row]:
+    """Train by both in each dtype."""
     lists, collection = pairs()
     test = rd.read_run(V1 / "runs" / "dl19.bm25.trec.gz", column="bm25")
     qrels = rd.read_qrels(V1 / "qrels.dl19.txt")
-    rows = []
     for dtype in ("float32", "bfloat16"):
         slow = 0.0
         for name, train in (("CrossEncoderTrainer", peer), ("rankdistill", ours)):
@@ -107,11 +104,13 @@ def main() -> None:
             scores = rd.score(trained, test, collection, dtype="auto")
             value = evaluate(qrels, test.with_columns(s=scores), ["nDCG@10"], by="s")["nDCG@10"]
             row = {"system": name, "dtype": dtype, "pairs/s": round(drawn / seconds, 1)}
-            rows.append(row | {"ratio": round(slow / seconds, 2), "nDCG@10 DL 2019": round(value, 4)})
-            print(markdown_table(rows), flush=True)
-    path = write_result("training_speed", typed("benchmarks.training_speed"), rows, [0], PACKAGES)
-    print(f"wrote {path.relative_to(path.parents[2])} and its table")
+            yield row | {"ratio": round(slow / seconds, 2), "nDCG@10 DL 2019": round(value, 4)}
+
+
+def main(*, epochs: Annotated[int, Parameter(help="Lists drawn of every query.")] = 2) -> None:
+    """Train both in each dtype, print the table as it grows and write the result."""
+    study("training_speed", rows(epochs), [0], PACKAGES)
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -12,13 +12,15 @@ import numpy as np
 import pyarrow as pa
 
 import rankdistill as rd
-from benchmarks.studies.task import Task
 from rankdistill.data import Candidates, Collection, Texts, concatenate
 from rankdistill.data.collection import hash_percent
 from rankdistill.data.sources.lines import read_tsv
+from rankdistill.data.texts import concatenate_texts
 from rankdistill.ensembling.join import join_runs
 from rankdistill.ensembling.missing import lowest
 from rankdistill.ensembling.normalize import normalize
+from rankdistill.evaluation.conventions import Conventions
+from rankdistill.tasks import Task
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 V1, V2 = DATA / "msmarco-passage-dl", DATA / "msmarco-v2-passage-dl"
@@ -34,25 +36,29 @@ DEV_PERCENT, HELD_OUT_PERCENT = 30, 50
 see but when all is chosen."""
 
 
+CONVENTIONS = Conventions(unjudged="missing")
+
+
 @dataclass(frozen=True)
-class MsMarco(Task):
-    """``train`` is what BM25 or a strong system found for DL 2020, 2021 (but the dev queries) and 2022 (unlabelled).
+class MsMarco:
+    """Lists to learn from, and tasks to choose and to measure on, all over one collection."""
 
-    Its column "systems" is the mean of the strong systems' z-scores. ``test`` is BM25's 100 best for DL 2019.
-    """
-
-    dev: Candidates
+    collection: Collection
+    train: Candidates
+    """What BM25 or a strong system retrieved for DL 2020, 2021 (without the dev queries) and 2022, whose labels are
+    missing; column "systems": the mean of the strong systems' z-scores."""
+    test: Task
+    """BM25's 100 best for DL 2019."""
+    dev: Task
     """BM25's 100 best for the dev queries, that teachers' checkpoints are chosen on."""
-    held_out: Candidates
+    held_out: Task
     """BM25's 100 best for the dev queries and half of DL 2020's, that students' settings are chosen on."""
     unlabelled: Candidates
     """What BM25 finds among the passages of ``train`` for 2,000 other queries of MS MARCO: to imitate teachers on."""
-    dev_qrels: Candidates
-    held_out_qrels: Candidates
 
     def not_held_out(self, lists: Candidates) -> Candidates:
         """Those of the lists whose queries are not held out."""
-        held_out = set(self.held_out.query_ids.to_pylist())
+        held_out = set(self.held_out.candidates.query_ids.to_pylist())
         return lists.take_queries(np.array([query not in held_out for query in lists.query_ids.to_pylist()]))
 
 
@@ -64,8 +70,8 @@ def load_task() -> MsMarco:
     others = Texts(*(column[:N_UNLABELLED] for column in read_tsv(QUERIES)))
     collection = Collection(
         "msmarco-dl",
-        _joined(first.queries, second.queries, others),
-        _joined(first.documents, second.documents),
+        concatenate_texts([first.queries, second.queries, others]),
+        concatenate_texts([first.documents, second.documents]),
     )
     parts = []
     for year, systems in STRONG.items():
@@ -85,21 +91,22 @@ def load_task() -> MsMarco:
     dev_qrels = rd.read_qrels(V2 / "qrels.dl21.txt").take_queries(dev.query_ids.to_pylist())
     seen_last_qrels = rd.read_qrels(V1 / "qrels.dl20.txt").take_queries(seen_last.query_ids.to_pylist())
     train = concatenate(parts)
+
+    def task(candidates: Candidates, qrels: Candidates) -> Task:
+        return Task(collection, candidates, conventions=CONVENTIONS, qrels=qrels)
+
     return MsMarco(
         collection,
         train,
-        test=test,
-        test_qrels=rd.read_qrels(V1 / "qrels.dl19.txt"),
-        dev=dev,
-        held_out=concatenate([dev, seen_last]),
+        test=task(test, rd.read_qrels(V1 / "qrels.dl19.txt")),
+        dev=task(dev, dev_qrels),
+        held_out=task(concatenate([dev, seen_last]), concatenate([dev_qrels, seen_last_qrels])),
         unlabelled=_unlabelled(collection, train, others),
-        dev_qrels=dev_qrels,
-        held_out_qrels=concatenate([dev_qrels, seen_last_qrels]),
     )
 
 
 def _pooled(folder: Path, year: str, systems: tuple[str, ...]) -> Candidates:
-    """What BM25 and the systems found, with the mean of the systems' z-scores, a missing one being its lowest."""
+    """What BM25 and the systems retrieved, with the mean of the systems' z-scores, a missing one being its lowest."""
     names = ("bm25", *systems)
     runs = {name: rd.read_run(folder / "runs" / f"{year}.{name}.trec.gz") for name in names}
     pooled = join_runs(runs)
@@ -110,13 +117,9 @@ def _pooled(folder: Path, year: str, systems: tuple[str, ...]) -> Candidates:
 
 def _unlabelled(collection: Collection, train: Candidates, queries: Texts) -> Candidates:
     passages = pa.array(sorted(set(train.doc_ids.to_pylist())), pa.large_string())
-    found = Collection("train passages", queries, Texts(passages, pa.array(collection.documents.take(passages))))
-    return rd.bm25(found, queries.ids, k=K_UNLABELLED).only_columns()
+    texts = Texts(passages, pa.array(collection.documents.take(passages)))
+    return rd.bm25(Collection("train passages", queries, texts), queries.ids, k=K_UNLABELLED).only_columns()
 
 
 def _within(candidates: Candidates, percent: int) -> np.ndarray:
     return np.array([hash_percent(query) < percent for query in candidates.query_ids.to_pylist()])
-
-
-def _joined(*texts: Texts) -> Texts:
-    return Texts(pa.concat_arrays([t.ids for t in texts]), pa.concat_arrays([t.texts for t in texts]))

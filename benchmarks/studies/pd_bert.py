@@ -3,33 +3,35 @@
 Run in the project's root: python -m benchmarks.studies.pd_bert   (after python -m benchmarks.studies.teachers)
 Students of one size learn on DL 2020 to 2022 from one teacher and are measured on DL 2019, re-ranking BM25's 100 best.
 All begin as a few layers that imitate the teacher's states; heads have two logits where not said otherwise. Killed, it
-goes on from what is finished.
+resumes after what is finished.
 """
 
 from __future__ import annotations
 
-import argparse
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from cyclopts import Parameter
 
 import rankdistill as rd
-from benchmarks.results import markdown_table, typed, write_result
+from benchmarks.results import STUDIES, Folder, Row, run, study
 from benchmarks.studies.marco import load_task
-from benchmarks.studies.pile import LABELS, scored_lists
+from benchmarks.studies.rows import PerQuery, corrected, row
 from benchmarks.studies.students import (
+    LABELS,
     LAYERS,
     SEEDS,
     SETTINGS,
-    corrected,
     measured,
-    row,
+    scored_lists,
     student_start,
     trained_student,
 )
 from rankdistill.data import Candidates, concatenate
+from rankdistill.errors import UnknownNameError
 from rankdistill.recipes import get_recipe, sample_queries
 from rankdistill.training import Objective
 
@@ -50,30 +52,29 @@ class Way:
     n_logits: int = 2
 
 
-def without(objective: str, *names: str) -> str:
+def without(objective: str, *losses: str) -> str:
     """The objective without the terms of these losses."""
-    return " + ".join(term for term in objective.split(" + ") if not any(name in term for name in names))
+    return str(Objective(tuple(term for term in Objective.parse(objective).terms if term.loss not in losses)))
 
 
 def mapped(objective: str, layers: str | list[int]) -> str:
     """The objective with another map from the student's layers to the teacher's."""
-    for name in ("attention_mse", "hidden_mse"):
-        objective = objective.replace(f"{name}(teacher)", f"{name}(teacher, layers={layers!r})")
-    return objective
+    terms = Objective.parse(objective).terms
+    mapping: dict[str, Any] = {"layers": layers}
+    return str(Objective(tuple(replace(t, settings=mapping) if t.loss in MAPPED else t for t in terms)))
 
 
+MAPPED = ("attention_mse", "hidden_mse")
 STINYBERT = get_recipe("stinybert").objective
 WAYS = {
     "fine-tuned": Way(LABELS, None),
     "fine-tuned, one logit": Way(LABELS, n_logits=1),
-    "Margin-MSE, one logit": Way(
-        get_recipe("margin-mse").objective.format(target=TEACHER), "fine-tuned, one logit", n_logits=1
-    ),
-    "STinyBERT": Way(f"cross_entropy(label, relevant_from={GRADE}) + {without(STINYBERT, '(label)')}"),
+    "Margin-MSE, one logit": Way(f"margin_mse({TEACHER}, label)", "fine-tuned, one logit", n_logits=1),
+    "STinyBERT": Way(f"cross_entropy(label, relevant_from={GRADE}) + {without(STINYBERT, 'cross_entropy')}"),
     "STinyBERT+Pairwise": Way(PAIRWISE, "STinyBERT"),
     "PD-BERT": Way(PD_BERT, "STinyBERT+Pairwise"),
-    "w/o attention, hidden states": Way(without(PAIRWISE, "attention", "hidden"), "STinyBERT+Pairwise"),
-    "w/o embeddings": Way(without(PAIRWISE, "embedding"), "STinyBERT+Pairwise"),
+    "w/o attention, hidden states": Way(without(PAIRWISE, *MAPPED), "STinyBERT+Pairwise"),
+    "w/o embeddings": Way(without(PAIRWISE, "embedding_mse"), "STinyBERT+Pairwise"),
     "w/o logits": Way(without(PAIRWISE, "soft_cross_entropy"), "STinyBERT+Pairwise"),
     "last-k layers": Way(mapped(PAIRWISE, "last-k"), "STinyBERT+Pairwise"),
     "last layer": Way(mapped(PAIRWISE, "last"), "STinyBERT+Pairwise"),
@@ -94,30 +95,25 @@ def lists_of(scored: Candidates, way: Way, seed: int) -> Candidates:
     return concatenate([sample_queries(part, way.share, seed) for part in parts]).only_columns("label", TEACHER)
 
 
-def main() -> None:
-    """Train what is not yet trained, print the table as it grows and write the result."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, default=Path("runs/studies"), help="where models are kept")
-    parser.add_argument("--ways", nargs="+", choices=list(WAYS), default=list(WAYS), help="only these")
-    parser.add_argument("--name", default="study_pd_bert", help="the result's")
-    arguments = parser.parse_args()
-    folder = arguments.folder
+def rows(folder: Path, ways: tuple[str, ...]) -> Iterator[Row]:
+    """Each way, under every seed."""
+    for name in ways:
+        if name not in WAYS:
+            raise UnknownNameError("way", name, WAYS)
     task = load_task()
     scored = scored_lists(task, folder)
     teacher = rd.CrossEncoder.from_pretrained(folder / TEACHER / "model")
     start = student_start(task, folder, TEACHER, SIZE)
-    rows: list[dict[str, Any]] = []
-    found: dict[str, list[Any]] = {}
-    for name in arguments.ways:
+    students: dict[str, list[PerQuery]] = {}
+    for name in ways:
         way = WAYS[name]
         beside = teacher if Objective.parse(way.objective).needs_teacher else None
         place = folder / "pd_bert" / name.replace("/", "")
-        found[name] = []
+        students[name] = []
         for seed in SEEDS:
-            lists = lists_of(scored, way, seed)
             model = trained_student(
-                task,
-                lists,
+                task.collection,
+                lists_of(scored, way, seed),
                 start,
                 way.objective,
                 seed,
@@ -126,13 +122,20 @@ def main() -> None:
                 n_logits=way.n_logits,
                 settings=replace(SETTINGS, epochs=round(SETTINGS.epochs / way.share)),  # as many updates
             )
-            found[name].append(measured(task, model))
-        against = {"against": found[way.against]} if way.against in found else None
-        rows.append(row({"way": name, "against": way.against if against else ""}, found[name], against))
-        print(markdown_table(corrected(rows)), flush=True)
-    written = write_result(arguments.name, typed("benchmarks.studies.pd_bert"), corrected(rows), SEEDS)
-    print(f"wrote {written.relative_to(written.parents[2])} and its table")
+            students[name].append(measured(task.test, model))
+        against = {"against": students[way.against]} if way.against in students else None
+        yield row({"way": name, "against": way.against if against else ""}, students[name], against)
+
+
+def main(
+    *,
+    folder: Folder = STUDIES,
+    ways: Annotated[tuple[str, ...], Parameter(help="Only these.")] = tuple(WAYS),
+    name: Annotated[str, Parameter(help="The result's.")] = "study_pd_bert",
+) -> None:
+    """Train what is not yet trained, print the table as it grows and write the result."""
+    study(name, rows(folder, ways), SEEDS, finish=corrected)
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

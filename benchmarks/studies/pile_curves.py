@@ -2,28 +2,38 @@
 
 Run in the project's root: python -m benchmarks.studies.pile_curves   (after python -m benchmarks.studies.teachers)
 Students of one size learn and are measured as in `benchmarks.studies.pile`; what both need is trained once. Killed, it
-goes on from what is finished. Beside the table it writes a picture of it.
+resumes after what is finished. Beside the table it writes a picture of it.
 """
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
 
-from benchmarks.results import markdown_table, write_result
+from benchmarks.results import FOLDER, STUDIES, Folder, Row, run, study
 from benchmarks.studies.marco import load_task
-from benchmarks.studies.pile import DISTILLED, LABELS, RATE, TEACHERS, distilled, scored_lists
-from benchmarks.studies.students import CLAIMED, LAYERS, SEEDS, row, student_start
+from benchmarks.studies.pile import distilled
+from benchmarks.studies.rows import CLAIMED, row
+from benchmarks.studies.students import (
+    DISTILLED,
+    LABELS,
+    LAYERS,
+    RATE,
+    SEEDS,
+    TEACHERS,
+    scored_lists,
+    student_start,
+)
+from rankdistill.ensembling.settings import MethodName
 from rankdistill.files.atomic import atomic_path
 
 SIZE = next(iter(LAYERS))
 SCORES_ALONE = DISTILLED.removeprefix(f"{LABELS} + ")
-POINTS: dict[str, tuple[str, int, float, str]] = {  # name, that of the same student in PILE's table -> as in the table
+POINTS: dict[str, tuple[MethodName, int, float, str]] = {
     "single-KD": ("single", 1, 0.0, DISTILLED),
     "AE-KD of 2": ("mean", 2, 0.0, DISTILLED),
     "AE-KD": ("mean", 3, 0.0, DISTILLED),
@@ -33,25 +43,25 @@ POINTS: dict[str, tuple[str, int, float, str]] = {  # name, that of the same stu
     "AE-KD, scores alone": ("mean", 3, 0.0, SCORES_ALONE),
     "PILE-KD, scores alone": ("pile", 3, RATE, SCORES_ALONE),
 }
-"""Of one teacher, PILE is that teacher; at λ = 0 it is the mean. Without the hinge, only PILE knows the labels."""
+"""Name, that of the same student in PILE's table -> method, teachers, λ, objective.
+
+Of one teacher, PILE is that teacher; at λ = 0 it is the mean. Without the hinge, only PILE knows the labels."""
 
 
-def main() -> None:
-    """Train what is not yet trained, print the table as it grows and write the result."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, default=Path("runs/studies"), help="where models are kept")
-    folder = parser.parse_args().folder
+def rows(folder: Path) -> Iterator[Row]:
+    """A point of the curves each."""
     task = load_task()
     scored, start = scored_lists(task, folder), student_start(task, folder, TEACHERS[0], SIZE)
-    rows: list[dict[str, Any]] = []
     for name, (method, n, rate, objective) in POINTS.items():
         place = folder / "pile" / SIZE / name
-        found, told = distilled(task, scored, start, method, TEACHERS[:n], rate, place, objective)
-        rows.append(row({"method": method, "teachers": n, "λ": rate, "objective": objective}, found) | told)
-        print(markdown_table(rows), flush=True)
-    path = write_result("study_pile_curves", "python -m benchmarks.studies.pile_curves", rows, SEEDS)
-    draw(rows, path.with_suffix(".svg"))
-    print(f"wrote {path.relative_to(path.parents[2])}, its table and its picture")
+        seeds, facts = distilled(task.test, scored, start, method, TEACHERS[:n], rate, place, objective)
+        yield row({"method": method, "teachers": n, "λ": rate, "objective": objective}, seeds) | facts
+
+
+def main(*, folder: Folder = STUDIES) -> None:
+    """Train what is not yet trained, print the table as it grows, write the result and its picture."""
+    points = study("study_pile_curves", rows(folder), SEEDS)
+    draw(points, FOLDER / "study_pile_curves.svg")
 
 
 def draw(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
@@ -82,4 +92,4 @@ def draw(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -1,47 +1,56 @@
-"""What the studies do with students: start, train under an objective, measure query by query, compare."""
+"""What the studies do with students: start, teach by teachers and labels, train under an objective, measure."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 import rankdistill as rd
 from benchmarks.studies.marco import MsMarco
-from benchmarks.studies.task import Task
-from rankdistill.data import Candidates, read_candidates, write_candidates
-from rankdistill.evaluation import Conventions, compare, evaluation, holm
+from benchmarks.studies.rows import MEASURES, PerQuery
+from benchmarks.studies.teachers import SHARES
+from rankdistill.data import Candidates, Collection, read_candidates, write_candidates
+from rankdistill.ensembling import EnsembleReport, EnsembleSettings, ensemble
+from rankdistill.ensembling.settings import MethodName
 from rankdistill.files.facts import claim
-from rankdistill.models import with_two_logits
+from rankdistill.models import keep_layers, with_two_logits
+from rankdistill.recipes import add_teachers
+from rankdistill.recipes.papers import ENSEMBLED
 from rankdistill.recipes.start import IMITATION
+from rankdistill.scoring.settings import ScoringSettings
+from rankdistill.tasks import Task
 from rankdistill.training import TrainingSettings, draw_candidates
 
 LAYERS = {"3+1 layers": (0, 4, 5, 6), "2+1 layers": (0, 5, 6)}
 """Layers of the teachers, six of the base and the one that their start adds, that students keep."""
-MEASURES = ("nDCG@10", "DCG@10", "PNR", "PNR(avg=macro)")
-CLAIMED = ("nDCG@10", "PNR")
-"""Measures that differences are tested in, and whose deviation over seeds is told."""
 SEEDS = (0, 1, 2)
 """Each draws other lists, in another order; the start and the teachers are the same."""
 SETTINGS = TrainingSettings(list_size=8, lists_per_batch=8, learning_rate=5e-5, epochs=8, max_steps=85)
 """Of all students: 85 updates, four lists of each of 170 queries where all can be learnt from. The rate is that of
 `benchmarks.studies.rates`. The last weights are taken: 39 queries held out cannot tell checkpoints apart."""
 CANDIDATES = 48
-"""Of a training query, drawn once: what teachers score and students see."""
-PerQuery = dict[str, dict[str, float]]
+"""Candidates of a training query, drawn once: what teachers score and students see."""
+SCORING = ScoringSettings(dtype="auto")
+TEACHERS = list(SHARES)
+LABELS = "hinge(label)"
+DISTILLED = ENSEMBLED
+RATE = 0.9
+WAYS: dict[str, tuple[MethodName, list[str]]] = {  # name -> method, teachers
+    "single-KD": ("single", TEACHERS[:1]),
+    "AE-KD": ("mean", TEACHERS),
+    "PILE-KD": ("pile", TEACHERS),
+}
 
 
-def student_lists(task: Task) -> Candidates:
-    """The candidates that students learn from."""
-    return draw_candidates(task.train, CANDIDATES, seed=0, labels="label")
+# -- what students start from ------------------------------------------------------------------------------------------
 
 
 def student_start(task: MsMarco, folder: Path, model: str, size: str) -> Path:
-    """What students begin as: a few layers that imitate a model's states, on other queries and on DL's; its folder.
+    """Make a start of a few layers that imitate a model's states, on other queries and on DL's; return its folder.
 
     model: "warm-up", which has seen no list of MS MARCO, or a teacher, whose imitation is a first distillation. No
     label is read, and no query that is held out.
@@ -55,8 +64,50 @@ def student_start(task: MsMarco, folder: Path, model: str, size: str) -> Path:
     return out / "model"
 
 
+def layers_cut(folder: Path, size: str) -> Path:
+    """Keep a few layers of the warm-up as they are; return the folder of the model."""
+    out = folder / "starts" / "layers cut" / size
+    if not out.is_dir():
+        whole = rd.CrossEncoder.from_pretrained(folder / "warm-up" / "model")
+        whole.with_model(keep_layers(whole.model, LAYERS[size])).save(out)
+    return out
+
+
+# -- what they learn from ----------------------------------------------------------------------------------------------
+
+
+def teachers_in(folder: Path) -> dict[str, Path]:
+    """The teachers' models, by name; `SystemExit` where they are not trained."""
+    models = {name: folder / name / "model" for name in TEACHERS}
+    if missing := [name for name, model in models.items() if not model.is_dir()]:
+        raise SystemExit(f"no {', '.join(missing)} in {folder}: run python -m benchmarks.studies.teachers first")
+    return models
+
+
+def scored_lists(task: MsMarco, folder: Path) -> Candidates:
+    """The students' lists with each teacher's scores, all brought to the level of the first's.
+
+    Their objective, differences of scores, leaves a teacher's level open; PILE compares teachers by level.
+    """
+    lists = draw_candidates(task.train, CANDIDATES, seed=0, labels="label")
+    scored = add_teachers(lists, task.collection, teachers_in(folder), SCORING, store=folder / "scores")
+    level = np.mean(scored[TEACHERS[0]])
+    return scored.with_columns({name: scored[name] - np.mean(scored[name]) + level for name in TEACHERS})
+
+
+def ensembled(
+    scored: Candidates, method: MethodName, teachers: list[str], rate: float, seed: int
+) -> tuple[Candidates, EnsembleReport]:
+    """The lists with the ensemble's score as the column "target", and what was done."""
+    lists, report = ensemble(scored, teachers, EnsembleSettings(method, rate), seed=seed)
+    return lists.only_columns("label").with_columns(target=lists[method]), report
+
+
+# -- training and measuring --------------------------------------------------------------------------------------------
+
+
 def trained_student(
-    task: Task,
+    collection: Collection,
     lists: Candidates,
     start: Path,
     objective: str,
@@ -67,7 +118,7 @@ def trained_student(
     n_logits: int = 1,
     settings: TrainingSettings = SETTINGS,
 ) -> Path:
-    """Train a student under an objective, or find it trained; the folder of the model.
+    """Train a student under an objective, unless the folder has it; return the folder of the model.
 
     Raises `UsageError` where the folder has a student of other settings, lists, start or teacher.
     """
@@ -86,56 +137,32 @@ def trained_student(
         if n_logits == 2:
             student = with_two_logits(student)
             teacher = with_two_logits(teacher) if teacher else None
-        rd.fit(student, lists, task.collection, objective, settings, out=folder, teacher=teacher)
+        rd.fit(student, lists, collection, objective, settings, out=folder, teacher=teacher)
     return folder / "model"
 
 
-def measured(task: Task, model: Path) -> PerQuery:
-    """What a model reaches on the test candidates, query by query; its scores are kept beside it."""
-    file = model.with_name(f"{task.collection.name}.parquet")
+def trained_students(
+    test: Task, lists: Candidates, start: Path, objective: str, folder: Path, seeds: Sequence[int] = SEEDS
+) -> list[PerQuery]:
+    """Train a student under each seed, on the same lists, and measure each."""
+    return [
+        measured(test, trained_student(test.collection, lists, start, objective, seed, folder / f"seed{seed}"))
+        for seed in seeds
+    ]
+
+
+def measured(test: Task, model: Path) -> PerQuery:
+    """Measure a model on the test candidates, query by query; its scores are kept beside it."""
+    file = model.with_name(f"{test.name}.parquet")
     if not file.is_file() or file.stat().st_mtime < (model / "model.safetensors").stat().st_mtime:
-        scores = rd.score(str(model), task.test, task.collection, dtype="auto")
-        write_candidates(task.test.only_columns().with_columns(score=scores), file)
-    found = evaluation(task.test_qrels, read_candidates(file), list(MEASURES), "score", Conventions(task.unjudged))
-    return {f"{name} mean": {"": value} for name, value in found.values.items()} | found.shares
-
-
-def row(
-    facts: Mapping[str, Any], seeds: Sequence[PerQuery], against: Mapping[str, Sequence[PerQuery]] | None = None
-) -> dict[str, Any]:
-    """A line of a study's table: mean and standard deviation over seeds, and p against other systems, by their names.
-
-    The test pairs queries, each by its mean over the seeds: seeds of a query are no further queries.
-    """
-    line = dict(facts)
-    for measure in MEASURES:
-        values = [seed[f"{measure} mean"][""] for seed in seeds]
-        line[measure] = round(float(np.mean(values)), 4)
-        if len(values) > 1 and measure in CLAIMED:
-            line[f"sd({measure})"] = round(float(np.std(values, ddof=1)), 4)
-    for name, others in (against or {}).items():
-        for measure in CLAIMED:
-            test = compare(_over_seeds(seeds, measure), _over_seeds(others, measure))
-            line[f"p({measure}) {name}"] = test.p_value
-    return line
-
-
-def corrected(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The rows of a table with each column of p-values corrected for their number by Holm's method."""
-    made = [dict(row) for row in rows]
-    for column in dict.fromkeys(name for row in made for name in row if name.startswith("p(")):
-        tested = [row for row in made if column in row]
-        for row, p in zip(tested, holm([row[column] for row in tested]), strict=True):
-            row[column] = float(f"{p:.3g}")
-    return made
-
-
-def _over_seeds(seeds: Sequence[PerQuery], measure: str) -> dict[str, float]:
-    return {query: float(np.mean([seed[measure][query] for seed in seeds])) for query in seeds[0][measure]}
+        scores = rd.score(str(model), test.candidates, test.collection, dtype="auto")
+        write_candidates(test.candidates.only_columns().with_columns(score=scores), file)
+    result = replace(test, measures=MEASURES).evaluation(read_candidates(file)["score"])
+    return {f"{name} mean": {"": value} for name, value in result.values.items()} | result.shares
 
 
 def _digest(lists: Candidates) -> str:
-    made = hashlib.sha256(repr((lists.query_ids.to_pylist(), lists.doc_ids.to_pylist())).encode())
+    digest = hashlib.sha256(repr((lists.query_ids.to_pylist(), lists.doc_ids.to_pylist())).encode())
     for name in sorted(lists.columns):
-        made.update(name.encode() + np.ascontiguousarray(lists[name]).tobytes())
-    return made.hexdigest()
+        digest.update(name.encode() + np.ascontiguousarray(lists[name]).tobytes())
+    return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""Options from a paper's recipe, ``--recipe NAME``: what neither the command line nor a YAML file says."""
+"""Options from a paper's recipe, ``--recipe NAME``, where neither the command line nor a YAML file gives them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from cyclopts.config import Dict
 
 
 def options_from_recipe(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
-    """Fill in from the recipe what is left open; cyclopts calls this when options were read and before defaults.
+    """Fill in the options of the recipe that are not given; cyclopts calls this before it takes defaults.
 
-    Raises `UnknownNameError` for a recipe that is none.
+    Raises `UnknownNameError` for an unknown recipe.
     """
     named = next((argument for argument in arguments if argument.name == "--recipe"), None)
     if named is None or not named.tokens:

@@ -1,85 +1,140 @@
-"""What the commands that train share: their options, how a model starts, what is left in the folder at the end."""
+"""The skeleton of the commands that train: shared options, the steps before and after, what is left in the folder."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
 from cyclopts import Parameter
-from cyclopts.validators import Number
 
-from rankdistill.cli.output import print_rich, say, table
-from rankdistill.data import Candidates, Collection
+from rankdistill.cli.options import Json, Measuring, Run, Source
+from rankdistill.cli.output import print_json, print_rich, say, say_wrote, table
+from rankdistill.data import load_collection, read_run
 from rankdistill.errors import DataError, UnknownNameError
-from rankdistill.evaluation.conventions import UnjudgedChoice
-from rankdistill.evaluation.names import parse_measures
+from rankdistill.evaluation.conventions import Conventions
 from rankdistill.evaluation.report.render import count, number
 from rankdistill.files.atomic import atomic_path
-from rankdistill.models import CrossEncoder
-from rankdistill.recipes.held_out import measure_model
-from rankdistill.recipes.start import Start
+from rankdistill.models import CrossEncoder, with_two_logits
+from rankdistill.recipes.measure import measure_model
+from rankdistill.recipes.start import StartSettings, start_model
+from rankdistill.scoring.settings import ScoringSettings
+from rankdistill.tasks import KINDS, Splits, Task
 from rankdistill.training import Objective, TrainingSettings
+from rankdistill.training.distributed import processes
 
-DEFAULTS = TrainingSettings()
-
-Layers = Annotated[
-    tuple[int, ...],
+KIND = KINDS["ranking"]
+"""Of all collections that commands read."""
+Measures = Annotated[
+    tuple[str, ...],
     Parameter(
-        help="Layers of the base to keep, from 0, its last among them: --layers 0 4 5. They first learn, without "
-        "labels, to do as all do. A start from the cosine adds a layer of its own on top. [default: all]",
+        help="Measures of ir_measures, and PNR and DCG: nDCG@10 RR@10 AP(rel=2) PNR DCG@10 ...; the first one chooses "
+        f"checkpoints. [default: {' '.join(KIND.measures)}]",
         show_default=False,
     ),
 ]
-MaxLength = Annotated[
-    int, Parameter(help="Tokens of a (query, document) pair; longer ones are cut.", validator=Number(gte=8))
-]
-StartOption = Annotated[
-    Start,
-    Parameter(
-        name="start",
-        help="cosine: weights made so that the model ranks by the base's cosine at once, one layer deeper; plain: the "
-        "base's own head, or a new one; auto: cosine for a BERT-like sentence encoder, plain for all else.",
-    ),
-]
-Settings = Annotated[TrainingSettings, Parameter(name="*")]
-TrainSplit = Annotated[str, Parameter(help="Split of the collection to train on.")]
-DevSplit = Annotated[str, Parameter(help="Split to choose the best checkpoint on, with --eval-steps.")]
-TestSplit = Annotated[str, Parameter(help="Split to measure on at the end.")]
+Train = Callable[[Task, CrossEncoder, Task | None], Any]
+"""(task to train on, model that training starts from, task to choose checkpoints on) -> trains the model in place."""
 
 
-def finish(
-    model: CrossEncoder,
-    held_out: Candidates,
-    collection: Collection,
-    out: Path,
-    measures: Sequence[str],
-    settings: TrainingSettings,
-    options: Mapping[str, Any],
-    unjudged: UnjudgedChoice,
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions:
+    """What every command that trains is given."""
+
+    collection: Source
+    run: Run
+    out: Path
+    """Folder for model/, run.trec.gz, metrics.json, config.yaml and, of teachers, scores/."""
+    start: Annotated[StartSettings, Parameter(name="*")] = field(default_factory=StartSettings)
+    splits: Annotated[Splits, Parameter(name="*")] = field(default_factory=Splits)
+    measures: Measures = ()
+    conventions: Measuring = field(default_factory=Conventions)
+    settings: Annotated[TrainingSettings, Parameter(name="*")] = field(default_factory=TrainingSettings)
+    scoring: Annotated[ScoringSettings, Parameter(name="--scoring")] = field(default_factory=ScoringSettings)
+    as_json: Annotated[Json, Parameter(name="--json")] = False
+
+    def load(self) -> Task:
+        """Read collection and run."""
+        KIND.check_measures(self.measures or KIND.measures)
+        return Task(
+            load_collection(self.collection),
+            read_run(self.run),
+            measures=self.measures,
+            conventions=self.conventions,
+            splits=self.splits,
+        )
+
+
+Options = Annotated[TrainOptions, Parameter(name="*")]
+
+
+def train_command(
+    train: Train,
+    options: TrainOptions,
+    parameters: Mapping[str, Any],
+    base: str,
+    objective: Objective,
+    columns: Iterable[str],
+    n_logits: int = 1,
 ) -> None:
-    """Measure the model on held-out candidates, show it, and write ``config.yaml`` beside run and metrics."""
-    shutil.rmtree(out / "start", ignore_errors=True)
-    with atomic_path(out / "config.yaml") as path:
-        said = {**options, "measures": list(measures), "unjudged": unjudged, **asdict(settings)}
-        path.write_text(yaml.safe_dump(said, sort_keys=False))
+    """Load the task, make the model to start from, train it, measure it, and say what was written.
+
+    train: the recipe. parameters: the command's own, see `written`. base: what the model starts from. objective: of
+    the training. columns: those that it may read beside the run's. n_logits: of the model's head.
+    """
+    task = options.load()
+    training, settings = task.training, options.settings
+    dev = task.required(options.splits.dev_split) if settings.eval_steps else None
+    check_columns(objective, (*task.candidates.columns, *columns))
+    check_folder(options.out)
+    model = start_model(
+        task.collection,
+        base,
+        options.start,
+        candidates=training.candidates,
+        training=settings,
+        seed=settings.seed,
+        out=options.out / "start",
+    )
+    if n_logits == 2:
+        model = with_two_logits(model)
+    train(training, model, dev)
+    if processes()[0]:  # what is left is for the first of torchrun's processes
+        return
+    shutil.rmtree(options.out / "start", ignore_errors=True)
+    with atomic_path(options.out / "config.yaml") as path:
+        path.write_text(yaml.safe_dump(dict(parameters), sort_keys=False))
+    measure(task.held_out, options)
+    say_wrote(options.out / "model")
+
+
+def measure(held_out: Task, options: TrainOptions) -> None:
+    """Measure the model as it was written on the held-out queries, where there are any, and show its metrics."""
     if not held_out.n_queries:
         say("no held-out queries in the run: nothing measured")
         return
-    metrics = measure_model(model, held_out, collection, out, measures=measures, unjudged=unjudged)
-    shown = [number(value) if name in measures else count(value) for name, value in metrics.items()]
+    model = CrossEncoder.from_pretrained(options.out / "model")
+    metrics = measure_model(model, held_out, options.out, scoring=options.scoring)
+    if options.as_json:
+        print_json(metrics)
+        return
+    shown = [number(value) if name in held_out.measures else count(value) for name, value in metrics.items()]
     print_rich(table(list(metrics), [shown], left=0))
 
 
-def check_before_work(out: Path, measures: Sequence[str], objective: Objective, columns: Iterable[str]) -> None:
-    """Raise now what would be raised when the work is done: a bad measure or column, a folder that cannot be made."""
-    parse_measures(measures)
+def check_columns(objective: Objective, columns: Iterable[str]) -> None:
+    """Raise `UnknownNameError` where the objective reads a column that will not be there."""
+    known = tuple(columns)
     for name in objective.columns:
-        if name not in columns:
-            raise UnknownNameError(f"column of the objective {objective}", name, columns)
+        if name not in known:
+            raise UnknownNameError(f"column of the objective {objective}", name, known)
+
+
+def check_folder(out: Path) -> None:
+    """Raise `DataError` now where the results could not be written when the work is done."""
     try:
         out.mkdir(parents=True, exist_ok=True)
         with atomic_path(out / "config.yaml.try") as path:

@@ -117,6 +117,14 @@ class Texts:
         return f"{type(self).__name__}({len(self)} texts)"
 
 
+def concatenate_texts(parts: Sequence[Texts]) -> Texts:
+    """Concatenate texts in the order given; raise `DataError` naming the first id that is in two of them."""
+    if not parts:
+        raise DataError("no texts to concatenate, expected at least one part")
+    ids, texts = (pa.concat_arrays([getattr(part, name) for part in parts]) for name in ("ids", "texts"))
+    return Texts.from_pairs(ids, texts)
+
+
 class IdIndex:
     """Index the positions of ids by sorted 64-bit hashes, which are bisected and confirmed by comparing the ids.
 

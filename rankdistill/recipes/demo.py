@@ -16,17 +16,22 @@ from rich.text import Text
 from rankdistill.data import Candidates, Collection, read_run, write_qrels, write_run
 from rankdistill.data.collection import hashed
 from rankdistill.ensembling.fuse import fuse, tune_weight
-from rankdistill.evaluation import Conventions, Leaderboard, export, leaderboard, write_html
+from rankdistill.ensembling.settings import EnsembleSettings
+from rankdistill.evaluation import Leaderboard, export, leaderboard, write_html
+from rankdistill.evaluation.conventions import Conventions
 from rankdistill.files.facts import claim
 from rankdistill.models import DEFAULT_BASE, CrossEncoder, Encoder
 from rankdistill.progress import say
-from rankdistill.recipes.distill import EnsembleSettings, distill
+from rankdistill.recipes.distill import distill
 from rankdistill.recipes.finetune import finetune
-from rankdistill.recipes.held_out import measure_model
 from rankdistill.recipes.labels import with_labels
+from rankdistill.recipes.measure import measure_model
+from rankdistill.recipes.scored import model_scores
 from rankdistill.recipes.start import IMITATION, start_model
 from rankdistill.retrieval.bm25 import bm25
-from rankdistill.scoring import cosine, score
+from rankdistill.scoring import cosine
+from rankdistill.scoring.settings import ScoringSettings
+from rankdistill.tasks import Task
 from rankdistill.training import TrainingSettings, draw_candidates, imitate
 
 SHARES = {"teacher1": 1.0, "teacher2": 0.8, "teacher3": 0.8}  # of the teachers' queries, as in PILE §4.2
@@ -34,6 +39,9 @@ TRAIN_RUN = "train.trec.gz"
 OBJECTIVE = "list_cross_entropy(label)"
 BASE, PILE, FUSED = "student-base", "student-pile", "student-pile+bm25"
 N_STEPS = 6 + len(SHARES)
+CONVENTIONS = Conventions()
+SCORING = ScoringSettings(dtype="auto")
+"""The demo scores in bfloat16 where the processor has it, which is faster; elsewhere float32 is the default."""
 
 
 @dataclass(frozen=True)
@@ -69,10 +77,12 @@ def demo(
 ) -> Leaderboard:
     """Go from a collection with judgments to a distilled re-ranker measured against its teachers.
 
+    Models score in bfloat16 where the processor has it.
+
     Writes into ``out`` a folder per system with ``run.trec.gz`` (and ``model/`` and ``metrics.json`` where there is a
     model), the test queries' ``qrels.txt``, and ``leaderboard.json`` and ``.html``. What a killed call has finished is
     kept by the next one with the same settings; `UsageError` where ``out`` holds another demo.
-    Source: PILE §3 and §4; the fused row, common practice.
+    Source: PILE §3 and §4 (docs/papers.md); the fused row, common practice.
     """
     work = _Demo(collection, Path(out), settings or DemoSettings(), base)
     work.claim_folder()
@@ -88,36 +98,38 @@ def demo(
 
 
 class _Demo:
-    """The demo's steps, in the order they are made, and what they share."""
+    """The demo's steps, in the order in which they are run, and what they share."""
 
     def __init__(self, collection: Collection, out: Path, settings: DemoSettings, base: str | Path) -> None:
         self.collection, self.out, self.settings, self.base = collection, out, settings, base
         self.facts: dict[str, dict[str, Any]] = {}
-        self.steps_made = 0
+        self.n_steps_done = 0
 
     def say(self, what: str) -> None:
-        self.steps_made += 1
-        say(Text.assemble((f"{self.steps_made}/{N_STEPS}", "bold"), f" {what}"))
+        self.n_steps_done += 1
+        say(Text.assemble((f"{self.n_steps_done}/{N_STEPS}", "bold"), f" {what}"))
 
     def claim_folder(self) -> None:
-        """Write down what is made here, unless something else was."""
-        made = {"collection": self.collection.name, "base": str(self.base), **asdict(self.settings)}
-        claim(self.out, "a demo", made, "settings.json")
+        """Write down the demo's settings; `UsageError` where the folder holds a demo with others."""
+        facts = {"collection": self.collection.name, "base": str(self.base), **asdict(self.settings)}
+        claim(self.out, "a demo", facts, "settings.json")
 
     def first_stage(self) -> None:
         """Draw queries and find their candidates: ``train``, ``dev``, ``test``."""
-        made = self.settings
+        settings = self.settings
         self.say(f"BM25 over the {len(self.collection.documents):,} documents of {self.collection.name}")
-        sizes = {"train": max(made.student_queries, made.teacher_queries), "dev": made.dev_queries}
-        queries = {split: self._queries(split, size) for split, size in {**sizes, "test": made.test_queries}.items()}
-        found = bm25(self.collection, [query for split in queries.values() for query in split], k=made.depth)
-        order = {query: i for i, query in enumerate(found.query_ids.to_pylist())}
+        sizes = {"train": max(settings.student_queries, settings.teacher_queries), "dev": settings.dev_queries}
+        queries = {
+            split: self._queries(split, size) for split, size in {**sizes, "test": settings.test_queries}.items()
+        }
+        run = bm25(self.collection, [query for split in queries.values() for query in split], k=settings.depth)
+        order = {query: i for i, query in enumerate(run.query_ids.to_pylist())}
         lists = {
-            split: found.take_queries(np.asarray([order[q] for q in wanted if q in order], np.int64))
+            split: run.take_queries(np.asarray([order[q] for q in wanted if q in order], np.int64))
             for split, wanted in queries.items()
         }
         self.train, self.dev, self.test = lists["train"], lists["dev"], lists["test"]
-        write_qrels(self.collection.judgments_of(self.test), self.out / "qrels.txt")
+        write_qrels(self._task(self.test).judgments, self.out / "qrels.txt")
         self._write(self.test, "bm25", "bm25")
         write_run(self.train, self.out / "bm25" / TRAIN_RUN, "bm25", tag="bm25")
 
@@ -141,6 +153,7 @@ class _Demo:
                 self.start.with_model(copy.deepcopy(self.start.model)),
                 training,
                 objective=OBJECTIVE,
+                conventions=CONVENTIONS,
                 share=share,
                 sample_seed=seed,
                 out=folder,
@@ -159,7 +172,13 @@ class _Demo:
         self._measured(
             BASE,
             lambda folder: finetune(
-                self.collection, self.drawn, self.student_start(), training, objective=OBJECTIVE, out=folder
+                self.collection,
+                self.drawn,
+                self.student_start(),
+                training,
+                objective=OBJECTIVE,
+                conventions=CONVENTIONS,
+                out=folder,
             ),
         )
 
@@ -178,6 +197,8 @@ class _Demo:
                 training,
                 ensembling=EnsembleSettings(normalize="zscore"),
                 objective=f"{OBJECTIVE} + pointwise_mse(pile) + pairwise_mse(pile)",
+                conventions=CONVENTIONS,
+                scoring=SCORING,
                 out=folder,
             )[0],
         )
@@ -186,8 +207,10 @@ class _Demo:
         """Add BM25's score to the student's by the weight that is best on the dev queries."""
         self.say(f"{FUSED}: the student's score and BM25's, weighted as is best on {self.dev.n_queries} dev queries")
         model = CrossEncoder.from_pretrained(self.out / PILE / "model")
-        dev = self.dev.with_columns(model=score(model, self.dev, self.collection, dtype="auto", description="dev"))
-        tuned = tune_weight(dev, "model", "bm25", self.collection.judgments_of(dev))
+        scores, report = model_scores(model, self.dev, self.collection, SCORING, "dev")
+        say(f"dev: {report}")
+        dev = self.dev.with_columns(model=scores)
+        tuned = tune_weight(dev, "model", "bm25", self._task(dev).judgments)
         say(str(tuned))
         run = self.test.join(read_run(self.out / PILE / "run.trec.gz", column="model"), "model")
         self._write(run.with_columns(fused=fuse(run["model"], run["bm25"], run.offsets, tuned.weight)), FUSED, "fused")
@@ -198,10 +221,10 @@ class _Demo:
         systems = {name: self.out / name / "run.trec.gz" for name in ("bm25", "cosine", *self.facts)}
         board = leaderboard(
             systems,
-            self.collection.judgments_of(self.test),
+            self._task(self.test).judgments,
             baseline="bm25",
             extra=self.facts,
-            conventions=Conventions().under(self.collection),
+            conventions=replace(CONVENTIONS, unjudged=self._task(self.test).unjudged),
         )
         export(board, self.out / "leaderboard.json")
         write_html(board, self.out / "leaderboard.html", f"rankdistill on {self.collection.name}", self.collection)
@@ -211,9 +234,11 @@ class _Demo:
     def drawn(self) -> Candidates:
         """The students' lists, labelled: the candidates that the teachers have to score."""
         lists = self.train.take_queries(slice(0, self.settings.student_queries))
-        return draw_candidates(
-            with_labels(lists, self.collection), self.settings.list_size, self.settings.seed, labels="label"
-        )
+        labelled = with_labels(self._task(lists))
+        return draw_candidates(labelled, self.settings.list_size, self.settings.seed, labels="label")
+
+    def _task(self, candidates: Candidates) -> Task:
+        return Task(self.collection, candidates, conventions=CONVENTIONS)
 
     def _queries(self, split: str, size: int) -> list[str]:
         """Draw by a hash of the id, so that the draw is about the same where the collection has grown."""
@@ -222,15 +247,15 @@ class _Demo:
     @cached_property
     def start(self) -> CrossEncoder:
         """What teachers start from."""
-        made = self.settings
-        return start_model(self.collection, self.base, max_length=made.max_length, seed=made.seed)
+        settings = self.settings
+        return start_model(self.collection, self.base, max_length=settings.max_length, seed=settings.seed)
 
     def student_start(self) -> CrossEncoder:
-        """A student before it has seen a label: made once, then read."""
-        made, folder = self.settings, self.out / "student-start"
+        """A student before it has seen a label: trained once, then read."""
+        settings, folder = self.settings, self.out / "student-start"
         if not (folder / "model").is_dir():
-            training = replace(self._training(IMITATION.learning_rate, made.seed), lists_per_batch=8)
-            imitate(self.start, made.student_layers, self.drawn, self.collection, training, out=folder)
+            training = replace(self._training(IMITATION.learning_rate, settings.seed), lists_per_batch=8)
+            imitate(self.start, settings.student_layers, self.drawn, self.collection, training, out=folder)
         return CrossEncoder.from_pretrained(folder / "model")
 
     def _training(self, learning_rate: float, seed: int) -> TrainingSettings:
@@ -242,7 +267,7 @@ class _Demo:
         """Train into a folder and measure there, unless a call before this one has."""
         folder = self.out / name
         if not (folder / "metrics.json").is_file():
-            measure_model(train(folder), self.test, self.collection, folder)
+            measure_model(train(folder), self._task(self.test), folder, scoring=SCORING)
         metrics = json.loads((folder / "metrics.json").read_text())
         self.facts[name] = {key: metrics[key] for key in ("parameters", "pairs_per_second")}
 

@@ -1,62 +1,138 @@
-"""Distil an ensemble of teachers, put in order by the labels, into a student. Source: PILE §3."""
+"""Distil an ensemble of teachers, ordered by the labels, into a student. Source: PILE §3 (docs/papers.md)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rankdistill.data import Candidates, Collection
-from rankdistill.ensembling.ensemble import EnsembleReport, ensemble
+from rankdistill.ensembling import EnsembleReport, ensemble
 from rankdistill.ensembling.settings import EnsembleSettings
-from rankdistill.evaluation.conventions import UnjudgedChoice
+from rankdistill.errors import UsageError
+from rankdistill.evaluation.conventions import Conventions
 from rankdistill.models import CrossEncoder
 from rankdistill.recipes.labels import with_labels
 from rankdistill.recipes.papers import ENSEMBLED
-from rankdistill.recipes.teachers import add_teachers, check_teachers, name_teachers, teacher_beside
-from rankdistill.tasks import Task
+from rankdistill.recipes.teachers import Teacher, add_teachers, models_among, name_teachers, teacher_beside
+from rankdistill.scoring.settings import ScoringSettings
+from rankdistill.tasks import LABEL, Task
 from rankdistill.training import Objective, TrainingSettings, fit
 from rankdistill.training.distributed import first_process_first, join_processes
+from rankdistill.training.objective import TEACHER
+
+TARGET = "target"
+"""Column of the ensemble's scores; they are also in a column named after the method."""
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """What a student learns from: the teachers, how they become one target, and the objective.
+
+    Raises `UsageError` where the objective cannot learn from these teachers, or learns nothing from one of them.
+    """
+
+    teachers: Mapping[str, Teacher]
+    """Name, which is a column that the objective may read -> a model, its folder or hub id, or a run."""
+    objective: Objective
+    ensembling: EnsembleSettings = field(default_factory=EnsembleSettings)
+
+    @classmethod
+    def of(
+        cls,
+        teachers: Sequence[str | Path] | Mapping[str, Teacher],
+        objective: Objective | str = ENSEMBLED,
+        ensembling: EnsembleSettings | None = None,
+    ) -> Lesson:
+        """Name the teachers and parse the objective, where that is still to be done."""
+        named = teachers if isinstance(teachers, Mapping) else name_teachers(teachers)
+        parsed = Objective.parse(objective) if isinstance(objective, str) else objective
+        return cls(named, parsed, ensembling or EnsembleSettings())
+
+    def __post_init__(self) -> None:
+        for name in (LABEL, TARGET, TEACHER):
+            if name in self.teachers:
+                raise UsageError(f"a teacher is named {name!r}, which means something else in objectives: rename it")
+        names, read = ", ".join(self.teachers), set(self.objective.columns)
+        n_models = len(models_among(self.teachers)) if self.objective.needs_teacher else 0
+        if self.objective.needs_teacher and n_models != 1:
+            raise UsageError(
+                f"an objective of `teacher` needs one model that runs beside the student, got {n_models} models among "
+                f"{len(self.teachers)} teachers: name one, or take an objective of the ensemble's scores"
+            )
+        if not self.reads_scores and not (self.objective.needs_teacher and len(self.teachers) == 1):
+            raise UsageError(f"the objective {self.objective} learns nothing from {names}: leave out what is not used")
+        method = self.ensembling.method
+        if method == "single" and {method, TARGET} & read and len(self.teachers) > 1:
+            raise UsageError(
+                f"method 'single' takes one teacher, got {len(self.teachers)}; use 'mean' or 'pile' for several"
+            )
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns that the objective may read, beside those of the candidates."""
+        return (LABEL, TARGET, self.ensembling.method, *self.teachers)
+
+    @property
+    def reads_scores(self) -> bool:
+        """Whether the objective reads scores of the teachers or of their ensemble."""
+        return not set(self.columns[1:]).isdisjoint(self.objective.columns)
 
 
 def distill(
     collection: Collection,
     candidates: Candidates,
-    teachers: Sequence[str | Path] | Mapping[str, str | Path | CrossEncoder],
+    teachers: Sequence[str | Path] | Mapping[str, Teacher],
     student: CrossEncoder,
     settings: TrainingSettings | None = None,
     *,
     ensembling: EnsembleSettings | None = None,
-    objective: str = ENSEMBLED,
-    unjudged: UnjudgedChoice = "auto",
+    objective: Objective | str | None = None,
+    conventions: Conventions | None = None,
+    scoring: ScoringSettings | None = None,
     dev: Task | None = None,
     out: str | Path | None = None,
-    dtype: str | None = "auto",
 ) -> tuple[CrossEncoder, EnsembleReport | None]:
     """Score the candidates by every teacher, ensemble the scores under the labels, train the student on both.
 
-    teachers: folders or hub ids of cross-encoders, and TREC run files, mixed as you like; or name -> such. objective:
-    see `Objective`; ``{target}`` stands for the ensemble's column, ``teacher`` for the one model among the teachers,
-    which then runs beside the student and lends its logits and insides. out: see `fit`; teachers' scores are kept in
-    its ``scores/``, so that a killed run goes on from there. Returns the student, and the ensemble's report where the
-    objective reads an ensemble. Raises `UsageError` where the teachers do not suit, see `check_teachers`.
+    teachers: folders or hub ids of cross-encoders, and TREC run files, in any mixture; or name -> such. objective: see
+    `Objective`; ``target`` is the ensemble's score, ``label`` the relevance, a teacher's name its score, and
+    ``teacher`` the one model among the teachers, which then runs beside the student and lends its logits and insides
+    (None: that of the task's kind). conventions: its ``unjudged`` says what candidates without a judgment are. scoring:
+    of the teachers. out: see `fit`; teachers' scores are kept in its ``scores/`` unless ``scoring.store`` names another
+    folder, so that a killed run resumes. Returns the student, and the ensemble's report where the objective reads the
+    teachers' scores. Raises `UsageError` where the teachers do not suit, see `Lesson`.
     """
-    ensembling = ensembling or EnsembleSettings()
-    labelled = with_labels(candidates, collection, unjudged)
-    named = teachers if isinstance(teachers, Mapping) else name_teachers(teachers)
-    parsed = objective_of(objective, ensembling.method)
-    check_teachers(named, parsed, ensembling.method)
-    beside = teacher_beside(named, student) if parsed.needs_teacher else None
-    if not {ensembling.method, *named} & set(parsed.columns):
-        fit(student, labelled, collection, parsed, settings, dev=dev, out=out, teacher=beside)
-        return student, None
-    join_processes()
-    with first_process_first():  # a store is for one process at a time, and the others find all in it
-        scored = add_teachers(labelled, collection, named, store=Path(out) / "scores" if out else None, dtype=dtype)
-    target, report = ensemble(scored, list(named), ensembling, seed=settings.seed if settings else 0)
-    fit(student, target, collection, parsed, settings, dev=dev, out=out, teacher=beside)
+    task = Task(collection, candidates, conventions=conventions or Conventions())
+    lesson = Lesson.of(teachers, objective or task.defaults.distillation, ensembling)
+    return distill_on(task, lesson, student, settings, scoring=scoring, dev=dev, out=out)
+
+
+def distill_on(
+    task: Task,
+    lesson: Lesson,
+    student: CrossEncoder,
+    settings: TrainingSettings | None = None,
+    *,
+    scoring: ScoringSettings | None = None,
+    dev: Task | None = None,
+    out: str | Path | None = None,
+) -> tuple[CrossEncoder, EnsembleReport | None]:
+    """`distill` on all candidates of a task."""
+    lists, report = with_labels(task), None
+    beside = teacher_beside(lesson.teachers, student) if lesson.objective.needs_teacher else None
+    if lesson.reads_scores:
+        scoring = scoring or ScoringSettings()
+        store = scoring.store or (Path(out) / "scores" if out else None)
+        join_processes()
+        with first_process_first():  # a store is for one process at a time, and the others find all scores in it
+            lists = add_teachers(lists, task.collection, lesson.teachers, scoring, store=store)
+        lists, report = ensembled(lists, lesson, seed=settings.seed if settings else 0)
+    fit(student, lists, task.collection, lesson.objective, settings, dev=dev, out=out, teacher=beside)
     return student, report
 
 
-def objective_of(written: str, method: str) -> Objective:
-    """Read an objective in which ``{target}`` stands for the column of the ensemble."""
-    return Objective.parse(written.replace("{target}", method))
+def ensembled(scored: Candidates, lesson: Lesson, seed: int) -> tuple[Candidates, EnsembleReport]:
+    """Add the column "target", the ensemble of the teachers' columns."""
+    lists, report = ensemble(scored, list(lesson.teachers), lesson.ensembling, seed=seed)
+    return lists.with_columns({TARGET: lists[lesson.ensembling.method]}), report

@@ -8,11 +8,11 @@ import numpy as np
 
 from rankdistill.data import Candidates, Collection
 from rankdistill.errors import UsageError
-from rankdistill.evaluation.conventions import UnjudgedChoice
+from rankdistill.evaluation.conventions import Conventions
 from rankdistill.models import CrossEncoder
 from rankdistill.recipes.labels import with_labels
 from rankdistill.tasks import Task
-from rankdistill.training import TrainingSettings, fit
+from rankdistill.training import Objective, TrainingSettings, fit
 
 
 def finetune(
@@ -21,8 +21,8 @@ def finetune(
     model: CrossEncoder,
     settings: TrainingSettings | None = None,
     *,
-    objective: str = "hinge(label)",
-    unjudged: UnjudgedChoice = "auto",
+    objective: Objective | str | None = None,
+    conventions: Conventions | None = None,
     share: float = 1.0,
     sample_seed: int = 0,
     dev: Task | None = None,
@@ -30,11 +30,30 @@ def finetune(
 ) -> CrossEncoder:
     """Train ``model`` on the labels of the collection's qrels; return it.
 
-    share, sample_seed: train on a random share of the queries, which is how PILE makes teachers that differ (its T2 and
-    T3 see 80 % each). objective, dev, out: see `fit`. Source: PILE §4.2; PD-BERT eq. 1 for the hinge loss.
+    objective, dev, out: see `fit` (objective None: the hinge loss on labels). conventions: its ``unjudged`` says what
+    candidates without a judgment are. share, sample_seed: train on a random share of the queries, as PILE's teachers
+    T2 and T3 do (80 % each). Source: PILE §4.2; PD-BERT eq. 1 for the hinge loss (docs/papers.md).
     """
-    labelled = with_labels(candidates, collection, unjudged)
-    return fit(model, sample_queries(labelled, share, sample_seed), collection, objective, settings, dev=dev, out=out)
+    task = Task(collection, candidates, conventions=conventions or Conventions())
+    return finetune_on(
+        task, model, settings, objective=objective, share=share, sample_seed=sample_seed, dev=dev, out=out
+    )
+
+
+def finetune_on(
+    task: Task,
+    model: CrossEncoder,
+    settings: TrainingSettings | None = None,
+    *,
+    objective: Objective | str | None = None,
+    share: float = 1.0,
+    sample_seed: int = 0,
+    dev: Task | None = None,
+    out: str | Path | None = None,
+) -> CrossEncoder:
+    """`finetune` on all candidates of a task; objective None: that of the task's kind."""
+    lists = sample_queries(with_labels(task), share, sample_seed)
+    return fit(model, lists, task.collection, objective or task.defaults.objective, settings, dev=dev, out=out)
 
 
 def sample_queries(candidates: Candidates, share: float, seed: int) -> Candidates:

@@ -1,4 +1,7 @@
-"""The papers' recipes for ranking students, by name: objective, ensemble, head and settings, each to be overridden."""
+"""The papers' recipes for ranking students, by name: objective, ensemble, head and settings.
+
+Each part can be overridden. Sources are entries of docs/papers.md.
+"""
 
 from __future__ import annotations
 
@@ -7,34 +10,34 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from rankdistill.errors import UnknownNameError
+from rankdistill.tasks import KINDS
 
 INSIDES = "attention_mse(teacher) + hidden_mse(teacher) + embedding_mse(teacher)"
 INSIDES_OF_A_PAIR = "2*attention_mse(teacher) + 2*hidden_mse(teacher) + 2*embedding_mse(teacher)"
-"""Beside a loss of pairs the papers sum over a pair's two documents what is a mean over documents here."""
-ENSEMBLED = "hinge(label) + pointwise_mse({target}) + pairwise_mse({target})"
-"""Of students of an ensemble, and what `distill` takes where nothing is said."""
+"""Weights beside a loss of pairs: the papers sum over a pair's two documents, these losses take the mean."""
+ENSEMBLED = KINDS["ranking"].distillation
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a recipe is, and when to take it."""
+    """What a recipe trains with, and when to use it."""
 
     objective: str
-    """``{target}`` is the ensemble's score, ``teacher`` a model that runs beside the student, ``label`` the labels."""
+    """``target`` is the ensemble's score, ``teacher`` a model that runs beside the student, ``label`` the labels."""
     source: str
     """Paper and equation."""
     when: str
     needs: Literal["teachers", "one teacher model"]
     method: Literal["single", "mean", "pile"] = "pile"
-    """How teachers are ensembled, where the objective has a ``{target}``."""
+    """How teachers are ensembled, where the objective has a ``target``."""
     n_logits: int = 1
     """Logits of the student's head, and of a teacher beside it."""
     settings: Mapping[str, Any] = field(default_factory=dict)
-    """Of `TrainingSettings`, as the paper has them."""
+    """Values of `TrainingSettings`, as in the paper."""
 
     @property
     def options(self) -> dict[str, Any]:
-        """What the recipe says where `distill` is told nothing else, by the names of its options."""
+        """Values of `rankdistill distill`'s options, by their names, for those that are not given otherwise."""
         settings = {name.replace("_", "-"): value for name, value in self.settings.items()}
         return {"objective": self.objective, "method": self.method, **settings}
 
@@ -52,7 +55,7 @@ RECIPES: dict[str, Recipe] = {
         ENSEMBLED, "PILE §3.3", "several teachers that err apart, and labels", "teachers", settings=PILE_SETTINGS
     ),
     "margin-mse": Recipe(
-        "margin_mse({target}, label)",
+        "margin_mse(target, label)",
         "Hofstätter et al. 2020, eq. 5",
         "labels say which pairs matter; any teacher, a run too",
         "teachers",

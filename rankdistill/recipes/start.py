@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -18,65 +17,116 @@ from rankdistill.training import TrainingSettings, imitate
 
 CALIBRATION_TEXTS = 4096
 IMITATION = TrainingSettings(learning_rate=3e-4, list_size=8, lists_per_batch=8)
-"""How a few layers learn the states of all: at a rate far above that of training on labels, whatever comes after."""
+"""Settings under which a few layers imitate all; the learning rate is far above that of training on labels."""
 Start = Literal["auto", "cosine", "plain"]
+
+
+@dataclass(frozen=True)
+class StartSettings:
+    """How training starts from a base model."""
+
+    start: Start = "auto"
+    """cosine: weights under which the model ranks by the base's cosine from the first update on, one layer deeper;
+    plain: the base's own head, or a new one; auto: cosine for a BERT-like sentence encoder, plain for all others."""
+    layers: tuple[int, ...] = ()
+    """Layers of the base to keep, from 0: 0 4 5. A start from the cosine adds a layer of its own on top. Empty: all."""
+    imitate: bool = True
+    """Whether kept layers first learn, without labels, to end in the hidden states of all layers. --imitate=false: they
+    start as they are."""
+    imitation_epochs: int = IMITATION.epochs
+    """Lists drawn of every training query for that imitation."""
+    imitation_learning_rate: float = IMITATION.learning_rate
+    """Highest learning rate of that imitation."""
+    max_length: int = 128
+    """Tokens of a (query, document) pair; longer pairs are cut."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "layers", tuple(self.layers or ()))
+        if self.start not in get_args(Start):
+            raise UnknownNameError("start", self.start, get_args(Start))
+        if self.max_length < 8:
+            raise UsageError(f"max_length must be at least 8, got {self.max_length}")
+        if self.imitation_epochs < 1:
+            raise UsageError(f"imitation_epochs must be at least 1, got {self.imitation_epochs}")
+        if not self.imitation_learning_rate > 0:
+            raise UsageError(f"imitation_learning_rate must be above 0, got {self.imitation_learning_rate}")
+
+    def imitation(self, training: TrainingSettings, seed: int) -> TrainingSettings:
+        """Settings of the imitation; dtype and steps between checkpoints and logs are those of the training to come."""
+        return replace(
+            IMITATION,
+            epochs=self.imitation_epochs,
+            learning_rate=self.imitation_learning_rate,
+            dtype=training.dtype,
+            save_steps=training.save_steps,
+            logging_steps=training.logging_steps,
+            seed=seed,
+        )
 
 
 def start_model(
     collection: Collection,
     base: str | Path = DEFAULT_BASE,
+    settings: StartSettings | None = None,
     *,
-    start: Start = "auto",
-    layers: Sequence[int] | None = None,
-    max_length: int | None = None,
-    seed: int = 0,
     candidates: Candidates | None = None,
-    settings: TrainingSettings | None = None,
+    training: TrainingSettings | None = None,
+    seed: int = 0,
     out: str | Path | None = None,
+    **options: Any,
 ) -> CrossEncoder:
     """Make a one-logit cross-encoder from a base encoder, or from a trained cross-encoder.
 
-    start: "cosine" makes it rank by the base's cosine and shared words from the first update on, with one layer more
-    (see `cosine_start`, which is calibrated on the collection's documents); "plain" takes the base's head, or a new one
-    where it has none, which needs tens of thousands of pairs; "auto" is cosine for a BERT-like sentence encoder, plain
-    for all else. layers: those of the base to keep, from 0 (None: all).
+    A start from the cosine ranks by the base's cosine and shared words, with one layer more (see `cosine_start`, which
+    is calibrated on the collection's documents); a plain start takes the base's head, or a new one where it has none,
+    which needs tens of thousands of pairs to train.
 
-    candidates: lists on whose pairs, without labels, a model of fewer layers first learns to end in the states of all
-    (see `imitate`); None: it does not. A start from the cosine then needs the base's last layer to end ``layers``.
-    settings: of the training to come, whose seed, dtype and steps between checkpoints and logs hold for this, too.
-    out: folder where that model is kept, and found by the next call. The same seed gives the same weights. Raises
-    `UsageError` for layers that do not suit, and where ``out`` holds a start made otherwise.
+    settings: see `StartSettings`; options: its fields by name, instead of or on top of ``settings``. candidates: lists
+    on whose pairs, without labels, a model of fewer layers imitates all (see `imitate`); needed where ``layers`` are
+    chosen and ``imitate`` is not false. An imitation from the cosine needs the base's last layer to end ``layers``.
+    training: settings of the training to come, which the imitation follows as `StartSettings.imitation` says. out:
+    folder where an imitation is kept, and where the next call reads it. The same seed gives the same weights. Raises
+    `UsageError` for layers that do not suit, where an imitation has no candidates, and where ``out`` holds a start that
+    was made with other settings.
     """
-    if start not in get_args(Start):
-        raise UnknownNameError("start", start, get_args(Start))
-    from_cosine = start == "cosine" or (start == "auto" and is_sentence_encoder(base))
-    kept = layers if candidates is None else None
+    settings = replace(settings or StartSettings(), **options)
+    imitates = bool(settings.layers) and settings.imitate
+    if imitates and candidates is None:
+        raise UsageError(
+            f"layers {list(settings.layers)} first imitate all layers on the pairs of candidate lists, got none: give "
+            "candidates, or imitate=False to start from the layers as they are"
+        )
+    from_cosine = settings.start == "cosine" or (settings.start == "auto" and is_sentence_encoder(base))
+    kept = settings.layers if settings.layers and not imitates else None
     if from_cosine:
         say(f"starting from the cosine of {base}, with one layer more")
-        model = cosine_start(base, _some_texts(collection, seed), layers=kept, max_length=max_length, seed=seed)
+        texts = _some_texts(collection, seed)
+        model = cosine_start(base, texts, layers=kept, max_length=settings.max_length, seed=seed)
     else:
-        model = CrossEncoder.from_base(base, layers=kept, max_length=max_length, seed=seed)
-    if layers is None or candidates is None:
+        model = CrossEncoder.from_base(base, layers=kept, max_length=settings.max_length, seed=seed)
+    if not imitates or candidates is None:
         return model
-    n_layers = model.model.config.num_hidden_layers
-    chosen = list(layers)
+    layers = list(settings.layers)
     if from_cosine:
-        if not chosen or chosen[-1] != n_layers - 2:
-            raise UsageError(
-                f"got layers {chosen}, expected the last to be {n_layers - 2}: a start from the cosine is built on the "
-                "base's last layer. End with it, or start plain"
-            )
-        chosen.append(n_layers - 1)
-    said = settings or TrainingSettings(seed=seed)
-    followed = {name: getattr(said, name) for name in ("seed", "dtype", "save_steps", "logging_steps")}
-    settings = replace(IMITATION, **followed)
+        layers = _with_own_layer(layers, model.model.config.num_hidden_layers)
+    imitation = settings.imitation(training or TrainingSettings(), seed)
     if out:
         lists = [candidates.n_queries, len(candidates)]
-        facts = {"model": model.fingerprint(), "layers": chosen, "queries and candidates": lists}
-        claim(out, "a start", {**facts, "settings": asdict(settings)})
+        facts = {"model": model.fingerprint(), "layers": layers, "queries and candidates": lists}
+        claim(out, "a start", {**facts, "settings": asdict(imitation)})
         if (Path(out) / "model").is_dir():
             return CrossEncoder.from_pretrained(Path(out) / "model")
-    return imitate(model, chosen, candidates, collection, settings, out=out)
+    return imitate(model, layers, candidates, collection, imitation, out=out)
+
+
+def _with_own_layer(layers: list[int], n_layers: int) -> list[int]:
+    """The layers of a start from the cosine of ``n_layers``, its own, the last one, among them."""
+    if layers[-1] != n_layers - 2:
+        raise UsageError(
+            f"got layers {layers}, expected the last to be {n_layers - 2}: a start from the cosine is built on the "
+            "base's last layer. End with it, or start plain"
+        )
+    return [*layers, n_layers - 1]
 
 
 def _some_texts(collection: Collection, seed: int) -> list[str]:

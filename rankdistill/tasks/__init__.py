@@ -1,5 +1,7 @@
 """Tasks: what a model is trained and measured on."""
 
-from rankdistill.tasks.task import KINDS, Kind, Splits, Task
+from rankdistill.tasks.kinds import KINDS, Kind
+from rankdistill.tasks.splits import Splits
+from rankdistill.tasks.task import LABEL, Task
 
-__all__ = ["KINDS", "Kind", "Splits", "Task"]
+__all__ = ["KINDS", "LABEL", "Kind", "Splits", "Task"]

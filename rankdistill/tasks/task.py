@@ -1,11 +1,9 @@
-"""Task: what a model is trained and measured on, one thing from the choice of queries to the value of a measure."""
+"""Task: what a model is trained and measured on, from the choice of queries to the value of a measure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -14,54 +12,21 @@ from rankdistill.data.candidates import Candidates
 from rankdistill.data.collection import Collection
 from rankdistill.errors import DataError, UnknownNameError
 from rankdistill.evaluation.conventions import Conventions, Unjudged
-from rankdistill.evaluation.evaluate import Evaluation, evaluation
-from rankdistill.evaluation.names import DEFAULT_MEASURES
+from rankdistill.evaluation.evaluate import Evaluation
+from rankdistill.tasks.kinds import KINDS, Kind
+from rankdistill.tasks.splits import Splits
 
 LABEL = "label"
-
-
-@dataclass(frozen=True)
-class Kind:
-    """What a kind of task asks of a model, and how it is learned and measured by default."""
-
-    n_logits: int
-    """Logits of the head."""
-    objective: str
-    """Of fine-tuning on labels."""
-    distillation: str
-    """Of distilling an ensemble, whose column stands for ``{target}``."""
-    measures: tuple[str, ...]
-    """The first one chooses checkpoints."""
-
-
-KINDS: dict[str, Kind] = {
-    "ranking": Kind(
-        n_logits=1,
-        objective="hinge(label)",
-        distillation="hinge(label) + pointwise_mse({target}) + pairwise_mse({target})",
-        measures=DEFAULT_MEASURES,
-    ),
-}
-
-
-@dataclass(frozen=True)
-class Splits:
-    """Names of the collection's splits that a recipe trains on, chooses on and measures on."""
-
-    train_split: str = "train"
-    """Split of the collection to train on."""
-    dev_split: str = "dev"
-    """Split to choose the best checkpoint on, with eval_steps."""
-    test_split: str = "test"
-    """Split to measure on at the end."""
 
 
 @dataclass(frozen=True, eq=False)
 class Task:
     """A collection's texts, candidate lists over them, their judgments, and the measures that count.
 
-    candidates: lists of the queries at hand. qrels: judgments, column "label" (None: the collection's). kind: a name of
-    `KINDS`. measures: the first one chooses checkpoints (empty: the kind's).
+    candidates: lists of the queries at hand. kind: a name of `KINDS`. measures: the first one chooses checkpoints
+    (empty: the kind's). conventions: of measures; its ``unjudged`` holds for training labels too. qrels: judgments,
+    column "label" (None: the collection's). splits: names of the collection's splits for each purpose. Raises
+    `UnknownNameError` for an unknown kind or measure.
     """
 
     collection: Collection
@@ -70,17 +35,23 @@ class Task:
     measures: tuple[str, ...] = ()
     conventions: Conventions = field(default_factory=Conventions)
     qrels: Candidates | None = None
+    splits: Splits = field(default_factory=Splits)
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise UnknownNameError("kind of task", self.kind, KINDS)
-        if not self.measures:
-            object.__setattr__(self, "measures", KINDS[self.kind].measures)
+        object.__setattr__(self, "measures", tuple(self.measures) or self.defaults.measures)
+        self.defaults.check_measures(self.measures)
 
     @property
     def name(self) -> str:
         """The collection's name."""
         return self.collection.name
+
+    @property
+    def defaults(self) -> Kind:
+        """The row of `KINDS`: head, objectives, evaluation."""
+        return KINDS[self.kind]
 
     # -- parts ---------------------------------------------------------------------------------------------------------
 
@@ -95,15 +66,33 @@ class Task:
     def required(self, split: str) -> Task:
         """`part`, raising `DataError` where the split has none of the queries."""
         kept = self.part(split)
-        if not kept.candidates.n_queries:
-            raise DataError(
-                f"none of the {self.candidates.n_queries:,} queries of the run is in split {split!r} of {self.name}"
-            )
+        if not kept.n_queries:
+            raise DataError(f"none of the {self.n_queries:,} queries of the run is in split {split!r} of {self.name}")
         return kept
 
     def judged(self) -> Task:
         """The task over the queries that have a judgment, possibly none."""
         return self.with_candidates(self.candidates.only_queries(self._all_qrels.query_ids))
+
+    @property
+    def training(self) -> Task:
+        """The part to train on; `DataError` where it is empty."""
+        return self.required(self.splits.train_split)
+
+    @property
+    def dev(self) -> Task:
+        """The part to choose checkpoints on, possibly empty."""
+        return self.part(self.splits.dev_split)
+
+    @property
+    def held_out(self) -> Task:
+        """The part to measure on at the end, possibly empty."""
+        return self.part(self.splits.test_split)
+
+    @property
+    def n_queries(self) -> int:
+        """Number of queries at hand."""
+        return self.candidates.n_queries
 
     # -- judgments -----------------------------------------------------------------------------------------------------
 
@@ -114,7 +103,7 @@ class Task:
 
     @property
     def unjudged(self) -> Unjudged:
-        """What candidates without a judgment are, in training and in measures alike."""
+        """What candidates without a judgment are, in training labels and in measures alike."""
         return self.conventions.unjudged_under(self.collection if self.qrels is None else self.qrels)
 
     @property
@@ -144,12 +133,6 @@ class Task:
     # -- measures ------------------------------------------------------------------------------------------------------
 
     def evaluation(self, scores: F32) -> Evaluation:
-        """Measure scores of the candidates, float32 (N,), row for row."""
-        run = self.candidates.only_columns().with_columns(score=scores)
-        return evaluation(
-            self.judgments, run, self.measures, "score", replace(self.conventions, unjudged=self.unjudged)
-        )
-
-    def facts(self) -> Mapping[str, Any]:
-        """What shapes the task beside its candidates, as JSON can hold it."""
-        return {"kind": self.kind, "measures": list(self.measures), "unjudged": self.unjudged}
+        """Measure a model's scores of the candidates, row for row, as the kind does: float32 (N,) for a ranking."""
+        conventions = replace(self.conventions, unjudged=self.unjudged)
+        return self.defaults.evaluate(self.judgments, self.candidates, scores, self.measures, conventions)

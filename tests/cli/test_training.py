@@ -9,40 +9,88 @@ import numpy as np
 import pytest
 import yaml
 
-from rankdistill.data import read_run
+from rankdistill.cli.app import build_app
+from rankdistill.data import read_run, write_run
 from rankdistill.models import CrossEncoder
 
 TRAINING = ["--list-size", 4, "--lists-per-batch", 4, "--max-steps", 6, "--learning-rate", 1e-3, "--max-length", 32]
-PAIRS = [("a cat", "the cat sort"), ("first book", "the dog wrote a book")]
+NOT_WRITTEN = {"out", "config", "json"}
+
+
+@pytest.fixture
+def words(files) -> dict[str, list[object]]:
+    """A short training by each command, most options at other values than their defaults."""
+    shared = ["--collection", files.collection, "--run", files.bm25, *TRAINING, "--seed", 3, "--imitation-epochs", 2]
+    shared += ["--start", "plain", "--layers", 0, 2, "--measures", "PNR", "RR@5", "--ties", "docid-asc"]
+    shared += ["--scoring.batch-tokens", 512, "--weight-decay", 0.1, "--dev-split", "test", "--test-split", "dev"]
+    base, teachers = files.model.parent / "base", ["--teachers", files.model, files.other]
+    return {
+        "finetune": ["finetune", *shared, "--base", base, "--share", 0.5, "--eval-steps", 3],
+        "distill": ["distill", *shared, "--student", base, *teachers, "--method", "pile", "--normalize", "zscore"],
+    }
+
+
+def options_of(command: str) -> set[str]:
+    """The names of a command's options, as a YAML file has them."""
+    arguments = build_app(command)[command].assemble_argument_collection()
+    leaves = [argument for argument in arguments if not argument.children]
+    return {argument.name.removeprefix("--").replace("-", "_") for argument in leaves}
 
 
 @pytest.mark.parametrize("command", ["finetune", "distill"])
-def test_a_trained_folder_holds_everything_and_its_config_repeats_it(run, files, tmp_path: Path, command: str) -> None:
-    out = tmp_path / "first"
-    words = [command, "--collection", files.collection, "--run", files.bm25, *TRAINING]
-    base = files.model.parent / "base"
-    if command == "distill":
-        words += ["--teachers", files.model, files.other, "--method", "pile", "--normalize", "zscore"]
-        words += ["--student", base, "--layers", 0, 2]
-    else:
-        words += ["--base", base, "--eval-steps", 3]
-    outcome = run(*words, "--out", out)
+def test_config_of_a_run_holds_every_option_and_repeats_its_model(run, words, tmp_path: Path, command: str) -> None:
+    first, again = tmp_path / "first", tmp_path / "again"
+    outcome = run(*words[command], "--out", first)
     assert outcome.code == 0, outcome.err
-    metrics = json.loads((out / "metrics.json").read_text())
-    assert {"nDCG@10", "RR@10", "PNR", "parameters", "pairs_per_second"} <= set(metrics)
-    assert read_run(out / "run.trec.gz").n_queries == metrics["queries"]
-    assert str(out / "model") in outcome.err.replace("\n", "")
+    config = yaml.safe_load((first / "config.yaml").read_text())
+    assert set(config) == options_of(command) - NOT_WRITTEN
+    assert config["measures"] == ["PNR", "RR@5"]
+    assert config["scoring.batch_tokens"] == 512
 
-    again = tmp_path / "again"
-    outcome = run(command, "--config", out / "config.yaml", "--out", again)
+    outcome = run(command, "--config", first / "config.yaml", "--out", again)
     assert outcome.code == 0, outcome.err
-    first, second = (CrossEncoder.from_pretrained(folder / "model") for folder in (out, again))
-    np.testing.assert_array_equal(first.predict(PAIRS), second.predict(PAIRS))
-    assert yaml.safe_load((out / "config.yaml").read_text()) == yaml.safe_load((again / "config.yaml").read_text())
+    models = [CrossEncoder.from_pretrained(folder / "model") for folder in (first, again)]
+    assert models[0].fingerprint() == models[1].fingerprint()
+    assert yaml.safe_load((again / "config.yaml").read_text()) == config
+    metrics = [json.loads((folder / "metrics.json").read_text()) for folder in (first, again)]
+    assert metrics[0]["PNR"] == metrics[1]["PNR"]
+    assert models[0].model.config.num_hidden_layers == 2
+    assert not (first / "start").exists()
+
+
+@pytest.mark.parametrize("command", ["finetune", "distill"])
+def test_metrics_are_those_of_rerank_and_leaderboard(run, files, words, tmp_path: Path, command: str) -> None:
+    out = tmp_path / "trained"
+    outcome = run(*words[command], "--unjudged", "auto", "--out", out, "--json")
+    assert outcome.code == 0, outcome.err
+    metrics = json.loads(outcome.out)
+    assert metrics == json.loads((out / "metrics.json").read_text())
     if command == "distill":
-        assert first.model.config.num_hidden_layers == 2
         assert "PILE" in outcome.err
-        assert not (out / "start").exists()
+
+    held_out = set(files.loaded.split("dev"))  # in `words` what is held out
+    everything = read_run(files.bm25)
+    everything = everything.take_queries([q for q in everything.query_ids.to_pylist() if q in held_out])
+    write_run(everything, tmp_path / "held_out.trec", by="score")
+    rerank = ["rerank", "--model", out / "model", "--collection", files.collection, "--batch-tokens", 512]
+    assert run(*rerank, "--run", tmp_path / "held_out.trec", "--out", tmp_path / "runs" / "again.trec").code == 0
+    again, measured = read_run(tmp_path / "runs" / "again.trec"), read_run(out / "run.trec.gz")
+    assert again.query_ids.equals(measured.query_ids)
+    assert again.doc_ids.equals(measured.doc_ids)
+    np.testing.assert_array_equal(again["score"], measured["score"])
+
+    board = run("leaderboard", tmp_path / "runs", "--qrels", files.qrels, "--measures", "PNR", "--json")
+    [row] = json.loads(board.out)
+    assert metrics["PNR"] > 0
+    assert row["PNR"] == metrics["PNR"]
+
+
+@pytest.mark.parametrize("imitates", [True, False])
+def test_imitation_of_all_layers_can_be_refused(run, words, tmp_path: Path, imitates: bool) -> None:
+    outcome = run(*words["finetune"], f"--imitate={str(imitates).lower()}", "--out", tmp_path / "out")
+    assert outcome.code == 0, outcome.err
+    assert ("imitating" in outcome.err) == imitates
+    assert CrossEncoder.from_pretrained(tmp_path / "out" / "model").model.config.num_hidden_layers == 2
 
 
 def test_a_start_from_the_cosine_can_be_asked_for(run, files, tmp_path: Path) -> None:
@@ -62,47 +110,63 @@ def test_demo_ends_with_a_leaderboard_and_says_how_to_search(run, files, tmp_pat
     for system in ("bm25", "teacher1", "teacher2", "teacher3", "student-base", "student-pile"):
         assert system in outcome.out
         assert (out / system / "run.trec.gz").is_file()
-    told = outcome.err.replace("\n", "")
-    assert f"--model {out}/student-pile/model" in told
+    printed = outcome.err.replace("\n", "")
+    assert f"--model {out}/student-pile/model" in printed
     [command] = [line.split()[1:] for line in outcome.err.splitlines() if line.strip().startswith("rankdistill leader")]
     board = json.loads(run(*command, "--json").out)
     measured = {row["system"]: row["nDCG@10"] for row in json.loads((out / "leaderboard.json").read_text())}
     assert {row["system"]: row["nDCG@10"] for row in board} == pytest.approx(measured)
 
 
-def test_mistakes_are_found_before_any_work(run, files, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--measures", "nDCX@10"], "unknown measure 'nDCX'"),
+        (["--objective", "hinge(lable)"], "'lable'; did you mean 'label'"),
+        (["--lr-scheduler-type", "foo"], "lr-scheduler-type"),
+        (["--max-steps", 0], "max_steps must be at least 1"),
+        (["--share", 0], "share"),
+        (["--max-length", -3], "max_length must be at least 8"),
+        (["--imitation-epochs", 0], "imitation_epochs must be at least 1"),
+        (["--scoring.dtype", "float8"], "scoring.dtype"),
+        (["--unjudged", "irrelevnt"], "unjudged"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else None,
+)
+def test_mistakes_in_options_are_found_before_any_work(run, files, tmp_path: Path, options, message: str) -> None:
     words = ["--collection", files.collection, "--run", files.bm25, "--out", tmp_path / "x"]
-    base = ["--base", files.model.parent / "base"]
-    for options, code, says in (
-        (["--measures", "nDCX@10"], 2, "unknown measure 'nDCX'"),
-        (["--objective", "hinge(lable)"], 2, "'lable'; did you mean 'label'"),
-        (["--lr-scheduler-type", "foo"], 2, "lr-scheduler-type"),
-        (["--max-steps", 0], 2, "max_steps must be at least 1"),
-        (["--share", 0], 2, "share"),
-        (["--max-length", -3], 2, "max-length"),
-    ):
-        outcome = run("finetune", *words, *base, *options)
-        assert outcome.code == code, outcome.err
-        assert says in outcome.err
-        assert "Traceback" not in outcome.err
-        assert "starting" not in outcome.err
+    outcome = run("finetune", *words, "--base", files.model.parent / "base", *options)
+    assert outcome.code == 2, outcome.err
+    assert message in outcome.err
+    assert "starting" not in outcome.err
+
+
+def test_checkpoints_cannot_be_chosen_without_dev_queries(run, files, tmp_path: Path) -> None:
+    trained_on = set(files.loaded.split("train"))
+    everything = read_run(files.bm25)
+    train = everything.take_queries([q for q in everything.query_ids.to_pylist() if q in trained_on])
+    write_run(train, tmp_path / "train.trec", by="score")
+    words = ["--collection", files.collection, "--run", tmp_path / "train.trec", "--out", tmp_path / "x"]
+    outcome = run("finetune", *words, "--base", files.model.parent / "base", "--eval-steps", 2)
+    assert outcome.code == 1
+    assert "queries of the run is in split 'dev'" in outcome.err
+    assert "starting" not in outcome.err
+
+
+def test_missing_teacher_run_is_found_before_any_work(run, files, tmp_path: Path) -> None:
+    words = ["--collection", files.collection, "--run", files.bm25, "--out", tmp_path / "x"]
     outcome = run("distill", *words, "--teachers", "nosuch.trec", "--student", files.model.parent / "base")
     assert outcome.code == 1
     assert "there is no run file nosuch.trec" in outcome.err
+
+
+def test_folder_that_cannot_be_written_is_found_before_any_work(run, files, tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file")
-    outcome = run("finetune", *words[:4], "--out", tmp_path / "taken", *base)
+    words = ["--collection", files.collection, "--run", files.bm25, "--out", tmp_path / "taken"]
+    outcome = run("finetune", *words, "--base", files.model.parent / "base")
     assert outcome.code == 1
     assert "cannot write into the folder" in outcome.err
-
-
-def test_the_config_of_a_run_repeats_its_splits_and_measures(run, files, tmp_path: Path) -> None:
-    words = ["--collection", files.collection, "--run", files.bm25, "--base", files.model, "--test-split", "dev"]
-    words += ["--measures", "RR@5", "--max-length", 32, "--max-steps", 1]
-    assert run("finetune", *words, "--out", tmp_path / "one").code == 0
-    assert run("finetune", "--config", tmp_path / "one" / "config.yaml", "--out", tmp_path / "two").code == 0
-    one, two = (json.loads((tmp_path / name / "metrics.json").read_text()) for name in ("one", "two"))
-    assert one["RR@5"] == two["RR@5"]
-    assert next(iter(one)) == next(iter(two)) == "RR@5"
+    assert "starting" not in outcome.err
 
 
 def test_distill_follows_a_recipe_that_options_override(run, files, tmp_path: Path) -> None:
@@ -129,6 +193,6 @@ def test_an_option_given_its_default_wins_over_the_recipe_and_a_file_too(run, fi
     assert outcome.code == 0, outcome.err
     said = yaml.safe_load((tmp_path / "said" / "config.yaml").read_text())
     assert (said["method"], said["list_size"], said["adam_beta2"], said["lists_per_batch"]) == ("pile", 8, 0.9, 16)
-    assert said["objective"] == "margin_mse({target}, label)"
+    assert said["objective"] == "margin_mse(target, label)"
     assert run("distill", "--config", tmp_path / "said" / "config.yaml", "--out", tmp_path / "again").code == 0
     assert yaml.safe_load((tmp_path / "again" / "config.yaml").read_text()) == said

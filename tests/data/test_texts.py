@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rankdistill.data import Texts
+from rankdistill.data.texts import concatenate_texts
 from rankdistill.errors import DataError
 
 pairs = st.dictionaries(st.text("ab0é\0", max_size=6), st.text(max_size=8), max_size=30)
@@ -101,3 +102,13 @@ def test_a_million_ids_are_found_in_bulk():
     made = Texts.from_pairs(ids, ids)
     wanted = np.random.default_rng(0).permutation(1_000_000)[:100_000]
     assert made.positions(pa.array(wanted).cast(pa.large_string())).tolist() == wanted.tolist()
+
+
+def test_concatenated_texts_are_in_order_and_have_unique_ids() -> None:
+    first, second = Texts.from_pairs(["a", "b"], ["one", "two"]), Texts.from_pairs(["c"], ["three"])
+    joined = concatenate_texts([first, second])
+    assert list(joined) == [("a", "one"), ("b", "two"), ("c", "three")]
+    with pytest.raises(DataError, match="id 'a'"):
+        concatenate_texts([first, second, first])
+    with pytest.raises(DataError, match="no texts to concatenate"):
+        concatenate_texts([])

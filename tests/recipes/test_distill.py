@@ -10,19 +10,22 @@ from tiny import make_model, make_tokenizer
 
 from rankdistill.data import Candidates, Collection, write_run
 from rankdistill.ensembling.normalize import normalize
+from rankdistill.ensembling.settings import EnsembleSettings
 from rankdistill.errors import DataError, UsageError
 from rankdistill.models import CrossEncoder
 from rankdistill.recipes import (
-    EnsembleSettings,
+    Lesson,
+    StartSettings,
     add_teachers,
     distill,
     finetune,
     name_teachers,
     sample_queries,
     start_model,
-    with_labels,
 )
 from rankdistill.scoring import score
+from rankdistill.scoring.settings import ScoringSettings
+from rankdistill.tasks import Task
 from rankdistill.training import TrainingSettings, draw_candidates
 
 SETTINGS = TrainingSettings(list_size=4, lists_per_batch=5, learning_rate=1e-3, epochs=2)
@@ -38,19 +41,22 @@ def test_a_share_of_the_queries_is_drawn_by_its_seed(run: Candidates) -> None:
     assert len(first) == round(0.8 * run.n_queries)
     assert [q for q in run.query_ids.to_pylist() if q in set(first)] == first, "in the run's order"
     assert sample_queries(run, 1.0, 3) is run
-    for share in (0, 1.5):
-        with pytest.raises(UsageError, match="share must be above 0 and at most 1"):
-            sample_queries(run, share, 0)
+
+
+@pytest.mark.parametrize("share", [0, 1.5])
+def test_a_share_that_is_none_is_refused(run: Candidates, share: float) -> None:
+    with pytest.raises(UsageError, match="share must be above 0 and at most 1"):
+        sample_queries(run, share, 0)
 
 
 def test_drawn_candidates_are_lists_with_the_relevant_ones(collection: Collection, run: Candidates) -> None:
-    labelled = with_labels(run, collection)
+    labelled, _ = Task(collection, run).labelled()
     labelled = labelled.take_queries(np.diff(labelled.offsets) >= 2)
     drawn = draw_candidates(labelled, 4, seed=0, labels="label")
     assert np.diff(drawn.offsets).max() == 4
     assert drawn.query_ids.equals(labelled.query_ids)
     assert (drawn["label"] > 0).sum() == (labelled["label"] > 0).sum()
-    assert (drawn.find(labelled) >= -1).all()
+    np.testing.assert_array_equal(labelled["label"][labelled.find(drawn)], drawn["label"])
     assert draw_candidates(labelled, 4, 0, "label").doc_ids.equals(drawn.doc_ids)
     assert not draw_candidates(labelled, 4, 1, "label").doc_ids.equals(drawn.doc_ids)
 
@@ -60,7 +66,7 @@ def test_models_and_runs_are_teachers_alike(collection: Collection, run: Candida
     teacher.save(tmp_path / "teacher")
     write_run(run, tmp_path / "bm25.trec", by="bm25")
     scored = add_teachers(run, collection, name_teachers([tmp_path / "teacher", tmp_path / "bm25.trec"]))
-    np.testing.assert_allclose(scored["t1"], score(teacher, run, collection, dtype="auto"), rtol=1e-5)
+    np.testing.assert_allclose(scored["t1"], score(teacher, run, collection, dtype="float32"), rtol=1e-5)
     np.testing.assert_allclose(scored["t2"], run["bm25"], rtol=1e-6)
 
 
@@ -79,7 +85,7 @@ def test_distilled_student_comes_closer_to_the_ensemble(
         start,
         TrainingSettings(list_size=6, lists_per_batch=6, learning_rate=2e-3, epochs=8),
         ensembling=ensembling,
-        objective="pointwise_mse({target})",
+        objective="pointwise_mse(target)",
         out=tmp_path / "student",
     )
     target = sum(normalize(s, run.offsets, "zscore") for s in (score(model(), run, collection), run["bm25"]))
@@ -91,13 +97,33 @@ def test_distilled_student_comes_closer_to_the_ensemble(
 
 
 def test_finetuning_on_a_share_uses_these_queries_alone(collection: Collection, run: Candidates) -> None:
-    kept = sample_queries(with_labels(run, collection), 0.5, 7)
+    kept = sample_queries(Task(collection, run).labelled()[0], 0.5, 7)
     by_share = finetune(collection, run, model(), SETTINGS, share=0.5, sample_seed=7)
     by_hand = finetune(collection, kept.only_columns("bm25"), model(), SETTINGS)
     np.testing.assert_array_equal(score(by_share, run, collection), score(by_hand, run, collection))
 
 
-def test_teachers_that_cannot_teach_are_told(collection: Collection, run: Candidates, tmp_path: Path) -> None:
+def test_the_ensemble_is_read_under_either_of_its_names(collection: Collection, run: Candidates) -> None:
+    students = [
+        distill(collection, run, {"t1": model()}, model(), SETTINGS, objective=f"margin_mse({name}, label)")[0]
+        for name in ("target", "pile")
+    ]
+    assert students[0].fingerprint() == students[1].fingerprint() != model().fingerprint()
+
+
+@pytest.mark.parametrize("name", ["label", "target", "teacher"])
+def test_teacher_named_as_a_word_of_objectives_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match=f"a teacher is named '{name}', which means something else"):
+        Lesson.of({name: "m"}, f"pointwise_mse({name})")
+
+
+def test_teachers_score_in_the_precision_of_the_settings(collection: Collection, run: Candidates) -> None:
+    rounded = add_teachers(run, collection, {"t": model()}, ScoringSettings(dtype="bfloat16"))["t"]
+    np.testing.assert_array_equal(rounded, score(model(), run, collection, dtype="bfloat16"))
+    assert not np.array_equal(rounded, add_teachers(run, collection, {"t": model()})["t"])
+
+
+def test_teachers_that_cannot_teach_are_refused(collection: Collection, run: Candidates, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no teachers given"):
         name_teachers([])
     with pytest.raises(DataError, match="no model 'no/such-model'"):
@@ -111,12 +137,21 @@ def test_teachers_that_cannot_teach_are_told(collection: Collection, run: Candid
         distill(collection, run, {"t1": tmp_path / "partial.trec"}, model(), SETTINGS)
 
 
-def test_the_start_follows_the_base_or_the_wish(collection: Collection, tiny_base: Path) -> None:
-    plain = start_model(collection, tiny_base)
+def test_the_start_follows_the_base_or_the_settings(collection: Collection, tiny_base: Path) -> None:
+    plain = start_model(collection, tiny_base, max_length=64)
     assert plain.model.config.num_hidden_layers == 4
-    assert start_model(collection, tiny_base, start="cosine", layers=[0, 1]).model.config.num_hidden_layers == 3
+    cosine = start_model(collection, tiny_base, start="cosine", layers=[0, 1], imitate=False, max_length=32)
+    assert cosine.model.config.num_hidden_layers == 3
+    assert cosine.max_length == 32
+    by_settings = start_model(collection, tiny_base, StartSettings("cosine", (0, 1), imitate=False, max_length=32))
+    assert by_settings.fingerprint() == cosine.fingerprint()
     with pytest.raises(UsageError, match="unknown start 'warm'"):
-        start_model(collection, tiny_base, start="warm")  # type: ignore[arg-type]
+        start_model(collection, tiny_base, start="warm")
+
+
+def test_layers_imitate_all_layers_unless_that_is_refused(collection: Collection, tiny_base: Path) -> None:
+    with pytest.raises(UsageError, match=r"layers \[0, 1\] first imitate all .* give candidates, or imitate=False"):
+        start_model(collection, tiny_base, layers=[0, 1], max_length=32)
 
 
 def test_a_start_of_few_layers_learns_from_all_and_is_kept(
@@ -128,8 +163,9 @@ def test_a_start_of_few_layers_learns_from_all_and_is_kept(
             tiny_base,
             start="cosine",
             layers=[0, 3],
+            max_length=64,
             candidates=run,
-            settings=SETTINGS,
+            training=SETTINGS,
             out=tmp_path / "start",
         )
 
@@ -139,7 +175,7 @@ def test_a_start_of_few_layers_learns_from_all_and_is_kept(
     assert (tmp_path / "start" / "model" / "model.safetensors").stat().st_mtime_ns == written
     assert first.model.config.num_hidden_layers == 3
     np.testing.assert_allclose(score(first, run, collection), score(second, run, collection), atol=1e-5)
-    untaught = start_model(collection, tiny_base, start="cosine", layers=[0, 3])
+    untaught = start_model(collection, tiny_base, start="cosine", layers=[0, 3], imitate=False, max_length=64)
     assert not np.allclose(score(first, run, collection), score(untaught, run, collection), atol=1e-3)
     with pytest.raises(UsageError, match=r"got layers \[0, 2\], expected the last to be 3"):
-        start_model(collection, tiny_base, start="cosine", layers=[0, 2], candidates=run, settings=SETTINGS)
+        start_model(collection, tiny_base, start="cosine", layers=[0, 2], candidates=run, max_length=64)

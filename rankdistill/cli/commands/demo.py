@@ -27,16 +27,18 @@ def demo(
 ) -> None:
     """Show the whole: BM25, three teachers, their PILE ensemble, two students, a leaderboard.
 
-    After a kill the same command goes on from what is finished. On a collection of your own, in the BEIR layout:
+    After a kill the same command resumes after the last finished step. Models score in bfloat16 where the processor
+    has it. On a collection of your own, in the BEIR layout:
 
         rankdistill demo --collection my-data --out runs/my-data
     """
     board = demo_recipe(load_collection(collection), out, settings, base)
+    unjudged = next(iter(board.results.values())).unjudged
     if json:
         print_json(board.rows)
     else:
         print_rich(as_table(board))
     say(f"runs, models and the leaderboard (.json, .html) are in {out}; qrels.txt there makes it repeatable:")
-    say(f"    rankdistill leaderboard {out} --qrels {out}/qrels.txt --baseline bm25")
+    say(f"    rankdistill leaderboard {out} --qrels {out}/qrels.txt --baseline bm25 --unjudged {unjudged}")
     say("search with the student:")
     say(f'    rankdistill search "sort a list in place" --collection {collection} --model {out}/{PILE}/model')
