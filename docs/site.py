@@ -21,7 +21,7 @@ LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)[^)\s]+")
 
 def on_files(files: Files, config: Any) -> Files:
     """Add the pages and pictures that are kept outside docs/."""
-    outside = {source: page for source, page in PAGES.items()}
+    outside = dict(PAGES)
     outside |= {
         f"{RESULTS}/{path.name}": f"results/{path.name}"
         for path in sorted((ROOT / RESULTS).iterdir())
