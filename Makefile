@@ -43,8 +43,7 @@ $(VENV)/.docs: $(VENV)/.installed
 	@touch $@
 
 docs: $(VENV)/.docs
-	@NO_MKDOCS_2_WARNING=1 $(RUN)/mkdocs build --strict --quiet --clean
-	@echo "wrote site/index.html"
+	@NO_MKDOCS_2_WARNING=1 $(RUN)/mkdocs build --strict --clean
 
 # The tables that documents quote; each takes minutes and belongs on a quiet machine.
 benchmark: install
