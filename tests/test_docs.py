@@ -18,6 +18,10 @@ import yaml
 
 import rankdistill
 from rankdistill.cli.app import COMMANDS, build_app
+from rankdistill.ensembling.missing import POLICIES
+from rankdistill.ensembling.normalize import NORMALIZATIONS
+from rankdistill.losses.registry import LOSSES
+from rankdistill.recipes.papers import RECIPES
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "findings" / "README.md"]
@@ -188,6 +192,19 @@ def test_a_quoted_result_is_quoted_whole_and_as_it_is(result: Path) -> None:
         same_columns = [other for other in RESULTS if other.read_text(encoding="utf-8").startswith(header + "\n")]
         if header in text and same_columns == [result]:
             assert table in text, f"{page.name} quotes {result.name}, which has changed"
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_page_of_recipes_has_each_as_it_is(name: str) -> None:
+    page = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
+    (row,) = re.findall(rf"^\| `{re.escape(name)}` \| `(.+?)` \| (?:`(\w+)`)? ?\|", page, re.MULTILINE)
+    reads_teachers = "(teacher)" not in RECIPES[name].objective
+    assert row == (RECIPES[name].objective, RECIPES[name].method if reads_teachers else "")
+
+
+def test_the_page_of_recipes_names_every_loss_policy_and_normalization() -> None:
+    named = {word for page, code in spans() if page == "recipes.md" for word in code.split()}
+    assert {*LOSSES, *POLICIES, *NORMALIZATIONS} <= named
 
 
 def test_documents_cite_papers_and_no_file_from_outside_the_repository() -> None:
