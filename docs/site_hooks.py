@@ -74,3 +74,8 @@ def on_page_markdown(markdown: str, page: Page, config: Any, files: Files) -> st
         return "../" * uri.count("/") + PAGES.get(path, path.removeprefix("docs/")) + mark + anchor
 
     return LINK.sub(moved, markdown)
+
+
+def on_page_content(html: str, page: Page, config: Any, files: Files) -> str:
+    """Link what docstrings cite, ``(docs/papers.md)``, to the page of papers."""
+    return html.replace("(docs/papers.md)", f'(<a href="{"../" * page.file.src_uri.count("/")}papers.html">papers</a>)')
