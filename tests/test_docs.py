@@ -21,6 +21,8 @@ from rankdistill.cli.app import COMMANDS, build_app
 from rankdistill.ensembling.missing import POLICIES
 from rankdistill.ensembling.normalize import NORMALIZATIONS
 from rankdistill.losses.registry import LOSSES
+from rankdistill.models.contract import CONTRACTS
+from rankdistill.models.families import FAMILIES
 from rankdistill.recipes.papers import RECIPES
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -205,6 +207,18 @@ def test_the_page_of_recipes_has_each_as_it_is(name: str) -> None:
 def test_the_page_of_recipes_names_every_loss_policy_and_normalization() -> None:
     named = {word for page, code in spans() if page == "recipes.md" for word in code.split()}
     assert {*LOSSES, *POLICIES, *NORMALIZATIONS} <= named
+
+
+def test_the_page_of_models_has_every_family_and_contract_as_it_is() -> None:
+    page = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    for model_type, family in FAMILIES.items():
+        attention = f"refused: {family.attention_adds}" if family.attention_adds else "yes"
+        cells = (
+            f"{family.name} | {family.pooling} token | {attention} | {'yes' if family.layer_at_first_token else 'no'}"
+        )
+        assert f"| `{model_type}` | {cells} |" in page
+    for form, contract in CONTRACTS.items():
+        assert f"| `{form}` | {contract.n_logits} |" in page
 
 
 def test_documents_cite_papers_and_no_file_from_outside_the_repository() -> None:
