@@ -7,7 +7,6 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from rankdistill.cli.options_file import Config as Config
 from rankdistill.ensembling.settings import EnsembleSettings
 from rankdistill.evaluation.conventions import Conventions, UnjudgedChoice
 from rankdistill.scoring.settings import ScoringSettings

@@ -22,8 +22,6 @@ Config = Annotated[
 def with_options_file(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the option ``--config``, of which its function need not know: `options_from_yaml` reads it."""
     signature = inspect.signature(command, eval_str=True)
-    if "config" in signature.parameters:
-        return command
     config = inspect.Parameter("config", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Config)
 
     @wraps(command)

@@ -26,10 +26,9 @@ from rankdistill.recipes.distill import distill
 from rankdistill.recipes.finetune import finetune
 from rankdistill.recipes.labels import with_labels
 from rankdistill.recipes.measure import measure_model
-from rankdistill.recipes.scored import model_scores
 from rankdistill.recipes.start import IMITATION, start_model
 from rankdistill.retrieval.bm25 import bm25
-from rankdistill.scoring import cosine
+from rankdistill.scoring import cosine, score
 from rankdistill.scoring.settings import ScoringSettings
 from rankdistill.tasks import Task
 from rankdistill.training import TrainingSettings, draw_candidates, imitate
@@ -207,9 +206,7 @@ class _Demo:
         """Add BM25's score to the student's by the weight that is best on the dev queries."""
         self.say(f"{FUSED}: the student's score and BM25's, weighted as is best on {self.dev.n_queries} dev queries")
         model = CrossEncoder.from_pretrained(self.out / PILE / "model")
-        scores, report = model_scores(model, self.dev, self.collection, SCORING, "dev")
-        say(f"dev: {report}")
-        dev = self.dev.with_columns(model=scores)
+        dev = self.dev.with_columns(model=score(model, self.dev, self.collection, SCORING, description="dev"))
         tuned = tune_weight(dev, "model", "bm25", self._task(dev).judgments)
         say(str(tuned))
         run = self.test.join(read_run(self.out / PILE / "run.trec.gz", column="model"), "model")

@@ -14,7 +14,7 @@ from rankdistill.files.atomic import atomic_path
 from rankdistill.files.finite_json import finite
 from rankdistill.models import CrossEncoder
 from rankdistill.progress import say
-from rankdistill.recipes.scored import model_scores
+from rankdistill.scoring.score import score_with_report
 from rankdistill.scoring.settings import ScoringSettings
 from rankdistill.tasks import Task
 
@@ -34,8 +34,8 @@ def measure_model(
     scores come from the store of ``scoring``, ``pairs_per_second`` is None. The file has null for a value that is
     infinite or undefined.
     """
-    scores, report = model_scores(
-        model, task.candidates, task.collection, scoring or ScoringSettings(), "scoring held-out queries"
+    scores, report = score_with_report(
+        model, task.candidates, task.collection, scoring, description="scoring held-out queries"
     )
     result = task.evaluation(scores)
     for note in result.notes:

@@ -12,8 +12,7 @@ from rankdistill.data import Candidates, Collection, read_run
 from rankdistill.data.parts import is_parts
 from rankdistill.errors import DataError, UsageError
 from rankdistill.models import CrossEncoder, with_two_logits
-from rankdistill.progress import say
-from rankdistill.recipes.scored import model_scores
+from rankdistill.scoring.score import score
 from rankdistill.scoring.settings import ScoringSettings
 
 RUN_SUFFIXES = (".trec", ".run", ".txt", ".tsv", ".gz")
@@ -67,8 +66,7 @@ def add_teachers(
     columns = {}
     for name, teacher in teachers.items():
         if isinstance(teacher, CrossEncoder) or not is_run(teacher):
-            columns[name], report = model_scores(teacher, candidates, collection, scoring, f"scoring by {name}")
-            say(f"scoring by {name}: {report}")
+            columns[name] = score(teacher, candidates, collection, scoring, description=f"scoring by {name}")
             continue
         columns[name] = candidates.join(read_run(teacher, column=name), name)[name]
         if len(candidates) and np.isnan(columns[name]).all():

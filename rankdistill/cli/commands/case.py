@@ -8,7 +8,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from rankdistill.cli.options import Config, Ensembling, Json, Seed
+from rankdistill.cli.options import Ensembling, Json, Seed
 from rankdistill.cli.output import print_json, print_rich, say, short_names, table
 from rankdistill.data.sources import load_collection
 from rankdistill.data.trec.read import read_qrels, read_run
@@ -30,8 +30,7 @@ def case(
     ] = None,
     settings: Ensembling = EnsembleSettings(),  # noqa: B008  # frozen
     seed: Seed = 0,
-    json: Json = False,
-    config: Config = None,
+    as_json: Json = False,
 ) -> None:
     """Show one query's candidates with every teacher's score, the mean's and PILE's.
 
@@ -54,7 +53,7 @@ def case(
         {"document": document, LABEL: float(found.labels[i])} | {name: float(found.scores[name][i]) for name in names}
         for i, document in enumerate(found.doc_ids)
     ]
-    if json:
+    if as_json:
         print_json({"query": query, "pairs": found.pairs, "reversed": found.reversed_pairs, "candidates": rows})
         return
     shown = [[str(row["document"]), _number(row[LABEL], 0), *(_number(row[name], 4) for name in names)] for row in rows]

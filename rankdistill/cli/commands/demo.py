@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from rankdistill.cli.options import Config, Json, Source
+from rankdistill.cli.options import Json, Source
 from rankdistill.cli.output import print_json, print_rich, say
 from rankdistill.data import load_collection
 from rankdistill.evaluation import as_table
@@ -22,8 +22,7 @@ def demo(
     out: Annotated[Path, Parameter(help="Folder for models, runs and leaderboard.")] = Path("runs/demo"),
     base: Annotated[str, Parameter(help="Encoder that all models start from: a folder or a hub id.")] = DEFAULT_BASE,
     settings: Annotated[DemoSettings, Parameter(name="*")] = DemoSettings(),  # noqa: B008  # frozen
-    json: Json = False,
-    config: Config = None,
+    as_json: Json = False,
 ) -> None:
     """Show the whole: BM25, three teachers, their PILE ensemble, two students, a leaderboard.
 
@@ -34,7 +33,7 @@ def demo(
     """
     board = demo_recipe(load_collection(collection), out, settings, base)
     unjudged = next(iter(board.results.values())).unjudged
-    if json:
+    if as_json:
         print_json(board.rows)
     else:
         print_rich(as_table(board))

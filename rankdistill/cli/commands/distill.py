@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from rankdistill.cli.options import Config, Ensembling
+from rankdistill.cli.options import Ensembling
 from rankdistill.cli.output import say
 from rankdistill.cli.training import KIND, Options, train_command
 from rankdistill.cli.written import written
@@ -39,7 +39,6 @@ def distill(
     ] = KIND.distillation,
     ensembling: Ensembling = EnsembleSettings(),  # noqa: B008  # frozen
     options: Options,
-    config: Config = None,
 ) -> None:
     """Distil an ensemble of teachers, supervised by the labels, into a small student.
 

@@ -9,7 +9,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from rankdistill.cli.cluster import ALONE, Cluster, in_parts, work_on_parts
-from rankdistill.cli.options import Config, Ensembling, Json, Out, Seed
+from rankdistill.cli.options import Ensembling, Json, Out, Seed
 from rankdistill.cli.output import print_json, say_wrote
 from rankdistill.data.candidates import Candidates
 from rankdistill.data.trec.read import read_qrels, read_run
@@ -30,9 +30,8 @@ def ensemble(
     qrels: Annotated[Path | None, Parameter(help="Relevance judgments; pile needs them.")] = None,
     settings: Ensembling = EnsembleSettings(),  # noqa: B008  # frozen
     seed: Seed = 0,
-    json: Json = False,
+    as_json: Json = False,
     cluster: Cluster = ALONE,
-    config: Config = None,
 ) -> None:
     """Ensemble several teachers' runs into one run.
 
@@ -48,7 +47,7 @@ def ensemble(
     if repeated := [path for path in runs if runs.count(path) > 1]:
         raise UsageError(f"run {repeated[0]} is given twice: name each teacher once")
     if in_parts(map(Path, runs), cluster):
-        if json:
+        if as_json:
             raise UsageError("--json reports on runs in one file; for parts, counts are printed at the end")
         from rankdistill.cluster import EnsembleParts
 
@@ -62,7 +61,7 @@ def ensemble(
         candidates = candidates.join(judged.with_columns({LABELS: judged["label"]}), LABELS)
     combined, report = ensembled(candidates, runs, settings, labels=LABELS, seed=seed)
     write_run(combined, out, settings.method, tag=settings.method)
-    if json:
+    if as_json:
         print_json({"out": str(out), **asdict(report)})
     else:
         print("\n".join(_lines(combined, report)))

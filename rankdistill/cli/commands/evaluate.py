@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from rankdistill.cli.judgments import load_judgments
-from rankdistill.cli.options import Config, Json, Judged, JudgedSplit, Measures, Measuring, Qrels
+from rankdistill.cli.options import Json, Judged, JudgedSplit, Measures, Measuring, Qrels
 from rankdistill.cli.output import print_json, print_rich, say, table
 from rankdistill.errors import DataError
 from rankdistill.evaluation.conventions import Conventions
@@ -29,8 +29,7 @@ def evaluate(
         bool, Parameter(help="Values of each query instead of their mean.", show_default=False)
     ] = False,
     conventions: Measuring = Conventions(),  # noqa: B008  # frozen
-    json: Json = False,
-    config: Config = None,
+    as_json: Json = False,
 ) -> None:
     """Evaluate runs against judgments.
 
@@ -56,7 +55,7 @@ def evaluate(
     for path, result in results.items():
         for note in result.notes:
             say(f"note: {path}: {note}")
-    if json:
+    if as_json:
         print_json({path: result.per_query if per_query else result.values for path, result in results.items()})
     elif per_query:
         print_rich(table(["run", "query", *measures], _query_rows(results, measures), left=2))

@@ -7,7 +7,6 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from rankdistill.cli.options import Config
 from rankdistill.cli.training import KIND, Options, train_command
 from rankdistill.cli.written import written
 from rankdistill.models import DEFAULT_BASE, CrossEncoder
@@ -31,7 +30,6 @@ def finetune(
         ),
     ] = 1.0,
     options: Options,
-    config: Config = None,
 ) -> None:
     """Fine-tune a cross-encoder, a teacher or a baseline, on relevance labels.
 

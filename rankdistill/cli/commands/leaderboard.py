@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from rankdistill.cli.judgments import load_judgments
-from rankdistill.cli.options import Config, Json, Judged, JudgedSplit, Measures, Measuring, Qrels
+from rankdistill.cli.options import Json, Judged, JudgedSplit, Measures, Measuring, Qrels
 from rankdistill.cli.output import print_json, print_rich, say_wrote
 from rankdistill.evaluation.conventions import Conventions
 from rankdistill.evaluation.names import DEFAULT_MEASURES, parse_measures
@@ -37,8 +37,7 @@ def leaderboard(
     test: Annotated[str, Parameter(help="Significance test: t or fisher; corrected after Holm.")] = "t",
     conventions: Measuring = Conventions(),  # noqa: B008  # frozen
     title: Annotated[str, Parameter(help="Title of the page.")] = "Leaderboard",
-    json: Json = False,
-    config: Config = None,
+    as_json: Json = False,
 ) -> None:
     """Compare the runs in a folder: table, significance, HTML page.
 
@@ -52,7 +51,7 @@ def leaderboard(
         check_format(path)
     judgments, conventions, source = load_judgments(qrels, collection, split, conventions)
     board = compare_runs(find_runs(folder), judgments, measures, baseline, test, conventions=conventions)
-    if json:
+    if as_json:
         print_json(board.rows)
     else:
         print_rich(as_table(board))
