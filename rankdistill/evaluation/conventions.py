@@ -50,7 +50,7 @@ class Conventions:
         """
         if self.unjudged != "auto":
             return self.unjudged
-        if isinstance(judgments, Collection):
+        if not isinstance(judgments, Candidates):
             if judgments.unjudged is not None:
                 return judgments.unjudged
             if judgments.qrels is None:

@@ -44,7 +44,7 @@ def cranfield(shared_data):
 def ndcg_at_10(collection, run):
     queries = collection.qrels.queries()
     judged = {q.query_id: dict(zip(q.doc_ids, q.columns["label"].tolist(), strict=True)) for q in queries}
-    found = {q.query_id: q.doc_ids for q in run}
+    found = {q.query_id: q.doc_ids for q in run.queries()}
     values = []
     for query, grades in judged.items():
         gains = [grades.get(doc_id, 0.0) for doc_id in found.get(query, [])[:10]]

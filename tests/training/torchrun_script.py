@@ -19,7 +19,7 @@ candidates = make_candidates(collection, 10)
 labels = np.where(np.arange(len(candidates)) % 5 == 4, np.nan, np.arange(len(candidates)) % 3)
 candidates = candidates.with_columns(label=labels)
 dev = Task(collection, candidates, measures=("nDCG@10",), qrels=candidates.take_rows(~np.isnan(labels)))
-collection.name, collection.qrels = "made", dev.qrels
+collection.name, collection.qrels, collection.unjudged = "made", dev.qrels, "irrelevant"
 settings = TrainingSettings(
     epochs=3, list_size=4, lists_per_batch=6, learning_rate=1e-3, logging_steps=1, dtype="float32", eval_steps=3
 )
