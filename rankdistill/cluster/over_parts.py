@@ -16,7 +16,7 @@ from rankdistill.cluster.work import DoPart, PartWork
 from rankdistill.data.parquet import write_candidates
 from rankdistill.data.parts import begin_parts, parts_of
 from rankdistill.errors import MissingExtraError, UsageError
-from rankdistill.progress import console, progress
+from rankdistill.progress import progress, say
 
 STORES = ".scores"
 
@@ -46,7 +46,7 @@ def over_parts(
     todo = [part for part in parts if not (out / part.name).is_file()]
     n_done = len(parts) - len(todo)
     if n_done:
-        console.print(f"resuming: {n_done:,} of {len(parts):,} parts are done", highlight=False)
+        say(f"resuming: {n_done:,} of {len(parts):,} parts are done")
     counts: Counter[str] = Counter()
     if todo:
         done = _by_ray(work, todo, out, settings) if settings.cluster == "ray" else _here(work, todo, out)

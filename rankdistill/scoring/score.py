@@ -13,7 +13,7 @@ from rankdistill.arrays import F32
 from rankdistill.data.candidates import Candidates
 from rankdistill.errors import UsageError
 from rankdistill.inputs.texts import PairTexts, TextCollection
-from rankdistill.progress import console, progress
+from rankdistill.progress import progress, say
 from rankdistill.scoring.chunks import ChunkScorer
 from rankdistill.scoring.report import ScoreReport
 from rankdistill.scoring.settings import ScoringSettings
@@ -42,7 +42,7 @@ def score(
         scores = rd.score("runs/student/model", run, collection, dtype="auto", store="runs/scores")
     """
     scores, report = score_with_report(model, candidates, collection, settings, description=description, **overrides)
-    console.print(f"{description}: {report}", highlight=False)
+    say(f"{description}: {report}")
     return scores
 
 

@@ -11,7 +11,7 @@ from rankdistill.errors import UsageError
 from rankdistill.inputs.texts import TextCollection
 from rankdistill.models import CrossEncoder
 from rankdistill.models.weights import weights_beyond
-from rankdistill.progress import console
+from rankdistill.progress import say
 from rankdistill.tasks import Task
 from rankdistill.training.batches import MAX_PARTS
 from rankdistill.training.draw import plan_lists
@@ -63,9 +63,7 @@ def fit(
         relevant_share=settings.relevant_share,
     )
     if plan.n_left_out:
-        console.print(
-            f"{plan.n_left_out:,} of {candidates.n_queries:,} queries have no list to train on", highlight=False
-        )
+        say(f"{plan.n_left_out:,} of {candidates.n_queries:,} queries have no list to train on")
     source = ListSource(
         model,
         candidates,

@@ -21,7 +21,7 @@ from rankdistill.models.attention import float32_attention
 from rankdistill.models.base import quiet_loading
 from rankdistill.models.companions import beside
 from rankdistill.models.precision import default_device, resolve_dtype
-from rankdistill.progress import console
+from rankdistill.progress import say
 from rankdistill.tasks import Task
 from rankdistill.training.distributed import join_processes, processes, shared, wait_for_all
 from rankdistill.training.list_trainer import ListTrainer
@@ -62,7 +62,7 @@ def run_training(
             with quiet_loading():
                 last = _last_whole(checkpoints)
                 if last:
-                    console.print(f"going on from {Path(last).name}", highlight=False)
+                    say(f"resuming from {Path(last).name}")
                 with float32_attention(trainer.model) if dtype == "bfloat16" else nullcontext():
                     trainer.train(resume_from_checkpoint=last)
         wait_for_all()  # some may still be reading the best checkpoint

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from tiny import judged_collection, make_model, make_tokenizer
@@ -62,10 +60,3 @@ def test_teachers_that_nothing_is_learned_from_are_refused() -> None:
 def test_a_recipe_that_is_none_is_named_with_the_nearest() -> None:
     with pytest.raises(UnknownNameError, match="recipe 'pd-brt'; did you mean 'pd-bert'"):
         get_recipe("pd-brt")
-
-
-def test_the_docs_list_every_recipe_as_it_is() -> None:
-    text = (Path(__file__).parents[2] / "docs" / "recipes.md").read_text(encoding="utf-8")
-    for name, recipe in RECIPES.items():
-        assert f"| `{name}` | `{recipe.objective}`" in text
-        assert f"| {recipe.source} | {recipe.needs}" in text
