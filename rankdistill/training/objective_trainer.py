@@ -10,7 +10,7 @@ from torch import Tensor
 
 from rankdistill.models import CrossEncoder
 from rankdistill.models.outputs import OWN, forward
-from rankdistill.scoring import score_with_report
+from rankdistill.scoring.prepared import PreparedCandidates
 from rankdistill.tasks import Task
 from rankdistill.training.batches import Batch, BatchSource, in_lists
 from rankdistill.training.distributed import gather
@@ -38,6 +38,9 @@ class ObjectiveTrainer(ListTrainer):
         super().__init__(cross_encoder, source, args, dtype, "training", eval_dataset=[0] if dev else None)
         self.objectives = objectives
         self.dev = dev
+        if dev is not None:
+            scored = cross_encoder.with_dtype(dtype)
+            self._prepared = PreparedCandidates(scored, dev.candidates, dev.collection)
         self.teacher = teacher.model.to(self.args.device).eval() if teacher is not None else None
 
     def losses(self, model: Any, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
@@ -66,12 +69,10 @@ class ObjectiveTrainer(ListTrainer):
         return ListOutputs(logits, parts[0] if objective.compares_insides else None)
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
-        """Score the dev task's candidates and measure the ranking, as ``eval_<measure>``."""
+        """Score the dev task's candidates and measure them, as ``eval_<measure>``; texts are tokenised once."""
         if self.dev is None:
             return {}
-        scores, _ = score_with_report(
-            self.cross_encoder, self.dev.candidates, self.dev.collection, description="dev", dtype=self.dtype
-        )
+        scores = self._prepared.score("dev")
         values = self.dev.evaluation(scores).values
         metrics = {f"eval_{name}": value for name, value in values.items()}
         self.log(dict(metrics))

@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -85,6 +86,24 @@ def test_the_best_weights_by_the_dev_set_are_kept(tmp_path: Path) -> None:
 
     run = candidates.with_columns(score=score(model, candidates, collection, dtype="auto"))
     assert evaluate(dev.qrels, run, ["nDCG@10"], by="score")["nDCG@10"] == pytest.approx(max(measured), abs=1e-6)
+
+
+def test_the_dev_sets_texts_are_looked_up_once_however_often_they_are_scored() -> None:
+    collection = make_collection(8)
+    candidates = labelled(collection)
+    lookups: list[int] = []
+
+    class Counted:
+        def take(self, ids: Any) -> list[str]:
+            lookups.append(len(ids))
+            return collection.documents.take(ids)
+
+    counted = SimpleNamespace(queries=collection.queries, documents=Counted(), qrels=None, unjudged=None)
+    dev = Task(counted, candidates, measures=("nDCG@10",), qrels=candidates.only_columns("label"))  # type: ignore[arg-type]
+    settings = TrainingSettings(epochs=8, list_size=4, lists_per_batch=4, eval_steps=2)
+    fit(start(), candidates, collection, "hinge(label)", settings, dev=dev)
+    n_documents = len(set(candidates.doc_ids.to_pylist()))
+    assert sum(lookups) <= 2 * n_documents, "once to check that they are there, once to read them"
 
 
 def test_bfloat16_trains_close_to_float32() -> None:
