@@ -13,6 +13,7 @@ import rankdistill as rd
 from benchmarks.studies.marco import MsMarco
 from benchmarks.studies.rows import MEASURES, PerQuery
 from benchmarks.studies.teachers import SHARES
+from rankdistill.arrays import F32
 from rankdistill.data import Candidates, Collection, read_candidates, write_candidates
 from rankdistill.ensembling import EnsembleReport, EnsembleSettings, ensemble
 from rankdistill.ensembling.settings import MethodName
@@ -157,7 +158,12 @@ def measured(test: Task, model: Path) -> PerQuery:
     if not file.is_file() or file.stat().st_mtime < (model / "model.safetensors").stat().st_mtime:
         scores = rd.score(str(model), test.candidates, test.collection, dtype="auto")
         write_candidates(test.candidates.only_columns().with_columns(score=scores), file)
-    result = replace(test, measures=MEASURES).evaluation(read_candidates(file)["score"])
+    return per_query(test, read_candidates(file)["score"])
+
+
+def per_query(test: Task, scores: F32) -> PerQuery:
+    """Measure scores of the test candidates, float32 (N,), query by query."""
+    result = replace(test, measures=MEASURES).evaluation(scores)
     return {f"{name} mean": {"": value} for name, value in result.values.items()} | result.shares
 
 

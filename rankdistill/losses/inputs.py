@@ -4,7 +4,7 @@ Every loss here takes ``(scores, targets, mask, *, labels=None, **settings)`` an
 
 - scores: the student's, float (Q, C), or (Q, C, L) for losses on a head of L logits; gradients flow through them.
 - targets: what to fit, float (Q, C): a teacher's or an ensemble's scores, or labels. Of the scores' shape for logits.
-- mask: bool (Q, C), True where a candidate stands; what the padding holds, NaN included, changes nothing.
+- mask: bool (Q, C), True where there is a candidate; the values of the padding, NaN included, change nothing.
 - labels: relevance labels, float (Q, C). A loss that learns from labels takes these where given, else its targets; so
   it can also be told to fit the order of a teacher, by passing the teacher's scores as targets and no labels.
 
@@ -74,9 +74,9 @@ def log_softmax_over(values: Tensor, counts: Tensor) -> Tensor:
 
 
 def _check_shapes(scores: Tensor, mask: Tensor, known: tuple[Tensor, ...], loss: str, logits: bool) -> None:
-    wanted = "(queries, candidates, logits), two logits or more" if logits else "(queries, candidates), one score each"
+    shape = "(queries, candidates, logits), two logits or more" if logits else "(queries, candidates), one score each"
     if scores.ndim != 2 + logits or (logits and scores.shape[-1] < 2):
-        raise UsageError(f"loss {loss!r} got scores of shape {tuple(scores.shape)}, expected {wanted}")
+        raise UsageError(f"loss {loss!r} got scores of shape {tuple(scores.shape)}, expected {shape}")
     if mask.dtype != torch.bool or mask.shape != scores.shape[:2]:
         raise UsageError(
             f"loss {loss!r} got a mask of shape {tuple(mask.shape)} and dtype {mask.dtype}, "

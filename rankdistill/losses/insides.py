@@ -37,8 +37,8 @@ def attention_mse(
     """
     n_scores = student.n_heads * student.tokens.sum(dim=1).square().sum().clamp(min=1)
     losses = []
-    for mine, its in layer_map(len(student.queries), len(teacher.queries), layers):
-        s, t = student.attention(mine), teacher.attention(its)
+    for student_layer, teacher_layer in layer_map(len(student.queries), len(teacher.queries), layers):
+        s, t = student.attention(student_layer), teacher.attention(teacher_layer)
         if s.shape[1] != t.shape[1]:
             raise UsageError(
                 f"attention_mse compares head by head, but the student has {s.shape[1]} heads and the teacher "
@@ -64,8 +64,8 @@ def hidden_mse(
     """
     pairs = layer_map(len(student.hidden) - 1, len(teacher.hidden) - 1, layers)
     losses = [
-        _distance(student, student.hidden[mine + 1], teacher.hidden[its + 1], _projection("hidden_mse", mine, shared))
-        for mine, its in pairs
+        _distance(student, student.hidden[i + 1], teacher.hidden[j + 1], _projection("hidden_mse", i, shared))
+        for i, j in pairs
     ]
     return torch.stack(losses).mean()
 
@@ -81,7 +81,7 @@ def embedding_mse(student: Outputs, teacher: Outputs, mask: Tensor, *, labels: T
 def hidden_projections(student: Any, teacher: Any, layers: LayerChoice = "every", shared: bool = False) -> Companions:
     """The projections that `hidden_mse` needs between models of these configs: none where the widths are the same."""
     pairs = layer_map(student.num_hidden_layers, teacher.num_hidden_layers, layers)
-    return _projections(student, teacher, [_projection("hidden_mse", mine, shared) for mine, _ in pairs])
+    return _projections(student, teacher, [_projection("hidden_mse", i, shared) for i, _ in pairs])
 
 
 def embedding_projection(student: Any, teacher: Any) -> Companions:
@@ -129,7 +129,7 @@ def _projections(student: Any, teacher: Any, names: Sequence[str]) -> Companions
     return {} if widths[0] == widths[1] else {name: lambda: nn.Linear(*widths) for name in names}
 
 
-def _distance(student: Outputs, mine: Tensor, its: Tensor, projection: str) -> Tensor:
-    if mine.shape[-1] != its.shape[-1]:
-        mine = student.companions[projection](mine.float())
-    return ((mine.float() - its.float()) ** 2).mean(dim=-1)[student.tokens].mean()
+def _distance(student: Outputs, state: Tensor, target: Tensor, projection: str) -> Tensor:
+    if state.shape[-1] != target.shape[-1]:
+        state = student.companions[projection](state.float())
+    return ((state.float() - target.float()) ** 2).mean(dim=-1)[student.tokens].mean()

@@ -100,7 +100,7 @@ def _ndcg2_plus(ranks: Tensor, k: int | None, mu: float) -> Tensor:
 
 
 def _reached(ranks: Tensor, k: int | None) -> Tensor:
-    """bool (Q, C, C): at least one of the two documents stands within the cutoff."""
+    """bool (Q, C, C): at least one of the two documents ranks within the cutoff."""
     nearer = torch.minimum(ranks[:, :, None], ranks[:, None, :])
     return torch.ones_like(nearer, dtype=torch.bool) if k is None else nearer <= k
 

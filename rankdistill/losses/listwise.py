@@ -20,7 +20,7 @@ def listnet(
     labels: Tensor | None = None,
     temperature: float = 1.0,
 ) -> Tensor:
-    """Mean over lists of -Σ_i softmax(y/τ)_i log softmax(s)_i: the probability of standing first, from graded labels.
+    """Mean over lists of -Σ_i softmax(y/τ)_i log softmax(s)_i: the probability of ranking first, from graded labels.
 
     temperature: τ of the labels; below 1 sharpens, which long lists need: with labels 0 and 1 the one relevant document
     of a hundred is given a share of 0.027. `list_cross_entropy` gives it all. Takes labels (or targets).

@@ -79,8 +79,8 @@ def soft_bce(
     L_logits.
     """
     s, t, counts = counted(scores, mask, required(targets, "soft_bce", "targets"), loss="soft_bce")
-    wanted = (t / temperature).sigmoid()
-    entropy = functional.binary_cross_entropy_with_logits(s / temperature, wanted, reduction="none")
+    probabilities = (t / temperature).sigmoid()
+    entropy = functional.binary_cross_entropy_with_logits(s / temperature, probabilities, reduction="none")
     return mean_over(entropy * temperature**2, counts)
 
 

@@ -37,8 +37,8 @@ def beside(model: nn.Module, companions: Mapping[str, Callable[[], nn.Module]], 
 
 def companions_of(model: nn.Module) -> Mapping[str, nn.Module]:
     """The modules beside a model, by name; empty where there are none."""
-    found = getattr(model, NAME, None)
-    return dict(found.items()) if found is not None else {}
+    modules = getattr(model, NAME, None)
+    return dict(modules.items()) if modules is not None else {}
 
 
 class Head(nn.Sequential):
@@ -53,7 +53,7 @@ class Head(nn.Sequential):
         )
 
 
-def heads(model: Any, wanted: Mapping[str, int]) -> dict[str, Callable[[], nn.Module]]:
-    """What makes a head for each name -> number of logits, as companions of a model."""
+def heads(model: Any, n_logits: Mapping[str, int]) -> dict[str, Callable[[], nn.Module]]:
+    """What makes a head for each name, of so many logits, as companions of a model."""
     hidden_size = model.config.hidden_size
-    return {f"{HEAD}{name}": lambda n=n: Head(hidden_size, n) for name, n in wanted.items()}  # type: ignore[misc]
+    return {f"{HEAD}{name}": lambda n=n: Head(hidden_size, n) for name, n in n_logits.items()}  # type: ignore[misc]

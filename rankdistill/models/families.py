@@ -41,7 +41,7 @@ class Family:
     attention: str
     """The attention module, from a layer."""
     queries: Projection | None
-    """From the attention module, like ``keys`` and ``values``; None where there is none to be found."""
+    """From the attention module, like ``keys`` and ``values``; None where there is none."""
     keys: Projection | None
     values: Projection | None
     head: str
@@ -165,9 +165,8 @@ def layer_list(model: nn.Module) -> str:
 
 def layers_of(model: nn.Module) -> list[nn.Module]:
     """The encoder layers."""
-    found = model.get_submodule(family_of(model).layers)
-    assert isinstance(found, nn.ModuleList)
-    return list(found)
+    layers: Any = model.get_submodule(family_of(model).layers)
+    return list(layers)
 
 
 def head_of(model: Any) -> nn.Linear:

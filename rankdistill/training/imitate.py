@@ -81,13 +81,13 @@ class StateTrainer(ListTrainer):
 
     def losses(self, model: Any, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
         """Compute the squared distance of states (tokens, hidden) at every token that is not padding."""
-        ours, wanted = [], []
+        states, targets = [], []
         for part in batch["inputs"]:
             tokens = part["attention_mask"].bool()
-            ours.append(self._states(model, part)[tokens])
+            states.append(self._states(model, part)[tokens])
             with torch.no_grad():
-                wanted.append(self._states(self.teacher, part)[tokens])
-        loss = mse_loss(torch.cat(ours).float(), torch.cat(wanted).float())
+                targets.append(self._states(self.teacher, part)[tokens])
+        loss = mse_loss(torch.cat(states).float(), torch.cat(targets).float())
         return loss, {"hidden states": loss}
 
     def _states(self, model: Any, inputs: Mapping[str, Tensor]) -> Tensor:

@@ -21,7 +21,7 @@ from rankdistill.training.draw import ListPlan
 class ListSource:
     """The lists of a plan in its order, ``lists_per_batch`` of them a batch; a `BatchSource`.
 
-    Texts are tokenised once, when this is made; a batch is assembled from token ids when it is asked for. max_parts:
+    Texts are tokenised once, by the constructor; a batch is assembled from token ids on demand. max_parts:
     the most parts that the pairs of a batch are split into. task: name of the task in every batch.
     """
 

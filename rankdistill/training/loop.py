@@ -43,11 +43,12 @@ def run_training(
     out: str | Path | None = None,
     facts: Mapping[str, Any] | None = None,
 ) -> CrossEncoder:
-    """Train a model in place by a trainer, made of transformers' arguments and a dtype; return it in eval mode.
+    """Train a model in place and return it, in eval mode.
 
-    companions: what makes the modules that are trained beside the model; they are gone when this returns or raises.
-    frozen: the weights of the transformers model that no loss depends on. dev: the task that chooses the checkpoint.
-    out: see `fit`. facts: what beside the settings makes the training what it is, as JSON can hold it.
+    make_trainer: makes the trainer of transformers' arguments and a dtype. companions: what makes the modules that are
+    trained beside the model; they are gone when this returns or raises. frozen: the weights of the transformers model
+    that no loss depends on. dev: the task that chooses the checkpoint. out: see `fit`. facts: what beside the settings
+    makes the training what it is, as JSON can hold it.
     """
     join_processes()
     with tempfile.TemporaryDirectory() as scratch:

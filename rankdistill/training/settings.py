@@ -1,4 +1,4 @@
-"""TrainingSettings: what a training run can be told, under the names of transformers.TrainingArguments."""
+"""TrainingSettings: the settings of a training, under the names of transformers.TrainingArguments."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def build_matching(bert: Any, layer: Any, vocabulary: Tensor, cls_id: int, dimen
     """Make one head of the first layer find each token's like in the other segment, and write its rarity down.
 
     vocabulary: int64 (V,), the tokens to tell apart. dimensions: of ``segment`` (-1, 1, and 0 at [CLS]), ``rarity``
-    (read) and ``lexical`` (written: the rarity of the like that was found, 0 where there is none).
+    (read) and ``lexical`` (written: the rarity of the matching token, 0 where there is none).
     """
     attention = layer.attention.self
     size = attention.attention_head_size
@@ -84,9 +84,10 @@ def _least_head(layer: Any) -> slice:
 
 def _embedded(bert: Any, tokens: Tensor, position: int, emptied: Sequence[int]) -> Tensor:
     """What the first layer sees of tokens at a position, (n, hidden), without the dimensions that are not words'."""
-    made = bert.embeddings
-    x = made.word_embeddings(tokens) + made.position_embeddings.weight[position] + made.token_type_embeddings.weight[0]
-    x = nn.functional.layer_norm(x, x.shape[-1:], made.LayerNorm.weight, made.LayerNorm.bias, made.LayerNorm.eps)
+    tables = bert.embeddings
+    x = tables.word_embeddings(tokens) + tables.position_embeddings.weight[position]
+    x = x + tables.token_type_embeddings.weight[0]
+    x = nn.functional.layer_norm(x, x.shape[-1:], tables.LayerNorm.weight, tables.LayerNorm.bias, tables.LayerNorm.eps)
     x[:, list(emptied)] = 0
     return x
 

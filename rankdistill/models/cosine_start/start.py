@@ -145,8 +145,11 @@ def _calibrate(
 ) -> Tensor:
     """Level the freed dimensions after every layer norm; return both segments' mean last states, (2T, hidden).
 
-    One forward pass: a layer norm's gain and bias of these dimensions are set just before it runs, and so are the keys
-    by which a layer recognises [CLS], and the lexical heads.
+    One forward pass over ``batch`` (T pairs): hooks set weights just before the module that has them runs, so that each
+    sees what the weights set before it give. In the order of the pass, layer by layer: ``meet`` sets the keys by which
+    a layer recognises [CLS], and in the first layer the lexical heads; ``level`` sets the gain and bias of a layer
+    norm's freed dimensions. Before the very last layer norm ``amplify`` changes that norm's input, and must be
+    registered first: hooks of one module run in the order of their registration, and ``level`` reads its result.
     """
     bert = start.model.bert
     real = batch["attention_mask"].bool()

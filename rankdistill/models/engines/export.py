@@ -35,7 +35,7 @@ FACTS = "rankdistill.json"
 
 @dataclass(frozen=True)
 class ExportFormat:
-    """Where an exported model of an engine and dtype stands in a model's folder, and how it is made."""
+    """The file of an exported model of an engine and dtype, from the model's folder, and what writes it."""
 
     file: str
     write: Callable[..., None]
@@ -125,7 +125,7 @@ def write_int8_openvino(model: Any, path: Path, batches: Batches) -> None:
         whole = openvino.convert_model(str(between))
         names = [given.get_any_name() for given in whole.inputs]
         with redirect_stdout(sys.stderr):  # its progress bars
-            made = nncf.quantize(
+            quantized = nncf.quantize(
                 whole,
                 nncf.Dataset([complete(batch, names) for batch in batches]),
                 model_type=nncf.ModelType.TRANSFORMER,
@@ -133,7 +133,7 @@ def write_int8_openvino(model: Any, path: Path, batches: Batches) -> None:
                 subset_size=len(batches),
                 ignored_scope=nncf.IgnoredScope(patterns=kept_in_float(model), validate=False),
             )
-        openvino.save_model(made, str(path))
+        openvino.save_model(quantized, str(path))
     finally:
         between.unlink(missing_ok=True)
 
@@ -188,10 +188,10 @@ def export_model(
         return publish(scratch, folder, engine, dtype)
 
 
-def publish(made: str | Path, folder: str | Path, engine: str, dtype: str) -> Path:
-    """Move an exported model from the folder where it was made into another, each file whole; return the model's."""
+def publish(scratch: str | Path, folder: str | Path, engine: str, dtype: str) -> Path:
+    """Move an exported model from a scratch folder into another, each file whole; return the model's file."""
     name = format_of(engine, dtype).file
-    source, target = (Path(place, name).parent for place in (made, folder))
+    source, target = (Path(place, name).parent for place in (scratch, folder))
     facts = read_facts(target / FACTS) | read_facts(source / FACTS)
     for part in sorted(source.iterdir()):  # the .bin before the .xml that needs it
         if part.name != FACTS:

@@ -126,6 +126,6 @@ def check_export(engine: OnnxEngine | OpenVinoEngine, model: Any) -> None:
 
 
 def _file(engine: str, dtype: str, model: Any, folder: Path | None, fingerprint: str, scratch: str) -> Path:
-    """The exported model of these weights: the folder's, or one made in ``scratch``."""
-    found = exported_file(folder, fingerprint, engine, dtype)
-    return found or export_model(model, fingerprint, scratch, engine, dtype)
+    """The exported model of these weights: the folder's, or one exported into ``scratch``."""
+    file = exported_file(folder, fingerprint, engine, dtype)
+    return file or export_model(model, fingerprint, scratch, engine, dtype)

@@ -33,8 +33,8 @@ def fastest(make: Make, model: Any, fingerprint: str, dtype: str | None) -> Any:
     """Make the engine that scores pairs fastest in a precision, of those whose packages are installed.
 
     make: from an engine's name and dtype to the engine. dtype: None (float32), "auto" (bfloat16 where the processor has
-    it) or a precision. What was measured is said, and kept in the cache folder for these weights, packages and threads,
-    so that a command that is repeated takes the same engine. On a GPU it is torch.
+    it) or a precision. The measurement is reported, and kept in the cache folder for these weights, packages and
+    threads, so that a repeated command takes the same engine. On a GPU it is torch.
     """
     device = default_device()
     precision = dtype if dtype in CANDIDATES else resolve_dtype(dtype, device)
@@ -52,13 +52,13 @@ def fastest(make: Make, model: Any, fingerprint: str, dtype: str | None) -> Any:
         try:
             engines[name] = make(name, precision)
             speeds[name] = _pairs_per_second(engines[name], batch)
-        except Exception as error:  # what cannot be exported is no reason not to score
+        except Exception as error:  # another engine can still score
             say(f"engine {name} does not run this model: {error}")
     if not speeds:
         raise DataError(f"none of the engines {', '.join(names)} runs this model in {precision}, see above")
     best = max(speeds, key=lambda name: speeds[name])
-    told = ", ".join(f"{name} {speed:,.0f}" for name, speed in speeds.items())
-    say(f"engine: {best}, the fastest in {precision} here ({told} pairs/s)")
+    measured = ", ".join(f"{name} {speed:,.0f}" for name, speed in speeds.items())
+    say(f"engine: {best}, the fastest in {precision} here ({measured} pairs/s)")
     if len(speeds) == len(names):  # what failed may run another time
         write_facts(file, {"engine": best, "pairs_per_second": speeds})
     return engines[best]

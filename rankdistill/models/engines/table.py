@@ -45,5 +45,5 @@ def make_engine(
         return fastest(lambda known, its: ENGINES[known](model, its, folder, fingerprint), model, fingerprint, dtype)
     if name not in ENGINES:
         raise UnknownNameError("engine", name, [*ENGINES, "auto"])
-    made: Engine = ENGINES[name](model, dtype, folder, fingerprint)
-    return made
+    engine: Engine = ENGINES[name](model, dtype, folder, fingerprint)
+    return engine
