@@ -19,7 +19,7 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.results import FOLDER
+from benchmarks.results import FOLDER, run
 from rankdistill.files.atomic import atomic_path
 
 PICTURE = FOLDER.parent.parent / "docs" / "images" / "quality-speed.svg"
@@ -97,4 +97,4 @@ def _short(value: float) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)
