@@ -109,9 +109,9 @@ def test_a_command_in_running_text_exists_and_has_these_options(page: str, code:
 def test_an_option_in_running_text_belongs_to_some_command() -> None:
     known = frozenset().union(*map(options_of, COMMANDS))
     named = {
-        (page, word)
+        (page, word.partition("=")[0])
         for page, code in spans()
-        if code.startswith("--") and not code.startswith("--name ")
+        if code.startswith("--")
         for word in code.split()
         if word.startswith("--")
     }
