@@ -15,7 +15,7 @@ from rankdistill.cli.recipe_options import options_from_recipe
 # Name -> purpose. The command is the function of that name in the module of that name in cli/commands/. Its docstring
 # begins with the same purpose, which a test compares: `rankdistill --help` must not import what the commands import.
 COMMANDS: dict[str, str] = {
-    "demo": "Show the whole: BM25, three teachers, their PILE ensemble, two students, a leaderboard.",
+    "demo": "Run the whole pipeline: BM25, three teachers, their PILE ensemble, two students, a leaderboard.",
     "finetune": "Fine-tune a cross-encoder, a teacher or a baseline, on relevance labels.",
     "distill": "Distil an ensemble of teachers, supervised by the labels, into a small student.",
     "retrieve": "Find first-stage candidates for a collection's queries and write them as a run.",

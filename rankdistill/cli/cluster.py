@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from rankdistill.cli.output import say, say_wrote
 from rankdistill.cluster.settings import ClusterSettings
-from rankdistill.data.sources import SOURCES
+from rankdistill.data.sources import absolute_source
 from rankdistill.errors import UsageError
 from rankdistill.scoring.settings import ScoringSettings
 
@@ -31,13 +31,9 @@ def in_parts(runs: Iterable[Path], cluster: ClusterSettings) -> bool:
     return all(folders)
 
 
-def absolute_name(name: str) -> str:
-    """Write a model's or collection's name with an absolute path, where it has one: for workers elsewhere."""
-    if name in SOURCES:
-        return name
-    folder, mark, tag = name.rpartition("#") if "#" in name and not Path(name).exists() else (name, "", "")
-    folder = folder.removeprefix("folder:")
-    return f"{Path(folder).absolute()}{mark}{tag}" if Path(folder).exists() else name
+def absolute_model(name: str) -> str:
+    """Write a model's name with an absolute path, where it is a folder: for workers elsewhere."""
+    return str(Path(name).absolute()) if Path(name).exists() else name
 
 
 def score_parts(
@@ -56,7 +52,7 @@ def score_parts(
     from rankdistill.cluster.work import ScoreParts
 
     work_on_parts(
-        ScoreParts(absolute_name(model), absolute_name(collection), scoring, top_k, weight), run, out, cluster
+        ScoreParts(absolute_model(model), absolute_source(collection), scoring, top_k, weight), run, out, cluster
     )
 
 

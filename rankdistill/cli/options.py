@@ -7,6 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from rankdistill.data.sources import SYNTAX
 from rankdistill.ensembling.settings import EnsembleSettings
 from rankdistill.evaluation.conventions import Conventions, UnjudgedChoice
 from rankdistill.scoring.settings import ScoringSettings
@@ -14,7 +15,9 @@ from rankdistill.scoring.settings import ScoringSettings
 Json = Annotated[
     bool,
     Parameter(
-        name="--json", help="Print the result as JSON, and nothing else, on standard output.", show_default=False
+        name="--json",
+        help="Print the result as JSON alone on standard output; infinite and undefined values are null.",
+        show_default=False,
     ),
 ]
 Seed = Annotated[int, Parameter(help="The same seed gives the same result, with any number of threads.")]
@@ -26,9 +29,7 @@ Runs = Annotated[tuple[str, ...], Parameter(help="Runs: TREC or MS MARCO's three
 """Paths as text, since the results of a run are named by its path as it was given."""
 Judged = Annotated[
     str | None,
-    Parameter(
-        name="--collection", help="Collection whose judgments or texts are used: pydocs, irds:DATASET_ID, or a folder."
-    ),
+    Parameter(name="--collection", help=f"Collection whose judgments or texts are used: {SYNTAX}."),
 ]
 JudgedSplit = Annotated[
     str | None,
@@ -37,7 +38,8 @@ JudgedSplit = Annotated[
 Measures = Annotated[
     tuple[str, ...],
     Parameter(
-        help="Measures of ir_measures, and PNR and DCG: nDCG@10 RR@10 AP(rel=2) PNR DCG@10 ...", show_default=" ".join
+        help="Measures by ir_measures' names, and PNR, DCG: nDCG@10 RR@10 AP(rel=2) PNR DCG@10 ...",
+        show_default=" ".join,
     ),
 ]
 UnjudgedOption = Annotated[
@@ -52,11 +54,14 @@ Ensembling = Annotated[EnsembleSettings, Parameter(name="*")]
 Measuring = Annotated[Conventions, Parameter(name="*")]
 Source = Annotated[
     str,
-    Parameter(help="Collection: pydocs, irds:DATASET_ID, or a folder in the BEIR layout (FOLDER#TAG of its files)."),
+    Parameter(help=f"Collection: {SYNTAX}."),
 ]
 Model = Annotated[str, Parameter(help="Cross-encoder: its folder or hub id.")]
 Run = Annotated[
-    Path, Parameter(help="Candidates, a run: TREC or MS MARCO's three columns, plain or .gz; or a folder of parts.")
+    Path,
+    Parameter(
+        help="Run of first-stage candidates: TREC, or MS MARCO's three columns, plain or .gz; or a folder of parts."
+    ),
 ]
 Out = Annotated[
     Path, Parameter(help="TREC run to write, compressed where the name ends in .gz; for a run in parts, a folder.")

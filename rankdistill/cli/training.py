@@ -14,9 +14,9 @@ from cyclopts import Parameter
 from rankdistill.cli.options import Json, Measuring, Run, Source
 from rankdistill.cli.output import print_json, print_rich, say, say_wrote, table
 from rankdistill.data import load_collection, read_run
-from rankdistill.errors import DataError, UnknownNameError
+from rankdistill.errors import DataError
 from rankdistill.evaluation.conventions import Conventions
-from rankdistill.evaluation.report.render import count, number
+from rankdistill.evaluation.report.render import TITLES, count, number
 from rankdistill.files.atomic import atomic_path
 from rankdistill.models import CrossEncoder, with_two_logits
 from rankdistill.recipes.measure import measure_model
@@ -31,8 +31,8 @@ KIND = KINDS["ranking"]
 Measures = Annotated[
     tuple[str, ...],
     Parameter(
-        help="Measures of ir_measures, and PNR and DCG: nDCG@10 RR@10 AP(rel=2) PNR DCG@10 ...; the first one chooses "
-        f"checkpoints. [default: {' '.join(KIND.measures)}]",
+        help="Measures by ir_measures' names, and PNR, DCG: nDCG@10 RR@10 AP(rel=2) PNR DCG@10 ...; the first one "
+        f"chooses checkpoints. [default: {' '.join(KIND.measures)}]",
         show_default=False,
     ),
 ]
@@ -47,7 +47,7 @@ class TrainOptions:
     collection: Source
     run: Run
     out: Path
-    """Folder for model/, run.trec.gz, metrics.json, config.yaml and, of teachers, scores/."""
+    """Folder for model/, run.trec.gz, metrics.json, config.yaml, and for scores/ of teachers that are models."""
     start: Annotated[StartSettings, Parameter(name="*")] = field(default_factory=StartSettings)
     splits: Annotated[Splits, Parameter(name="*")] = field(default_factory=Splits)
     measures: Measures = ()
@@ -88,7 +88,7 @@ def train_command(
     task = options.load()
     training, settings = task.training, options.settings
     dev = task.required(options.splits.dev_split) if settings.eval_steps else None
-    check_columns(objective, (*task.candidates.columns, *columns))
+    objective.check_columns((*task.candidates.columns, *columns))
     check_folder(options.out)
     model = start_model(
         task.collection,
@@ -108,7 +108,7 @@ def train_command(
     with atomic_path(options.out / "config.yaml") as path:
         path.write_text(yaml.safe_dump(dict(parameters), sort_keys=False))
     measure(task.held_out, options)
-    say_wrote(options.out / "model")
+    say_wrote(options.out, "model/, config.yaml and, of held-out queries, run.trec.gz and metrics.json")
 
 
 def measure(held_out: Task, options: TrainOptions) -> None:
@@ -121,16 +121,11 @@ def measure(held_out: Task, options: TrainOptions) -> None:
     if options.as_json:
         print_json(metrics)
         return
-    shown = [number(value) if name in held_out.measures else count(value) for name, value in metrics.items()]
-    print_rich(table(list(metrics), [shown], left=0))
-
-
-def check_columns(objective: Objective, columns: Iterable[str]) -> None:
-    """Raise `UnknownNameError` where the objective reads a column that will not be there."""
-    known = tuple(columns)
-    for name in objective.columns:
-        if name not in known:
-            raise UnknownNameError(f"column of the objective {objective}", name, known)
+    shown = [
+        number(value) if name in held_out.measures else f"{value:,}" if name == "queries" else count(value)
+        for name, value in metrics.items()
+    ]
+    print_rich(table([TITLES.get(name, name) for name in metrics], [shown], left=0))
 
 
 def check_folder(out: Path) -> None:

@@ -32,7 +32,7 @@ class TunedWeight:
     def __str__(self) -> str:
         alone = f" ({self.curve[0.0]:.4f} for the model alone)" if 0.0 in self.curve else ""
         return (
-            f"weight {self.weight:g} of the first stage tuned on {self.queries} queries: "
+            f"fusion weight of the first stage: {self.weight:g}, tuned on {self.queries} queries: "
             f"{self.measure} {self.curve[self.weight]:.4f}{alone}"
         )
 

@@ -32,7 +32,7 @@ MeasureName = str | ir_measures.Measure
 
 
 UNJUDGED_IN_PNR = {
-    "missing": "in no pair of PNR (unjudged=missing)",
+    "missing": "are in no pair of PNR (unjudged=missing)",
     "irrelevant": "count as irrelevant, grade 0, in PNR (unjudged=irrelevant)",
 }
 """What `Conventions.unjudged` means for a reader."""
@@ -82,7 +82,7 @@ class Evaluation:
         if self.missing_queries:
             notes.append(f"{self.missing_queries} of {self.queries} judged queries are not in the run and count as 0")
         if self.unjudged_queries:
-            notes.append(f"{self.unjudged_queries} queries of the run are not judged and are ignored")
+            notes.append(f"{self.unjudged_queries} queries of the run are not among the judged queries and are ignored")
         if self.unreversed_queries:
             notes.append(
                 f"{self.unreversed_queries} of {self.queries} queries have no reversed pair and the denominator 1 in "

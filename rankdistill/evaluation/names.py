@@ -81,6 +81,8 @@ def _checked(measure: ir_measures.Measure, text: str) -> ir_measures.Measure:
             raise UsageError(f"measure {text!r}: {measure.NAME} has no parameter {name!r}; it takes: {takes}")
     for name, info in supported.items():
         value = measure.params.get(name, NOT_PROVIDED)
+        if info.dtype is float and isinstance(value, int) and not isinstance(value, bool):
+            value = measure.params[name] = float(value)
         if not info.validate(value):
             got = "is missing" if value is NOT_PROVIDED else f"cannot be {value!r}"
             choices = "" if info.choices is NOT_PROVIDED else f", one of {', '.join(map(repr, info.choices))}"

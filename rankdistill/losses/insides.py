@@ -10,16 +10,15 @@ projections, companions of the student while it trains.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
 from rankdistill.errors import UnknownNameError, UsageError
-
-if TYPE_CHECKING:
-    from rankdistill.models.outputs import Outputs
+from rankdistill.models.families import family_of
+from rankdistill.models.outputs import Outputs, check_attention
 
 LayerChoice = str | Sequence[int]
 LAYER_MAPS = ("every", "last-k", "last")
@@ -35,15 +34,11 @@ def attention_mse(
     attention is more than QKᵀ/√d.
     Source: TinyBERT eq. 7 and its code; L_attn of PD-BERT eq. 2 (docs/papers.md).
     """
+    _check_heads(student.n_heads, teacher.n_heads)
     n_scores = student.n_heads * student.tokens.sum(dim=1).square().sum().clamp(min=1)
     losses = []
     for student_layer, teacher_layer in layer_map(len(student.queries), len(teacher.queries), layers):
         s, t = student.attention(student_layer), teacher.attention(teacher_layer)
-        if s.shape[1] != t.shape[1]:
-            raise UsageError(
-                f"attention_mse compares head by head, but the student has {s.shape[1]} heads and the teacher "
-                f"{t.shape[1]}: leave the term out, or take a student of as many heads"
-            )
         losses.append(mse_loss(s, t, reduction="sum") / n_scores)
     return torch.stack(losses).mean()
 
@@ -89,6 +84,14 @@ def embedding_projection(student: Any, teacher: Any) -> Companions:
     return _projections(student, teacher, [_projection("embedding_mse", 0, True)])
 
 
+def check_attention_pair(student: Any, teacher: Any, layers: LayerChoice = "every") -> None:
+    """Raise where `attention_mse` cannot compare two transformers models: their families, heads or layers."""
+    for model in (student, teacher):
+        check_attention(family_of(model))
+    _check_heads(student.config.num_attention_heads, teacher.config.num_attention_heads)
+    layer_map(student.config.num_hidden_layers, teacher.config.num_hidden_layers, layers)
+
+
 def check_layers(layers: LayerChoice = "every", shared: bool = False) -> None:
     """Raise `UnknownNameError` for the name of a layer map that does not exist; see `layer_map`."""
     if isinstance(layers, str) and layers not in LAYER_MAPS:
@@ -117,6 +120,14 @@ def layer_map(n_student: int, n_teacher: int, layers: LayerChoice = "every") -> 
         f"got layers={layers!r} for {n_student} layers that learn from {n_teacher}, expected 'every', 'last', 'last-k' "
         f"(of no more layers than the teacher has), or a list of {n_student} layers from 0 to {n_teacher - 1}"
     )
+
+
+def _check_heads(n_student: int, n_teacher: int) -> None:
+    if n_student != n_teacher:
+        raise UsageError(
+            f"attention_mse compares head by head, but the student has {n_student} heads and the teacher "
+            f"{n_teacher}: leave the term out, or take a student of as many heads"
+        )
 
 
 def _projection(loss: str, layer: int, shared: bool) -> str:

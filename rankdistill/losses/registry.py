@@ -13,6 +13,7 @@ from rankdistill.errors import UnknownNameError
 from rankdistill.losses.insides import (
     Companions,
     attention_mse,
+    check_attention_pair,
     check_layers,
     embedding_mse,
     embedding_projection,
@@ -23,8 +24,6 @@ from rankdistill.losses.lambda_loss import lambda_loss
 from rankdistill.losses.listwise import kl_list, list_cross_entropy, listmle, listnet
 from rankdistill.losses.pairwise import hinge, margin_mse, pairwise_mse, ranknet
 from rankdistill.losses.pointwise import bce, cross_entropy, pointwise_mse, soft_bce, soft_cross_entropy
-from rankdistill.models.families import Family
-from rankdistill.models.outputs import check_attention
 
 Sees = Literal["scores", "logits", "insides"]
 """What a loss is given of the student, and of a teacher beside it: what they rank by (Q, C), the logits (Q, C, L), or
@@ -52,8 +51,8 @@ class Loss:
     companions: Callable[..., Companions] | None = None
     """``companions(student_config, teacher_config, **settings)``: what makes the modules that it trains beside the
     student, by name."""
-    check: Callable[[Family], None] | None = None
-    """Raises where a family of models, the student's or the teacher's, cannot be compared."""
+    check: Callable[..., None] | None = None
+    """``check(student, teacher, **settings)`` raises, before any work, where two models cannot be compared."""
 
     check_settings: Callable[..., None] | None = None
     """``check_settings(**settings)`` raises for values that cannot be, before any work."""
@@ -85,7 +84,7 @@ LOSSES: dict[str, Loss] = {
         needs_targets=True,
         sees="insides",
         reads=("queries", "keys"),
-        check=check_attention,
+        check=check_attention_pair,
         check_settings=check_layers,
     ),
     "hidden_mse": Loss(

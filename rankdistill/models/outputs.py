@@ -83,8 +83,15 @@ def check_attention(family: Family) -> None:
     if family.attention_adds:
         raise DataError(
             f"the attention scores of {family.name} cannot be compared: beside QKᵀ/√d they hold "
-            f"{family.attention_adds}; leave attention_mse out"
+            f"{family.attention_adds}; leave losses on attention scores out of the objective"
         )
+
+
+def check_reads(family: Family, reads: Collection[str]) -> None:
+    """Raise `DataError` where a family has no module known to give one of the outputs."""
+    for kind in PROJECTIONS:
+        if kind in reads and getattr(family, kind) is None:
+            raise DataError(f"{family.name} has no module known to give {kind}: leave losses on {kind} out")
 
 
 def forward(
@@ -182,9 +189,8 @@ def _pooled(hidden: Tensor, tokens: Tensor, pooling: Pooling) -> Tensor:
 @contextmanager
 def _recording(model: nn.Module, family: Family, kind: str) -> Iterator[list[Tensor | None]]:
     """Keep what each layer's projection of a kind gives first while the block runs: a list, a layer each."""
-    projection: Projection | None = getattr(family, kind)
-    if projection is None:
-        raise DataError(f"{family.name} has no module known to give {kind}: leave losses on {kind} out")
+    check_reads(family, [kind])
+    projection: Projection = getattr(family, kind)
     layers = layers_of(model)
     given: list[Tensor | None] = [None] * len(layers)
 

@@ -17,7 +17,7 @@ from rankdistill.recipes.papers import ENSEMBLED
 from rankdistill.recipes.teachers import Teacher, add_teachers, models_among, name_teachers, teacher_beside
 from rankdistill.scoring.settings import ScoringSettings
 from rankdistill.tasks import LABEL, Task
-from rankdistill.training import Objective, TrainingSettings, fit
+from rankdistill.training import Objective, TrainingSettings, check_objective, fit
 from rankdistill.training.distributed import first_process_first, join_processes
 from rankdistill.training.objective import TEACHER
 
@@ -61,6 +61,7 @@ class Lesson:
                 f"{len(self.teachers)} teachers: name one, or take an objective of the ensemble's scores"
             )
         if not self.reads_scores and not (self.objective.needs_teacher and len(self.teachers) == 1):
+            self.objective.check_columns(self.columns)  # a mistyped name is the likelier mistake
             raise UsageError(f"the objective {self.objective} learns nothing from {names}: leave out what is not used")
         method = self.ensembling.method
         if method == "single" and {method, TARGET} & read and len(self.teachers) > 1:
@@ -121,6 +122,8 @@ def distill_on(
     """`distill` on all candidates of a task."""
     lists, report = with_labels(task), None
     beside = teacher_beside(lesson.teachers, student) if lesson.objective.needs_teacher else None
+    # before teachers score, which takes hours
+    check_objective(lesson.objective, student, beside, (*lists.columns, *lesson.columns))
     if lesson.reads_scores:
         scoring = scoring or ScoringSettings()
         store = scoring.store or (Path(out) / "scores" if out else None)

@@ -26,15 +26,15 @@ class StartSettings:
     """How training starts from a base model."""
 
     start: Start = "auto"
-    """cosine: weights under which the model ranks by the base's cosine from the first update on, one layer deeper;
-    plain: the base's own head, or a new one; auto: cosine for a BERT-like sentence encoder, plain for all others."""
+    """cosine: add one layer, set so that the untrained model already ranks by the base's cosine; plain: the base's own
+    head, or a new one; auto: cosine for a BERT-like sentence encoder, plain for all others."""
     layers: tuple[int, ...] = ()
     """Layers of the base to keep, from 0: 0 4 5. A start from the cosine adds a layer of its own on top. Empty: all."""
     imitate: bool = True
-    """Whether kept layers first learn, without labels, to end in the hidden states of all layers. --imitate=false: they
-    start as they are."""
+    """First train the kept layers, without labels, to reproduce the last hidden states of the full model.
+    --imitate=false: they start as they are."""
     imitation_epochs: int = IMITATION.epochs
-    """Lists drawn of every training query for that imitation."""
+    """Passes of that imitation over the training queries."""
     imitation_learning_rate: float = IMITATION.learning_rate
     """Highest learning rate of that imitation."""
     max_length: int = 128

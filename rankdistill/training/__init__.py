@@ -1,7 +1,7 @@
 """Training on candidate lists: objectives of named weighted losses, list sampling, and one trainer."""
 
 from rankdistill.training.draw import ListPlan, draw_candidates, plan_lists
-from rankdistill.training.fit import fit
+from rankdistill.training.fit import check_objective, fit
 from rankdistill.training.imitate import imitate
 from rankdistill.training.objective import Objective, Term
 from rankdistill.training.settings import TrainingSettings
@@ -11,6 +11,7 @@ __all__ = [
     "Objective",
     "Term",
     "TrainingSettings",
+    "check_objective",
     "draw_candidates",
     "fit",
     "imitate",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from transformers import TrainingArguments
@@ -49,9 +50,7 @@ def fit(
     """
     settings = settings or TrainingSettings()
     objective = Objective.parse(objective) if isinstance(objective, str) else objective
-    objective.check_logits(model.model.config.num_labels)
-    check_teacher(teacher, model, objective)
-    objective.check_families(model.model, *([teacher.model] if teacher and objective.needs_teacher else []))
+    check_objective(objective, model, teacher, candidates.columns)
     labels = objective.label_columns
     plan = plan_lists(
         candidates,
@@ -63,7 +62,8 @@ def fit(
         relevant_share=settings.relevant_share,
     )
     if plan.n_left_out:
-        say(f"{plan.n_left_out:,} of {candidates.n_queries:,} queries have no list to train on")
+        why = "candidates of different labels" if objective.only_labels else "two candidates"
+        say(f"left out {plan.n_left_out:,} of {candidates.n_queries:,} queries, which do not have {why}")
     source = ListSource(
         model,
         candidates,
@@ -96,17 +96,24 @@ def fit(
     )
 
 
-def check_teacher(teacher: CrossEncoder | None, student: CrossEncoder, objective: Objective) -> None:
-    """Raise `UsageError` unless the objective's teacher is there and reads the same tokens, with logits enough."""
-    if not objective.needs_teacher:
-        return
-    if teacher is None:
+def check_objective(
+    objective: Objective, student: CrossEncoder, teacher: CrossEncoder | None, columns: Iterable[str]
+) -> None:
+    """Raise, before any work, where columns, teacher or models do not suit an objective.
+
+    teacher: the model beside the student. columns: those that the candidates have, or will have. Raises
+    `UnknownNameError` for a column, `UsageError` for a missing teacher, another vocabulary, or logits, heads and layers
+    that do not fit, `DataError` for a model family that a term cannot be computed for.
+    """
+    objective.check_columns(columns)
+    if objective.needs_teacher and teacher is None:
         raise UsageError(
             f"the objective {objective} learns from a teacher that runs beside the student: give one model"
         )
-    objective.check_logits(teacher.model.config.num_labels, of_teacher=True)
-    if teacher.tokenizer.get_vocab() != student.tokenizer.get_vocab():
+    beside = teacher if objective.needs_teacher else None
+    if beside is not None and beside.tokenizer.get_vocab() != student.tokenizer.get_vocab():
         raise UsageError(
             "the teacher and the student do not share a vocabulary, so they cannot read the same batches: use the "
             "teacher's scores instead (score it, or name it among the ensemble's teachers)"
         )
+    objective.check_models(student.model, beside and beside.model)

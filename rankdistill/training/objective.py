@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ from rankdistill.errors import UnknownNameError, UsageError
 from rankdistill.losses.registry import Sees, get_loss
 from rankdistill.models.companions import heads as new_heads
 from rankdistill.models.families import family_of
-from rankdistill.models.outputs import OWN, Outputs
+from rankdistill.models.outputs import OWN, Outputs, check_reads
 
 TEACHER = "teacher"
 """The target that a teacher gives online, batch by batch, rather than a column of the candidates."""
@@ -152,13 +152,29 @@ class Objective:
                     f"make it with n_logits={needed}, or choose another loss"
                 )
 
-    def check_families(self, *models: Any) -> None:
-        """Raise `DataError` where a term cannot be computed for the family of one of the models."""
+    def check_models(self, student: Any, teacher: Any | None) -> None:
+        """Raise where a term cannot be computed for these transformers models, the teacher being one beside.
+
+        `UsageError` for heads, logits or layers that do not fit, `DataError` for families that cannot be compared.
+        """
+        self.check_logits(student.config.num_labels)
+        if teacher is not None:
+            self.check_logits(teacher.config.num_labels, of_teacher=True)
+        for model in (student, teacher):
+            if model is not None:
+                check_reads(family_of(model), self.reads)
         for term in self.terms:
             check = get_loss(term.loss).check
-            for model in models:
-                if check is not None:
-                    check(family_of(model))
+            if check is not None and teacher is not None:
+                check(student, teacher, **term.settings)
+        self.companions(student, teacher)  # which refuses layers that cannot be mapped
+
+    def check_columns(self, columns: Iterable[str]) -> None:
+        """Raise `UnknownNameError` where a term reads a column that is not among these."""
+        known = tuple(columns)
+        for name in self.columns:
+            if name not in known:
+                raise UnknownNameError(f"column of the objective {self}", name, known)
 
     def companions(self, student: Any, teacher: Any | None) -> dict[str, Callable[[], nn.Module]]:
         """What makes the modules that are trained beside the student: the terms' projections, and further heads."""
@@ -228,7 +244,11 @@ def _term(name: str, node: ast.Call, text: str, weight: float) -> Term:
     roles = [role for role, needed in (("targets", loss.needs_targets), ("labels", loss.needs_labels)) if needed]
     columns = [_name(argument, text) for argument in node.args]
     if len(columns) != len(roles):
-        raise UsageError(f"{name} takes {len(roles)} columns ({', '.join(roles)}), got {len(columns)}")
+        example = f"{name}({', '.join('target' if role == 'targets' else 'label' for role in roles)})"
+        raise UsageError(
+            f"{name} takes {len(roles)} column{'s' * (len(roles) != 1)}, the {' and the '.join(roles)}, got "
+            f"{len(columns)}: write {example}"
+        )
     if loss.sees != "scores" and loss.needs_targets and columns[0] != TEACHER:
         raise UsageError(
             f"{name} fits the {loss.sees} of a teacher beside the student: write {name}(teacher); a column holds "

@@ -17,7 +17,7 @@ class TrainingSettings:
     """How a model is trained on candidate lists; the command line and YAML files have the same names."""
 
     epochs: int = 1
-    """Lists drawn of every query, each time of other candidates."""
+    """Passes over the queries; each draws a new list of candidates for every query."""
     list_size: int = 8
     """Candidates of a query in one list, at least 2."""
     relevant_share: float = 0.5
@@ -45,7 +45,7 @@ class TrainingSettings:
     eval_steps: int = 0
     """Updates between two evaluations on the dev queries, of which the best is kept; 0 for none."""
     save_steps: int = 100
-    """Updates between two checkpoints, to go on from after a kill; 0 for none but those of evaluations."""
+    """Updates between two checkpoints, from which a killed training resumes; 0: only those of eval_steps."""
     logging_steps: int = 10
     """Updates between two logged losses."""
     seed: int = 0

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from rankdistill.data import Candidates, Collection, Texts, load_collection
+from rankdistill.data.sources import absolute_source
 from rankdistill.errors import DataError, UnknownNameError, UsageError
 
 
@@ -67,10 +68,19 @@ def test_stats_count_what_is_there():
     }
 
 
-def test_an_unknown_source_lists_the_forms():
-    for source in ("no/such/folder", "irds", "beir:scifact", "no/such#tag", "folder:no/such", ""):
-        with pytest.raises(UsageError, match="irds:DATASET_ID, pydocs, or a folder"):
-            load_collection(source)
+@pytest.mark.parametrize("source", ["no/such/folder", "irds", "beir:scifact", "no/such#tag", "folder:no/such", ""])
+def test_an_unknown_source_lists_how_sources_are_written(source):
+    with pytest.raises(UsageError, match="pydocs, irds:DATASET_ID, or a folder in the BEIR layout"):
+        load_collection(source)
+
+
+def test_a_source_is_written_so_that_it_means_the_same_in_every_working_directory(tmp_path, monkeypatch):
+    (tmp_path / "data").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert absolute_source("pydocs") == "pydocs"
+    assert absolute_source("irds:beir/scifact") == "irds:beir/scifact"
+    assert absolute_source("data") == absolute_source("folder:data") == f"folder:{tmp_path / 'data'}"
+    assert absolute_source("data#dl19") == f"folder:{tmp_path / 'data'}#dl19"
 
 
 def test_importing_the_data_model_imports_nothing_heavy():

@@ -5,11 +5,13 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from tiny import make_model
 from torch import nn
 
 from rankdistill.errors import DataError, UsageError
 from rankdistill.losses.insides import (
     attention_mse,
+    check_attention_pair,
     embedding_mse,
     embedding_projection,
     hidden_mse,
@@ -75,6 +77,18 @@ def test_padding_changes_nothing(loss):
     assert loss(student, teacher, MASK).item() == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("teacher", "settings", "message"),
+    [
+        ({"num_attention_heads": 2}, {}, "4 heads and the teacher 2"),
+        ({}, {"layers": [1]}, "for 2 layers that learn from 4"),
+    ],
+)
+def test_models_that_attention_cannot_compare_are_refused_before_any_pass(teacher, settings, message):
+    with pytest.raises(UsageError, match=message):
+        check_attention_pair(make_model(num_hidden_layers=2), make_model(**teacher), **settings)
+
+
 def test_other_widths_go_through_a_projection_and_other_heads_are_refused():
     student, teacher = states(2, 0, hidden=4), states(2, 1)
     maps = {name: nn.Linear(4, H) for name in ("hidden_mse_0", "hidden_mse_1", "hidden_mse", "embedding_mse")}
@@ -100,7 +114,9 @@ def test_projections_are_made_for_the_layers_compared_where_widths_differ():
 def test_a_family_whose_attention_is_more_than_products_is_refused():
     student = replace(states(2, 0), family=FAMILIES["deberta-v2"])
     assert hidden_mse(student, states(4, 1), MASK).item() > 0
-    with pytest.raises(DataError, match=r"DeBERTa-v2 cannot be compared: .* relative positions; leave attention_mse"):
+    with pytest.raises(
+        DataError, match=r"DeBERTa-v2 cannot be compared: .* relative positions; leave losses on attention"
+    ):
         attention_mse(student, states(4, 1), MASK)
 
 

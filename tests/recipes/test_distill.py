@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -135,6 +136,47 @@ def test_teachers_that_cannot_teach_are_refused(collection: Collection, run: Can
     write_run(partial, tmp_path / "partial.trec", by="bm25")
     with pytest.raises(DataError, match=r"t1.*query"):
         distill(collection, run, {"t1": tmp_path / "partial.trec"}, model(), SETTINGS)
+
+
+def deberta() -> CrossEncoder:
+    tokenizer = make_tokenizer()
+    tokenizer.model_input_names = ["input_ids", "attention_mask"]
+    return CrossEncoder(make_model("deberta-v2"), tokenizer)
+
+
+@pytest.mark.parametrize(
+    ("objective", "teacher", "message"),
+    [
+        (
+            "attention_mse(teacher) + pointwise_mse(target)",
+            deberta,
+            "attention scores of DeBERTa-v2 cannot be compared",
+        ),
+        ("attention_mse(teacher, layers=[1]) + pointwise_mse(target)", model, "expected 'every', 'last', 'last-k'"),
+        ("cross_entropy(label) + pointwise_mse(target)", model, "needs a model with 2 logits, this one has 1"),
+        ("pointwise_mse(t9) + pointwise_mse(target)", model, "column of the objective .* 't9'"),
+    ],
+)
+def test_an_objective_that_does_not_suit_is_refused_before_any_teacher_scores(
+    collection: Collection,
+    run: Candidates,
+    objective: str,
+    teacher: Callable[[], CrossEncoder],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise AssertionError("a teacher scored")
+
+    monkeypatch.setattr("rankdistill.recipes.distill.add_teachers", fail)
+    student = teacher() if teacher is deberta else model()
+    with pytest.raises((UsageError, DataError), match=message):
+        distill(collection, run, {"t1": teacher()}, student, SETTINGS, objective=objective)
+
+
+def test_a_mistyped_teacher_in_an_objective_is_named() -> None:
+    with pytest.raises(UsageError, match=r"column of the objective .* 't3'.* Valid: label, pile, t1, t2, target"):
+        Lesson.of({"t1": "a.trec", "t2": "b.trec"}, "pairwise_mse(t3)")
 
 
 def test_the_start_follows_the_base_or_the_settings(collection: Collection, tiny_base: Path) -> None:

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from rankdistill.cli.options import Ensembling, Json, Seed
 from rankdistill.cli.output import print_json, print_rich, say, short_names, table
-from rankdistill.data.sources import load_collection
+from rankdistill.data.sources import SYNTAX, load_collection
 from rankdistill.data.trec.read import read_qrels, read_run
 from rankdistill.ensembling.case import case as case_of
 from rankdistill.ensembling.join import join_runs
@@ -25,9 +25,7 @@ def case(
     *,
     runs: Annotated[list[str], Parameter(help="The teachers: TREC or MS MARCO's three columns, plain or .gz.")],
     qrels: Annotated[Path, Parameter(help="Relevance judgments: TREC or BEIR qrels, plain or .gz.")],
-    collection: Annotated[
-        str | None, Parameter(help="Collection whose texts are shown: pydocs, irds:DATASET_ID or a folder.")
-    ] = None,
+    collection: Annotated[str | None, Parameter(help=f"Collection whose texts are shown: {SYNTAX}.")] = None,
     settings: Ensembling = EnsembleSettings(),  # noqa: B008  # frozen
     seed: Seed = 0,
     as_json: Json = False,

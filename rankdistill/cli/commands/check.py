@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 from rankdistill.cli.options import Json, Measures, Runs
 from rankdistill.cli.output import print_json, say, shown
-from rankdistill.data import load_collection
+from rankdistill.data.sources import SYNTAX, load_collection
 from rankdistill.errors import DataError, UsageError
 from rankdistill.evaluation.report.check import TIE_SENSITIVE_MEASURES
 from rankdistill.evaluation.report.check import check as check_files
@@ -21,9 +21,7 @@ def check(
     *,
     runs: Runs = (),
     qrels: Annotated[Path | None, Parameter(help="Judgments: TREC or BEIR qrels, plain or .gz.")] = None,
-    collection: Annotated[
-        str | None, Parameter(help="Collection whose texts the ids should have: pydocs, irds:DATASET_ID or a folder.")
-    ] = None,
+    collection: Annotated[str | None, Parameter(help=f"Collection whose texts the ids should have: {SYNTAX}.")] = None,
     measures: Measures = TIE_SENSITIVE_MEASURES,
     as_json: Json = False,
 ) -> None:
@@ -48,5 +46,5 @@ def check(
     n_errors = sum(finding.level == "error" for finding in findings)
     if n_errors:
         raise DataError(f"{n_errors} of {len(findings)} findings are errors")
-    n_files = len(runs) + (qrels is not None)
-    say(f"{n_files} files without errors" + (f", {len(findings)} findings" if findings else ""))
+    n_files, n_notes = len(runs) + (qrels is not None), len(findings)
+    say(f"{n_files} file{'s' * (n_files != 1)}, no errors, {n_notes} warning{'s' * (n_notes != 1)}")

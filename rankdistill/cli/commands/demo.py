@@ -24,7 +24,7 @@ def demo(
     settings: Annotated[DemoSettings, Parameter(name="*")] = DemoSettings(),  # noqa: B008  # frozen
     as_json: Json = False,
 ) -> None:
-    """Show the whole: BM25, three teachers, their PILE ensemble, two students, a leaderboard.
+    """Run the whole pipeline: BM25, three teachers, their PILE ensemble, two students, a leaderboard.
 
     After a kill the same command resumes after the last finished step. Models score in bfloat16 where the processor
     has it. On a collection of your own, in the BEIR layout:

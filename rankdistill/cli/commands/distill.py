@@ -26,15 +26,16 @@ def distill(
     recipe: Annotated[
         str | None,
         Parameter(
-            help="A paper's head, and its objective, ensemble and settings for options that are not given: "
+            help="A paper's recipe: it sets the number of logits, and objective, method and settings unless they are "
+            "given: "
             f"{', '.join(RECIPES)}. [default: none]"
         ),
     ] = None,
     objective: Annotated[
         str,
         Parameter(
-            help="Losses: target is the ensemble's score, t1, t2, ... a teacher's, label the relevance, teacher the "
-            "one model among the teachers, beside the student."
+            help="A weighted sum of losses over target (the ensemble's score), t1, t2, ... (a teacher's score), label "
+            "(the judgments) and teacher (the one model among the teachers, run during training)."
         ),
     ] = KIND.distillation,
     ensembling: Ensembling = EnsembleSettings(),  # noqa: B008  # frozen
@@ -44,10 +45,12 @@ def distill(
 
     For example
 
-        rankdistill distill --collection pydocs --run bm25.trec --teachers runs/t1/model runs/t2/model llm.trec
-            --method pile --layers 0 4 5 --out runs/student
-        rankdistill distill --collection pydocs --run bm25.trec --teachers runs/t1/model
-            --recipe pd-bert --layers 0 4 5 --out runs/pd-bert
+        rankdistill distill --collection pydocs --run bm25.trec \\
+            --teachers runs/t1/model llm.trec --method pile \\
+            --layers 0 4 5 --out runs/student
+        rankdistill distill --collection pydocs --run bm25.trec \\
+            --teachers runs/t1/model --recipe pd-bert \\
+            --layers 0 4 5 --out runs/pd-bert
     """
     parameters = written(distill, locals())
     lesson = Lesson.of(teachers, objective, ensembling)  # before anything is loaded, so that a mistake costs no time

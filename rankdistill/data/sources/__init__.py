@@ -3,10 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 from rankdistill.data.collection import Collection
 from rankdistill.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where collections come from: ``load(argument)`` of a module, imported when it is first called."""
+
+    module: str
+    """Of this folder."""
+    syntax: str
+    """How a source string of it is written, for messages and ``--help``."""
+    needs_argument: bool = True
+    """Whether a source string names something after the prefix and its colon."""
+    is_folder: bool = False
+    """Whether that is a folder, which workers elsewhere know by its absolute path."""
+
+    @property
+    def load(self) -> Callable[[str], Collection]:
+        """The function that loads a collection, by the argument after the colon."""
+        function: Callable[[str], Collection] = import_module(f"rankdistill.data.sources.{self.module}").load
+        return function
+
+
+FOLDER = "folder"
+SOURCES: dict[str, Source] = {
+    "pydocs": Source("pydocs.load", "pydocs", needs_argument=False),
+    "irds": Source("irds", "irds:DATASET_ID"),
+    FOLDER: Source("beir", "or a folder in the BEIR layout (FOLDER#TAG chooses among its files)", is_folder=True),
+}
+"""Prefix -> source. What begins with no prefix is a folder."""
+SYNTAX = ", ".join(source.syntax for source in SOURCES.values())
 
 
 def load_collection(source: str | Path) -> Collection:
@@ -24,31 +56,26 @@ def load_collection(source: str | Path) -> Collection:
     >>> collection.documents["d1"]
     'sorts a list in place'
     """
-    prefix, _, argument = str(source).partition(":")
-    if prefix not in SOURCES or not (argument or prefix == "pydocs"):
-        prefix, argument = "folder", str(source)
-    if prefix == "folder" and not any(name and Path(name).is_dir() for name in (argument, argument.rpartition("#")[0])):
-        raise UsageError(f"no collection {str(source)!r}: expected {SYNTAX}, and there is no such folder")
-    return SOURCES[prefix](argument)
+    prefix, argument = split_source(str(source))
+    return SOURCES[prefix].load(argument)
 
 
-def _folder(argument: str) -> Collection:
-    from rankdistill.data.sources.beir import load
-
-    return load(argument)
-
-
-def _irds(argument: str) -> Collection:
-    from rankdistill.data.sources.irds import load
-
-    return load(argument)
-
-
-def _pydocs(argument: str) -> Collection:
-    from rankdistill.data.sources.pydocs.load import load
-
-    return load(argument)
+def split_source(source: str) -> tuple[str, str]:
+    """Split a source string into prefix and argument; `UsageError` where it names nothing and no folder."""
+    prefix, _, argument = source.partition(":")
+    if prefix not in SOURCES or (SOURCES[prefix].needs_argument and not argument):
+        prefix, argument = FOLDER, source
+    folders = argument, argument.rpartition("#")[0]
+    if SOURCES[prefix].is_folder and not any(name and Path(name).is_dir() for name in folders):
+        raise UsageError(f"no collection {source!r}: expected {SYNTAX}; there is no such folder")
+    return prefix, argument
 
 
-SYNTAX = "irds:DATASET_ID, pydocs, or a folder with corpus.jsonl[.gz] and queries.jsonl|tsv[.gz]"
-SOURCES: dict[str, Callable[[str], Collection]] = {"folder": _folder, "irds": _irds, "pydocs": _pydocs}
+def absolute_source(source: str) -> str:
+    """Write a source string so that it means the same in every working directory."""
+    prefix, argument = split_source(source)
+    if not SOURCES[prefix].is_folder:
+        return source
+    has_tag = "#" in argument and not Path(argument).exists()
+    folder, mark, tag = argument.rpartition("#") if has_tag else (argument, "", "")
+    return f"{prefix}:{Path(folder).absolute()}{mark}{tag}"

@@ -7,16 +7,15 @@ relevant label. ``judged_only``: ranks are counted without unjudged documents (t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import ir_measures
 import numpy as np
-from ir_measures.providers.base import NOT_PROVIDED
 from numpy.typing import NDArray
 
 from rankdistill.arrays import F64, I64
 from rankdistill.errors import DataError, UsageError
 from rankdistill.evaluation.judged import JudgedRun
+from rankdistill.evaluation.measures.parameters import parameter
 
 
 class Relevant:
@@ -110,12 +109,6 @@ def judged_values(measure: ir_measures.Measure, judged: JudgedRun) -> Sequence[f
     counts = np.bincount(judged.query_of, judged.ranks <= cutoff, judged.n_queries)
     values: list[float] = ratio(counts, np.minimum(judged.sizes, cutoff)).tolist()
     return values
-
-
-def parameter(measure: ir_measures.Measure, name: str, default: int) -> int:
-    """Get a measure's parameter, or the default where it is not given or the measure does not take it."""
-    value: Any = measure[name] if name in measure.SUPPORTED_PARAMS else NOT_PROVIDED
-    return default if value is NOT_PROVIDED else int(value)
 
 
 def ratio(part: NDArray[np.generic], whole: NDArray[np.generic]) -> F64:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import ir_measures
 import numpy as np
 from ir_measures.measures.base import ParamInfo
-from ir_measures.providers.base import NOT_PROVIDED
 
 from rankdistill.arrays import F32, F64, I64
 from rankdistill.evaluation.judged import JudgedRun
 from rankdistill.evaluation.measures.by_rank import ratio
+from rankdistill.evaluation.measures.parameters import cutoff_of
 
 GAINS = ("linear", "exp")
 
@@ -80,9 +79,3 @@ def ndcg_values(measure: ir_measures.Measure, judged: JudgedRun) -> Sequence[flo
 
 def _reached(judged: JudgedRun, ranks: I64, cutoff: int | None, gain: str) -> F64:
     return discounted(judged.labels, ranks, judged.query_of, judged.n_queries, cutoff, gain)
-
-
-def cutoff_of(measure: ir_measures.Measure) -> int | None:
-    """Get the last rank that counts for a measure; None for the whole list."""
-    cutoff: Any = measure["cutoff"]
-    return None if cutoff is NOT_PROVIDED else int(cutoff)

@@ -11,7 +11,7 @@ from numba import njit
 from rankdistill.arrays import F32, F64, I64
 from rankdistill.errors import DataError
 from rankdistill.evaluation.judged import JudgedRun
-from rankdistill.evaluation.measures.dcg import cutoff_of
+from rankdistill.evaluation.measures.parameters import cutoff_of
 
 HIGHEST_GRADE = 4  # as in gdeval: a reader stops at label y with probability (2^y - 1) / 2^4 in every collection
 

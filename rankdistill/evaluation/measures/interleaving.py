@@ -9,7 +9,7 @@ from ir_measures.measures.base import ParamInfo
 
 from rankdistill.data.trec.read import read_run
 from rankdistill.evaluation.judged import JudgedRun
-from rankdistill.evaluation.measures.dcg import cutoff_of
+from rankdistill.evaluation.measures.parameters import cutoff_of
 from rankdistill.evaluation.online.interleaving import simulate_interleaving
 
 SHOWN = 10

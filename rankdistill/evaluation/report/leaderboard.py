@@ -96,7 +96,7 @@ def leaderboard(
     rows.sort(key=lambda row: -math.inf if math.isnan(row[names[0]]) else row[names[0]], reverse=True)
     notes = [f"{system}: {note}" for system, result in results.items() for note in result.coverage_notes]
     if any(result.unjudged_candidates for result in results.values()):
-        notes.append(f"candidates without a judgment are {UNJUDGED_IN_PNR[conventions.unjudged_under(judgments)]}")
+        notes.append(f"candidates without a judgment {UNJUDGED_IN_PNR[conventions.unjudged_under(judgments)]}")
     if len({frozenset(top.query_ids.to_pylist()) for top in tops.values()}) > 1:
         notes.append(
             "the systems do not cover the same queries, so their values are not comparable: measure them on queries "
