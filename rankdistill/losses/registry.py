@@ -58,6 +58,11 @@ class Loss:
     """``check_settings(**settings)`` raises for values that cannot be, before any work."""
 
     @property
+    def needs_states(self) -> bool:
+        """Whether it compares the insides of the student and a teacher beside it."""
+        return self.sees == "insides"
+
+    @property
     def settings(self) -> list[str]:
         """Names of its settings."""
         named = signature(self.function).parameters.values()

@@ -50,6 +50,8 @@ class Family:
     """What the attention scores hold beside QKᵀ/√d of the projections; empty where they are exactly that."""
     pooling: Pooling = "first"
     """The token that the head reads, unless the config says otherwise (``classifier_pooling``)."""
+    final_norm: str = ""
+    """A norm after the last layer, from the whole model, where there is one outside the layers."""
     layer_at_first_token: Callable[..., Any] | None = None
     """The last layer's output at its first token alone; see `rankdistill.models.first_token`. None: not known."""
     mlm_head: tuple[str, ...] = ()
@@ -73,6 +75,7 @@ _DECODER: dict[str, Any] = {
     "head": "score",
     "attention_adds": "positions by rotation",
     "pooling": "last",
+    "final_norm": "model.norm",
 }
 
 FAMILIES: dict[str, Family] = {
@@ -128,6 +131,7 @@ FAMILIES: dict[str, Family] = {
         Projection("Wqkv", 2, 3),
         "classifier",
         attention_adds="positions by rotation",
+        final_norm="model.final_norm",
         mlm_head=("head", "decoder"),
     ),
     "qwen3": Family("Qwen3", **_DECODER),
@@ -142,15 +146,17 @@ FAMILIES: dict[str, Family] = {
 def family_of(model: Any) -> Family:
     """Return the family of a transformers classification model, guessed from its structure where it has no row.
 
-    A guess is reported once for each model type. Raises `DataError` where the structure shows no list of layers or no
-    head.
+    A guess is reported once for each model type. What the structure does not show is empty in it, and refused where it
+    is needed, see `layer_list` and `head_of`.
     """
     model_type = model.config.model_type
     if model_type in FAMILIES:
         return FAMILIES[model_type]
-    family = _guess(model)
-    _report_guess(model_type, family.layers, family.head)
-    return family
+    key = type(model), n_layers_of(model), int(model.config.num_labels)
+    if key not in _GUESSES:
+        _GUESSES[key] = _guess(model)
+        _report_guess(model_type, _GUESSES[key].layers, _GUESSES[key].head)
+    return _GUESSES[key]
 
 
 def n_layers_of(model: Any) -> int:
@@ -158,20 +164,29 @@ def n_layers_of(model: Any) -> int:
     return int(model.config.num_hidden_layers)
 
 
-def layer_list(model: nn.Module) -> str:
-    """Dotted name of the module list that holds the encoder layers."""
-    return family_of(model).layers
+def layer_list(model: Any) -> str:
+    """Dotted name of the module list that holds the encoder layers; `DataError` where there is none."""
+    layers = family_of(model).layers
+    if not layers:
+        raise DataError(
+            f"{type(model).__name__} holds no list of its {n_layers_of(model)} layers (are they shared?): nothing "
+            "inside it can be chosen, compared or cut"
+        )
+    return layers
 
 
-def layers_of(model: nn.Module) -> list[nn.Module]:
-    """The encoder layers."""
-    layers: Any = model.get_submodule(family_of(model).layers)
+def layers_of(model: Any) -> list[nn.Module]:
+    """The encoder layers; `DataError` where the model has no list of them."""
+    layers: Any = model.get_submodule(layer_list(model))
     return list(layers)
 
 
 def head_of(model: Any) -> nn.Linear:
-    """The linear map that makes the logits."""
-    head: Any = model.get_submodule(family_of(model).head)
+    """The linear map that makes the logits; `DataError` where there is none."""
+    name = family_of(model).head
+    if not name:
+        raise DataError(f"{type(model).__name__} has no linear map to its {model.config.num_labels} logits")
+    head: Any = model.get_submodule(name)
     return head
 
 
@@ -183,6 +198,8 @@ def pooling_of(model: Any) -> Pooling:
 
 # -- the guess ---------------------------------------------------------------------------------------------------------
 
+_GUESSES: dict[tuple[type, int, int], Family] = {}
+"""Class of models, number of layers and of logits -> what was guessed."""
 _NAMES = {
     "queries": ("query", "q_lin", "q_proj", "query_proj", "q"),
     "keys": ("key", "k_lin", "k_proj", "key_proj", "k"),
@@ -194,16 +211,11 @@ def _guess(model: Any) -> Family:
     """Find by structure: the outermost list of as many modules as there are layers, and the last map to the logits."""
     n_layers, n_logits = n_layers_of(model), model.config.num_labels
     lists = [n for n, m in model.named_modules() if isinstance(m, nn.ModuleList) and len(m) == n_layers]
-    if not lists:
-        raise DataError(
-            f"{type(model).__name__} holds no list of its {n_layers} layers (are they shared?): nothing inside it can "
-            "be chosen, compared or cut"
-        )
     heads = [n for n, m in model.named_modules() if isinstance(m, nn.Linear) and m.out_features == n_logits]
-    if not heads:
-        raise DataError(f"{type(model).__name__} has no linear map to its {n_logits} logits: is it a classifier?")
-    layers = min(lists, key=lambda name: (name.count("."), name))
-    inside = {name.rpartition(".")[2]: name for name, _ in model.get_submodule(layers)[0].named_modules()}
+    layers = min(lists, key=lambda name: (name.count("."), name), default="")
+    head = heads[-1] if heads else ""
+    first = model.get_submodule(layers)[0].named_modules() if layers else ()
+    inside = {name.rpartition(".")[2]: name for name, _ in first}
     paths = {kind: next((inside[n] for n in names if n in inside), None) for kind, names in _NAMES.items()}
     attention = (paths["queries"] or "").rpartition(".")[0]
     projections = {
@@ -217,9 +229,9 @@ def _guess(model: Any) -> Family:
         projections["queries"],
         projections["keys"],
         projections["values"],
-        heads[-1],
+        head,
         attention_adds="nobody knows what, as the family has no row in FAMILIES",
-        pooling="last" if getattr(model.config, "is_decoder", False) or heads[-1] == "score" else "first",
+        pooling="last" if getattr(model.config, "is_decoder", False) or head == "score" else "first",
     )
 
 
@@ -227,6 +239,6 @@ def _guess(model: Any) -> Family:
 def _report_guess(model_type: str, layers: str, head: str) -> None:
     warnings.warn(
         f"model type {model_type!r} has no row in rankdistill's table of model families: guessed that its layers are "
-        f"{layers!r} and its head is {head!r}",
+        f"{layers or 'shared'!r} and its head is {head or 'no linear map'!r}",
         stacklevel=4,
     )

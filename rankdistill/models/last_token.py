@@ -28,7 +28,7 @@ def positions(tokens: Tensor) -> Tensor:
 
 @contextmanager
 def head_reads_last_token(model: Any, head: nn.Module, tokens: Tensor) -> Iterator[None]:
-    """Make a decoder's head see its last real token wherever it looks, inside the block."""
+    """Make a decoder's head see its last real token wherever it looks, inside the block, in one thread."""
 
     def pick(_module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         hidden = inputs[0]

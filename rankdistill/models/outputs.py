@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from rankdistill.errors import DataError, UnknownNameError
@@ -104,7 +105,7 @@ def forward(
 ) -> Outputs:
     """Run a classification model, or DistributedDataParallel around one, on a padded batch.
 
-    inputs: int64 (P, L) by name, ``attention_mask`` among them. reads: names of `READS`; nothing else is recorded.
+    inputs: int64 (P, L) by name, such as the model takes. reads: names of `READS`; nothing else is recorded.
     dtype: "float32" or "bfloat16", see `computing_in`. heads: of the companions beside the model, whose logits are
     wanted too. Gradients flow unless the caller says otherwise.
     Raises `DataError` where the family has no such projections.
@@ -114,7 +115,8 @@ def forward(
             raise UnknownNameError("output of a model", name, READS)
     inner = getattr(model, "module", model)
     family, pooling = family_of(inner), pooling_of(inner)
-    tokens = inputs["attention_mask"].bool()
+    mask = inputs.get("attention_mask")  # which a few models do not take
+    tokens = mask.bool() if mask is not None else torch.ones_like(inputs["input_ids"], dtype=torch.bool)
     recorded: dict[str, list[Tensor | None]] = {kind: [] for kind in PROJECTIONS}
     wants_hidden = bool(heads) or any(name not in ("logits", *PROJECTIONS) for name in reads)
     with ExitStack() as stack:
@@ -124,23 +126,30 @@ def forward(
         if not any(READS[name] for name in reads):
             stack.enter_context(first_token_only(inner))
         if pooling == "last":
-            stack.enter_context(head_reads_last_token(inner, head_of(inner), tokens))
             further: dict[str, Any] = {"position_ids": positions(tokens), "use_cache": False}
             takes = _takes(type(inner).forward)
             inputs = {**inputs, **{name: value for name, value in further.items() if name in takes}}
+            if model is not inner:  # DistributedDataParallel wants its own forward pass to be called
+                stack.enter_context(head_reads_last_token(inner, head_of(inner), tokens))
         stack.enter_context(computing_in(inner, dtype, tokens.device))
-        given = model(**inputs, **({"output_hidden_states": True} if wants_hidden else {}))
+        states = {"output_hidden_states": True} if wants_hidden else {}
+        if pooling == "last" and model is inner:  # nothing is changed in a model that other threads may run
+            given = inner.base_model(**inputs, **states)
+            own_logits = head_of(inner)(last_token(given.last_hidden_state, tokens))
+        else:
+            given = model(**inputs, **states)
+            own_logits = given.logits
     hidden = tuple(given.hidden_states) if wants_hidden else ()
     pooled = _pooled(hidden[-1], tokens, pooling) if wants_hidden else None
     companions = companions_of(inner)
-    logits = {OWN: given.logits.float()}
+    logits = {OWN: own_logits.float()}
     for name in heads:
         logits[name] = companions[f"{HEAD}{name}"](pooled.float() if pooled is not None else None)
     return Outputs(
         logits,
         tokens,
         family,
-        int(inner.config.num_attention_heads),
+        int(getattr(inner.config, "num_attention_heads", 0)),
         hidden,
         pooled,
         companions=companions,

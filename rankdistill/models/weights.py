@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 
 from rankdistill.models.companions import NAME as COMPANIONS
-from rankdistill.models.families import family_of, n_layers_of
+from rankdistill.models.families import family_of, layer_list, n_layers_of
 
 
 def weights_beyond(model: Any, at: int) -> list[nn.Parameter]:
@@ -15,10 +15,12 @@ def weights_beyond(model: Any, at: int) -> list[nn.Parameter]:
 
     Companions beside the model are not among them: they are trained on purpose.
     """
-    layers, inside = family_of(model).layers, model.base_model_prefix + "."
+    layers, inside = layer_list(model), model.base_model_prefix + "."
     n_layers = n_layers_of(model)
     later = tuple(f"{layers}.{i}." for i in range(n_layers + at + 1, n_layers))
     head = [name for name, _ in model.named_children() if name + "." != inside and name != COMPANIONS]
+    if at < -1 and family_of(model).final_norm:
+        head.append(family_of(model).final_norm)
     beyond = tuple(f"{name}." for name in head)
     return [
         weight for name, weight in model.named_parameters() if name.startswith((*beyond, *later, f"{inside}pooler."))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -129,6 +130,16 @@ class Task:
         if self.unjudged == "irrelevant":
             labels = np.where(missing, np.float32(0), labels)
         return self.candidates.with_columns({LABEL: labels}), int(missing.sum())
+
+    def digest(self) -> str:
+        """Hash of what decides the values of the measures: candidates, judgments, measures and conventions."""
+        digest = hashlib.blake2b(
+            repr((self.kind, self.measures, self.unjudged, self.conventions)).encode(), digest_size=20
+        )
+        for lists in (self.candidates, self.judgments):
+            digest.update(repr((lists.query_ids.to_pylist(), lists.doc_ids.to_pylist())).encode())
+        digest.update(self.judgments[LABEL].tobytes())
+        return digest.hexdigest()
 
     # -- measures ------------------------------------------------------------------------------------------------------
 

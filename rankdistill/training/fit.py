@@ -73,6 +73,7 @@ def fit(
         settings.lists_per_batch,
         max_parts=1 if objective.compares_insides else MAX_PARTS,
         task=TASK,
+        teacher=teacher if objective.needs_teacher else None,
     )
 
     def trainer(arguments: TrainingArguments, dtype: str) -> ObjectiveTrainer:
@@ -83,12 +84,14 @@ def fit(
         "model": model.fingerprint(),
         "teacher": teacher and teacher.fingerprint(),
         "lists": source.digest(),
+        "dev": dev and dev.digest(),
     }
     return run_training(
         model,
         trainer,
         settings,
         companions=objective.companions(model.model, teacher and teacher.model),
+        unread_weights=not objective.trains_own_head and not objective.heads,
         frozen=None if objective.trains_own_head else lambda network: weights_beyond(network, -1),
         dev=dev,
         out=out,

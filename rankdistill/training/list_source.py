@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from rankdistill.data.candidates import Candidates
+from rankdistill.inputs.pairs import PairAssembler
 from rankdistill.inputs.texts import PairTexts, TextCollection
 from rankdistill.models import CrossEncoder
 from rankdistill.progress import progress
@@ -22,7 +23,8 @@ class ListSource:
     """The lists of a plan in its order, ``lists_per_batch`` of them a batch; a `BatchSource`.
 
     Texts are tokenised once, by the constructor; a batch is assembled from token ids on demand. max_parts:
-    the most parts that the pairs of a batch are split into. task: name of the task in every batch.
+    the most parts that the pairs of a batch are split into. task: name of the task in every batch. teacher: a model
+    beside the student that reads the same batches, which then hold what either of them takes.
     """
 
     def __init__(
@@ -36,12 +38,14 @@ class ListSource:
         *,
         max_parts: int = MAX_PARTS,
         task: str = "",
+        teacher: CrossEncoder | None = None,
     ) -> None:
         self.plan, self.lists_per_batch, self.max_parts, self.task = plan, lists_per_batch, max_parts, task
+        names = dict.fromkeys((*model.assembler.input_names, *(teacher.assembler.input_names if teacher else ())))
+        self.assembler = PairAssembler(model.tokenizer, model.max_length, input_names=list(names), padding_side="right")
         self.columns = {name: candidates[name] for name in columns}
         texts = PairTexts(candidates, collection)
         self.query_rows, self.document_rows = texts.query_rows, texts.document_rows
-        self.assembler = model.assembler
         with progress("tokenising", texts.n_texts, unit="texts") as advance:
             self.queries = self.assembler.tokenize(model.tokenizer, texts.queries())
             advance(len(texts.query_ids))

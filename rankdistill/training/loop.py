@@ -39,6 +39,7 @@ def run_training(
     *,
     companions: Companions | None = None,
     frozen: Callable[[Any], list[nn.Parameter]] | None = None,
+    unread_weights: bool = False,
     dev: Task | None = None,
     out: str | Path | None = None,
     facts: Mapping[str, Any] | None = None,
@@ -47,8 +48,9 @@ def run_training(
 
     make_trainer: makes the trainer of transformers' arguments and a dtype. companions: what makes the modules that are
     trained beside the model; they are gone when this returns or raises. frozen: the weights of the transformers model
-    that no loss depends on. dev: the task that chooses the checkpoint. out: see `fit`. facts: what beside the settings
-    makes the training what it is, as JSON can hold it.
+    that no loss depends on. unread_weights: whether there are others, which several processes then look for. dev: the
+    task that chooses the checkpoint. out: see `fit`. facts: what beside the settings makes the training what it is, as
+    JSON can hold it.
     """
     join_processes()
     with tempfile.TemporaryDirectory() as scratch:
@@ -56,6 +58,7 @@ def run_training(
         if out:
             claim(checkpoints, "an unfinished training", {**(facts or {}), "settings": asdict(settings)})
         arguments = _arguments(settings, checkpoints, dev, out is not None)
+        arguments.ddp_find_unused_parameters = unread_weights
         dtype = resolve_dtype(settings.dtype, arguments.device)
         arguments._n_gpu = min(arguments._n_gpu, 1)  # more than one GPU is left to torchrun
         with beside(model.model, companions or {}), _frozen(frozen(model.model) if frozen else []):
@@ -119,7 +122,6 @@ def _arguments(settings: TrainingSettings, folder: Path, dev: Task | None, save:
         log_level="error",
         remove_unused_columns=False,
         dataloader_pin_memory=False,
-        ddp_find_unused_parameters=False,
         ddp_broadcast_buffers=False,  # they are constant, and processes run the model on different numbers of parts
         **every,
     )

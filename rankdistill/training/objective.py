@@ -126,7 +126,7 @@ class Objective:
     @property
     def compares_insides(self) -> bool:
         """Whether a term sees all pairs' outputs at once."""
-        return any(get_loss(term.loss).sees == "insides" for term in self.terms)
+        return any(get_loss(term.loss).needs_states for term in self.terms)
 
     @property
     def heads(self) -> dict[str, int]:
@@ -256,7 +256,7 @@ def _term(name: str, node: ast.Call, text: str, weight: float) -> Term:
         )
     named = {keyword.arg: keyword.value for keyword in node.keywords if keyword.arg}
     head = _name(named.pop("head"), text) if "head" in named else OWN
-    if head != OWN and loss.sees == "insides":
+    if head != OWN and loss.needs_states:
         raise UsageError(f"{name} compares insides, which no head changes: leave head={head} out")
     settings = {setting: _constant(value, text) for setting, value in named.items()}
     for setting in settings:
@@ -269,7 +269,7 @@ def _term(name: str, node: ast.Call, text: str, weight: float) -> Term:
 
 def _name(node: ast.expr, text: str) -> str:
     if isinstance(node, ast.Name):
-        return node.id
+        return "lambda" if node.id == "lambda_" else node.id
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     raise UsageError(f"got {ast.unparse(node)!r} in objective {text!r}, expected the name of a column or head")

@@ -39,26 +39,34 @@ class ObjectiveTrainer(ListTrainer):
         self.objectives = objectives
         self.dev = dev
         if dev is not None:
-            scored = cross_encoder.with_dtype(dtype)
+            scored = cross_encoder.with_engine("torch", dtype)  # an exported engine keeps the weights of its export
             self._prepared = PreparedCandidates(scored, dev.candidates, dev.collection)
-        self.teacher = teacher.model.to(self.args.device).eval() if teacher is not None else None
+        self.teacher = teacher
+        if teacher is not None:
+            teacher.model.to(self.args.device).eval()
 
     def losses(self, model: Any, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
         """Compute the objective of the batch's task and its terms."""
         objective = self.objectives[batch["task"]]
-        student = self._outputs(model, batch, objective)
+        student = self._outputs(self.cross_encoder, model, batch, objective, tuple(objective.heads))
         teacher = None
         if self.teacher is not None and objective.needs_teacher:
             with torch.no_grad():
-                teacher = self._outputs(self.teacher, batch, objective, of_teacher=True)
+                teacher = self._outputs(self.teacher, self.teacher.model, batch, objective)
         total, values = objective(student, batch["columns"], batch["mask"], teacher)
         prefix = f"{batch['task']}: " if batch["task"] else ""
         return total, {f"{prefix}{name}": value for name, value in values.items()}
 
-    def _outputs(self, model: Any, batch: Batch, objective: Objective, of_teacher: bool = False) -> ListOutputs:
-        """Logits float32 (Q, C, n_logits) by head, and the insides where a term compares them, of all pairs."""
-        heads = () if of_teacher else tuple(objective.heads)
-        parts = [forward(model, part, objective.reads, dtype=self.dtype, heads=heads) for part in batch["inputs"]]
+    def _outputs(
+        self, cross_encoder: CrossEncoder, model: Any, batch: Batch, objective: Objective, heads: tuple[str, ...] = ()
+    ) -> ListOutputs:
+        """Logits float32 (Q, C, n_logits) by head, and the insides where a term compares them, of all pairs.
+
+        model: the transformers model of the cross-encoder, or DistributedDataParallel around it.
+        """
+        names = cross_encoder.assembler.input_names
+        inputs = [{name: part[name] for name in names} for part in batch["inputs"]]
+        parts = [forward(model, part, objective.reads, dtype=self.dtype, heads=heads) for part in inputs]
         logits = {
             head: in_lists(
                 gather(torch.cat([part.logits[head] for part in parts])[batch["places"]], batch["counts"]),

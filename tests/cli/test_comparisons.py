@@ -36,7 +36,7 @@ def test_check_reports_and_fails_on_errors_alone(run, files, tmp_path):
     words = ["check", "--runs", files.bm25, files.other, "--qrels", files.qrels, "--collection", files.collection]
     sound = run(*words)
     assert sound.code == 0, sound.err
-    assert "3 files without errors" in sound.err
+    assert "3 files, no errors" in sound.err
     bad = tmp_path / "bad.trec"
     bad.write_text("q Q0 a 1 high t\n")
     outcome = run("check", "--runs", bad)

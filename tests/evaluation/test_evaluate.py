@@ -49,7 +49,7 @@ def test_unjudged_candidates_are_irrelevant_where_all_judgments_are_of_relevant_
 @pytest.mark.parametrize(
     ("lists", "said"),
     [
-        (QRELS, "1 of 6 candidates are unjudged and in no pair of PNR (unjudged=missing)"),
+        (QRELS, "1 of 6 candidates are unjudged and are in no pair of PNR (unjudged=missing)"),
         ({"q1": {"a": 2, "c": 1}, "q2": {"a": 1}}, "3 of 6 candidates are unjudged and count as irrelevant, grade 0"),
     ],
 )
@@ -97,7 +97,7 @@ def test_a_missing_query_adds_no_pairs_to_the_pooled_ratio():
 
 def test_queries_that_are_not_judged_are_ignored_and_counted():
     more = {**RUN, "q3": {"a": 1.0}, "q4": {"a": 1.0}}
-    with pytest.warns(EvaluationWarning, match="2 queries of the run are not judged and are ignored"):
+    with pytest.warns(EvaluationWarning, match="2 queries of the run are not among the judged queries and are ignored"):
         values = evaluate(qrels(), run(more), ["nDCG@10", "PNR", "RR@10"])
     assert values == evaluate(qrels(), run(), ["nDCG@10", "PNR", "RR@10"])
     assert evaluation(qrels(), run(more), "PNR").unjudged_queries == 2

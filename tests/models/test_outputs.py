@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from tiny import FAMILIES, lively, make_model, make_tokenizer
+from transformers import AlbertConfig, AlbertForSequenceClassification, FNetConfig, FNetForSequenceClassification
 
 from rankdistill.errors import DataError, UnknownNameError
 from rankdistill.models import CrossEncoder, with_two_logits
@@ -15,6 +17,7 @@ from rankdistill.models.companions import beside, companions_of, heads
 from rankdistill.models.families import FAMILIES as ROWS
 from rankdistill.models.families import family_of, layers_of, n_layers_of
 from rankdistill.models.outputs import OWN, READS, Outputs, forward, has_first_token_shortcut
+from rankdistill.models.weights import weights_beyond
 
 LENGTHS = torch.tensor([20, 3, 11, 20, 5, 7])
 EXACT = [family for family, row in ROWS.items() if not row.attention_adds]
@@ -181,11 +184,10 @@ def test_an_output_that_no_model_has_is_refused() -> None:
 
 
 def test_a_family_without_a_row_is_guessed_and_says_so() -> None:
-    from rankdistill.models.families import _report_guess
-
-    _report_guess.cache_clear()
-    with pytest.warns(UserWarning, match=r"'gpt2' has no row .* guessed that its layers are 'transformer.h'"):
-        family = family_of(make_model("gpt2"))
+    model = make_model("gpt2", n_layer=3)  # of a shape that no other test has, as a guess is reported once
+    model.config.model_type = "unheard-of"
+    with pytest.warns(UserWarning, match=r"'unheard-of' has no row .* guessed that its layers are 'transformer.h'"):
+        family = family_of(model)
     assert (family.layers, family.head, family.pooling) == ("transformer.h", "score", "last")
 
 
@@ -204,3 +206,49 @@ def test_two_logits_rank_as_one_did(family: str) -> None:
     np.testing.assert_allclose(two.predict(pairs), 1 / (1 + np.exp(-before)), rtol=1e-4)
     np.testing.assert_array_equal(one.predict(pairs), before)
     assert with_two_logits(two) is two
+
+
+@pytest.mark.parametrize("family", ["bert", "qwen3"])
+def test_threads_that_share_a_model_get_the_logits_of_one(family: str) -> None:
+    model = lively(family)
+    model.config.pad_token_id = None if family == "qwen3" else 0
+    ids = torch.randint(5, 40, (8, 24), generator=torch.Generator().manual_seed(1))
+    batches = [
+        {"input_ids": ids[:rows, :length], "attention_mask": torch.ones(rows, length, dtype=torch.long)}
+        for rows, length in ((8, 24), (3, 7), (5, 15), (1, 20))
+    ] * 15
+    logits = torch.inference_mode()(lambda batch: forward(model, batch).logits[OWN])
+    expected = [logits(batch) for batch in batches]
+    with ThreadPoolExecutor(4) as threads:
+        for ours, theirs in zip(threads.map(logits, batches), expected, strict=True):
+            torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-5)
+    assert model.config.pad_token_id == (None if family == "qwen3" else 0)
+
+
+def test_models_whose_layers_are_shared_score_and_refuse_what_needs_a_list_of_layers() -> None:
+    config = AlbertConfig(vocab_size=64, embedding_size=8, hidden_size=32, num_attention_heads=2, num_labels=1)
+    model = AlbertForSequenceClassification(config).eval()
+    inputs = {"input_ids": torch.randint(5, 40, (3, 9)), "attention_mask": torch.ones(3, 9, dtype=torch.long)}
+    with torch.no_grad():
+        torch.testing.assert_close(forward(model, inputs).logits[OWN], model(**inputs).logits)
+    with pytest.raises(DataError, match=r"holds no list of its 12 layers \(are they shared\?\)"):
+        layers_of(model)
+
+
+def test_a_model_that_takes_no_attention_mask_scores() -> None:
+    config = FNetConfig(vocab_size=64, hidden_size=32, num_hidden_layers=2, intermediate_size=64, num_labels=1)
+    model = FNetForSequenceClassification(config).eval()
+    inputs = {"input_ids": torch.randint(5, 40, (3, 9))}
+    with torch.no_grad():
+        torch.testing.assert_close(forward(model, inputs).logits[OWN], model(**inputs).logits)
+
+
+@pytest.mark.parametrize("family", ROWS)
+def test_states_before_the_last_layer_depend_on_no_weight_beyond(family: str) -> None:
+    model = lively(family).train()
+    beyond = {id(weight) for weight in weights_beyond(model, -2)}
+    forward(model, make_inputs(model), ("hidden before the last",)).hidden[-2].sum().backward()
+    read = {name for name, weight in model.named_parameters() if weight.grad is not None}
+    unread = {name for name, weight in model.named_parameters() if weight.grad is None}
+    assert {name for name, weight in model.named_parameters() if id(weight) in beyond} == unread
+    assert read

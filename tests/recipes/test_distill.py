@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -150,7 +151,7 @@ def deberta() -> CrossEncoder:
         (
             "attention_mse(teacher) + pointwise_mse(target)",
             deberta,
-            "attention scores of DeBERTa-v2 cannot be compared",
+            "scores of DeBERTa-v2 cannot be compared",
         ),
         ("attention_mse(teacher, layers=[1]) + pointwise_mse(target)", model, "expected 'every', 'last', 'last-k'"),
         ("cross_entropy(label) + pointwise_mse(target)", model, "needs a model with 2 logits, this one has 1"),
@@ -168,7 +169,7 @@ def test_an_objective_that_does_not_suit_is_refused_before_any_teacher_scores(
     def fail(*_: object, **__: object) -> None:
         raise AssertionError("a teacher scored")
 
-    monkeypatch.setattr("rankdistill.recipes.distill.add_teachers", fail)
+    monkeypatch.setattr(sys.modules["rankdistill.recipes.distill"], "add_teachers", fail)
     student = teacher() if teacher is deberta else model()
     with pytest.raises((UsageError, DataError), match=message):
         distill(collection, run, {"t1": teacher()}, student, SETTINGS, objective=objective)

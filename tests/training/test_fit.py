@@ -106,6 +106,45 @@ def test_the_dev_sets_texts_are_looked_up_once_however_often_they_are_scored() -
     assert sum(lookups) <= 2 * n_documents, "once to check that they are there, once to read them"
 
 
+def test_the_dev_set_is_scored_by_the_weights_of_the_moment_whatever_the_models_engine(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    collection = make_collection(8)
+    candidates = labelled(collection)
+    dev = Task(collection, candidates, measures=("nDCG@10",), qrels=candidates.only_columns("label"))
+    settings = TrainingSettings(
+        epochs=8, list_size=4, lists_per_batch=4, learning_rate=2e-2, eval_steps=2, dtype="float32"
+    )
+    logs = []
+    for engine in ("torch", "onnx"):
+        model = start().with_engine(engine)
+        fit(model, candidates, collection, "hinge(label)", settings, dev=dev, out=tmp_path / engine)
+        log = json.loads((tmp_path / engine / "log.json").read_text())
+        logs.append([entry["eval_nDCG@10"] for entry in log if "eval_nDCG@10" in entry])
+    assert logs[0] == logs[1]
+    assert len(set(logs[0])) > 1
+
+
+def test_an_unfinished_training_is_not_resumed_with_other_dev_queries(tmp_path: Path) -> None:
+    collection = make_collection()
+    candidates = labelled(collection)
+    settings = TrainingSettings(list_size=4, lists_per_batch=2, eval_steps=1, save_steps=1)
+
+    def train(dev_queries: slice) -> None:
+        dev = Task(collection, candidates.take_queries(dev_queries), qrels=candidates.only_columns("label"))
+        fit(start(), candidates, collection, "hinge(label)", settings, dev=dev, out=tmp_path)
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(CrossEncoder, "save", stop)
+        with pytest.raises(KeyboardInterrupt):
+            train(slice(0, 3))
+    with pytest.raises(UsageError, match="holds an unfinished training with other dev"):
+        train(slice(0, 4))
+    train(slice(0, 3))
+
+
 def test_bfloat16_trains_close_to_float32() -> None:
     collection = make_collection()
     candidates = labelled(collection)
@@ -121,7 +160,7 @@ def test_two_logits_train_with_soft_cross_entropy_and_one_logit_is_refused() -> 
     collection = make_collection()
     candidates = labelled(collection)
     with pytest.raises(UsageError, match="needs a model with 2 logits"):
-        fit(start(), candidates, collection, "soft_cross_entropy(teacher)", SETTINGS)
+        fit(start(), candidates, collection, "cross_entropy(label)", SETTINGS)
     model = fit(start(num_labels=2), candidates, collection, "hinge(label)", SETTINGS)
     run = model.predict([("a dog", "the dog wrote a book"), ("a dog", "the cat is long")])
     assert 0 <= run[1] < run[0] <= 1

@@ -122,3 +122,7 @@ def test_a_term_may_train_a_head_of_its_own() -> None:
     assert values["pointwise_mse(t1, head=t1)"].item() == pytest.approx(float(SCORES[MASK].square().mean()))
     with pytest.raises(UsageError, match="compares insides, which no head changes"):
         Objective.parse("hidden_mse(teacher, head=t1)")
+
+
+def test_a_column_may_be_called_as_a_loss_is() -> None:
+    assert Objective.parse("pointwise_mse(lambda) + lambda(label)").columns == ["label", "lambda"]

@@ -145,3 +145,27 @@ def test_teachers_that_do_not_suit_are_refused() -> None:
         fit(student, candidates, collection, "pointwise_mse(teacher)", SETTINGS, teacher=other)
     with pytest.raises(UsageError, match=r"hidden_mse fits the insides of a teacher.*write hidden_mse\(teacher\)"):
         Objective.parse("hidden_mse(pile)")
+
+
+def test_a_teacher_reads_its_own_inputs_whatever_the_student_takes() -> None:
+    """A DistilBERT student takes no segments; its BERT teacher, of the same vocabulary, does."""
+    collection, candidates = labelled()
+    teacher, _ = models()
+    with torch.no_grad():
+        teacher.model.bert.embeddings.token_type_embeddings.weight[1].add_(1)
+    student = CrossEncoder(make_model("distilbert"), make_tokenizer())
+    seen: list[torch.Tensor] = []
+    hook = teacher.model.register_forward_hook(lambda _module, _inputs, output: seen.append(output.logits[:, 0]))
+    settings = TrainingSettings(list_size=10, lists_per_batch=8, max_steps=1, dtype="float32")
+    fit(student, candidates, collection, "pointwise_mse(teacher)", settings, teacher=teacher)
+    hook.remove()
+    expected = np.sort(score(teacher, candidates, collection))
+    np.testing.assert_allclose(np.sort(torch.cat(seen).numpy()), expected, atol=1e-5)
+
+
+def test_a_teacher_of_one_segment_beside_a_student_of_two_reads_none() -> None:
+    collection, candidates = labelled()
+    teacher = CrossEncoder(make_model("roberta"), make_tokenizer())
+    student = CrossEncoder(make_model(), make_tokenizer())
+    settings = TrainingSettings(list_size=4, lists_per_batch=8, max_steps=1, dtype="float32")
+    fit(student, candidates, collection, "pointwise_mse(teacher)", settings, teacher=teacher)

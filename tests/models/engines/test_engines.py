@@ -71,7 +71,23 @@ def test_an_export_that_is_right_for_one_shape_alone_is_refused_by_name() -> Non
         model.with_engine("onnx").predict(PAIRS)
 
 
-def test_an_export_leaves_the_model_in_eval_mode_on_its_device() -> None:
+def test_an_export_brings_the_model_back_to_its_device_after_an_error_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    need("onnx")
+    model = make_model()
+    moves: list[str] = []
+    monkeypatch.setattr(type(model), "device", property(lambda self: torch.device("cuda", 0)))
+    monkeypatch.setattr(model, "to", lambda device: moves.append(str(device)) or model)
+    write_onnx(model, tmp_path / "model.onnx")
+    assert moves == ["cpu", "cuda:0"]
+    monkeypatch.setattr(torch.onnx, "export", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        write_onnx(model, tmp_path / "again.onnx")
+    assert moves == ["cpu", "cuda:0"] * 2
+
+
+def test_an_export_leaves_the_model_in_eval_mode() -> None:
     need("onnx")
     model = made()
     before = model.predict(PAIRS)
