@@ -1,7 +1,7 @@
 """Draw quality against cost from committed results: what a student keeps, and how fast it is.
 
 Left, from the studies on TREC DL 2019: nDCG@10 over the number of layers, beside what needs no training (the first
-stage, and the encoder's cosine where a study measured it). Right, from the benchmark of engines: pairs scored a second
+stage, and the encoder's cosine). Right, from the benchmark of engines: pairs scored a second
 by one student of four layers. Nothing is measured here.
 
 Run in the project's root: python -m benchmarks.quality_picture
@@ -24,7 +24,7 @@ from rankdistill.files.atomic import atomic_path
 
 PICTURE = FOLDER.parent.parent / "docs" / "images" / "quality-speed.svg"
 TEACHER_LAYERS = 7
-FREE = {"bm25": "BM25, the first stage", "cosine": "cosine of the encoder"}
+FREE = {"BM25": "BM25, the first stage", "cosine of the base encoder": "the encoder's cosine"}
 STUDENTS = {
     "PILE-KD": "PILE of three teachers, and labels",
     "base": "labels alone",
@@ -35,10 +35,10 @@ OURS, THEIRS, GREY = "#1b6ca8", "#9a9a9a", "#555555"
 
 def main() -> None:
     """Read the results, draw the picture and write it."""
-    teachers, students, engines = (_rows(name) for name in ("study_teachers", "study_pile", "scoring_speed"))
+    free, students, engines = (_rows(name) for name in ("study_free_rows", "study_pile", "scoring_speed"))
     figure = Figure(figsize=(9.6, 4.2), layout="constrained")
     left, right = figure.subplots(1, 2)
-    draw_quality(left, teachers, students)
+    draw_quality(left, free, students)
     draw_speed(right, engines)
     PICTURE.parent.mkdir(exist_ok=True)
     # the same numbers make the same file
@@ -47,13 +47,13 @@ def main() -> None:
     print(f"wrote {PICTURE.relative_to(FOLDER.parent.parent)}")
 
 
-def draw_quality(ax: Axes, teachers: Sequence[Mapping[str, Any]], students: Sequence[Mapping[str, Any]]) -> None:
+def draw_quality(ax: Axes, free_rows: Sequence[Mapping[str, Any]], students: Sequence[Mapping[str, Any]]) -> None:
     """Draw nDCG@10 on DL 2019 over layers; rows of the same student in several sizes are one line."""
-    free = {row["system"]: row.get("nDCG@10 DL19", row.get("nDCG@10")) for row in [*teachers, *students]}
+    free = {row["system"]: row["nDCG@10"] for row in free_rows if row["lists"].startswith("DL 2019")}
     for system, label in FREE.items():
-        if system in free:
-            ax.axhline(free[system], color=GREY, linestyle="--", linewidth=1)
-            ax.annotate(f"{label}, {_short(free[system])}", (4.6, free[system]), (0, 3), textcoords="offset points")
+        ax.axhline(free[system], color=GREY, linestyle="--", linewidth=1)
+        text = f"{label}, {_short(free[system])}"
+        ax.annotate(text, (7.4, free[system]), (0, -11), textcoords="offset points", ha="right", fontsize=9)
     scores = [row["nDCG@10"] for row in students if row["system"].startswith("teacher")]
     ax.plot([TEACHER_LAYERS] * len(scores), scores, "s", color="black", label="the three teachers")
     for (system, label), style in zip(STUDENTS.items(), ("-o", "-^", "-v"), strict=True):
@@ -62,7 +62,7 @@ def draw_quality(ax: Axes, teachers: Sequence[Mapping[str, Any]], students: Sequ
         ax.errorbar(
             layers, [row["nDCG@10"] for row in sizes], [row["sd(nDCG@10)"] for row in sizes], fmt=style, label=label
         )
-    ax.set(xlim=(2.5, 7.5), xticks=range(3, 8), xlabel="layers", ylabel="nDCG@10, TREC DL 2019")
+    ax.set(xlim=(2.5, 7.5), ylim=(0.4, 0.69), xticks=range(3, 8), xlabel="layers", ylabel="nDCG@10, TREC DL 2019")
     ax.set_title("Quality: students re-rank BM25's 100 best", fontsize=11)
     ax.legend(fontsize=8, loc="lower right")
 
