@@ -256,6 +256,8 @@ def _term(name: str, node: ast.Call, text: str, weight: float) -> Term:
         )
     named = {keyword.arg: keyword.value for keyword in node.keywords if keyword.arg}
     head = _name(named.pop("head"), text) if "head" in named else OWN
+    if head != OWN and not head.isidentifier():
+        raise UsageError(f"got head={head!r} in objective {text!r}, expected a name of letters, digits and underscores")
     if head != OWN and loss.needs_states:
         raise UsageError(f"{name} compares insides, which no head changes: leave head={head} out")
     settings = {setting: _constant(value, text) for setting, value in named.items()}

@@ -120,6 +120,8 @@ def test_a_term_may_train_a_head_of_its_own() -> None:
     logits = {OWN: SCORES[..., None], "t1": 2 * SCORES[..., None], "t2": -SCORES[..., None], "c": torch.zeros(2, 3, 2)}
     _, values = objective(ListOutputs(logits), {**COLUMNS, "t1": SCORES, "t2": SCORES}, MASK)
     assert values["pointwise_mse(t1, head=t1)"].item() == pytest.approx(float(SCORES[MASK].square().mean()))
+    with pytest.raises(UsageError, match=r"'llm.trec' in objective .* expected a name of letters"):
+        Objective.parse("pointwise_mse(t1, head='llm.trec')")
     with pytest.raises(UsageError, match="compares insides, which no head changes"):
         Objective.parse("hidden_mse(teacher, head=t1)")
 
