@@ -9,6 +9,7 @@ from tiny import make_model
 from torch import nn
 
 from rankdistill.errors import DataError, UsageError
+from rankdistill.losses import LOSSES
 from rankdistill.losses.insides import (
     attention_mse,
     check_attention_pair,
@@ -29,8 +30,8 @@ def states(layers, seed, hidden=H, heads=HEADS):
     generator = torch.Generator().manual_seed(seed)
     draw = lambda *shape: torch.randn(*shape, generator=generator, dtype=torch.float32)  # noqa: E731
     tokens = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0], [1, 0, 0, 0, 0]]).bool()
-    hidden, queries, keys = ([draw(P, L, hidden) for _ in range(n)] for n in (layers + 1, layers, layers))
-    return Outputs({OWN: draw(P, 1)}, tokens, FAMILIES["bert"], heads, hidden, queries=queries, keys=keys)
+    hidden, *projected = ([draw(P, L, hidden) for _ in range(n)] for n in (layers + 1, layers, layers, layers))
+    return Outputs({OWN: draw(P, 1)}, tokens, FAMILIES["bert"], heads, hidden, None, *projected)
 
 
 def lengths(made):
@@ -67,12 +68,13 @@ def test_hidden_states_and_embeddings_are_compared_token_by_token():
     assert embedding_mse(student, teacher, MASK).item() == pytest.approx(both, rel=1e-5)
 
 
-@pytest.mark.parametrize("loss", [attention_mse, hidden_mse, embedding_mse])
-def test_padding_changes_nothing(loss):
+@pytest.mark.parametrize("name", [name for name, loss in LOSSES.items() if loss.needs_states])
+def test_padding_changes_nothing(name):
+    loss = LOSSES[name].function
     student, teacher = states(2, 0), states(4, 1)
     expected = loss(student, teacher, MASK).item()
     for made in (student, teacher):
-        for values in (*made.hidden, *made.queries, *made.keys):
+        for values in (*made.hidden, *made.queries, *made.keys, *made.values):
             values[~made.tokens] = 1e6
     assert loss(student, teacher, MASK).item() == pytest.approx(expected, rel=1e-5)
 
