@@ -2,7 +2,8 @@
 
 Run in the project's root: python -m benchmarks.compare_checkouts --old FOLDER-OF-ANOTHER-CHECKOUT
 Each work is done in a process of its own, `--rounds` times by each checkout, one checkout after the other; the table
-holds the medians and, less moved by whatever else the machine does, the least. Works use what both checkouts offer: `rd.read_run`, `rd.evaluate`, `rd.pile`, `rd.score`, `rd.fit`.
+holds the medians and, less moved by whatever else the machine does, the least. Works use what both checkouts offer:
+`rd.read_run`, `rd.evaluate`, `rd.pile`, `rd.score`, `rd.fit`.
 Scoring and training read `../shared/data`; see its README.
 """
 
