@@ -45,8 +45,8 @@ def fit(
     checkpoint and ends with the same weights, bit for bit on a CPU. Without it nothing is written. teacher: runs beside
     the student where a term of the objective learns from ``teacher``, and reads what the student reads.
     Raises `UsageError` where such a term has no teacher, or one that does not suit, and where ``out`` holds an
-    unfinished training of another objective, model, teacher, lists or settings; `DataError` where a term cannot be
-    computed for the family of the model or of the teacher.
+    unfinished training of another objective, model, teacher, lists, dev task or settings; `DataError` where a term
+    cannot be computed for the family of the model or of the teacher.
     """
     settings = settings or TrainingSettings()
     objective = Objective.parse(objective) if isinstance(objective, str) else objective

@@ -82,7 +82,7 @@ class ListSource:
         }
 
     def digest(self) -> str:
-        """Hash of the tokens, the columns, the plan and the size of batches."""
+        """Hash of the tokens, the columns, the plan, the size of batches and the task."""
         texts = (self.queries, self.documents)
         tokens = [array for text in texts for array in (text.ids, text.offsets)]
         facts = [list(self.columns), self.lists_per_batch, self.task]
