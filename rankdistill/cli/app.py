@@ -34,7 +34,10 @@ COMMANDS: dict[str, str] = {
     "stats": "Count what is in a collection.",
 }
 
-EPILOGUE = "Options and an example of each command: rankdistill COMMAND --help"
+EPILOGUE = (
+    "Options and an example of each command: rankdistill COMMAND --help. With --debug, every command prints the "
+    "traceback of the error that ends it."
+)
 
 
 def build_app(chosen: str | None = None) -> App:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
+import traceback
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +17,8 @@ from rankdistill.cli.app import build_app, chosen_command
 from rankdistill.cli.output import say
 from rankdistill.errors import RankDistillError, UsageError
 
-DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
+DONE, FAILED, WRONG_USE, INTERNAL_ERROR, INTERRUPTED = 0, 1, 2, 70, 130  # 70: EX_SOFTWARE of sysexits.h
+DEBUG = "--debug"
 AFTER_INTERRUPT = (
     "interrupted: no file is half-written, and the scores and checkpoints so far are saved; "
     "run the same command again to resume"
@@ -25,31 +28,56 @@ AFTER_INTERRUPT = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line (None: this process's) and return its exit code.
 
+    ``--debug``, anywhere before a bare ``--``, prints the traceback of whatever error ends the command.
+
     0: done. 1: failed, a `RankDistillError` or `OSError`, which is reported on standard error without a traceback.
-    2: wrong use, a `UsageError`, an option that cannot be parsed, or no command. 130: interrupted from the keyboard.
+    2: wrong use, a `UsageError`, an option that cannot be parsed, or no command. 70: an error that is no
+    user's, reported in one line with where to report it. 130: interrupted from the keyboard.
     """
-    tokens = list(sys.argv[1:] if arguments is None else arguments)
+    tokens, debug = without_debug(sys.argv[1:] if arguments is None else arguments)
     try:
         with warnings_as_notes():
             code = run(tokens)
         sys.stdout.flush()
         return code
-    except (CycloptsError, UsageError) as error:
-        say(f"error: {error}")
-        return WRONG_USE
     except BrokenPipeError:  # the reader of our output, such as `head`, has stopped reading
-        _drop_output()
-        return FAILED
-    except RankDistillError as error:
-        say(f"error: {error}")
-        return FAILED
-    except OSError as error:
-        say(f"error: {_os_message(error)}")
         _drop_output()
         return FAILED
     except KeyboardInterrupt:
         say(AFTER_INTERRUPT)
         return INTERRUPTED
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        return _report(error, tokens)
+
+
+def _report(error: Exception, tokens: Sequence[str]) -> int:
+    """Print an error in one line and return the exit code."""
+    if isinstance(error, CycloptsError | UsageError):
+        say(f"error: {error}")
+        return WRONG_USE
+    if isinstance(error, RankDistillError):
+        say(f"error: {error}")
+        return FAILED
+    if isinstance(error, OSError):
+        say(f"error: {_os_message(error)}")
+        _drop_output()
+        return FAILED
+    file, line, *_ = traceback.extract_tb(error.__traceback__)[-1]
+    say(
+        f"error: {type(error).__name__}: {error} ({file}:{line}). This should not happen: it is a fault of "
+        "rankdistill or of a library that it calls. Please report it to rankdistill's issue tracker, "
+        f"with what this prints: rankdistill {shlex.join([*tokens, DEBUG])}"
+    )
+    return INTERNAL_ERROR
+
+
+def without_debug(arguments: Sequence[str]) -> tuple[list[str], bool]:
+    """Take ``--debug``, which every command has, out of the arguments; tell whether it was there."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    kept = [each for each in arguments[:end] if each != DEBUG]
+    return [*kept, *arguments[end:]], len(kept) < end
 
 
 def run(tokens: Sequence[str]) -> int:

@@ -4,30 +4,47 @@ from __future__ import annotations
 
 import errno
 import os
+import platform
 import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from rankdistill.files.checksums import IN_FOLDER, checksums_path, checksums_text
+
+_HOST = uuid.uuid5(uuid.NAMESPACE_DNS, platform.node()).hex[:8]
+KINDS = ("tmp", "old")  # a new file or folder, and a folder that is being replaced
+_swept: set[Path] = set()  # folders from which this process has removed what killed processes left
+
 
 @contextmanager
-def atomic_path(path: str | Path) -> Iterator[Path]:
+def atomic_path(path: str | Path, sealed: bool = False) -> Iterator[Path]:
     """Yield a temporary name beside ``path``, of a file or folder; rename it to ``path`` when the block succeeds.
 
     The temporary name keeps every suffix of ``path``, for writers that depend on ``.gz`` or ``.parquet``. An existing
-    file or folder at ``path`` is replaced only at the end; on an exception the temporary one is removed.
+    file or folder at ``path`` is replaced only at the end; on an exception the temporary one is removed. What killed
+    processes of this machine left in the same folder is removed, too.
+
+    sealed: write checksums as well (see `rankdistill.files.checksums`). A kill in between leaves a file whose
+    checksums are another's, which counts as damaged.
     """
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OSError(error.errno, f"cannot create the folder ({error.strerror})", str(path.parent)) from error
-    temporary = path.with_name(f".tmp-{uuid.uuid4().hex[:8]}-{path.name}")
+    remove_leftovers(path.parent)
+    temporary = _beside(path, "tmp")
     try:
         yield temporary
+        if sealed and temporary.is_dir():
+            (temporary / IN_FOLDER).write_text(checksums_text(temporary), encoding="utf-8")
+        elif sealed:
+            with atomic_path(checksums_path(path)) as beside:
+                beside.write_text(checksums_text(temporary, path.name), encoding="utf-8")
         if temporary.is_dir() and path.is_dir():
-            retired = path.with_name(f".old-{uuid.uuid4().hex[:8]}-{path.name}")
+            retired = _beside(path, "old")
             os.rename(path, retired)
             os.rename(temporary, path)
             shutil.rmtree(retired)
@@ -36,7 +53,39 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         else:
             os.replace(temporary, path)
     finally:
-        if temporary.is_dir():
-            shutil.rmtree(temporary)
-        else:
-            temporary.unlink(missing_ok=True)
+        _remove(temporary)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files and folders that killed processes of this machine left; once a process and folder."""
+    folder = folder.resolve()
+    if folder in _swept:
+        return
+    _swept.add(folder)
+    for kind in KINDS:
+        for path in folder.glob(f".{kind}-{_HOST}-*-*-*"):
+            process = path.name.split("-")[2]
+            if process.isdecimal() and not _runs(int(process)):
+                _remove(path)
+
+
+def _beside(path: Path, kind: str) -> Path:
+    """Name a temporary file: hidden, with the machine and process that write it, and with the suffixes of ``path``."""
+    return path.with_name(f".{kind}-{_HOST}-{os.getpid()}-{uuid.uuid4().hex[:8]}-{path.name}")
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it is another user's
+        return True
+    return True
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from rankdistill.cli.app import COMMANDS, load_command
-from rankdistill.cli.entry import main
+from rankdistill.cli.entry import main, without_debug
 
 
 def plain(text: str) -> str:
@@ -204,3 +204,35 @@ def test_a_full_disk_is_reported_and_fails(files) -> None:
     assert done.returncode == 1
     assert "No space left" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kept", "debug"),
+    [
+        (["check", "--debug", "--runs", "a"], ["check", "--runs", "a"], True),
+        (["search", "cat"], ["search", "cat"], False),
+        (["search", "--", "--debug"], ["search", "--", "--debug"], False),
+    ],
+)
+def test_debug_is_taken_out_of_the_arguments(arguments: list[str], kept: list[str], debug: bool) -> None:
+    assert without_debug(arguments) == (kept, debug)
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_an_internal_error_ends_with_70_and_says_where_to_report_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], debug: bool
+) -> None:
+    def broken(tokens: list[str]) -> int:
+        raise KeyError("weights")
+
+    monkeypatch.setattr("rankdistill.cli.entry.run", broken)
+    assert main(["stats", "--collection", "a b", *(["--debug"] if debug else [])]) == 70
+    said = capsys.readouterr().err
+    assert "error: KeyError: 'weights' (" in said
+    assert "issue tracker, with what this prints: rankdistill stats --collection 'a b' --debug" in said
+    assert ("Traceback" in said) == debug
+
+
+def test_debug_shows_the_traceback_of_a_users_error_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["stats", "--collection", "no/such", "--debug"]) == main(["stats", "--collection", "no/such"])
+    assert capsys.readouterr().err.count("Traceback") == 1

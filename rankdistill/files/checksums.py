@@ -1,0 +1,82 @@
+"""Checksums beside stored files: a file that is empty, cut or flipped is noticed before it is used.
+
+The checksums of a folder are a file in it, ``checksums.json``; those of a file lie beside it, in a hidden file that
+readers of whole folders (pyarrow, pandas) pass over. Both hold the length and the BLAKE2b hash of each file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from rankdistill.errors import DataError
+
+IN_FOLDER = "checksums.json"
+
+
+def checksums_path(path: str | Path) -> Path:
+    """Return where the checksums of a file or folder lie; a path where there is nothing counts as a file."""
+    path = Path(path)
+    return path / IN_FOLDER if path.is_dir() else path.with_name(f".{path.name}.checksum")
+
+
+def checksum(file: str | Path) -> dict[str, Any]:
+    """Return a file's length in bytes and its hash (BLAKE2b, 32 hexadecimal digits)."""
+    with Path(file).open("rb") as opened:
+        hashed = hashlib.file_digest(opened, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+        return {"bytes": opened.tell(), "blake2b": hashed}
+
+
+def checksums_text(path: str | Path, name: str | None = None) -> str:
+    """Compute the checksums of a file, or of all files of a folder, as the JSON text that `damage` reads.
+
+    name: of the file (None: its own), for one that will be renamed. A folder's files are named relative to it.
+    """
+    path = Path(path)
+    if path.is_dir():
+        files = (file for file in sorted(path.rglob("*")) if file.is_file() and file != path / IN_FOLDER)
+        sums = {file.relative_to(path).as_posix(): checksum(file) for file in files}
+    else:
+        sums = {name or path.name: checksum(path)}
+    return json.dumps(sums, indent=1) + "\n"
+
+
+def is_sealed(path: str | Path) -> bool:
+    """Tell whether checksums were written for a file or folder; models of other tools, for one, have none."""
+    return checksums_path(path).is_file()
+
+
+def damage(path: str | Path) -> str | None:
+    """Say what is wrong with a file or folder by its checksums: None where it is as it was written.
+
+    Files that were added to a folder since are not looked at. Cost: one reading of the files.
+    """
+    path = Path(path)
+    if not path.exists():
+        return f"there is no {path}"
+    try:
+        expected = json.loads(checksums_path(path).read_text(encoding="utf-8"))
+        sums = {str(name): (int(each["bytes"]), str(each["blake2b"])) for name, each in expected.items()}
+    except (OSError, ValueError, AttributeError, KeyError, TypeError):
+        return f"{checksums_path(path)} is missing or damaged"
+    if not sums:
+        return f"{checksums_path(path)} is missing or damaged"
+    for name, (length, hashed) in sums.items():
+        file = path / name if path.is_dir() else path
+        try:
+            found = checksum(file) if file.stat().st_size == length else None
+        except OSError as error:
+            return f"{file} cannot be read ({error.strerror})"
+        if found is None:
+            return f"{file} has {file.stat().st_size:,} bytes, {length:,} were written"
+        if found["blake2b"] != hashed:
+            return f"{file} was changed after it was written: its checksum is another"
+    return None
+
+
+def check_undamaged(path: str | Path, what: str, remedy: str) -> None:
+    """Raise `DataError` where a file or folder is not as it was written; the message says what it is and what to do."""
+    if found := damage(path):
+        raise DataError(f"{what} {path} is damaged: {found}; {remedy}")

@@ -1,0 +1,34 @@
+"""Locks: one process at a time writes into a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from rankdistill.errors import UsageError
+
+NAME = ".lock"
+
+
+@contextmanager
+def locked(folder: str | Path) -> Iterator[None]:
+    """Keep a folder, created where it is missing, for this process; the lock of a killed process is no lock.
+
+    Raises `UsageError` where another process has it.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / NAME)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise UsageError(
+            f"another process writes into {folder}: wait until it is done, or give another folder"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()

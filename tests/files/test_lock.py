@@ -1,0 +1,35 @@
+"""Locks of folders."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rankdistill.errors import UsageError
+from rankdistill.files.lock import locked
+
+HOLD = """
+import os, signal, sys
+from rankdistill.files.lock import locked
+with locked(sys.argv[1]):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_folder_is_one_processs_until_that_ends_or_is_killed(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path / "out")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(UsageError, match=r"another process writes into .*out: wait until it is done"):
+            locked(tmp_path / "out").__enter__()
+        other.kill()
+    with locked(tmp_path / "out"):
+        pass
+    with locked(tmp_path / "out"):
+        pass
