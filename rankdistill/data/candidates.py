@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rankdistill.arrays import F32, I64
+from rankdistill.arrays import F32, I64, Bools
 from rankdistill.data.kernels.ids import id_bytes, match_rows, repeated_rows, take_ids
 from rankdistill.data.kernels.ranks import TIES, in_order, ranked_rows
 from rankdistill.data.offsets import checked_offsets, offsets_of
@@ -248,6 +248,12 @@ class Candidates:
         """Find each row of ``other`` here, by query and document: row indices int64 (len(other),), -1 where absent."""
         lists = positions_of(other.query_ids, self.query_ids)
         return match_rows(lists, self.offsets, *id_bytes(self.doc_ids), other.offsets, *id_bytes(other.doc_ids))
+
+    def identical_ids(self) -> Bools:
+        """Tell which rows have their query's id as the document's: bool (N,)."""
+        lists, query_ids = np.arange(self.n_queries), id_bytes(self.query_ids)
+        bounds = np.arange(self.n_queries + 1)
+        return match_rows(lists, bounds, *query_ids, self.offsets, *id_bytes(self.doc_ids)) >= 0
 
     # -- checks --------------------------------------------------------------------------------------------------------
 

@@ -8,13 +8,17 @@ from typing import Literal, get_args
 
 from rankdistill.data.candidates import Candidates, Ties, check_ties
 from rankdistill.data.collection import Collection
+from rankdistill.data.trec.forms import ThirdColumn
 from rankdistill.data.trec.read import read_ranking, read_run
+from rankdistill.data.trec.third_column import check_third_column
 from rankdistill.errors import DataError, UnknownNameError
 
 Unjudged = Literal["missing", "irrelevant"]
 """What a candidate without a judgment is: in no pair of labels, or of grade 0."""
 UnjudgedChoice = Literal["auto", "missing", "irrelevant"]
 Precision = Literal["float32", "float64"]
+IdenticalIds = Literal["keep", "drop"]
+"""What happens to a candidate whose id is that of its query."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +34,20 @@ class Conventions:
     precision: Precision = "float32"
     """What the scores in run files compare as: float32, as in trec_eval 9, or float64, as in trec_eval 10."""
 
+    identical_ids: IdenticalIds = "keep"
+    """What to do with a candidate that has its query's id, as in ArguAna and Quora, whose queries are documents: keep
+    it, or drop it from the list (drop), as BEIR's evaluation does."""
+    third_column: ThirdColumn = "auto"
+    """What the third column of a three-column run holds: a rank, a score, or auto: what a first line '# qid docid
+    score' says, else what the numbers show; an error where they may be either."""
+
     def __post_init__(self) -> None:
         check_ties(self.ties)
+        check_third_column(self.third_column)
         for kind, name, valid in (
             ("treatment of unjudged candidates", self.unjudged, get_args(UnjudgedChoice)),
             ("precision of scores", self.precision, get_args(Precision)),
+            ("treatment of identical ids", self.identical_ids, get_args(IdenticalIds)),
         ):
             if name not in valid:
                 raise UnknownNameError(kind, name, valid)
@@ -65,4 +78,10 @@ class Conventions:
     def read(self, path: str | Path) -> Candidates:
         """Read a run file, or a folder of parts, into one column that ranks as these conventions compare its scores."""
         reader = read_ranking if self.precision == "float64" else read_run
-        return reader(path, ties=self.ties)
+        return reader(path, ties=self.ties, third_column=self.third_column)
+
+    def lists(self, run: Candidates) -> Candidates:
+        """Drop candidates that have their query's id, unless these conventions keep them; what is measured has none."""
+        if self.identical_ids == "keep" or not (own := run.identical_ids()).any():
+            return run
+        return run.take_rows(~own)

@@ -8,6 +8,7 @@ is ranked once, for all measures. `Conventions` holds the alternatives that othe
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,14 +16,11 @@ from functools import cache
 from typing import Any
 
 import ir_measures
-import numpy as np
-from numpy.typing import NDArray
 
 from rankdistill.data.candidates import Candidates
-from rankdistill.errors import UsageError
-from rankdistill.evaluation.conventions import Conventions, Unjudged
-from rankdistill.evaluation.judged import JudgedRun, judge
-from rankdistill.evaluation.measures.by_rank import check_grades
+from rankdistill.evaluation.conventions import Conventions, IdenticalIds, Unjudged
+from rankdistill.evaluation.judged import judge
+from rankdistill.evaluation.measures.outside import outside_values, plan
 from rankdistill.evaluation.measures.pnr import PNR, PnrMeasure, pnr_values, pooled_shares
 from rankdistill.evaluation.measures.provider import OWN, own_values
 from rankdistill.evaluation.names import parse_measures
@@ -36,6 +34,11 @@ UNJUDGED_IN_PNR = {
     "irrelevant": "count as irrelevant, grade 0, in PNR (unjudged=irrelevant)",
 }
 """What `Conventions.unjudged` means for a reader."""
+IDENTICAL = {
+    "keep": "in their list, where BEIR's evaluation drops them: identical_ids='drop' (--identical-ids drop) does",
+    "drop": "in the run, and these documents are dropped",
+}
+"""What `Conventions.identical_ids` means for a reader."""
 
 
 class EvaluationWarning(UserWarning):
@@ -66,6 +69,11 @@ class Evaluation:
     """Candidates of judged queries without a judgment; None unless a PNR is measured."""
     candidates: int
     """Candidates of judged queries."""
+    own_documents: int
+    """Queries whose list holds a document of the query's own id, which is plainly the query itself: it is first in most
+    of these lists, or some such id is no number, and it is not judged relevant."""
+    identical_ids: IdenticalIds
+    """Whether such documents are kept in the lists."""
 
     @property
     def notes(self) -> list[str]:
@@ -88,6 +96,9 @@ class Evaluation:
                 f"{self.unreversed_queries} of {self.queries} queries have no reversed pair and the denominator 1 in "
                 "PNR(avg=macro)"
             )
+        if self.own_documents:
+            what = IDENTICAL[self.identical_ids]
+            notes.append(f"{self.own_documents} of {self.queries} queries have themselves, by their id, {what}")
         return notes
 
 
@@ -144,14 +155,14 @@ def evaluation(
     """Evaluate a run and return all that `Evaluation` holds, without warnings; see `evaluate`."""
     named = parse_measures(measures)
     _load_kernels()
-    plan = _plan(list(dict.fromkeys(named.values())))
+    chosen = plan(list(dict.fromkeys(named.values())))
     judged = judge(qrels, run, by, conventions)
     per_query: dict[ir_measures.Measure, dict[str, float]] = {}
-    for provider, supported in plan:
+    for provider, supported in chosen:
         if provider is OWN:
             per_query |= {measure: own_values(measure, judged) for measure in supported}
         else:
-            per_query |= _by_ir_measures(provider, supported, judged)
+            per_query |= outside_values(provider, supported, judged)
     values = {name: _aggregate(measure, per_query[measure]) for name, measure in named.items()}
     ratios = [measure for measure in per_query if isinstance(measure, PnrMeasure)]
     macro = [measure for measure in ratios if measure["avg"] == "macro"]
@@ -166,6 +177,8 @@ def evaluation(
         judged.unjudged,
         judged.unjudged_candidates if ratios else None,
         int(judged.sizes.sum()),
+        judged.own_documents,
+        judged.identical_ids,
     )
 
 
@@ -177,55 +190,12 @@ def _load_kernels() -> None:
         pnr_values(PNR, judge(tied, tied))
 
 
-def _plan(measures: list[ir_measures.Measure]) -> list[tuple[ir_measures.Provider, list[ir_measures.Measure]]]:
-    """Choose a provider for each measure: ours first, then those of ir_measures in their order."""
-    plan = []
-    for provider in (OWN, *ir_measures.DefaultPipeline.providers):
-        supported = [measure for measure in measures if provider.supports(measure)]
-        if supported and provider.is_available():
-            plan.append((provider, supported))
-            measures = [measure for measure in measures if measure not in supported]
-    if measures:
-        able = [p for p in ir_measures.DefaultPipeline.providers if p.supports(measures[0])]
-        hints = [str(p.install_instructions() or p.NAME) for p in able]
-        raise UsageError(
-            f"nothing installed computes the measure {str(measures[0])!r}"
-            + (f"; this would: {' or '.join(hints)}" if hints else " with these parameters")
-        )
-    return plan
-
-
-def _by_ir_measures(
-    provider: ir_measures.Provider, measures: list[ir_measures.Measure], judged: JudgedRun
-) -> dict[ir_measures.Measure, dict[str, float]]:
-    check_grades(measures[0], judged)
-    qrels = _lists(judged.qrels, judged.qrels["label"].astype(np.int64))
-    lists = judged.run.take_queries(judged.lists[judged.lists >= 0])
-    places = lists.offsets[1:][lists.query_of_row] - np.arange(len(lists))
-    run = _lists(lists, places)  # our ranking, without ties; above 0, which some providers read as not retrieved
-    values: dict[ir_measures.Measure, dict[str, float]] = {measure: {} for measure in measures}
-    try:
-        for metric in provider.iter_calc(measures, qrels, run):
-            values[metric.measure][metric.query_id] = metric.value
-    except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
-        raise UsageError(
-            f"{provider.NAME} of ir_measures cannot compute {', '.join(map(str, measures))} here: {error}"
-        ) from error
-    return values
-
-
-def _lists(candidates: Candidates, values: NDArray[Any]) -> dict[str, dict[str, float]]:
-    """Convert to {query id: {document id: value}}, which ir_measures reads fastest."""
-    documents, numbers, offsets = candidates.doc_ids.to_pylist(), values.tolist(), candidates.offsets.tolist()
-    bounds = zip(candidates.query_ids.to_pylist(), offsets[:-1], offsets[1:], strict=True)
-    return {query: dict(zip(documents[a:b], numbers[a:b], strict=True)) for query, a, b in bounds}
-
-
 def _aggregate(measure: ir_measures.Measure, per_query: dict[str, float]) -> float:
     aggregator = measure.aggregator()
-    for value in per_query.values():
+    defined = [value for value in per_query.values() if not math.isnan(value)]
+    for value in defined:
         aggregator.add(value)
-    return float(aggregator.result())
+    return float(aggregator.result()) if defined else math.nan
 
 
 def _shares(measure: ir_measures.Measure, per_query: dict[str, float]) -> dict[str, float]:

@@ -7,12 +7,14 @@ from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from rankdistill.arrays import F32, I64
 from rankdistill.data.candidates import Candidates, positions_of
 from rankdistill.data.offsets import offsets_of
+from rankdistill.data.trec.forms import LARGEST_GRADE
 from rankdistill.errors import DataError
-from rankdistill.evaluation.conventions import Conventions, Unjudged
+from rankdistill.evaluation.conventions import Conventions, IdenticalIds, Unjudged
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +40,10 @@ class JudgedRun:
     """int64 (Q,): index of each judged query's list in ``run``, -1 where the run lacks it."""
     unjudged: Unjudged
     """Whether unjudged candidates are in no pair of labels, or of grade 0."""
+    identical_ids: IdenticalIds
+    """Whether candidates that have their query's id are kept."""
+    own_documents: int
+    """Number of judged queries whose list plainly holds, or held, the query itself, see `own_documents`."""
 
     @property
     def n_queries(self) -> int:
@@ -87,10 +93,13 @@ def judge(
     by = run.score_column(by)
     _check_finite(run, by)
     labels = qrels["label"]
+    _check_labels(qrels)
     qrels = qrels.only_columns("label").take_rows(~np.isnan(labels)) if np.isnan(labels).any() else qrels
     if not len(qrels):
         raise DataError("the qrels hold no judgment")
     run = run.only_columns(by).ranked(by, conventions.ties)
+    own = own_documents(run, qrels, conventions.identical_ids == "drop")
+    run = conventions.lists(run)
     run = Candidates(run.query_ids, run.offsets, run.doc_ids, {"score": run[by]}).join(qrels, "label")
     lists = positions_of(qrels.query_ids, run.query_ids)
     if not len(run) or not (np.diff(run.offsets)[lists[lists >= 0]]).any():
@@ -109,7 +118,34 @@ def judge(
         run,
         lists,
         conventions.unjudged_under(qrels),
+        conventions.identical_ids,
+        len(own),
     )
+
+
+def own_documents(ranked: Candidates, qrels: Candidates, every: bool = False) -> I64:
+    """Find the lists, of judged queries, that hold the query itself as a document: their indices.
+
+    every: take each document of the query's id.
+
+    The id alone may be a coincidence, where queries and documents are both numbered. It is none where the document is
+    first in at least half of these lists, or some such id is more than digits. A document that is judged relevant is no
+    mistake and does not count.
+    """
+    rows = np.flatnonzero(ranked.identical_ids())
+    lists = ranked.query_of_row[rows]
+    if not len(rows):
+        return lists
+    places = positions_of(ranked.query_ids.take(pa.array(lists)), qrels.query_ids)
+    own = Candidates.from_rows(ranked.query_ids.take(pa.array(lists)), ranked.doc_ids.take(pa.array(rows)))
+    relevant = own.join(qrels, "label")["label"] > 0
+    kept = (places >= 0) & (every | ~relevant)
+    rows, lists = rows[kept], lists[kept]
+    if every:
+        return lists
+    first = (rows == ranked.offsets[:-1][lists]).sum()
+    digits = pc.match_substring_regex(ranked.doc_ids.take(pa.array(rows)), r"^[0-9]+$")
+    return lists if 2 * first >= len(rows) or not pc.all(digits).as_py() else lists[:0]
 
 
 def _judged_rows(run: Candidates, lists: I64) -> tuple[I64, I64]:
@@ -128,6 +164,17 @@ def _check_finite(run: Candidates, by: str) -> None:
         raise DataError(
             f"score {run[by][row]} of {run.pair_at(row)} in column {by!r} ({bad.size} such rows), expected finite "
             "numbers: drop these rows or score them"
+        )
+
+
+def _check_labels(qrels: Candidates) -> None:
+    labels = qrels["label"]
+    bad = np.flatnonzero(np.abs(labels) > LARGEST_GRADE)
+    if bad.size:
+        row = int(bad[0])
+        raise DataError(
+            f"label {labels[row]:g} of {qrels.pair_at(row)} ({bad.size} such labels), expected at most "
+            f"{LARGEST_GRADE:,} in size, which float32 holds exactly: map the labels to grades first"
         )
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import ir_measures
 from ir_measures.providers.base import NOT_PROVIDED
 
+from rankdistill.data.trec.forms import LARGEST_GRADE
 from rankdistill.errors import UnknownNameError, UsageError
-from rankdistill.evaluation.measures.provider import OWN
+from rankdistill.evaluation.measures.outside import DIVERSITY, check_subtopics, usable
 
 DEFAULT_MEASURES = ("nDCG@10", "RR@10", "PNR")
 SYNTAX = "Family, Family@cutoff or Family(parameter=value)@cutoff"
@@ -46,9 +48,8 @@ def parse_measure(text: str | ir_measures.Measure) -> ir_measures.Measure:
 
 
 def families() -> list[str]:
-    """List the measure families, aliases included, that an installed provider computes."""
-    providers = [OWN, *ir_measures.DefaultPipeline.providers]
-    supported = {m.NAME for p in providers if p.is_available() for m in p.SUPPORTED_MEASURES}
+    """List the measure families, aliases included, that an installed provider computes here."""
+    supported = {str(m.NAME) for p in usable() if p.is_available() for m in p.SUPPORTED_MEASURES} - DIVERSITY
     return sorted(name for name, measure in ir_measures.measures.registry.items() if measure.NAME in supported)
 
 
@@ -68,12 +69,17 @@ def _parts(node: ast.expr) -> tuple[str, dict[str, Any], Any]:
     return node.id, parameters, at
 
 
+def _is_grade(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST_GRADE
+
+
 def _value(node: ast.expr) -> Any:
     return node.id if isinstance(node, ast.Name) else ast.literal_eval(node)
 
 
 def _checked(measure: ir_measures.Measure, text: str) -> ir_measures.Measure:
     """Return the measure if its family takes its parameters, else raise `UsageError` (ir_measures asserts)."""
+    check_subtopics(measure, text)
     supported = measure.SUPPORTED_PARAMS
     for name in measure.params:
         if name not in supported:
@@ -90,4 +96,10 @@ def _checked(measure: ir_measures.Measure, text: str) -> ir_measures.Measure:
             raise UsageError(f"measure {text!r}: parameter {name!r} ({info.desc}) {got}{kind}")
         if name == "cutoff" and value is not NOT_PROVIDED and (isinstance(value, bool) or value < 1):
             raise UsageError(f"measure {text!r}: the cutoff cannot be {value!r}, expected a rank of 1 or more")
+        if name == "recall" and isinstance(value, float) and not (0 <= value <= 1 and value == round(value, 2)):
+            raise UsageError(f"measure {text!r}: the recall cannot be {value!r}, expected 0 to 1 in hundredths")
+        if name in ("beta", "p") and isinstance(value, float) and not 0 < value < math.inf:
+            raise UsageError(f"measure {text!r}: {name} cannot be {value!r}, expected a number above 0")
+        if name == "gains" and isinstance(value, dict) and not all(map(_is_grade, [*value, *value.values()])):
+            raise UsageError(f"measure {text!r}: the gains cannot be {value!r}, expected {{grade: gain}} of integers")
     return measure

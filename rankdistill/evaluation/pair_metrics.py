@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from rankdistill.arrays import Bools
 from rankdistill.errors import DataError, MissingExtraError, UnknownNameError
 
+HIDDEN = -1
+"""The label of a pair whose label is hidden, as in GLUE's test sets."""
 
-def evaluate_pairs(predictions: ArrayLike, labels: ArrayLike, metrics: Sequence[str]) -> dict[str, float]:
+
+def evaluate_pairs(
+    predictions: ArrayLike, labels: ArrayLike, metrics: Sequence[str], hidden: float | None = HIDDEN
+) -> dict[str, float]:
     """Evaluate predictions (n,) against labels (n,) in metrics of `PAIR_METRICS`: {metric: value}.
 
     Predictions are classes for accuracy, f1 (of class 1) and matthews, which need ``rankdistill[glue]``, and numbers
-    for pearson and spearman, which are 0 where either side is constant, as in GLUE. Raises `UnknownNameError` for
-    an unknown metric, `DataError` for lengths that differ and for values that are missing or infinite.
+    for pearson and spearman, which are 0 where either side is constant, as in GLUE.
+
+    hidden: the label of a pair whose label is not known; such pairs are left out, with a warning that counts them.
+    None: every label is known. A prediction of this label, or another label below 0, shows that it is an ordinary one.
+    Raises `UnknownNameError` for an unknown metric, `DataError` for lengths that differ, for values that are missing,
+    infinite or no numbers, and where every label is hidden.
     """
     for name in metrics:
         if name not in PAIR_METRICS:
@@ -25,9 +36,33 @@ def evaluate_pairs(predictions: ArrayLike, labels: ArrayLike, metrics: Sequence[
     if predicted.ndim != 1 or predicted.shape != truth.shape or not len(truth):
         raise DataError(f"predictions and labels must both have shape (pairs,), got {predicted.shape}, {truth.shape}")
     for what, values in (("prediction", predicted), ("label", truth)):
-        if not np.isfinite(values.astype(np.float64)).all():
+        try:
+            finite = np.isfinite(values.astype(np.float64))
+        except (TypeError, ValueError) as error:
+            raise DataError(f"a {what} is no number ({error}): map classes to their numbers") from error
+        if not finite.all():
             raise DataError(f"a {what} is NaN or infinite, expected finite numbers")
+    known = _known(predicted, truth, hidden)
+    if not known.any():
+        raise DataError(
+            f"all {len(truth):,} labels are {hidden:g}, which means that they are hidden: give labels to measure with, "
+            "or hidden=None if it is a class"
+        )
+    if not known.all():
+        warnings.warn(
+            f"{int((~known).sum()):,} of {len(truth):,} pairs have the label {hidden:g}, which means that it is "
+            "hidden, and are left out (hidden=None if it is a class)",
+            stacklevel=2,
+        )
+        predicted, truth = predicted[known], truth[known]
     return {name: float(PAIR_METRICS[name](predicted, truth)) for name in metrics}
+
+
+def _known(predicted: NDArray[Any], truth: NDArray[Any], hidden: float | None) -> Bools:
+    """Tell which pairs have a label that is not hidden, bool (n,)."""
+    known = np.ones(len(truth), np.bool_) if hidden is None else truth != hidden
+    ordinary = (predicted == hidden).any() or (truth[known] < 0).any()
+    return np.ones_like(known) if ordinary and known.any() else known
 
 
 def _by_sklearn(function: str) -> Callable[[NDArray[Any], NDArray[Any]], float]:

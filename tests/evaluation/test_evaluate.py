@@ -221,7 +221,7 @@ def test_a_level_at_which_what_nobody_judged_is_relevant_is_an_error():
 
 
 def test_what_trec_eval_refuses_is_an_error_with_its_reason():
-    with pytest.raises(UsageError, match=r"Bpref\(rel=0\).*relevance_level should be positive"):
+    with pytest.raises(UsageError, match=r"Bpref\(rel=0\): relevance begins at 0, expected a level of at least 1"):
         evaluate(qrels(), run(), ["Bpref(rel=0)"])
 
 
@@ -238,3 +238,41 @@ def test_unjudged_candidates_are_in_no_pair_or_of_grade_zero_as_told() -> None:
         )
     with pytest.raises(UnknownNameError, match=r"'irrelevnt'.*irrelevant"):
         Conventions(unjudged="irrelevnt")  # type: ignore[arg-type]
+
+
+# -- a query's own document --------------------------------------------------------------------------------------------
+
+
+def arguments(prefix, *, judged=False):
+    """Three queries, two of which find themselves, first, before the relevant document."""
+    names = [f"{prefix}{i}" for i in (1, 2, 3)]
+    labels = {name: {f"{name}0": 1} | ({name: 1} if judged else {}) for name in names}
+    lists = {name: {name: 9.0, f"{name}0": 1.0} for name in names[:2]} | {names[2]: {f"{names[2]}0": 1.0}}
+    return qrels(labels), run(lists)
+
+
+@pytest.mark.parametrize("prefix", ["arg-", "2"])
+def test_a_query_among_its_own_candidates_is_told_and_dropped_on_request_as_by_beir(prefix):
+    labels, lists = arguments(prefix)
+    with pytest.warns(EvaluationWarning, match="2 of 3 queries have themselves, by their id, in their list.*drop"):
+        assert evaluate(labels, lists, "RR@10") == {"RR@10": pytest.approx(2 / 3)}
+    drop = Conventions(identical_ids="drop")
+    with pytest.warns(EvaluationWarning, match="2 of 3 queries have themselves, by their id, in the run.*dropped"):
+        assert evaluate(labels, lists, ["RR@10", "P@1", "SetP"], conventions=drop) == {"RR@10": 1, "P@1": 1, "SetP": 1}
+
+
+def test_a_query_that_is_judged_relevant_to_itself_is_no_mistake():
+    assert evaluation(*arguments("arg-", judged=True), "RR@10").notes == []
+
+
+def test_ids_that_are_numbers_may_be_the_same_by_chance():
+    lists = {str(q): {str(d): float(-d) for d in range(1, 8)} for q in range(2, 8)}
+    assert evaluation(qrels({q: {"99": 1, "2": 1} for q in lists}), run(lists), "RR@10").own_documents == 0
+    named = {f"q{q}": {f"q{d}": score for d, score in documents.items()} for q, documents in lists.items()}
+    assert evaluation(qrels({q: {"99": 1} for q in named}), run(named), "RR@10").own_documents == 6
+
+
+def test_labels_that_float32_rounds_are_refused():
+    for label in (2.0**25, float("inf"), -float("inf")):
+        with pytest.raises(DataError, match="label .* of query 'q1', document 'a'.*16,777,216"):
+            evaluate(qrels({"q1": {"a": label}}), run({"q1": {"a": 1.0}}), "nDCG@10")

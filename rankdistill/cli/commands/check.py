@@ -9,10 +9,11 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from rankdistill.cli.options import Json, Measures, Runs
+from rankdistill.cli.options import Json, Measures, Measuring, Runs
 from rankdistill.cli.output import print_json, say, shown
 from rankdistill.data.sources import SYNTAX, load_collection
 from rankdistill.errors import DataError, UsageError
+from rankdistill.evaluation.conventions import Conventions
 from rankdistill.evaluation.report.check import TIE_SENSITIVE_MEASURES
 from rankdistill.evaluation.report.check import check as check_files
 
@@ -23,19 +24,21 @@ def check(
     qrels: Annotated[Path | None, Parameter(help="Judgments: TREC or BEIR qrels, plain or .gz.")] = None,
     collection: Annotated[str | None, Parameter(help=f"Collection whose texts the ids should have: {SYNTAX}.")] = None,
     measures: Measures = TIE_SENSITIVE_MEASURES,
+    conventions: Measuring = Conventions(),  # noqa: B008  # frozen
     as_json: Json = False,
 ) -> None:
     """Check runs and judgments: what is wrong with them, and what may surprise.
 
     Errors give exit code 1: malformed lines, scores that are not finite numbers, fractional grades, duplicate
     documents, ids without a text, runs without a judged query. Warnings do not: queries missing in runs or judgments,
-    ranks that do not follow the scores, ties and the measures that depend on them. For example
+    ranks that do not follow the scores, ties and the measures that depend on them, queries that are their own
+    candidates, what the third of three columns is taken for. For example
 
         rankdistill check --runs bm25.trec student.trec.gz --qrels qrels.txt --collection my-data
     """
     if not runs and qrels is None:
         raise UsageError("nothing to check, expected --runs, --qrels or both")
-    findings = check_files(runs, qrels, load_collection(collection) if collection else None, measures)
+    findings = check_files(runs, qrels, load_collection(collection) if collection else None, measures, conventions)
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:

@@ -7,10 +7,11 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from rankdistill.cli.options import Json
+from rankdistill.cli.options import Json, Measuring
 from rankdistill.cli.output import print_json
-from rankdistill.data.trec.read import read_qrels, read_run
+from rankdistill.data.trec.read import read_qrels
 from rankdistill.errors import UsageError
+from rankdistill.evaluation.conventions import Conventions
 from rankdistill.evaluation.evaluate import evaluate_per_query
 from rankdistill.evaluation.online.gsb import gsb_gain, preferences_by_measure, read_preferences
 
@@ -23,6 +24,7 @@ def gsb(
     runs: Annotated[tuple[Path, Path] | None, Parameter(help="Two runs, A and B, compared by a measure.")] = None,
     qrels: Annotated[Path | None, Parameter(help="Judgments for the measure.")] = None,
     measure: Annotated[str, Parameter(help="Measure that decides which list of a query is better.")] = "nDCG@10",
+    conventions: Measuring = Conventions(),  # noqa: B008  # frozen
     margin: Annotated[float, Parameter(help="Values that differ by no more than this are the same.")] = 0.0,
     as_json: Json = False,
 ) -> None:
@@ -37,7 +39,8 @@ def gsb(
         preferred = read_preferences(preferences)
     elif preferences is None and runs is not None and qrels is not None:
         judgments = read_qrels(qrels)
-        a, b = (evaluate_per_query(judgments, read_run(run), measure)[measure] for run in runs)
+        rules = conventions.under(judgments)
+        a, b = (evaluate_per_query(judgments, rules.read(run), measure, conventions=rules)[measure] for run in runs)
         preferred = preferences_by_measure(a, b, margin)
     else:
         raise UsageError("expected either --preferences, or --runs A B with --qrels")

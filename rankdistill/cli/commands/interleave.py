@@ -7,10 +7,11 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from rankdistill.cli.options import Json, Seed
+from rankdistill.cli.options import Json, Measuring, Seed
 from rankdistill.cli.output import print_json, say_wrote
-from rankdistill.data.trec.read import read_qrels, read_run
+from rankdistill.data.trec.read import read_qrels
 from rankdistill.errors import UsageError
+from rankdistill.evaluation.conventions import Conventions
 from rankdistill.evaluation.online.clicks import ClickModel, read_click_log, write_click_log
 from rankdistill.evaluation.online.interleaving import interleaving_gain, simulate_interleaving
 
@@ -35,6 +36,7 @@ def interleave(
         Parameter(help="Click log, in place of runs: each line a JSON object with query, teams and clicks."),
     ] = None,
     write_log: Annotated[Path | None, Parameter(help="File to write the simulated clicks to.")] = None,
+    conventions: Measuring = Conventions(),  # noqa: B008  # frozen
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -51,7 +53,7 @@ def interleave(
     if log is not None and runs is None and qrels is None:
         impressions = read_click_log(log)
     elif log is None and runs is not None and qrels is not None:
-        a, b = map(read_run, runs)
+        a, b = (conventions.lists(conventions.read(run)) for run in runs)
         impressions = list(simulate_interleaving(a, b, read_qrels(qrels), clicks, sessions, k, seed))
     else:
         raise UsageError("expected either --runs A B with --qrels, or --log alone")

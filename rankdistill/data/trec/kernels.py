@@ -65,7 +65,7 @@ def parse_lines(
     n_fields: int,
     document: int,
     value: int,
-    whole_numbers: bool,
+    tabs: bool,
     queries: I64,
     documents: I64,
     values: Floats,
@@ -75,8 +75,8 @@ def parse_lines(
     bounds, first_rows: the bytes of each piece, and the first row that it writes. queries: span of the query id in rows
     whose query differs from the previous row's, else -1. documents: span of field ``document``. values: field
     ``value``; NaN where Python must parse the line, because it is malformed or its number is too long for this kernel,
-    and the row's span in ``documents`` is then that of the line's first byte. whole_numbers: whether values must be
-    integers. Returns the end of each piece's rows.
+    and the row's span in ``documents`` is then that of the line's first byte. tabs: whether fields are separated by
+    single tabs, and may hold blanks, instead of by white space. Returns the end of each piece's rows.
     """
     ends = np.zeros(len(bounds) - 1, np.int64)
     for piece in prange(len(ends)):
@@ -86,15 +86,18 @@ def parse_lines(
         query_start, query_end = line_start, line_start
         nth = 0
         while line_start < end:
-            nth, n, sound = split_line(data, line_start, blanks, nth, field_starts, field_ends)
+            if tabs:
+                nth, n, sound = split_at_tabs(data, line_start, blanks, nth, field_starts, field_ends)
+            else:
+                nth, n, sound = split_line(data, line_start, blanks, nth, field_starts, field_ends)
             this_start, line_start = line_start, blanks[nth - 1] + 1
             if n == 0 or data[field_starts[0]] == 35:
                 continue
             first, last = field_starts[0], field_ends[0]
             start, length = field_starts[document], field_ends[document] - field_starts[document]
             number = np.nan
-            if sound and n == n_fields and last - first < WIDEST and length < WIDEST:
-                number = parse_number(data, field_starts[value], field_ends[value], whole_numbers)
+            if sound and n == n_fields and 0 < last - first < WIDEST and 0 < length < WIDEST:
+                number = parse_number(data, field_starts[value], field_ends[value])
             if row > first_rows[piece] and same_id(data, query_start, query_end, data, first, last):
                 queries[row] = FREE
             else:
@@ -151,13 +154,43 @@ def split_line(
 
 
 @njit(cache=True)
+def split_at_tabs(
+    data: U8, start: int, blanks: I64, nth: int, field_starts: I64, field_ends: I64
+) -> tuple[int, int, bool]:
+    """Split as `split_line` does, but at each tab, and cut the blanks around each field; a field may be empty.
+
+    A line of nothing but white space has no field.
+    """
+    n, sound, filled = 0, True, False
+    while True:
+        at = blanks[nth]
+        nth += 1
+        over = nth == len(blanks)
+        if not over and data[at] != 9 and data[at] != 10:
+            sound &= data[at] != 0
+            continue
+        end = at
+        while start < end and is_blank(data[start]):
+            start += 1
+        while start < end and is_blank(data[end - 1]):
+            end -= 1
+        if n < len(field_starts):
+            field_starts[n], field_ends[n] = start, end
+        n += 1
+        filled |= end > start
+        start = at + 1
+        if over or data[at] == 10:
+            return nth, n if filled else 0, sound
+
+
+@njit(cache=True)
 def is_blank(byte: int) -> bool:
     """Tell whether a byte is white space: blank, tab, line end, vertical tab, form feed, carriage return."""
     return byte == 32 or 9 <= byte <= 13
 
 
 @njit(cache=True)
-def parse_number(data: U8, start: int | np.int64, end: int | np.int64, whole: bool) -> float:
+def parse_number(data: U8, start: int | np.int64, end: int | np.int64) -> float:
     """Parse the number in ``data[start:end]``, correctly rounded to a double; NaN where Python must parse it.
 
     Accepts an optional sign, digits with an optional point, and an optional exponent. digits · 10^e is computed in two
@@ -176,7 +209,7 @@ def parse_number(data: U8, start: int | np.int64, end: int | np.int64, whole: bo
             digits = digits * 10 + np.int64(byte - 48)
             n_digits += digits > 0
             exponent -= point
-        elif byte == 46 and not point and not whole:
+        elif byte == 46 and not point:
             point = True
         else:
             break
@@ -184,7 +217,7 @@ def parse_number(data: U8, start: int | np.int64, end: int | np.int64, whole: bo
     if not seen:
         return np.nan
     if at < end:
-        if whole or (data[at] != 101 and data[at] != 69):
+        if data[at] != 101 and data[at] != 69:
             return np.nan
         at += 1
         below = at < end and data[at] == 45

@@ -1,10 +1,12 @@
 """Read TREC runs and qrels, plain or gzipped, as Candidates.
 
-Fields are separated by white space; blank lines and lines that begin with ``#`` are skipped.
+Fields are separated by white space, or by single tabs where ids hold blanks. Blank lines and lines that begin with
+``#`` are skipped.
 """
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -17,21 +19,47 @@ from rankdistill.data.candidates import Candidates, Ties, check_ties
 from rankdistill.data.kernels.ids import id_bytes, take_ids
 from rankdistill.data.kernels.ranks import TIES, in_order, ranked_rows
 from rankdistill.data.parts import read_parts
-from rankdistill.data.trec.lines import QRELS, RANKS, RUNS, TREC_RUN, GroupedLines, parse, recognise
-from rankdistill.files.reading import map_bytes
+from rankdistill.data.trec.forms import (
+    BY_THIRD_COLUMN,
+    MSMARCO_RUN,
+    QRELS,
+    RANKED_SCORES,
+    RUNS,
+    THREE_COLUMNS,
+    TREC_RUN,
+    UNUSED,
+    Layout,
+    ThirdColumn,
+    ranks_of,
+    recognise,
+)
+from rankdistill.data.trec.lines import GroupedLines, parse, parse_file
+from rankdistill.data.trec.third_column import check_third_column
+from rankdistill.data.trec.third_column import third_column as tell_third_column
+from rankdistill.errors import DataError, FileFormatError
+from rankdistill.files.reading import FileBytes, map_bytes
 from rankdistill.progress import first_use
 
+ENOUGH_RISES = 3
+"""Scores that rise fewer times say nothing."""
 
-def read_run(path: str | Path, column: str = "score", *, ties: Ties = "trec") -> Candidates:
+
+def read_run(
+    path: str | Path, column: str = "score", *, ties: Ties = "trec", third_column: ThirdColumn = "auto"
+) -> Candidates:
     """Read a run into one column of float32 scores, each query's documents ranked by falling score.
 
-    Takes TREC lines ``qid Q0 docid rank score tag`` and MS MARCO lines ``qid docid rank``, whose score is ``-rank``;
-    the first line decides. Queries keep the order of their first appearance. A folder is read as a run in parts.
+    Takes TREC lines ``qid Q0 docid rank score tag``, ``qid docid rank score``, and three columns, ``qid docid rank`` or
+    ``qid docid score``; the first line decides. The score of a rank is ``-rank``. Queries keep the order of their first
+    appearance. A folder is read as a run in parts. Where the first line is separated by tabs, ids may hold blanks.
 
     ties: "trec" puts the larger document id first, in byte order, as trec_eval does; "docid-asc" the smaller, as
     ir_measures' ``RR@k``; "rank" the smaller rank in the file, whose rank column plays no other part.
-    Raises `FileFormatError` with file and line for a malformed line, a score that is no finite number or a duplicate
-    document in a query's list.
+    third_column: of a run of three columns, "rank", "score", or "auto": what a first line such as ``# qid docid score``
+    says, else a rank where every list counts from 1, else a score where no list could be ranks.
+    Raises `FileFormatError` with file and line for a malformed line, a score that is no finite number, a duplicate
+    document in a query's list, and a third column that may be a rank or a score; `DataError` for ``ties="rank"`` where
+    the file holds no ranks. Warns of scores that rise down every list.
 
     >>> import tempfile, rankdistill as rd
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -45,11 +73,13 @@ def read_run(path: str | Path, column: str = "score", *, ties: Ties = "trec") ->
     path = Path(path)
     if path.is_dir():
         return read_parts(path, column).ranked(column, ties)
-    rows = _ranked_file(path, ties, np.float32)
+    rows = _ranked_file(path, ties, np.float32, third_column)
     return rows.candidates({column: rows.values})
 
 
-def read_ranking(path: str | Path, column: str = "ranking", *, ties: Ties = "trec") -> Candidates:
+def read_ranking(
+    path: str | Path, column: str = "ranking", *, ties: Ties = "trec", third_column: ThirdColumn = "auto"
+) -> Candidates:
     """Read a run's ranking by its scores as doubles, as trec_eval 10 compares them, without the scores themselves.
 
     The column, being float32, cannot hold the doubles. It holds -1 for a query's highest score, -2 for the next lower
@@ -60,20 +90,76 @@ def read_ranking(path: str | Path, column: str = "ranking", *, ties: Ties = "tre
     if path.is_dir():
         run = read_parts(path, column).ranked(column, ties)
         return run.with_columns({column: -_places(run[column], run.offsets)})
-    rows = _ranked_file(path, ties, np.float64)
+    rows = _ranked_file(path, ties, np.float64, third_column)
     return rows.candidates({column: -_places(rows.values, rows.offsets)})
 
 
-def _ranked_file(path: Path, ties: Ties, dtype: Any) -> GroupedLines:
+def _ranked_file(path: Path, ties: Ties, dtype: Any, third: ThirdColumn) -> GroupedLines:
     """Read the lines of a run, each query's by falling score, which is of this dtype."""
     _load_kernels()
     data = map_bytes(path)
-    form, start = recognise(path, data, RUNS)
-    lines = parse(path, data, form, start, dtype)
-    if ties == "rank" and form is TREC_RUN:
-        lines = _ranked(lines, -parse(path, data, RANKS, start).values, "rank")
-    lines = replace(lines, values=lines.values * form.sign)
+    lines, layout = read_lines(path, data, dtype, third)
+    if not in_order(lines.values, lines.offsets, *id_bytes(lines.doc_ids), TIES[ties]):
+        _warn_of_rising_scores(path, lines)
+    if ties == "rank" and layout.form is not MSMARCO_RUN:
+        lines = _ranked(lines, -_ranks(path, data, layout).values, "rank")
     return _ranked(lines, lines.values, ties)
+
+
+def read_lines(
+    path: Path, data: FileBytes, dtype: Any = np.float32, third: ThirdColumn = "auto"
+) -> tuple[GroupedLines, Layout]:
+    """Read the lines of a run in the order of the file: scores of this dtype, and the layout with their form."""
+    check_third_column(third)
+    layout = recognise(path, data, RUNS)
+    if len(layout.form.fields) == len(THREE_COLUMNS.fields):
+        if third != "auto":
+            layout = replace(layout, form=BY_THIRD_COLUMN[third])
+        lines = parse_file(path, data, layout, np.float64)
+        if layout.form is THREE_COLUMNS:
+            layout = replace(layout, form=BY_THIRD_COLUMN[tell_third_column(path, data, lines)])
+        return replace(lines, values=(lines.values * layout.form.sign).astype(dtype, copy=False)), layout
+    lines = parse_file(path, data, layout, dtype)
+    if layout.form is RANKED_SCORES:
+        _check_ranked_scores(path, lines, _ranks(path, data, layout))
+    return lines, layout
+
+
+def _ranks(path: Path, data: FileBytes, layout: Layout) -> GroupedLines:
+    """Read the ranks of a run that has scores, float64; raise `DataError` where the file holds none."""
+    if "rank" not in layout.form.fields:
+        raise DataError(f"{path} holds scores and no ranks, so they cannot decide between equal scores (ties='rank')")
+    ranks = parse_file(path, data, replace(layout, form=ranks_of(layout.form)), np.float64)
+    if len(ranks.values) > len(ranks.query_ids) and (ranks.values == ranks.values[0]).all():
+        raise DataError(
+            f"{path} has the rank {ranks.values[0]:g} on every line, so ranks cannot decide between equal scores "
+            "(ties='rank')"
+        )
+    return ranks
+
+
+def _check_ranked_scores(path: Path, scores: GroupedLines, ranks: GroupedLines) -> None:
+    """Raise `FileFormatError` unless the scores fall as the ranks rise, and for judgments taken for a run."""
+    if set(scores.doc_ids[:1000].to_pylist()) <= {name.decode() for name in UNUSED}:
+        raise FileFormatError(path, 1, "lines of judgments, 'qid 0 docid grade'", " or ".join(map(str, RUNS)))
+    by_rank = _ranked(scores, -ranks.values, "rank")
+    rises = np.flatnonzero(np.diff(by_rank.values) > 0) + 1
+    inside = np.setdiff1d(rises, by_rank.offsets)
+    if inside.size:
+        query = int(np.searchsorted(by_rank.offsets, inside[0], side="right")) - 1
+        got = f"scores that rise with the rank in the list of query {by_rank.query_ids[query].as_py()!r}"
+        raise FileFormatError(path, 1, got, "'qid docid rank score' with scores that fall as ranks rise")
+
+
+def _warn_of_rising_scores(path: Path, lines: GroupedLines) -> None:
+    """Warn where the scores of every list rise in the order of the file: distances, or lists with the worst first."""
+    steps = np.diff(lines.values)
+    steps[lines.offsets[1:-1] - 1] = 0
+    if (steps < 0).any() or (steps > 0).sum() < ENOUGH_RISES:
+        return
+    warnings.warn(
+        f"the scores of {path} rise down its lists; the highest score ranks first: negate distances", stacklevel=5
+    )
 
 
 @cache
@@ -87,14 +173,14 @@ def _load_kernels() -> None:
 def read_ranks(path: str | Path) -> Candidates:
     """Read the ranks of a TREC run, which evaluation ignores, into the column "rank", rows by rising rank.
 
-    Raises `FileFormatError` as `read_run` does, and for a rank that is no integer.
+    Raises `FileFormatError` as `read_run` does, and for a rank that is no integer; `DataError` where the file holds no
+    ranks beside its scores, or one and the same on every line.
     """
     path = Path(path)
     data = map_bytes(path)
-    _, start = recognise(path, data, (RANKS,))
-    rows = parse(path, data, RANKS, start)
-    rows = _ranked(replace(rows, values=-rows.values), -rows.values, "rank")
-    return rows.candidates({"rank": -rows.values})
+    ranks = _ranks(path, data, recognise(path, data, RUNS))
+    rows = _ranked(ranks, -ranks.values, "rank")
+    return rows.candidates({"rank": rows.values})
 
 
 def _ranked(rows: GroupedLines, by: Floats, ties: Ties) -> GroupedLines:
@@ -118,7 +204,8 @@ def read_qrels(path: str | Path) -> Candidates:
     """Read relevance judgments into the column "label", rows in the order of the file.
 
     Takes TREC lines ``qid 0 docid grade`` and BEIR's three columns ``query-id corpus-id score`` with or without header;
-    the first line decides. Grades are integers. Raises `FileFormatError` as `read_run` does.
+    the first line decides. Grades are integers up to 2^24, also written 1.0; ids may hold blanks as in `read_run`.
+    TREC's second column is not read. Raises `FileFormatError` as `read_run` does.
 
     >>> import tempfile, rankdistill as rd
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -130,6 +217,5 @@ def read_qrels(path: str | Path) -> Candidates:
     """
     path = Path(path)
     data = map_bytes(path)
-    form, start = recognise(path, data, QRELS)
-    rows = parse(path, data, form, start)
+    rows = parse_file(path, data, recognise(path, data, QRELS))
     return rows.candidates({"label": rows.values})

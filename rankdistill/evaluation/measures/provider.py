@@ -19,6 +19,7 @@ from ir_measures.util import QrelsConverter, RunConverter
 from rankdistill.data.candidates import Candidates
 from rankdistill.evaluation.judged import JudgedRun, judge
 from rankdistill.evaluation.measures.by_rank import BY_RELEVANCE, judged_values, relevance_values
+from rankdistill.evaluation.measures.counts import accuracy_values, num_q_values, num_rel_values, num_ret_values
 from rankdistill.evaluation.measures.dcg import DCG, DcgMeasure, dcg_values, ndcg_values
 from rankdistill.evaluation.measures.err import err_values
 from rankdistill.evaluation.measures.interleaving import INTERLEAVING, InterleavingMeasure, interleaving_values
@@ -31,6 +32,10 @@ OWN_MEASURES: dict[str, Callable[[ir_measures.Measure, JudgedRun], Sequence[floa
     "ERR": err_values,
     "Judged": judged_values,
     "Interleaving": interleaving_values,
+    "NumQ": num_q_values,
+    "NumRel": num_rel_values,
+    "NumRet": num_ret_values,
+    "Accuracy": accuracy_values,
     **dict.fromkeys(BY_RELEVANCE, relevance_values),
 }
 AT_ANY = {"cutoff": AnyValue(), "rel": AnyValue(), "judged_only": AnyValue()}
@@ -53,7 +58,7 @@ class RankDistillProvider(ir_measures.Provider):
         measures._nDCG(
             cutoff=AnyValue(),
             dcg=Choices("log2", "exp-log2"),
-            gains=Choices(ir_measures.providers.base.NOT_PROVIDED),
+            gains=AnyValue(),
             judged_only=AnyValue(),
         ),
         InterleavingMeasure(
@@ -70,6 +75,10 @@ class RankDistillProvider(ir_measures.Provider):
         measures._Success(**AT_ANY),
         measures._Rprec(rel=AnyValue(), judged_only=AnyValue()),
         measures._Judged(cutoff=AnyValue()),
+        measures._NumQ(),
+        measures._NumRel(rel=AnyValue()),
+        measures._NumRet(rel=AnyValue()),
+        measures._Accuracy(cutoff=AnyValue(), rel=AnyValue()),
     ]
 
     def _evaluator(self, measures: Iterable[ir_measures.Measure], qrels: Any) -> ir_measures.Evaluator:

@@ -14,6 +14,7 @@ from numba import njit
 from rankdistill.arrays import F64, I64, Bools, Floats
 from rankdistill.data.kernels.random import uniform
 from rankdistill.errors import FileFormatError, UnknownNameError
+from rankdistill.evaluation.measures.dcg import check_exponents
 from rankdistill.files.atomic import atomic_path
 from rankdistill.files.reading import read_bytes
 
@@ -45,6 +46,7 @@ def attraction(labels: Floats, highest: float, noise: float = NOISE) -> F64:
     It rises with 2^y - 1 from noise to 1 - noise. NaN (unjudged) and labels below 0 are not relevant.
     Source: the gain of Chapelle et al. 2009, eq. 4 (docs/papers.md).
     """
+    check_exponents(np.array([highest]))
     gains = np.exp2(np.maximum(np.nan_to_num(labels, nan=0.0), 0.0)) - 1
     return noise + (1 - 2 * noise) * gains / max(np.exp2(highest) - 1, 1.0)
 

@@ -145,7 +145,7 @@ def _evaluate_all(
                 raise DataError(f"system {name!r}: {error}") from error
             except UsageError as error:
                 raise UsageError(f"system {name!r}: {error}") from error
-            judged = candidates.only_queries(qrels.query_ids)
+            judged = conventions.lists(candidates).only_queries(qrels.query_ids)
             tops[name] = judged.top_k(TOP, judged.score_column(), conventions.ties).join(qrels, "label")
             advance(1)
     return results, tops

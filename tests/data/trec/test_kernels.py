@@ -14,9 +14,9 @@ from rankdistill.data.trec import lines as trec_lines
 from rankdistill.data.trec.kernels import parse_number, pieces
 
 
-def parsed(text, whole=False):
+def parsed(text):
     data = np.frombuffer(text.encode(), np.uint8)
-    return parse_number(data, 0, len(data), whole)
+    return parse_number(data, 0, len(data))
 
 
 DOUBLES = (
@@ -44,12 +44,6 @@ def test_scores_of_usual_size_need_no_closer_look(score):
 @pytest.mark.parametrize("text", ["", "+", "-", ".", "e5", "1e", "1e+", "1.2.3", "nan", "inf", "0x1", "1_0", "1e5.0"])
 def test_what_is_no_number_is_left_for_a_closer_look(text):
     assert math.isnan(parsed(text))
-
-
-def test_whole_numbers_have_neither_point_nor_exponent():
-    assert parsed("-12", whole=True) == -12
-    for text in ("1.0", "1e3", "1."):
-        assert math.isnan(parsed(text, whole=True))
 
 
 @given(st.binary(max_size=80), st.integers(1, 9))

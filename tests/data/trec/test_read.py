@@ -120,7 +120,7 @@ def test_interleaved_queries_are_grouped_in_order_of_first_appearance(tmp_path):
 
 
 def test_the_score_of_an_ms_marco_run_is_its_rank_negated(tmp_path):
-    run = read_run(written(tmp_path, "q\tb\t2\nq\ta\t1\nr\ta\t1\n"))
+    run = read_run(written(tmp_path, "q\ta\t1\nr\ta\t1\nq\tb\t2\n"))
     assert as_dict(run, "score") == {"q": {"a": -1.0, "b": -2.0}, "r": {"a": -1.0}}
     assert run.doc_ids.to_pylist() == ["a", "b", "a"]
 
@@ -129,6 +129,51 @@ def test_the_score_of_an_ms_marco_run_is_its_rank_negated(tmp_path):
 def test_beir_qrels_are_read_with_or_without_header(tmp_path, header):
     path = written(tmp_path, f"\n{header}q\ta\t2\nq\tb\t0\n", "test.tsv")
     assert as_dict(read_qrels(path), "label") == {"q": {"a": 2.0, "b": 0.0}}
+
+
+def test_grades_may_be_written_as_decimals_and_are_exact_up_to_the_largest(tmp_path):
+    grades = {"a": "1.0", "b": "3.", "c": "-2.0", "d": "16777216", "e": "2e0", "f": "1.0000000000000000000"}
+    path = written(tmp_path, "".join(f"q 0 {d} {grade}\n" for d, grade in grades.items()), "qrels.txt")
+    assert as_dict(read_qrels(path), "label") == {"q": {d: float(grade) for d, grade in grades.items()}}
+
+
+TABBED = {
+    "a run": (read_run, "score", "my q\tQ0\tdoc 1\t1\t2.5\tmy tag\nmy q\tQ0\t doc 2 \t2\t1\tmy tag\r\n"),
+    "a run whose second line has a blank": (read_run, "score", "q\tQ0\td\t1\t2.5\tt\nq\tQ0\tdoc 2\t2\t1\tt\n"),
+    "three columns": (read_run, "score", "q\tdoc 7\t3.5\nq\tdoc 8\t2\n"),
+    "four columns": (read_run, "score", "q\tdoc 7\t1\t3.5\nq\tdoc\t2\t2\n"),
+    "qrels": (read_qrels, "label", "q\t0\tdoc 7\t1\nq\t0\tdoc 8\t0\n"),
+    "BEIR's qrels": (read_qrels, "label", "query-id\tcorpus-id\tscore\nmy q\tdoc 7\t1\nmy q\tdoc 8\t0\n"),
+    "BEIR's qrels without header": (read_qrels, "label", "q\tdoc 7\t1\n\t\t\nq\tdoc 8\t0\n# a b\tc\n"),
+}
+
+
+@pytest.mark.parametrize(("read", "column", "text"), TABBED.values(), ids=TABBED)
+@pytest.mark.parametrize("name", ["file.tsv", "file.tsv.gz"])
+def test_ids_between_tabs_may_hold_blanks(tmp_path, read, column, text, name):
+    naive = {}
+    for line in text.splitlines():
+        fields = [field.strip() for field in line.split("\t")]
+        document, value = {3: (1, 2), 4: (2, 3) if read is read_qrels else (1, 3), 6: (2, 4)}.get(len(fields), (0, 0))
+        if line.strip() and not line.startswith("#") and fields[value] != "score":
+            naive.setdefault(fields[0], {})[fields[document]] = float(fields[value])
+    assert as_dict(read(written(tmp_path, text, name)), column) == naive
+
+
+def test_lines_that_mix_blanks_and_tabs_are_of_trecs_form_where_their_second_column_says_so(tmp_path):
+    assert as_dict(read_qrels(written(tmp_path, "q 0\tdoc\t1\n")), "label") == {"q": {"doc": 1.0}}
+    assert as_dict(read_run(written(tmp_path, "q Q0\tdoc 1\t2.5 t\n")), "score") == {"q": {"doc": 2.5}}
+
+
+def test_ids_with_blanks_are_written_between_tabs_and_read_back(tmp_path):
+    run = Candidates.from_dict({"my q": {"doc 1": 2.0, "d": 1.0}}, "score")
+    with pytest.warns(UserWarning, match="blank"):
+        write_run(run, tmp_path / "run.trec", by="score", tag="t")
+    assert (tmp_path / "run.trec").read_text() == "my q\tQ0\tdoc 1\t1\t2\tt\nmy q\tQ0\td\t2\t1\tt\n"
+    assert as_dict(read_run(tmp_path / "run.trec"), "score") == as_dict(run, "score")
+    with pytest.warns(UserWarning, match="blank"):
+        write_qrels(run, tmp_path / "qrels.txt", by="score")
+    assert as_dict(read_qrels(tmp_path / "qrels.txt"), "label") == as_dict(run, "score")
 
 
 # -- faults ------------------------------------------------------------------------------------------------------------
@@ -150,7 +195,11 @@ BAD_RUNS = {
     "binary junk": (bytes(range(128, 256)) * 4, 1, "fields"),
     "nothing": ("", 1, "6 fields"),
     "only blank lines and comments": ("\n  \n# x\n", 1, "6 fields"),
-    "a fractional MS MARCO rank": ("q\ta\t1\nq\tb\t1.5\n", 2, "integer rank"),
+    "three columns in a run of four": ("q a 1 2\nq b 2\n", 2, "4 fields"),
+    "four columns whose scores rise": ("q a 1 2\nq b 2 3\n", 1, "scores that fall as ranks rise"),
+    "four columns of judgments": ("q 0 12 1\nr 0 12 1\n", 1, "'qid Q0 docid rank score tag'"),
+    "an empty id between tabs": ("q\tQ0\ta\t1\t2\tt\nq\tQ0\t \t2\t1\tt\n", 2, "6 fields"),
+    "a blank in a tag": (GOOD + "q Q0 b 2 1 my tag\n", 2, "only fields separated by tabs may hold blanks"),
     "old Mac line ends": ("q Q0 a 1 2 t\rq Q0 b 2 1 t\r", 1, "6 fields"),
 }
 
@@ -181,6 +230,11 @@ BAD_QRELS = {
     "only BEIR's header": ("query-id corpus-id score\n", 1, "3 fields"),
     "BEIR's header twice": ("query-id corpus-id score\nquery-id corpus-id score\n", 2, "integer grade"),
     "a grade beyond 64 bits": ("q 0 a " + "9" * 400 + "\n", 1, "integer grade"),
+    "a grade of more digits than Python parses": ("q 0 a " + "9" * 5000 + "\n", 1, "integer grade"),
+    "a grade that float32 rounds": ("q 0 a 1\nq 0 b 16777217\n", 2, "to 16,777,216, all of which are held exactly"),
+    "a negative grade that float32 rounds": ("q 0 a -16777217.0\n", 1, "from -16,777,216"),
+    "subtopics": ("q 1 a 1\nq 2 a 1\n", 2, "second column differs, 1 and 2: subtopics"),
+    "infinity": ("q 0 a inf\n", 1, "integer grade"),
 }
 
 
@@ -229,7 +283,7 @@ def test_a_score_that_is_missing_is_not_written_and_the_old_file_stays(tmp_path,
     assert path.read_text() == "old"
 
 
-@pytest.mark.parametrize("bad", ["a b", "a\tb", "a\n", "a\u00a0b", "\u2028", "", "a\x0bb"])
+@pytest.mark.parametrize("bad", [" a", "a ", "a\tb", "a\n", "a\u00a0b", "\u2028", "", "a\x0bb"])
 def test_ids_with_white_space_are_not_written(tmp_path, bad):
     for lists in ({"q": {bad: 1.0}}, {bad: {"d": 1.0}}):
         with pytest.raises(DataError, match="white space"):
@@ -293,6 +347,34 @@ def test_equal_scores_stand_as_the_rule_for_ties_says(tmp_path):
         assert "".join(read_run(path, ties=ties).doc_ids.to_pylist()) == documents
     with pytest.raises(UsageError, match="rule for ties 'ranks'; did you mean 'rank'"):
         read_run(path, ties="ranks")
+
+
+def test_ranks_that_say_nothing_cannot_decide_between_equal_scores(tmp_path):
+    """BEIR writes the rank 0 on every line."""
+    for text, says in (
+        ("q Q0 b 0 2 t\nq Q0 c 0 2 t\n", "the rank 0 on every line"),
+        ("q b 2.5\nq c 2.5\n", "no ranks"),
+    ):
+        path = written(tmp_path, text)
+        with pytest.raises(DataError, match=says):
+            read_run(path, ties="rank")
+        assert read_run(path).doc_ids.to_pylist() == ["c", "b"]
+
+
+def test_ranks_beyond_float32_keep_their_order(tmp_path):
+    path = written(tmp_path, "q Q0 a 16777217 2 t\nq Q0 b 16777216 2 t\n")
+    assert read_run(path, ties="rank").doc_ids.to_pylist() == ["b", "a"]
+
+
+def test_four_columns_hold_ranks_and_scores(tmp_path):
+    run = read_run(written(tmp_path, "q\tb\t2\t1.5\nq\ta\t1\t2.5\n"))
+    assert as_dict(run, "score") == {"q": {"a": 2.5, "b": 1.5}}
+
+
+def test_scores_that_rise_down_every_list_are_told(tmp_path):
+    path = written(tmp_path, "".join(f"q Q0 d{i} {i} 0.{i} t\n" for i in range(1, 6)))
+    with pytest.warns(UserWarning, match="rise down its lists"):
+        assert read_run(path).doc_ids.to_pylist()[0] == "d5"
 
 
 def test_the_rule_of_ranks_needs_ranks(tmp_path):

@@ -4,6 +4,7 @@ import pytest
 
 from rankdistill.data import Collection, Texts
 from rankdistill.errors import DataError, UsageError
+from rankdistill.evaluation import Conventions
 from rankdistill.evaluation.report.check import check
 
 GOOD_RUN = "q1 Q0 a 1 2 t\nq1 Q0 b 2 1 t\nq2 Q0 a 1 1 t\n"
@@ -12,10 +13,10 @@ GOOD_QRELS = "q1 0 a 1\nq1 0 b 0\nq2 0 a 2\n"
 
 @pytest.fixture
 def found(tmp_path):
-    def of(run=GOOD_RUN, qrels=GOOD_QRELS, collection=None):
+    def of(run=GOOD_RUN, qrels=GOOD_QRELS, collection=None, conventions=None):
         (tmp_path / "run").write_text(run)
         (tmp_path / "qrels").write_text(qrels)
-        findings = check([tmp_path / "run"], tmp_path / "qrels", collection)
+        findings = check([tmp_path / "run"], tmp_path / "qrels", collection, conventions=conventions)
         return {(f.file.rsplit("/")[-1], f.level, f.what.split(" (")[0]): (f.count, f.example) for f in findings}
 
     return of
@@ -70,7 +71,33 @@ def test_ranks_that_do_not_follow_the_scores_are_a_warning(found):
     assert found("q1 Q0 a 7 2 t\nq1 Q0 b 9 1 t\nq2 Q0 a 1 1 t\n") == {}
     assert found("q1 Q0 b 2 1 t\nq2 Q0 a 1 9 t\nq1 Q0 a 1 2 t\n") == {}
     assert found("q1 Q0 a - 2 t\nq2 Q0 a 1 1 t\n")["run", "warning", "ranks that are not integers"][0] == 1
-    assert found("q1\ta\t1\nq1\tb\t2\nq2\ta\t1\n") == {}
+    zeros = found("q1 Q0 a 0 2 t\nq1 Q0 b 0 1 t\nq2 Q0 a 0 1 t\n")
+    assert zeros == {("run", "note", "lines with the same rank, which is none"): (3, "query 'q1', document 'a'")}
+
+
+def test_what_the_third_column_is_taken_for_is_a_note_and_what_it_may_be_an_error(found):
+    note = "lines whose third column is taken for"
+    ranks = found("q1\ta\t1\nq1\tb\t2\nq2\ta\t1\n")
+    assert ranks == {("run", "note", f"{note} ranks, and -rank as the score"): (3, "q1 a 1")}
+    assert found("q1\ta\t9.5\nq1\tb\t2\nq2\ta\t1\n") == {("run", "note", f"{note} scores"): (3, "q1 a 9.5")}
+    either = found("q1\ta\t2\nq1\tb\t1\nq2\ta\t1\n")
+    [(level, (_, example))] = [(key[1], value) for key, value in either.items()]
+    assert level == "error"
+    assert "--third-column" in example
+    told = found("q1\ta\t2\nq1\tb\t1\nq2\ta\t1\n", conventions=Conventions(third_column="rank"))
+    assert told["run", "note", f"{note} ranks, and -rank as the score"] == (3, "q1 b 1")
+
+
+def test_queries_that_are_their_own_candidates_are_a_warning(found):
+    run = "q1 Q0 q1 1 9 t\nq1 Q0 a 2 2 t\nq1 Q0 b 3 1 t\nq2 Q0 a 1 1 t\n"
+    what = "queries that are in their own list, by their id; BEIR's evaluation drops them"
+    assert found(run) == {("run", "warning", what): (1, "q1")}
+    assert found(run, conventions=Conventions(identical_ids="drop")) == {}
+
+
+def test_a_second_column_with_several_values_is_a_note(found):
+    what = "values of the second column"
+    assert found(qrels="q1 1 a 1\nq1 2 b 0\nq2 1 a 2\n") == {("qrels", "note", what): (2, "1")}
 
 
 def test_ties_are_a_note_and_the_measures_that_they_move_a_warning(found):
