@@ -274,5 +274,5 @@ def test_ids_that_are_numbers_may_be_the_same_by_chance():
 
 def test_labels_that_float32_rounds_are_refused():
     for label in (2.0**25, float("inf"), -float("inf")):
-        with pytest.raises(DataError, match="label .* of query 'q1', document 'a'.*16,777,216"):
+        with pytest.raises(DataError, match=r"label .* of query 'q1', document 'a'.*16,777,216"):
             evaluate(qrels({"q1": {"a": label}}), run({"q1": {"a": 1.0}}), "nDCG@10")

@@ -49,5 +49,7 @@ def check(
     n_errors = sum(finding.level == "error" for finding in findings)
     if n_errors:
         raise DataError(f"{n_errors} of {len(findings)} findings are errors")
-    n_files, n_notes = len(runs) + (qrels is not None), len(findings)
-    say(f"{n_files} file{'s' * (n_files != 1)}, no errors, {n_notes} warning{'s' * (n_notes != 1)}")
+    counts = {"file": len(runs) + (qrels is not None)}
+    counts |= {level: sum(finding.level == level for finding in findings) for level in ("warning", "note")}
+    n_files, n_warnings, n_notes = (f"{count} {what}{'s' * (count != 1)}" for what, count in counts.items())
+    say(f"{n_files}, no errors, {n_warnings}, {n_notes}")

@@ -85,7 +85,7 @@ def test_what_the_third_column_is_taken_for_is_a_note_and_what_it_may_be_an_erro
     assert level == "error"
     assert "--third-column" in example
     told = found("q1\ta\t2\nq1\tb\t1\nq2\ta\t1\n", conventions=Conventions(third_column="rank"))
-    assert told["run", "note", f"{note} ranks, and -rank as the score"] == (3, "q1 b 1")
+    assert told["run", "note", f"{note} ranks, and -rank as the score"] == (3, "q1 a 2")
 
 
 def test_queries_that_are_their_own_candidates_are_a_warning(found):
