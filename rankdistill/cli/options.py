@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from rankdistill.data.sources import SYNTAX
 from rankdistill.ensembling.settings import EnsembleSettings
-from rankdistill.evaluation.conventions import Conventions, UnjudgedChoice
+from rankdistill.evaluation.conventions import Conventions, Reading, UnjudgedChoice
 from rankdistill.scoring.settings import ScoringSettings
 
 Json = Annotated[
@@ -25,7 +25,7 @@ Qrels = Annotated[
     Path | None,
     Parameter(help="Relevance judgments: TREC or BEIR qrels, plain or .gz. [default: the collection's]"),
 ]
-Runs = Annotated[tuple[str, ...], Parameter(help="Runs: TREC or MS MARCO's three columns, plain or .gz; or parts.")]
+Runs = Annotated[tuple[str, ...], Parameter(help="Runs: TREC, or three columns, plain or .gz; or parts.")]
 """Paths as text, since the results of a run are named by its path as it was given."""
 Judged = Annotated[
     str | None,
@@ -52,6 +52,7 @@ UnjudgedOption = Annotated[
 ]
 Ensembling = Annotated[EnsembleSettings, Parameter(name="*")]
 Measuring = Annotated[Conventions, Parameter(name="*")]
+ReadingRuns = Annotated[Reading, Parameter(name="*")]
 Source = Annotated[
     str,
     Parameter(help=f"Collection: {SYNTAX}."),
@@ -59,9 +60,7 @@ Source = Annotated[
 Model = Annotated[str, Parameter(help="Cross-encoder: its folder or hub id.")]
 Run = Annotated[
     Path,
-    Parameter(
-        help="Run of first-stage candidates: TREC, or MS MARCO's three columns, plain or .gz; or a folder of parts."
-    ),
+    Parameter(help="Run of first-stage candidates: TREC, or three columns, plain or .gz; or a folder of parts."),
 ]
 Out = Annotated[
     Path, Parameter(help="TREC run to write, compressed where the name ends in .gz; for a run in parts, a folder.")

@@ -13,7 +13,7 @@ from cyclopts import Parameter
 
 from rankdistill.cli.options import Json, Measuring, Run, Source
 from rankdistill.cli.output import print_json, print_rich, say, say_wrote, table
-from rankdistill.data import load_collection, read_run
+from rankdistill.data import load_collection
 from rankdistill.errors import DataError
 from rankdistill.evaluation.conventions import Conventions
 from rankdistill.evaluation.report.render import TITLES, count, number
@@ -61,7 +61,7 @@ class TrainOptions:
         KIND.check_measures(self.measures or KIND.measures)
         return Task(
             load_collection(self.collection),
-            read_run(self.run),
+            self.conventions.candidates(self.run),
             measures=self.measures,
             conventions=self.conventions,
             splits=self.splits,

@@ -22,7 +22,34 @@ IdenticalIds = Literal["keep", "drop"]
 
 
 @dataclass(frozen=True)
-class Conventions:
+class Reading:
+    """What run files are taken for."""
+
+    identical_ids: IdenticalIds = "keep"
+    """What to do with a candidate that has its query's id, as in ArguAna and Quora, whose queries are documents: keep
+    it, or drop it from the list (drop), as BEIR's evaluation does."""
+    third_column: ThirdColumn = "auto"
+    """What the third column of a three-column run holds: a rank, a score, or auto: what a first line '# qid docid
+    score' says, else what the numbers show; an error where they may be either."""
+
+    def __post_init__(self) -> None:
+        check_third_column(self.third_column)
+        if self.identical_ids not in get_args(IdenticalIds):
+            raise UnknownNameError("treatment of identical ids", self.identical_ids, get_args(IdenticalIds))
+
+    def lists(self, run: Candidates) -> Candidates:
+        """Drop candidates that have their query's id, unless these conventions keep them; what is measured has none."""
+        if self.identical_ids == "keep" or not (own := run.identical_ids()).any():
+            return run
+        return run.take_rows(~own)
+
+    def candidates(self, path: str | Path) -> Candidates:
+        """Read a run, for other uses than measures, without the candidates that are to be dropped."""
+        return self.lists(read_run(path, third_column=self.third_column))
+
+
+@dataclass(frozen=True)
+class Conventions(Reading):
     """How runs are read and measured; the defaults are trec_eval's where it has the measure."""
 
     unjudged: UnjudgedChoice = "auto"
@@ -34,20 +61,12 @@ class Conventions:
     precision: Precision = "float32"
     """What the scores in run files compare as: float32, as in trec_eval 9, or float64, as in trec_eval 10."""
 
-    identical_ids: IdenticalIds = "keep"
-    """What to do with a candidate that has its query's id, as in ArguAna and Quora, whose queries are documents: keep
-    it, or drop it from the list (drop), as BEIR's evaluation does."""
-    third_column: ThirdColumn = "auto"
-    """What the third column of a three-column run holds: a rank, a score, or auto: what a first line '# qid docid
-    score' says, else what the numbers show; an error where they may be either."""
-
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_ties(self.ties)
-        check_third_column(self.third_column)
         for kind, name, valid in (
             ("treatment of unjudged candidates", self.unjudged, get_args(UnjudgedChoice)),
             ("precision of scores", self.precision, get_args(Precision)),
-            ("treatment of identical ids", self.identical_ids, get_args(IdenticalIds)),
         ):
             if name not in valid:
                 raise UnknownNameError(kind, name, valid)
@@ -79,9 +98,3 @@ class Conventions:
         """Read a run file, or a folder of parts, into one column that ranks as these conventions compare its scores."""
         reader = read_ranking if self.precision == "float64" else read_run
         return reader(path, ties=self.ties, third_column=self.third_column)
-
-    def lists(self, run: Candidates) -> Candidates:
-        """Drop candidates that have their query's id, unless these conventions keep them; what is measured has none."""
-        if self.identical_ids == "keep" or not (own := run.identical_ids()).any():
-            return run
-        return run.take_rows(~own)

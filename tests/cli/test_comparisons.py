@@ -76,3 +76,34 @@ def test_case_tells_teachers_apart_and_what_they_lack(run, files, tmp_path):
     assert outcome.code == 0, outcome.err
     assert "one/run.trec" in outcome.out
     assert "two/run.trec lacks" in outcome.out
+
+
+def test_every_command_that_reads_runs_to_compare_them_takes_how_they_are_read(run, tmp_path):
+    """Queries among their own candidates, in three columns that may be ranks or scores: told, dropped, asked for."""
+    a, b, qrels = (tmp_path / name for name in ("a.tsv", "b.tsv", "qrels.txt"))
+    a.write_text("".join(f"arg-{i}\targ-{i}\t3\narg-{i}\tgood\t2\narg-{i}\tbad\t1\n" for i in range(1, 5)))
+    b.write_text("".join(f"arg-{i}\tbad\t9.5\narg-{i}\tgood\t2.5\n" for i in range(1, 5)))
+    qrels.write_text("".join(f"arg-{i} 0 good 1\narg-{i} 0 bad 0\n" for i in range(1, 5)))
+    told = ["--third-column", "score", "--identical-ids", "drop"]
+    judged = ["--qrels", qrels]
+    asked = run("evaluate", "--runs", a, *judged)
+    assert asked.code == 1
+    assert "--third-column rank or score" in " ".join(asked.err.split())
+    kept = run("evaluate", "--runs", a, *judged, "--measures", "RR@10", "--json", *told[:2])
+    assert json.loads(kept.out) == {str(a): {"RR@10": 0.5}}
+    assert "4 of 4 queries have themselves, by their id, in their list" in " ".join(kept.err.split())
+    measured = run("evaluate", "--runs", a, *judged, "--measures", "RR@10", "--json", *told)
+    assert json.loads(measured.out) == {str(a): {"RR@10": 1.0}}
+    assert "these documents are dropped" in " ".join(measured.err.split())
+    assert json.loads(run("gsb", "--runs", a, b, *judged, "--json", *told).out)["wins"] == 4
+    clicks = json.loads(run("interleave", "--runs", a, b, *judged, "--json", *told).out)
+    assert clicks["value"] > 0.2
+    assert run("check", "--runs", a, *judged).code == 1
+    assert "taken for scores" in run("check", "--runs", a, *judged, *told).out
+    out = tmp_path / "mean.trec"
+    words = ["ensemble", "--runs", a, b, "--method", "mean", "--out", out]
+    assert run(*words, *told).code == 0
+    assert [line.split()[2] for line in out.read_text().splitlines()[:2]] == ["bad", "good"]
+    assert run(*words, *told[:2]).code == 1, "b lacks the queries' own documents"
+    case = json.loads(run("case", "arg-1", "--runs", a, b, *judged, "--json", *told).out)
+    assert [row["document"] for row in case["candidates"]] == ["good", "bad"]

@@ -8,13 +8,14 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from rankdistill.cli.options import Ensembling, Json, Seed
+from rankdistill.cli.options import Ensembling, Json, ReadingRuns, Seed
 from rankdistill.cli.output import print_json, print_rich, say, short_names, table
 from rankdistill.data.sources import SYNTAX, load_collection
-from rankdistill.data.trec.read import read_qrels, read_run
+from rankdistill.data.trec.read import read_qrels
 from rankdistill.ensembling.case import case as case_of
 from rankdistill.ensembling.join import join_runs
 from rankdistill.ensembling.settings import EnsembleSettings
+from rankdistill.evaluation.conventions import Reading
 
 LABEL = "label"
 SNIPPET = 60
@@ -23,10 +24,11 @@ SNIPPET = 60
 def case(
     query: Annotated[str, Parameter(help="Id of the query.")],
     *,
-    runs: Annotated[list[str], Parameter(help="The teachers: TREC or MS MARCO's three columns, plain or .gz.")],
+    runs: Annotated[list[str], Parameter(help="The teachers: runs of TREC or of three columns, plain or .gz.")],
     qrels: Annotated[Path, Parameter(help="Relevance judgments: TREC or BEIR qrels, plain or .gz.")],
     collection: Annotated[str | None, Parameter(help=f"Collection whose texts are shown: {SYNTAX}.")] = None,
     settings: Ensembling = EnsembleSettings(),  # noqa: B008  # frozen
+    reading: ReadingRuns = Reading(),  # noqa: B008  # frozen
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -37,7 +39,7 @@ def case(
 
         rankdistill case 1037798 --runs bert.trec t5.trec llm.trec --qrels qrels.txt --normalize zscore
     """
-    candidates = join_runs({path: read_run(path) for path in runs})
+    candidates = join_runs({path: reading.candidates(path) for path in runs})
     candidates = candidates.join(read_qrels(qrels), LABEL)
     found = case_of(candidates, runs, query, settings, labels=LABEL, seed=seed)
     short = dict(zip([*runs, "mean", "pile"], [*short_names(runs), "mean", "pile"], strict=True))

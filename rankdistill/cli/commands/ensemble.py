@@ -9,26 +9,28 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from rankdistill.cli.cluster import ALONE, Cluster, in_parts, work_on_parts
-from rankdistill.cli.options import Ensembling, Json, Out, Seed
+from rankdistill.cli.options import Ensembling, Json, Out, ReadingRuns, Seed
 from rankdistill.cli.output import print_json, say_wrote
 from rankdistill.data.candidates import Candidates
-from rankdistill.data.trec.read import read_qrels, read_run
+from rankdistill.data.trec.read import read_qrels
 from rankdistill.data.trec.write import write_run
 from rankdistill.ensembling.ensemble import METHODS, EnsembleReport
 from rankdistill.ensembling.ensemble import ensemble as ensembled
 from rankdistill.ensembling.join import join_runs
 from rankdistill.ensembling.settings import EnsembleSettings
 from rankdistill.errors import UsageError
+from rankdistill.evaluation.conventions import Reading
 
 LABELS = "\0labels"  # beside columns that are named by the paths of runs, which cannot contain NUL
 
 
 def ensemble(
     *,
-    runs: Annotated[list[str], Parameter(help="The teachers: TREC or MS MARCO's three columns, plain or .gz.")],
+    runs: Annotated[list[str], Parameter(help="The teachers: runs of TREC or of three columns, plain or .gz.")],
     out: Out,
     qrels: Annotated[Path | None, Parameter(help="Relevance judgments; pile needs them.")] = None,
     settings: Ensembling = EnsembleSettings(),  # noqa: B008  # frozen
+    reading: ReadingRuns = Reading(),  # noqa: B008  # frozen
     seed: Seed = 0,
     as_json: Json = False,
     cluster: Cluster = ALONE,
@@ -49,13 +51,15 @@ def ensemble(
     if in_parts(map(Path, runs), cluster):
         if as_json:
             raise UsageError("--json reports on runs in one file; for parts, counts are printed at the end")
+        if reading.identical_ids != "keep":
+            raise UsageError("--identical-ids drop is for runs in one file: make the parts from a run without them")
         from rankdistill.cluster import EnsembleParts
 
         folders = tuple(str(Path(folder).absolute()) for folder in runs)
         judgments = str(qrels.absolute()) if qrels else None
         work = EnsembleParts(folders, judgments, settings, seed)
         return work_on_parts(work, Path(runs[0]), out, cluster)
-    candidates = join_runs({path: read_run(path) for path in runs})
+    candidates = join_runs({path: reading.candidates(path) for path in runs})
     if qrels is not None:
         judged = read_qrels(qrels)
         candidates = candidates.join(judged.with_columns({LABELS: judged["label"]}), LABELS)

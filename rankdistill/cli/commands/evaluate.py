@@ -20,7 +20,7 @@ from rankdistill.progress import progress
 
 def evaluate(
     *,
-    runs: Annotated[list[str], Parameter(help="Runs: TREC or MS MARCO's three columns, plain or .gz.")],
+    runs: Annotated[list[str], Parameter(help="Runs: TREC, or three columns, plain or .gz.")],
     qrels: Qrels = None,
     collection: Judged = None,
     split: JudgedSplit = None,

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from rankdistill.cli.judgments import load_judgments
 from rankdistill.cli.options import Json, Judged, JudgedSplit, Measures, Measuring, Qrels
 from rankdistill.cli.output import print_json, print_rich, say_wrote
+from rankdistill.data.trec.run_files import PATTERNS
 from rankdistill.evaluation.conventions import Conventions
 from rankdistill.evaluation.names import DEFAULT_MEASURES, parse_measures
 from rankdistill.evaluation.report.leaderboard import find_runs
@@ -21,7 +22,7 @@ from rankdistill.evaluation.report.tables import export as write_table
 
 
 def leaderboard(
-    folder: Annotated[Path, Parameter(help="Folder of runs: NAME.trec, NAME.trec.gz, NAME/run.trec.gz.")],
+    folder: Annotated[Path, Parameter(help=f"Folder of runs: {PATTERNS}.")],
     *,
     qrels: Qrels = None,
     collection: Judged = None,

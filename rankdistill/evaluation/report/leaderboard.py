@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 from rankdistill.data.candidates import Candidates
 from rankdistill.data.trec.read import read_qrels
+from rankdistill.data.trec.run_files import PATTERNS, runs_in
 from rankdistill.errors import DataError, UnknownNameError, UsageError
 from rankdistill.evaluation.conventions import Conventions
 from rankdistill.evaluation.evaluate import UNJUDGED_IN_PNR, Evaluation, evaluation
@@ -18,7 +20,8 @@ from rankdistill.evaluation.significance import TESTS, Comparison, compare, holm
 from rankdistill.progress import progress
 
 TOP = 10
-RUN_PATTERNS = ("*/run.trec.gz", "*/run.trec", "*.trec.gz", "*.trec")
+SHOWN = 10
+"""Files that are named in a warning."""
 Run = Candidates | str | Path
 
 
@@ -108,24 +111,27 @@ def leaderboard(
 
 
 def find_runs(folder: str | Path) -> dict[str, Path]:
-    """Find the runs in a folder, ``NAME/run.trec.gz``, ``NAME.trec`` or ``NAME.trec.gz``: {NAME: path}, by name.
+    """Find the runs in a folder, under the names that `runs_in` recognises: {NAME: path}, by name.
 
-    Raises `DataError` where there is none, or where two have the same name.
+    Warns, once, of files that look like runs and are not taken. Raises `DataError` where there is no run, or where two
+    have the same name.
     """
     folder = Path(folder)
-    if not folder.is_dir():
-        raise DataError(f"there is no folder {folder}")
+    found, left = runs_in(folder)
     runs: dict[str, Path] = {}
-    for path in sorted(path for pattern in RUN_PATTERNS for path in folder.glob(pattern)):
-        inside = path.relative_to(folder)
-        if any(part.startswith(".") for part in inside.parts):
-            continue  # half-written files of `atomic_path`
-        name = inside.parts[0].removesuffix(".gz").removesuffix(".trec")
+    for name, path in found:
         if name in runs:
             raise DataError(f"two runs are called {name!r}: {runs[name]} and {path}; rename or remove one")
         runs[name] = path
+    if left:
+        names = [str(path.relative_to(folder)) for path in left]
+        shown = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+        not_read = f"not read in {folder}, though it looks like runs: {shown}; names of runs are {PATTERNS}"
+        if not runs:
+            raise DataError(not_read)
+        warnings.warn(not_read, stacklevel=2)
     if not runs:
-        raise DataError(f"no runs in {folder}, expected files such as {', '.join(RUN_PATTERNS)}")
+        raise DataError(f"no runs in {folder}, expected files such as {PATTERNS}")
     return dict(sorted(runs.items()))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from rankdistill.evaluation.report.render import as_markdown, cells, headings, l
 from rankdistill.files.atomic import atomic_path
 from rankdistill.files.finite_json import json_text
 
+FORMULA = re.compile(r"\s*[=+\-@|%\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
+"""How cells begin that spreadsheets run, full-width signs included."""
 LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"} | {
     c: f"\\{c}" for c in "&%$#_{}"
 }
@@ -57,14 +60,22 @@ def as_latex(board: Leaderboard) -> str:
 
 
 def as_csv(board: Leaderboard) -> str:
-    """Write one line per system: its row, and each comparison's effect size, wins, ties and losses, unrounded."""
+    """Write one line per system: its row, and each comparison's effect size, wins, ties and losses, unrounded.
+
+    Text that a spreadsheet would run as a formula begins with an apostrophe, which spreadsheets take for "text".
+    """
     rows = _rows(board)
     names = list(dict.fromkeys(name for row in rows for name in row))
     text = io.StringIO()
-    writer = csv.DictWriter(text, names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(map(_cell, names))
+    writer.writerows([_cell(row.get(name, "")) for name in names] for row in rows)
     return text.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    """Put an apostrophe before text that a spreadsheet would take for a formula; numbers stay as they are."""
+    return f"'{value}" if isinstance(value, str) and FORMULA.match(value) else value
 
 
 def as_json(board: Leaderboard) -> str:

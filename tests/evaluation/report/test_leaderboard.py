@@ -1,16 +1,19 @@
 """The leaderboard: its rows, its comparison with a baseline, its file, and the runs of a folder."""
 
+import gzip
 import json
 import math
 import shutil
+import warnings
 
 import numpy as np
 import pytest
 
 from rankdistill.data import read_qrels, read_run, write_run
 from rankdistill.data.candidates import Candidates
+from rankdistill.data.parts import write_parts
 from rankdistill.errors import DataError, UnknownNameError, UsageError
-from rankdistill.evaluation import compare, evaluate, evaluate_per_query, find_runs, holm, leaderboard
+from rankdistill.evaluation import Conventions, compare, evaluate, evaluate_per_query, find_runs, holm, leaderboard
 from rankdistill.evaluation.report.tables import export
 
 MEASURES = ["nDCG@10", "RR@10", "PNR"]
@@ -112,6 +115,58 @@ def test_runs_of_a_folder_are_found_under_their_names(tmp_path, systems, qrels):
     board = leaderboard(find_runs(tmp_path), qrels, baseline="bm25")
     expected = leaderboard(systems, qrels, baseline="bm25").rows
     assert [{**row, "system": ""} for row in board.rows] == [{**row, "system": ""} for row in expected]
+
+
+def test_runs_under_other_tools_names_are_found_and_what_is_not_read_is_named_once(tmp_path, systems):
+    text = "".join(f"q{i} Q0 d{d} {d} {9 - d}.5 t\n" for i in range(30) for d in (1, 2, 3))
+    for name in (
+        "run.msmarco.bm25.txt",
+        "input.res",
+        "a.run",
+        "splade.txt",
+        "folder/run.txt",
+        "ranx/run.tsv",
+        "run.b.tsv",
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    (tmp_path / "t5.res.gz").write_bytes(gzip.compress(text.encode()))
+    write_parts(systems["bm25"], tmp_path / "parts")
+    for name, other in (
+        ("qrels.txt", "q1 0 d1 1\n"),
+        ("queries.tsv", "q1\ta query\n"),
+        ("README.md", "# Runs\n\nmade by hand\n"),
+        ("table.csv", "system,nDCG@10\nbm25,0.5\n"),
+        ("log.txt", "epoch 1 loss 0.5\n"),
+        ("page.html", "<html></html>\n"),
+        ("leaderboard.json", '[{"system": "bm25", "nDCG@10": 0.5}]\n'),
+    ):
+        (tmp_path / name).write_text(other)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = find_runs(tmp_path)
+    assert list(found) == ["a", "b", "folder", "input", "msmarco.bm25", "parts", "ranx", "splade", "t5"]
+    (tmp_path / "archived").write_text(text)
+    (tmp_path / "ranx.json").write_text('{"q1": {"d1": 0.5}}')
+    (tmp_path / "tevatron.tsv").write_text("q1\td1\t9.5\n")
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "bm25.trec").write_text(text)
+    with pytest.warns(
+        UserWarning, match=r"not read .*: archived, deep/bm25.trec, ranx.json, tevatron.tsv; names of runs"
+    ):
+        assert find_runs(tmp_path) == found
+    with pytest.raises(DataError, match=r"not read .*: bm25; names of runs"):
+        (tmp_path / "deep" / "bm25.trec").rename(tmp_path / "deep" / "bm25")
+        find_runs(tmp_path / "deep")
+
+
+def test_a_query_among_its_own_candidates_is_noted_and_not_listed_where_dropped(qrels, systems):
+    own = Candidates.from_dict({"arg-1": {"arg-1": 9.0, "d1": 1.0}, "arg-2": {"d1": 1.0}}, "score")
+    labels = Candidates.from_dict({"arg-1": {"d1": 1}, "arg-2": {"d1": 1}}, "label")
+    assert "1 of 2 queries have themselves" in leaderboard({"own": own}, labels, ["RR@10"]).notes[0]
+    dropped = leaderboard({"own": own}, labels, ["RR@10"], conventions=Conventions(identical_ids="drop"))
+    assert dropped.rows[0]["RR@10"] == 1
+    assert dropped.tops["own"].doc_ids.to_pylist() == ["d1", "d1"]
 
 
 def test_a_folder_without_runs_or_with_two_of_a_name_is_an_error(tmp_path, systems):

@@ -48,3 +48,18 @@ def test_markdown_is_the_table_and_other_suffixes_are_refused(board, tmp_path):
     assert (tmp_path / "t.md").read_text().startswith("| system | nDCG@10 |")
     with pytest.raises(UnknownNameError, match=r"format of .*t.txt '.txt'.*Valid: .csv, .json, .md, .tex"):
         export(board, tmp_path / "t.txt")
+
+
+def test_names_that_a_spreadsheet_would_run_are_text_and_numbers_stay_numbers(tmp_path):
+    labels = Candidates.from_dict({"q": {"a": 1, "b": 0}, "r": {"a": 1, "b": 0}}, "label")
+    run = Candidates.from_dict({"q": {"a": 1.0, "b": 2.0}, "r": {"a": 2.0, "b": 1.0}}, "s")
+    better = Candidates.from_dict({"q": {"a": 2.0, "b": 1.0}, "r": {"a": 2.0, "b": 1.0}}, "s")
+    odd = ["=1+2", "+1", "-1", "@sum", "\t=1", " =1", "\uff1d1", "|x", "\r=1", "-1,5"]
+    board = leaderboard({"bm25": better} | dict.fromkeys(odd, run), labels, ["RR@10"], baseline="bm25")
+    export(board, tmp_path / "t.csv")
+    with (tmp_path / "t.csv").open(newline="") as file:
+        rows = {row["system"]: row for row in csv.DictReader(file)}
+    assert set(rows) == {"bm25", *(f"'{name}" for name in odd)}
+    assert float(rows["'=1+2"]["d(RR@10)"]) == board.comparisons["=1+2"]["RR@10"].effect_size < 0
+    export(board, tmp_path / "t.json")
+    assert {row["system"] for row in json.loads((tmp_path / "t.json").read_text())} == {"bm25", *odd}
