@@ -8,7 +8,7 @@ import zlib
 from pathlib import Path
 
 from rankdistill.data.parts import is_parts
-from rankdistill.data.trec.forms import RUNS, TREC_RUN, UNUSED, recognise
+from rankdistill.data.trec.forms import RANKED_SCORES, RUNS, TREC_RUN, UNUSED, recognise
 from rankdistill.errors import DataError, FileFormatError
 
 RUN_SUFFIXES = (".trec", ".run", ".res", ".msmarco.tsv")
@@ -69,8 +69,11 @@ def looks_like_run(path: Path) -> bool:
     except FileFormatError:
         return False
     fields = next(line.split() for line in head.splitlines() if line.strip() and not line.lstrip().startswith(b"#"))
-    judgments = len(fields) == 4 and fields[1] in UNUSED
-    return not judgments and _is_number(fields[-1] if form is not TREC_RUN else fields[form.value])
+    if form is RANKED_SCORES:
+        return fields[1] not in UNUSED and fields[2].isdigit() and _is_number(fields[3])
+    if form is TREC_RUN:
+        return _is_number(fields[4])
+    return b"\t" in head and _is_number(fields[-1])
 
 
 def _stem(name: str) -> str | None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from rankdistill.errors import UnknownNameError
 from rankdistill.evaluation.report.leaderboard import Leaderboard
-from rankdistill.evaluation.report.render import as_markdown, cells, headings, legend
+from rankdistill.evaluation.report.render import as_markdown, cells, headings, legend, printable
 from rankdistill.files.atomic import atomic_path
 from rankdistill.files.finite_json import json_text
 
@@ -75,7 +75,9 @@ def as_csv(board: Leaderboard) -> str:
 
 def _cell(value: Any) -> Any:
     """Put an apostrophe before text that a spreadsheet would take for a formula; numbers stay as they are."""
-    return f"'{value}" if isinstance(value, str) and FORMULA.match(value) else value
+    if not isinstance(value, str):
+        return value
+    return f"'{printable(value)}" if FORMULA.match(value) else printable(value)
 
 
 def as_json(board: Leaderboard) -> str:

@@ -8,6 +8,7 @@ import pytest
 from rankdistill.data import Candidates
 from rankdistill.errors import UnknownNameError
 from rankdistill.evaluation import export, leaderboard
+from rankdistill.evaluation.report.render import printable
 
 
 @pytest.fixture
@@ -59,7 +60,7 @@ def test_names_that_a_spreadsheet_would_run_are_text_and_numbers_stay_numbers(tm
     export(board, tmp_path / "t.csv")
     with (tmp_path / "t.csv").open(newline="") as file:
         rows = {row["system"]: row for row in csv.DictReader(file)}
-    assert set(rows) == {"bm25", *(f"'{name}" for name in odd)}
+    assert set(rows) == {"bm25", *(f"'{printable(name)}" for name in odd)}
     assert float(rows["'=1+2"]["d(RR@10)"]) == board.comparisons["=1+2"]["RR@10"].effect_size < 0
     export(board, tmp_path / "t.json")
     assert {row["system"] for row in json.loads((tmp_path / "t.json").read_text())} == {"bm25", *odd}
