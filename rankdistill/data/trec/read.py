@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from rankdistill.arrays import I64, Floats
 from rankdistill.data.candidates import Candidates, Ties, check_ties
@@ -20,6 +22,7 @@ from rankdistill.data.kernels.ids import id_bytes, take_ids
 from rankdistill.data.kernels.ranks import TIES, in_order, ranked_rows
 from rankdistill.data.parts import read_parts
 from rankdistill.data.trec.forms import (
+    BEIR_QRELS,
     BY_THIRD_COLUMN,
     MSMARCO_RUN,
     QRELS,
@@ -217,5 +220,20 @@ def read_qrels(path: str | Path) -> Candidates:
     """
     path = Path(path)
     data = map_bytes(path)
-    rows = parse_file(path, data, recognise(path, data, QRELS))
-    return rows.candidates({"label": rows.values})
+    layout = recognise(path, data, QRELS)
+    rows = parse_file(path, data, layout)
+    if layout.form is not BEIR_QRELS or data.find(b'"') < 0:
+        return rows.candidates({"label": rows.values})
+    query_ids, doc_ids = unquoted(rows.query_ids), unquoted(rows.doc_ids)
+    judged = replace(rows, query_ids=query_ids, doc_ids=doc_ids).candidates({"label": rows.values})
+    try:
+        return Candidates.from_rows(judged.row_query_ids, doc_ids, judged.columns)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+
+
+def unquoted(ids: pa.Array) -> pa.Array:
+    """Take the quotes from ids (n,) that are quoted as in CSV, doubled inside, as BEIR writes and reads them."""
+    quoted = pc.match_substring_regex(ids, r'^"([^"]|"")*"$')
+    inside = pc.replace_substring(pc.utf8_slice_codeunits(ids, 1, -1), '""', '"')
+    return pc.if_else(quoted, inside, ids)

@@ -1,5 +1,6 @@
 """Runs and qrels: what is written is read back exactly, and every fault is named by file and line."""
 
+import csv
 import gzip
 import math
 
@@ -174,6 +175,23 @@ def test_ids_with_blanks_are_written_between_tabs_and_read_back(tmp_path):
     with pytest.warns(UserWarning, match="blank"):
         write_qrels(run, tmp_path / "qrels.txt", by="score")
     assert as_dict(read_qrels(tmp_path / "qrels.txt"), "label") == as_dict(run, "score")
+
+
+def test_ids_quoted_as_in_csv_are_those_that_beir_reads(tmp_path):
+    ids = ['"Heroes"_(album)', "plain", 'a "b" c', 'an"odd', '"']
+    path = tmp_path / "test.tsv"
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file, delimiter="\t", lineterminator="\n")
+        writer.writerow(["query-id", "corpus-id", "score"])
+        writer.writerows([query, document, 1] for query in ids[:3] for document in ids[:5])
+    with path.open(newline="") as file:
+        theirs = {}
+        for query, document, grade in list(csv.reader(file, delimiter="\t"))[1:]:
+            theirs.setdefault(query, {})[document] = float(grade)
+    assert as_dict(read_qrels(path), "label") == theirs
+    assert as_dict(read_qrels(written(tmp_path, 'q 0 "d" 1\n')), "label") == {"q": {'"d"': 1.0}}, "TREC quotes nothing"
+    with pytest.raises(DataError, match=r"run\.trec: duplicate document"):
+        read_qrels(written(tmp_path, 'q\td\t1\nq\t"d"\t1\n'))
 
 
 # -- faults ------------------------------------------------------------------------------------------------------------

@@ -155,8 +155,8 @@ def test_runs_under_other_tools_names_are_found_and_what_is_not_read_is_named_on
         UserWarning, match=r"not read .*: archived, deep/bm25.trec, ranx.json, tevatron.tsv; names of runs"
     ):
         assert find_runs(tmp_path) == found
+    (tmp_path / "deep" / "bm25.trec").rename(tmp_path / "deep" / "bm25")
     with pytest.raises(DataError, match=r"not read .*: bm25; names of runs"):
-        (tmp_path / "deep" / "bm25.trec").rename(tmp_path / "deep" / "bm25")
         find_runs(tmp_path / "deep")
 
 
