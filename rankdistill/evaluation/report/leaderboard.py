@@ -165,13 +165,20 @@ def _compare_all(
     reference = results[baseline]
     return {
         system: {
-            measure: compare(result.shares[measure], reference.shares[measure], test)
+            measure: compare(*both, test)
             for measure in measures
             if math.isfinite(result.values[measure]) and math.isfinite(reference.values[measure])
+            if (both := _defined(result.shares[measure], reference.shares[measure]))[0]
         }
         for system, result in results.items()
         if system != baseline
     }
+
+
+def _defined(a: Mapping[str, float], b: Mapping[str, float]) -> tuple[dict[str, float], dict[str, float]]:
+    """Keep the queries for which the measure is defined on both sides; Accuracy is not where there is no pair."""
+    both = [query for query, value in a.items() if not math.isnan(value) and not math.isnan(b[query])]
+    return {query: a[query] for query in both}, {query: b[query] for query in both}
 
 
 def _correct(comparisons: Mapping[str, Mapping[str, Comparison]], measure: str) -> dict[str, float | None]:

@@ -13,7 +13,16 @@ from rankdistill.data import read_qrels, read_run, write_run
 from rankdistill.data.candidates import Candidates
 from rankdistill.data.parts import write_parts
 from rankdistill.errors import DataError, UnknownNameError, UsageError
-from rankdistill.evaluation import Conventions, compare, evaluate, evaluate_per_query, find_runs, holm, leaderboard
+from rankdistill.evaluation import (
+    Conventions,
+    as_html,
+    compare,
+    evaluate,
+    evaluate_per_query,
+    find_runs,
+    holm,
+    leaderboard,
+)
 from rankdistill.evaluation.report.tables import export
 
 MEASURES = ["nDCG@10", "RR@10", "PNR"]
@@ -179,6 +188,18 @@ def test_a_folder_without_runs_or_with_two_of_a_name_is_an_error(tmp_path, syste
     write_run(systems["bm25"], tmp_path / "bm25" / "run.trec.gz", "score")
     with pytest.raises(DataError, match="two runs are called 'bm25'"):
         find_runs(tmp_path)
+
+
+def test_queries_for_which_a_measure_is_not_defined_are_in_no_comparison():
+    labels = Candidates.from_dict({"q1": {"a": 1}, "q2": {"a": 0}, "q3": {"a": 1}, "q4": {"a": 1}}, "label")
+    lists = {"q1": {"a": 2.0, "b": 1.0}, "q2": {"a": 1.0, "b": 2.0}, "q3": {"a": 1.0, "b": 2.0}, "q4": {"a": 1.0}}
+    other = {query: {d: -score for d, score in documents.items()} for query, documents in lists.items()}
+    systems = {name: Candidates.from_dict(each, "s") for name, each in (("a", lists), ("b", other))}
+    board = leaderboard(systems, labels, ["Accuracy"], baseline="a")
+    assert [row["Accuracy"] for row in board.rows] == [0.5, 0.5]
+    comparison = board.comparisons["b"]["Accuracy"]
+    assert (comparison.wins, comparison.ties, comparison.losses) == (1, 0, 1)
+    assert "Accuracy" in as_html(board)
 
 
 def test_an_error_names_the_system(systems, qrels):
