@@ -69,6 +69,8 @@ class Evaluation:
     """Candidates of judged queries without a judgment; None unless a PNR is measured."""
     candidates: int
     """Candidates of judged queries."""
+    unordered: bool
+    """Whether the scores order nothing, as all of each list are equal; the rule for equal scores makes the order."""
     own_documents: int
     """Queries whose list holds a document of the query's own id, which is plainly the query itself: it is first in most
     of these lists, or some such id is no number, and it is not judged relevant."""
@@ -96,6 +98,8 @@ class Evaluation:
                 f"{self.unreversed_queries} of {self.queries} queries have no reversed pair and the denominator 1 in "
                 "PNR(avg=macro)"
             )
+        if self.unordered:
+            notes.append("all scores of each list are equal, so the rule for ties alone makes the order (ties, --ties)")
         if self.own_documents:
             what = IDENTICAL[self.identical_ids]
             notes.append(f"{self.own_documents} of {self.queries} queries have themselves, by their id, {what}")
@@ -177,6 +181,7 @@ def evaluation(
         judged.unjudged,
         judged.unjudged_candidates if ratios else None,
         int(judged.sizes.sum()),
+        judged.unordered,
         judged.own_documents,
         judged.identical_ids,
     )

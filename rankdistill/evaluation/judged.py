@@ -69,6 +69,14 @@ class JudgedRun:
         """Number of candidates without a judgment in the lists of judged queries."""
         return int(self.sizes.sum()) - len(self.labels)
 
+    @property
+    def unordered(self) -> bool:
+        """Whether the scores order nothing: there are lists of several candidates, and all scores of each are equal."""
+        begins = np.zeros(len(self.run) + 1, np.bool_)
+        begins[self.run.offsets] = True
+        steps = np.diff(self.run["score"])[~begins[1:-1]]
+        return len(steps) > 0 and not steps.any()
+
     @cached_property
     def query_of(self) -> I64:
         """Judged query of each judged candidate, int64 (J,)."""

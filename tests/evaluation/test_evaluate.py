@@ -276,3 +276,12 @@ def test_labels_that_float32_rounds_are_refused():
     for label in (2.0**25, float("inf"), -float("inf")):
         with pytest.raises(DataError, match=r"label .* of query 'q1', document 'a'.*16,777,216"):
             evaluate(qrels({"q1": {"a": label}}), run({"q1": {"a": 1.0}}), "nDCG@10")
+
+
+def test_scores_that_order_nothing_are_told():
+    empty = Candidates(["q0", "q1", "q2"], [0, 0, 2, 2], ["a", "b"], {"score": [2.0, 1.0]})
+    assert not evaluation(qrels(), empty, "RR@10").unordered
+    equal = run({"q1": {"a": 0.0, "b": 0.0}, "q2": {"a": 1.0, "b": 1.0}})
+    assert "all scores of each list are equal" in evaluation(qrels(), equal, "RR@10").notes[0]
+    for lists in ({"q1": {"a": 0.0, "b": 0.5}, "q2": {"a": 1.0, "b": 1.0}}, {"q1": {"a": 1.0}, "q2": {"b": 1.0}}):
+        assert evaluation(qrels(), run(lists), "RR@10").notes == []

@@ -99,7 +99,7 @@ def read_click_log(path: str | Path) -> list[Impression]:
             seen = Impression(entry["query"], entry["teams"], tuple(sorted(set(entry["clicks"]))))
             sound = isinstance(seen.query_id, str) and set(seen.teams) <= {"A", "B"}
             sound = sound and all(type(rank) is int and 1 <= rank <= len(seen.teams) for rank in seen.clicks)
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             sound = False
         if not sound:
             raise FileFormatError(

@@ -205,3 +205,10 @@ def test_the_gain_is_a_measure_of_ir_measures(tmp_path):
     assert list(theirs.values()) == [pytest.approx(expected)]
     with pytest.raises(UsageError, match=r"'against'.*is missing"):
         evaluate(QRELS, BETTER, "Interleaving@10")
+
+
+def test_a_click_log_nested_too_deep_to_parse_is_refused_by_line(tmp_path):
+    log = tmp_path / "log.jsonl"
+    log.write_text('{"query": "q", "teams": "AB", "clicks": [1]}\n' + "[" * 20_000 + "\n")
+    with pytest.raises(FileFormatError, match=r"log\.jsonl:2: got"):
+        read_click_log(log)
