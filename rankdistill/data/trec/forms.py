@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -45,6 +46,7 @@ RUNS, QRELS = (TREC_RUN, RANKED_SCORES, THREE_COLUMNS), (TREC_QRELS, BEIR_QRELS)
 BY_THIRD_COLUMN: dict[ThirdColumn, LineForm] = {"auto": THREE_COLUMNS, "rank": MSMARCO_RUN, "score": SCORES}
 UNUSED = (b"0", b"Q0", b"q0")
 """What the second column of TREC's forms holds."""
+JSON = re.compile(rb"\s*(\{\s*\"|\[\s*[\[{\"]|[\[{]\s*$)")
 QUERY_NAMES = (b"qid", b"query", b"query-id", b"query_id", b"queryid", b"topic")
 DOCUMENT_NAMES = (b"docid", b"doc", b"did", b"doc-id", b"doc_id", b"docno", b"pid", b"corpus-id", b"corpus_id")
 
@@ -82,6 +84,9 @@ def recognise(path: Path, data: FileBytes, forms: tuple[LineForm, ...]) -> Layou
         if fields and fields[0].startswith(b"#"):
             told = _third_named(fields[0].lstrip(b"#").split() + fields[1:]) or told
         elif fields:
+            if JSON.match(line):
+                remedy = f"{expected}; JSON of {{query: {{document: value}}}} can be given as Candidates.from_dict"
+                raise FileFormatError(path, number, line.decode(errors="backslashreplace").strip(), remedy)
             if BEIR_QRELS in forms and fields == [name.encode() for name in BEIR_QRELS.fields]:
                 return Layout(BEIR_QRELS, end, (False, True))
             if THREE_COLUMNS in forms and (named := _third_named(fields)):
