@@ -63,7 +63,9 @@ class ScoreParts:
         from rankdistill.models.cross_encoder import CrossEncoder
 
         return {
-            "model": CrossEncoder.from_pretrained(self.model).fingerprint(),
+            "model": CrossEncoder.from_pretrained(
+                self.model, relevant_label=self.settings.relevant_label
+            ).fingerprint(),
             "collection": self.collection,
             **self.settings.facts(),
             "top_k": self.top_k,

@@ -50,7 +50,8 @@ class PairAssembler:
     the special tokens that the tokenizer puts around a pair). With `PairTemplate.of_one` the documents are `NO_TEXT`,
     all of whose rows are 0. input_names: names out of `INPUTS` (None: those that the tokenizer makes). padding_side:
     "left" or "right" (None: the tokenizer's). A tokenizer without a pad token pads with its end-of-sequence token, else
-    its unknown token, else 0: the attention mask hides padding whatever it is.
+    its unknown token, else 0: the attention mask hides padding whatever it is. prompt: text before every query, a part
+    of it.
     Raises `UsageError` where the template leaves no room for the texts.
     """
 
@@ -62,7 +63,9 @@ class PairAssembler:
         *,
         input_names: Sequence[str] | None = None,
         padding_side: str | None = None,
+        prompt: str = "",
     ) -> None:
+        self.prompt = prompt
         self.template = PairTemplate.of(tokenizer) if template is None else template
         self.room = max_length - self.template.n_special
         if self.room < self.template.n_texts:
@@ -80,7 +83,7 @@ class PairAssembler:
 
     @classmethod
     def for_model(
-        cls, model: Any, tokenizer: Any, max_length: int, template: PairTemplate | None = None
+        cls, model: Any, tokenizer: Any, max_length: int, template: PairTemplate | None = None, prompt: str = ""
     ) -> PairAssembler:
         """Build the assembler of a transformers model: inputs that its ``forward`` takes, padded on the right.
 
@@ -93,11 +96,22 @@ class PairAssembler:
         n_segments = getattr(model.config, "type_vocab_size", None)
         if n_segments is not None and n_segments < 2:
             names = [name for name in names if name != "token_type_ids"]
-        return cls(tokenizer, max_length, template, input_names=names, padding_side="right")
+        return cls(tokenizer, max_length, template, input_names=names, padding_side="right", prompt=prompt)
 
     def tokenize(self, tokenizer: Any, texts: Any) -> TokenizedTexts:
         """Tokenise texts, keeping no more tokens of each than a pair can hold."""
         return TokenizedTexts.from_texts(tokenizer, texts, max_tokens=self.room)
+
+    def tokenize_queries(self, tokenizer: Any, texts: Any) -> TokenizedTexts:
+        """Tokenise queries, each after the prompt where there is one; see `tokenize`."""
+        if not self.prompt:
+            return self.tokenize(tokenizer, texts)
+        if isinstance(texts, Sequence) and (not len(texts) or isinstance(texts[0], str)):
+            return self.tokenize(tokenizer, self._prompted(texts))
+        return self.tokenize(tokenizer, (self._prompted(chunk) for chunk in texts))
+
+    def _prompted(self, queries: Sequence[str]) -> list[str]:
+        return [f"{self.prompt}{query}" for query in queries]
 
     def lengths(self, queries: TokenRows, documents: TokenRows, query_rows: Any, document_rows: Any) -> PairLengths:
         """Compute the tokens that each pair keeps; pair b is query ``query_rows[b]`` and ``document_rows[b]``."""

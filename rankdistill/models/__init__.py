@@ -7,7 +7,7 @@ from rankdistill.models.cosine_start.start import cosine_start
 from rankdistill.models.cross_encoder import CrossEncoder
 from rankdistill.models.encoder import Encoder
 from rankdistill.models.engines.table import ENGINES
-from rankdistill.models.heads import with_two_logits
+from rankdistill.models.heads import as_one_logit, relevant_second, with_two_logits
 from rankdistill.models.layers import keep_layers
 
 __all__ = [
@@ -17,10 +17,12 @@ __all__ = [
     "CrossEncoder",
     "Encoder",
     "ScoreContract",
+    "as_one_logit",
     "cosine_start",
     "is_sentence_encoder",
     "keep_layers",
     "length_sorted_batches",
+    "relevant_second",
     "resolve_base",
     "with_two_logits",
 ]

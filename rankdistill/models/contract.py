@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 
 from rankdistill.arrays import F32
 from rankdistill.errors import DataError, UnknownNameError, UsageError
+from rankdistill.models.labels import chosen_logit, labels_of, relevant_of, shown
 
+ENTRY = "rankdistill"
+"""Name of the entry of a model's ``config.json`` that holds its score contract and length."""
 _IDENTITY = "torch.nn.modules.linear.Identity"
 _SIGMOID = "torch.nn.modules.activation.Sigmoid"
 
@@ -23,18 +26,18 @@ def _sigmoid(x: NDArray[Any]) -> NDArray[Any]:
 
 @dataclass(frozen=True)
 class ScoreForm:
-    """One way from logits (N, n_logits) to scores (N,), and the activation that other libraries apply to the logits."""
+    """One way from margins (N,) to scores (N,), and the activation that other libraries apply to the logits."""
 
     n_logits: int
-    score: Callable[[F32], NDArray[Any]]
+    score: Callable[[NDArray[Any]], NDArray[Any]]
     activation: str
 
 
 CONTRACTS: dict[str, ScoreForm] = {
-    "logit": ScoreForm(1, lambda z: z[:, 0], _IDENTITY),
-    "sigmoid": ScoreForm(1, lambda z: _sigmoid(z[:, 0]), _SIGMOID),
-    "probability": ScoreForm(2, lambda z: _sigmoid(z[:, 1] - z[:, 0]), _IDENTITY),
-    "margin": ScoreForm(2, lambda z: z[:, 1] - z[:, 0], _IDENTITY),
+    "logit": ScoreForm(1, lambda margins: margins, _IDENTITY),
+    "sigmoid": ScoreForm(1, _sigmoid, _SIGMOID),
+    "probability": ScoreForm(2, _sigmoid, _IDENTITY),
+    "margin": ScoreForm(2, lambda margins: margins, _IDENTITY),
 }
 
 
@@ -42,25 +45,44 @@ CONTRACTS: dict[str, ScoreForm] = {
 class ScoreContract:
     """How one score is computed from a model's logits.
 
-    form: "logit" (one logit as it is), "sigmoid" (of one logit), "probability" (two logits, P(relevant) = softmax(z)_1,
-    PD-BERT's ranking score) or "margin" (two logits, z_1 - z_0: the same order, without saturation).
+    form: "logit" (one logit as it is), "sigmoid" (of one logit), "margin" (of two logits, the relevant one minus the
+    other) or "probability" (P(relevant) of two logits, the sigmoid of their margin: the same order, but in float32 it
+    is 1 for margins above 17, so that candidates tie).
     scale: the score is multiplied by this range, for example 5 where the sigmoid of a logit was trained on 0-5.
+    relevant: place, 0 or 1, of the logit that means relevant, where there are two.
     """
 
     form: str = "logit"
     scale: float = 1.0
+    relevant: int = 1
 
     def __post_init__(self) -> None:
         if self.form not in CONTRACTS:
-            raise UnknownNameError("score contract", self.form, CONTRACTS)
-        if not (np.isfinite(self.scale) and self.scale > 0):
-            raise UsageError(f"the scale of a score contract must be finite and positive, got {self.scale}")
+            raise UnknownNameError("score contract", str(self.form), CONTRACTS)
+        if not (_is_number(self.scale) and np.isfinite(self.scale) and self.scale > 0):
+            raise UsageError(f"the scale of a score contract must be finite and positive, got {self.scale!r}")
+        if self.relevant not in ((1,) if self.n_logits == 1 else (0, 1)):
+            raise UsageError(
+                f"the place of the logit that means relevant must be 0 or 1, and is 1 where there is one logit, got "
+                f"{self.relevant!r}"
+            )
 
     def scores(self, logits: F32) -> F32:
         """Turn logits float32 (N, n_logits) into scores float32 (N,)."""
+        return self.scores_of_margins(self.margins(logits))
+
+    def margins(self, logits: F32) -> F32:
+        """The one number that orders candidates, float32 (N,): the logit, or the relevant one of two minus the other.
+
+        Scores have the same order, but may tie where these do not.
+        """
         if logits.ndim != 2 or logits.shape[1] != self.n_logits:
             raise UsageError(f"contract {self.form!r} needs logits (N, {self.n_logits}), got shape {logits.shape}")
-        return np.asarray(CONTRACTS[self.form].score(logits) * self.scale, dtype=np.float32)
+        return logits[:, 0] if self.n_logits == 1 else logits[:, self.relevant] - logits[:, 1 - self.relevant]
+
+    def scores_of_margins(self, margins: F32) -> F32:
+        """Turn margins float32 (N,) into scores float32 (N,)."""
+        return np.asarray(CONTRACTS[self.form].score(margins) * self.scale, dtype=np.float32)
 
     @property
     def n_logits(self) -> int:
@@ -73,31 +95,100 @@ class ScoreContract:
 
     def to_config(self) -> dict[str, Any]:
         """Return the contract's part of the ``rankdistill`` entry of ``config.json``."""
-        return {"score": asdict(self)}
+        facts = asdict(self)
+        if self.n_logits == 1:
+            del facts["relevant"]
+        return {"score": facts}
 
     @classmethod
     def for_logits(cls, n_logits: int) -> ScoreContract:
-        """Return the contract of a model that states none: its one logit, or the probability of the second of two.
-
-        A sigmoid that another library would put on top of one logit is left out on purpose: it keeps the order, and
-        distilling squashed logits ruins students.
-        """
-        if n_logits not in (1, 2):
-            raise DataError(
-                f"a model with {n_logits} logits gives no single ranking score: expected a head with one logit "
-                "(the score) or two (not relevant, relevant)"
-            )
-        return cls("logit" if n_logits == 1 else "probability")
+        """Return the contract of a new model: its one logit, or the margin of the second of two, the relevant one."""
+        return cls(_FORM_OF[_one_or_two(n_logits)])
 
     @classmethod
-    def from_config(cls, entry: Mapping[str, Any] | None, n_logits: int) -> ScoreContract:
-        """Read the ``rankdistill`` entry of a model's config, or fall back on `for_logits` where there is none."""
-        if not entry or "score" not in entry:
-            return cls.for_logits(n_logits)
-        contract = cls(**entry["score"])
-        if contract.n_logits != n_logits:
+    def of_config(cls, config: Any, relevant_label: str | None = None, where: str = "the model") -> ScoreContract:
+        """Read how a model scores from its transformers config. where: the model's folder, for messages.
+
+        What the entry ``rankdistill`` states holds. Without it one logit is the score, and of two it is the margin of
+        the one that means relevant: ``relevant_label``, its name or its number, else what the labels' names tell. A
+        sigmoid that another library puts on top of one logit is left out on purpose: it keeps the order, and distilling
+        squashed logits ruins students.
+        Raises `DataError` for other numbers of logits, where the entry is wrong, and where the names do not tell.
+        """
+        n_logits = int(config.num_labels)
+        labels = labels_of(config)
+        contract = _stated(entry_of(config, where).get("score"), n_logits, where)
+        if contract is None:
+            contract = cls(_FORM_OF[_one_or_two(n_logits, labels, where)])
+            _check_kind(config, n_logits, where)
+            place = relevant_of(config) if n_logits == 2 else 1
+        else:
+            place = contract.relevant
+        if n_logits == 2 and relevant_label is not None:
+            place = chosen_logit(labels, relevant_label)
+        if place is None:
             raise DataError(
-                f"config.json states the score contract {contract.form!r}, which needs {contract.n_logits} logits, "
-                f"but the model has {n_logits}"
+                f"{where}: which of its two logits means relevant cannot be told from their labels, {shown(labels)}: "
+                f"name it by --relevant-label (relevant_label= in Python), {labels[0]!r} or {labels[1]!r}, or its "
+                "number, 0 or 1"
             )
-        return contract
+        return replace(contract, relevant=place)
+
+
+def entry_of(config: Any, where: str = "the model") -> dict[str, Any]:
+    """What `CrossEncoder.save` noted in a model's config, ``score``, ``max_length`` and ``prompt``; empty if nothing.
+
+    Raises `DataError` where the entry is not of that form. where: the model's folder, for messages.
+    """
+    entry = getattr(config, ENTRY, None)
+    if entry is None:
+        return {}
+    kinds = {"score": dict, "max_length": int, "prompt": str}
+    if not isinstance(entry, dict) or any(not isinstance(entry.get(name, of()), of) for name, of in kinds.items()):
+        raise DataError(f"{where}: got {entry!r:.200} as the entry {ENTRY!r} of config.json, which is none of ours")
+    return entry
+
+
+_FORM_OF = {1: "logit", 2: "margin"}
+"""Number of logits -> the form of a model that states none."""
+_RETRAIN = "Choose another model, or train one from it, which gets a new head (rankdistill finetune --base)"
+
+
+def _one_or_two(n_logits: int, labels: Sequence[str] = (), where: str = "the model") -> int:
+    if n_logits in _FORM_OF:
+        return n_logits
+    named = f" ({', '.join(labels[:6])})" if labels else ""
+    raise DataError(
+        f"{where} has {n_logits} logits{named}, which give no single ranking score: expected a head with one logit "
+        f"(the score) or two (not relevant, relevant). {_RETRAIN}"
+    )
+
+
+def _check_kind(config: Any, n_logits: int, where: str) -> None:
+    """Raise `DataError` for two logits that are no classes of which one is relevant."""
+    kind = getattr(config, "problem_type", None)
+    if n_logits == 2 and kind in ("regression", "multi_label_classification"):
+        raise DataError(
+            f"{where}: config.json states the problem_type {kind!r}: the model's two logits are two answers, not one "
+            f"relevant and one not. {_RETRAIN}"
+        )
+
+
+def _stated(stated: Any, n_logits: int, where: str) -> ScoreContract | None:
+    """The contract that the entry ``rankdistill`` states; None where it states none, `DataError` where it is wrong."""
+    if stated is None:
+        return None
+    try:
+        contract = ScoreContract(**stated)
+    except (TypeError, UsageError) as error:
+        raise DataError(f"{where}: config.json states no score contract, {stated!r}: {error}") from error
+    if contract.n_logits != n_logits:
+        raise DataError(
+            f"{where}: config.json states the score contract {contract.form!r}, which needs {contract.n_logits} "
+            f"logits, but the model has {n_logits}"
+        )
+    return contract
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool)

@@ -6,6 +6,7 @@ import copy
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,22 +14,22 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from rankdistill.arrays import F32
 from rankdistill.errors import DataError, UsageError
 from rankdistill.files.atomic import atomic_path
 from rankdistill.inputs.pairs import PairAssembler
 from rankdistill.models.base import DEFAULT_BASE, quiet_loading, resolve_base
-from rankdistill.models.contract import ScoreContract
+from rankdistill.models.contract import ENTRY, ScoreContract, entry_of
 from rankdistill.models.engines.table import Engine, make_engine
-from rankdistill.models.families import layer_list
+from rankdistill.models.labels import chosen_logit, labels_of
 from rankdistill.models.layers import keep_layers
+from rankdistill.models.load import load_classifier
+from rankdistill.models.stated import Stated, check_activation
+from rankdistill.models.tokenizer import load_tokenizer, save_tokenizer
 
 CPU_BATCH_TOKENS = 4096
 GPU_BATCH_TOKENS = 131_072
-ENTRY = "rankdistill"
-"""Name of the entry of a model's ``config.json`` that holds its score contract and length."""
 _LONGEST = 512
 
 
@@ -36,10 +37,10 @@ class CrossEncoder:
     """Scores (query, document) pairs by reading both together.
 
     model: a transformers sequence classification model with one or two logits. tokenizer: its fast tokenizer, which is
-    read and never changed. contract: how logits become scores (None: `ScoreContract.for_logits`). max_length: tokens of
+    read and never changed. contract: how logits become scores (None: `ScoreContract.of_config`). max_length: tokens of
     a pair, special ones included (None: all that model and tokenizer can read); longer pairs are cut, the longer text
     first. engine, dtype: what computes, see `ENGINES` and `TorchEngine`. folder: where exported models of these weights
-    may be, for engines that read one.
+    may be, for engines that read one. prompt: text that is put before every query.
 
     Example, with a folder that `save` or transformers wrote::
 
@@ -59,11 +60,12 @@ class CrossEncoder:
         engine: str = "torch",
         dtype: str | None = None,
         folder: str | Path | None = None,
+        prompt: str = "",
     ) -> None:
         n_logits = model.config.num_labels
         self.model = model
         self.tokenizer = tokenizer
-        self.contract = contract or ScoreContract.for_logits(n_logits)
+        self.contract = contract or ScoreContract.of_config(model.config)
         if self.contract.n_logits != n_logits:
             raise UsageError(
                 f"contract {self.contract.form!r} needs {self.contract.n_logits} logits, the model has {n_logits}"
@@ -71,34 +73,42 @@ class CrossEncoder:
         self.max_length = _checked_length(model, tokenizer, max_length)
         self.engine_name, self.dtype = engine, dtype
         self.folder = None if folder is None else Path(folder)
+        self.prompt = prompt
 
     # -- loading and saving --------------------------------------------------------------------------------------------
 
     @classmethod
-    def from_pretrained(cls, path: str | Path, engine: str = "torch", dtype: str | None = None) -> CrossEncoder:
+    def from_pretrained(
+        cls, path: str | Path, engine: str = "torch", dtype: str | None = None, *, relevant_label: str | None = None
+    ) -> CrossEncoder:
         """Load a folder or hub id of any sequence classification model with one or two logits.
 
-        A model that states no score contract: one logit is the score, of two it is P(relevant). engine: a name of
-        `ENGINES`, or "auto" for the fastest here. dtype: None (float32), "auto", or another that the engine computes
-        in. Raises `DataError` for a folder without weights or head. The length is the one that `save` noted in the
-        config, else all that model and tokenizer can read.
+        A model that states no score contract: one logit is the score, of two it is the margin of the one that means
+        relevant, which their labels tell, else ``relevant_label``, a label or its number. engine: a name of `ENGINES`,
+        or "auto" for the fastest here. dtype: None (float32), "auto", or another that the engine computes in. The
+        length is the one that `save` noted in the config, else what the folder states, else all that model and
+        tokenizer can read. A sentence-transformers folder's prompt and other settings are done, see `Stated`.
+        Raises `DataError` for a folder without weights or head, for one that is damaged, and for what is not done here.
         """
         folder = resolve_base(path)
-        model, missing = _load(folder)
+        stated = Stated.by(folder)
+        model, missing = load_classifier(folder)
         if missing:
             raise DataError(
                 f"{folder} is no trained cross-encoder: its weights lack {', '.join(missing[:3])}; "
                 "to start a new one from it use `CrossEncoder.from_base`"
             )
-        entry = getattr(model.config, ENTRY, None) or {}
+        check_activation(folder, model.config)
+        entry = entry_of(model.config)
         return cls(
             model,
-            AutoTokenizer.from_pretrained(folder),
-            ScoreContract.from_config(entry, model.config.num_labels),
-            max_length=entry.get("max_length"),
+            load_tokenizer(folder, stated.lower_case),
+            ScoreContract.of_config(model.config, relevant_label, folder),
+            max_length=entry.get("max_length", stated.max_length),
             engine=engine,
             dtype=dtype,
             folder=folder,
+            prompt=entry.get("prompt", stated.prompt),
         )
 
     @classmethod
@@ -116,47 +126,61 @@ class CrossEncoder:
         """Start a cross-encoder from a base encoder, or from a trained one whose head is kept if it has ``n_logits``.
 
         layers: encoder layers to keep, in this order (None: all), see `keep_layers`. max_length: tokens of a pair
-        (None: all the base can read). seed: of whatever the base lacks, usually the head; same seed, same weights.
+        (None: all the base can read). seed: of whatever the base lacks, usually the head; same seed, same weights. A
+        new head has the contract `ScoreContract.for_logits`. Raises as `from_pretrained` does, but for a missing head.
         """
-        contract = contract or ScoreContract.for_logits(n_logits)
         folder = resolve_base(base)
+        stated = Stated.by(folder)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            model, missing = _load(folder, num_labels=n_logits, ignore_mismatched_sizes=True)
-        inside = layer_list(model) + "."
-        lost = [key for key in missing if key.startswith(inside)]
+            model, missing = load_classifier(folder, num_labels=n_logits, ignore_mismatched_sizes=True)
+        inside = model.base_model_prefix + "."
+        lost = [key for key in missing if key.startswith(inside) and "pooler" not in key]
         if lost:
             raise DataError(f"{folder} lacks weights of its encoder, the first is {lost[0]}: is it a whole model?")
+        if missing:  # the labels of a head that is gone
+            model.config.id2label = {place: f"LABEL_{place}" for place in range(n_logits)}
+            model.config.label2id = {label: place for place, label in model.config.id2label.items()}
+            contract = contract or ScoreContract.for_logits(n_logits)
+        contract = contract or ScoreContract.of_config(model.config, None, folder)
         if layers is not None:
             model = keep_layers(model, layers)
-        return cls(model, AutoTokenizer.from_pretrained(folder), contract, max_length=max_length, dtype=dtype)
+        tokenizer = load_tokenizer(folder, stated.lower_case)
+        return cls(model, tokenizer, contract, max_length=max_length, dtype=dtype, prompt=stated.prompt)
 
-    def with_model(self, model: Any) -> CrossEncoder:
-        """Return a cross-encoder of another model with the same tokenizer, contract, length and engine."""
+    def with_model(self, model: Any, contract: ScoreContract | None = None) -> CrossEncoder:
+        """Return a cross-encoder of another model with the same tokenizer, prompt, length and engine.
+
+        contract: of the model (None: the same).
+        """
         return CrossEncoder(
             model,
             self.tokenizer,
-            self.contract,
+            contract or self.contract,
             max_length=self.max_length,
             engine=self.engine_name,
             dtype=self.dtype,
+            prompt=self.prompt,
         )
 
     def save(self, path: str | Path) -> Path:
         """Write an ordinary transformers folder (safetensors, tokenizer, config), whole or not at all.
 
         It also loads in `sentence_transformers.CrossEncoder` with the same scores, except that two logits stay two
-        there and a contract's scale is not applied. Contract and length are noted in the config's ``rankdistill``
-        entry; the tokenizer is written with the same length, which is where other libraries read it. Returns the path.
+        there and a contract's scale is not applied. Contract, length and prompt are noted in the config's
+        ``rankdistill`` entry; the tokenizer is written with the same length, which is where other libraries read it.
+        The folder is sealed by checksums, which `from_pretrained` checks. Returns the path.
         """
         config = self.model.config
-        setattr(config, ENTRY, {**self.contract.to_config(), "max_length": self.max_length})
+        prompt = {"prompt": self.prompt} if self.prompt else {}
+        setattr(config, ENTRY, {**self.contract.to_config(), "max_length": self.max_length, **prompt})
         config.sentence_transformers = {"activation_fn": self.contract.activation}
         tokenizer = copy.deepcopy(self.tokenizer)
         tokenizer.model_max_length = self.max_length
-        with atomic_path(path) as folder, quiet_loading():
+        with atomic_path(path, sealed=True) as folder, quiet_loading():
             self.model.save_pretrained(folder)
-            tokenizer.save_pretrained(folder)
+            save_tokenizer(tokenizer, folder)
+            Stated(self.prompt).write(folder, self.contract.activation)
         return Path(path)
 
     # -- scoring -------------------------------------------------------------------------------------------------------
@@ -171,7 +195,19 @@ class CrossEncoder:
     @cached_property
     def assembler(self) -> PairAssembler:
         """The assembler of this model's inputs from tokenised texts."""
-        return PairAssembler.for_model(self.model, self.tokenizer, self.max_length)
+        return PairAssembler.for_model(self.model, self.tokenizer, self.max_length, prompt=self.prompt)
+
+    def with_relevant(self, label: str | None) -> CrossEncoder:
+        """Return the same model with another of its two labels, or its number, taken as relevant; None: as it is.
+
+        A model of one logit is returned as it is.
+        """
+        if label is None or self.contract.n_logits == 1:
+            return self
+        other = copy.copy(self)
+        other.contract = replace(self.contract, relevant=chosen_logit(labels_of(self.model.config), label))
+        other.__dict__.pop("engine", None)  # what it exports is named by the model's contract, too
+        return other
 
     def with_dtype(self, dtype: str | None) -> CrossEncoder:
         """Return the same model computing in another dtype; None keeps it as it is."""
@@ -189,6 +225,7 @@ class CrossEncoder:
             engine=engine,
             dtype=dtype,
             folder=self.folder if folder is None else folder,
+            prompt=self.prompt,
         )
 
     @property
@@ -205,6 +242,7 @@ class CrossEncoder:
         logits = np.zeros((len(queries), self.contract.n_logits), np.float32)
         if not queries:
             return logits
+        queries = [f"{self.prompt}{query}" for query in queries]
         row_of = {text: row for row, text in enumerate(dict.fromkeys((*queries, *documents)))}
         query_rows, document_rows = (np.array([row_of[text] for text in texts]) for texts in (queries, documents))
         tokens = self.assembler.tokenize(self.tokenizer, list(row_of))
@@ -220,12 +258,14 @@ class CrossEncoder:
     def rank(self, query: str, documents: Sequence[str], top_k: int | None = None) -> list[dict[str, Any]]:
         """Rank documents for a query, best first: ``{"corpus_id": position, "score": float, "text": document}``.
 
-        Equal scores keep the order given.
+        The order is that of the logits (`ScoreContract.margins`), also where scores are rounded to the same number;
+        equal logits keep the order given.
         """
         if top_k is not None and top_k < 1:
             raise UsageError(f"top_k must be at least 1, got {top_k}")
-        scores = self.predict([(query, document) for document in documents])
-        order = np.argsort(-scores, kind="stable")[:top_k]
+        margins = self.contract.margins(self.logits([(query, document) for document in documents]))
+        scores = self.contract.scores_of_margins(margins)
+        order = np.argsort(-margins, kind="stable")[:top_k]
         return [{"corpus_id": int(i), "score": float(scores[i]), "text": documents[i]} for i in order]
 
     # -- facts ---------------------------------------------------------------------------------------------------------
@@ -243,27 +283,12 @@ class CrossEncoder:
         tokenizer = json.loads(self.tokenizer.backend_tokenizer.to_str())
         tokenizer.pop("truncation", None)
         tokenizer.pop("padding", None)
-        facts = [config, tokenizer, self.max_length, self.contract.to_config()]
+        facts = [config, tokenizer, self.max_length, self.contract.to_config(), *([self.prompt] if self.prompt else [])]
         digest = hashlib.blake2b(json.dumps(facts, sort_keys=True, default=str).encode(), digest_size=20)
         for name, weight in sorted(self.model.state_dict().items()):
             digest.update(f"{name} {weight.dtype} {tuple(weight.shape)}".encode())
             digest.update(weight.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
         return digest.hexdigest()
-
-
-def _load(folder: str, **options: Any) -> tuple[Any, list[str]]:
-    """Load a folder's classification model, in float32 and eval mode; also return the names of the weights it lacks."""
-    with quiet_loading():
-        model, report = AutoModelForSequenceClassification.from_pretrained(
-            folder,
-            output_loading_info=True,
-            use_safetensors=True,
-            local_files_only=True,
-            trust_remote_code=False,
-            dtype=torch.float32,
-            **options,
-        )
-    return model.eval(), sorted(report["missing_keys"])
 
 
 def _checked_length(model: Any, tokenizer: Any, wanted: int | None) -> int:

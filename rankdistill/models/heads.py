@@ -1,4 +1,4 @@
-"""Heads of a cross-encoder: from one logit, the score, to two, not relevant and relevant."""
+"""Heads of a cross-encoder: one logit, the score, or two, not relevant and relevant; each made from the other."""
 
 from __future__ import annotations
 
@@ -6,41 +6,73 @@ import copy
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from rankdistill.errors import DataError
 from rankdistill.models.contract import ScoreContract
 from rankdistill.models.cross_encoder import CrossEncoder
 from rankdistill.models.families import family_of, head_of
 
+_OF_ONE = {"margin": "logit", "probability": "sigmoid"}
+"""Form of two logits -> the form of their margin that gives the same scores."""
+
 
 def with_two_logits(model: CrossEncoder) -> CrossEncoder:
     """Return a cross-encoder that gives the logits (-z/2, z/2) where ``model`` gives z, so P(relevant) = sigmoid(z).
 
     Objectives over two logits need it (`soft_cross_entropy`, `cross_entropy`) of a model that has one; its ranking
-    stays. A model of two logits is returned as it is. Raises `DataError` where the head does not end in one linear map.
+    stays. Of a model of two logits the second is made the relevant one, see `relevant_second`. Raises `DataError` where
+    the head does not end in one linear map.
     """
     if model.contract.n_logits == 2:
+        return relevant_second(model)
+    form = {of_one: of_two for of_two, of_one in _OF_ONE.items()}[model.contract.form]
+    return _with_head(model, torch.tensor([[-0.5], [0.5]]), ScoreContract(form, model.contract.scale))
+
+
+def as_one_logit(model: CrossEncoder) -> CrossEncoder:
+    """Return a cross-encoder that gives the one logit z_relevant - z_other where ``model`` gives two.
+
+    Scores are the same, and so they are for every other tool: of two logits many rank by the wrong one. A model of one
+    logit is returned as it is. Raises `DataError` where the head does not end in one linear map.
+    """
+    contract = model.contract
+    if contract.n_logits == 1:
         return model
+    difference = torch.tensor([[-1.0, 1.0] if contract.relevant else [1.0, -1.0]])
+    return _with_head(model, difference, ScoreContract(_OF_ONE[contract.form], contract.scale))
+
+
+def relevant_second(model: CrossEncoder) -> CrossEncoder:
+    """Return a cross-encoder whose second logit, of two, is the relevant one, as training and its teachers expect.
+
+    Scores are the same. A model for which that holds, or of one logit, is returned as it is. Raises `DataError` where
+    the head does not end in one linear map.
+    """
+    if model.contract.relevant == 1:
+        return model
+    contract = ScoreContract(model.contract.form, model.contract.scale)
+    return _with_head(model, torch.tensor([[0.0, 1.0], [1.0, 0.0]]), contract)
+
+
+def _with_head(model: CrossEncoder, mix: Tensor, contract: ScoreContract) -> CrossEncoder:
+    """Return a cross-encoder whose logits are ``mix`` (new logits, old logits) times those of ``model``."""
     network: Any = copy.deepcopy(model.model)
     old = head_of(network)
-    if not isinstance(old, nn.Linear) or old.out_features != 1:
-        raise DataError(f"the head of {family_of(network).name} does not end in a linear map to one logit")
-    new = nn.Linear(old.in_features, 2, bias=old.bias is not None)
+    if not isinstance(old, nn.Linear) or old.out_features != mix.shape[1]:
+        raise DataError(
+            f"the head of {family_of(network).name} does not end in a linear map to {mix.shape[1]} logits: it cannot "
+            f"be made one of {mix.shape[0]}"
+        )
+    new = nn.Linear(old.in_features, len(mix), bias=old.bias is not None)
+    mix = mix.to(old.weight.device, old.weight.dtype)
     with torch.no_grad():
-        halves = torch.tensor([[-0.5], [0.5]])
-        new.weight.copy_(halves * old.weight)
+        new.weight.copy_(mix @ old.weight)
         if old.bias is not None:
-            new.bias.copy_(halves[:, 0] * old.bias)
+            new.bias.copy_(mix @ old.bias)
     parent, _, name = family_of(network).head.rpartition(".")
     setattr(network.get_submodule(parent), name, new.to(old.weight.device, old.weight.dtype))
-    network.config.num_labels = 2
-    network.num_labels = 2
-    return CrossEncoder(
-        network,
-        model.tokenizer,
-        ScoreContract("probability"),
-        max_length=model.max_length,
-        engine=model.engine_name,
-        dtype=model.dtype,
-    )
+    network.config.num_labels = network.num_labels = len(mix)
+    network.config.id2label = {place: f"LABEL_{place}" for place in range(len(mix))}
+    network.config.label2id = {label: place for place, label in network.config.id2label.items()}
+    return model.with_model(network, contract)

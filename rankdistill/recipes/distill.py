@@ -121,7 +121,8 @@ def distill_on(
 ) -> tuple[CrossEncoder, EnsembleReport | None]:
     """`distill` on all candidates of a task."""
     lists, report = with_labels(task), None
-    beside = teacher_beside(lesson.teachers, student) if lesson.objective.needs_teacher else None
+    label = scoring.relevant_label if scoring else None
+    beside = teacher_beside(lesson.teachers, student, label) if lesson.objective.needs_teacher else None
     # before teachers score, which takes hours
     check_objective(lesson.objective, student, beside, (*lists.columns, *lesson.columns))
     if lesson.reads_scores:

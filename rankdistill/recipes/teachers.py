@@ -11,7 +11,8 @@ import numpy as np
 from rankdistill.data import Candidates, Collection, read_run
 from rankdistill.data.parts import is_parts
 from rankdistill.errors import DataError, UsageError
-from rankdistill.models import CrossEncoder, with_two_logits
+from rankdistill.models import CrossEncoder, ScoreContract, relevant_second, resolve_base, with_two_logits
+from rankdistill.models.load import checked_config
 from rankdistill.scoring.score import score
 from rankdistill.scoring.settings import ScoringSettings
 
@@ -34,10 +35,28 @@ def models_among(teachers: Mapping[str, Teacher]) -> list[Teacher]:
     return [teacher for teacher in teachers.values() if not is_run(teacher)]
 
 
-def teacher_beside(teachers: Mapping[str, Teacher], student: CrossEncoder) -> CrossEncoder:
-    """Load the one model among the teachers, with two logits where the student has two."""
+def check_teachers(teachers: Mapping[str, Teacher], relevant_label: str | None = None) -> None:
+    """Raise, before any work, where a folder among the teachers is no model that gives one score.
+
+    relevant_label: see `ScoringSettings`. Weights are not read. Raises as `CrossEncoder.from_pretrained` does.
+    """
+    for model in models_among(teachers):
+        if not isinstance(model, CrossEncoder):
+            folder = resolve_base(model)
+            ScoreContract.of_config(checked_config(folder), relevant_label, folder)
+
+
+def teacher_beside(
+    teachers: Mapping[str, Teacher], student: CrossEncoder, relevant_label: str | None = None
+) -> CrossEncoder:
+    """Load the one model among the teachers, with two logits where the student has two, the second the relevant one.
+
+    relevant_label: see `ScoringSettings`.
+    """
     [model] = models_among(teachers)
-    model = model if isinstance(model, CrossEncoder) else CrossEncoder.from_pretrained(model)
+    if not isinstance(model, CrossEncoder):
+        model = CrossEncoder.from_pretrained(model, relevant_label=relevant_label)
+    model = relevant_second(model.with_relevant(relevant_label))
     return with_two_logits(model) if student.contract.n_logits == 2 else model
 
 

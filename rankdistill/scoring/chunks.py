@@ -55,7 +55,7 @@ class ChunkScorer:
         check: look every document up first, so that one without a text is reported before hours of work.
         """
         tokenizer = self.model.tokenizer
-        self.queries = self.assembler.tokenize(tokenizer, self.texts.queries())
+        self.queries = self.assembler.tokenize_queries(tokenizer, self.texts.queries())
         self.documents: GrowingTexts | Windows
         n_documents = len(self.texts.document_ids)
         if self.passages == "first":

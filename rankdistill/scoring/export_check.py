@@ -76,7 +76,7 @@ def calibration_batches(model: CrossEncoder, candidates: Candidates, collection:
     rows = np.random.default_rng(0).permutation(len(candidates))[:CALIBRATION_PAIRS]
     texts = PairTexts(candidates.take_rows(np.sort(rows)), collection)
     assembler = model.assembler
-    queries = assembler.tokenize(model.tokenizer, texts.queries())
+    queries = assembler.tokenize_queries(model.tokenizer, texts.queries())
     documents = assembler.tokenize(model.tokenizer, texts.documents())
     slices = [slice(start, start + CALIBRATION_BATCH) for start in range(0, len(rows), CALIBRATION_BATCH)]
     return [assembler.assemble(queries, documents, texts.query_rows[s], texts.document_rows[s]) for s in slices]

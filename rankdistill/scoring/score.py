@@ -95,11 +95,14 @@ def score_logits(
 
 
 def load_model(model: CrossEncoder | str | Path, settings: ScoringSettings) -> CrossEncoder:
-    """Load a cross-encoder for these settings; of one at hand keep the engine and dtype where they say None."""
+    """Load a cross-encoder for these settings; of one at hand keep what they leave open."""
     from rankdistill.models.cross_encoder import CrossEncoder
 
     if not isinstance(model, CrossEncoder):
-        return CrossEncoder.from_pretrained(model, settings.engine or "torch", settings.dtype)
+        return CrossEncoder.from_pretrained(
+            model, settings.engine or "torch", settings.dtype, relevant_label=settings.relevant_label
+        )
+    model = model.with_relevant(settings.relevant_label)
     engine, dtype = settings.engine or model.engine_name, settings.dtype or model.dtype
     return model if (engine, dtype) == (model.engine_name, model.dtype) else model.with_engine(engine, dtype)
 

@@ -29,6 +29,9 @@ class ScoringSettings:
     passages: Passages = "first"
     """What scores a document longer than the model reads: its first tokens, its best window (max), or the mean of
     its windows."""
+    relevant_label: str | None = None
+    """Which label of a model with two logits means relevant, by its name in the model's config or its number, 0 or 1.
+    [default: what the names of the labels tell, such as entailment and not_entailment]"""
     store: Path | None = None
     """Folder where scores are saved while they are computed, so that a killed run resumes. [default: OUT.scores for
     commands, none in Python]"""
@@ -60,4 +63,6 @@ class ScoringSettings:
         """Return the settings that may change a score, as JSON can hold them: all but the store."""
         facts = asdict(self)
         del facts["store"]
+        if self.relevant_label is None:  # so that parts which were made without it stay valid
+            del facts["relevant_label"]
         return facts

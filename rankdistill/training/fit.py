@@ -114,6 +114,18 @@ def check_objective(
             f"the objective {objective} learns from a teacher that runs beside the student: give one model"
         )
     beside = teacher if objective.needs_teacher else None
+    for model in (student, beside):
+        if model is not None and model.contract.relevant != 1:
+            raise UsageError(
+                "objectives take the second of two logits as the relevant one, and this model's is the first: give "
+                "rankdistill.models.relevant_second(model)"
+            )
+    if beside is not None and beside.prompt != student.prompt:
+        raise UsageError(
+            f"the teacher reads queries after the prompt {beside.prompt!r}, the student after {student.prompt!r}, so "
+            "they cannot read the same batches: use the teacher's scores instead (score it, or name it among the "
+            "ensemble's teachers)"
+        )
     if beside is not None and beside.tokenizer.get_vocab() != student.tokenizer.get_vocab():
         raise UsageError(
             "the teacher and the student do not share a vocabulary, so they cannot read the same batches: use the "

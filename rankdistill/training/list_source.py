@@ -42,12 +42,14 @@ class ListSource:
     ) -> None:
         self.plan, self.lists_per_batch, self.max_parts, self.task = plan, lists_per_batch, max_parts, task
         names = dict.fromkeys((*model.assembler.input_names, *(teacher.assembler.input_names if teacher else ())))
-        self.assembler = PairAssembler(model.tokenizer, model.max_length, input_names=list(names), padding_side="right")
+        self.assembler = PairAssembler(
+            model.tokenizer, model.max_length, input_names=list(names), padding_side="right", prompt=model.prompt
+        )
         self.columns = {name: candidates[name] for name in columns}
         texts = PairTexts(candidates, collection)
         self.query_rows, self.document_rows = texts.query_rows, texts.document_rows
         with progress("tokenising", texts.n_texts, unit="texts") as advance:
-            self.queries = self.assembler.tokenize(model.tokenizer, texts.queries())
+            self.queries = self.assembler.tokenize_queries(model.tokenizer, texts.queries())
             advance(len(texts.query_ids))
             self.documents = self.assembler.tokenize(model.tokenizer, texts.documents())
             advance(len(texts.document_ids))

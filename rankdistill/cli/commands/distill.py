@@ -12,9 +12,9 @@ from rankdistill.cli.training import KIND, Options, train_command
 from rankdistill.cli.written import written
 from rankdistill.ensembling import EnsembleReport
 from rankdistill.ensembling.settings import EnsembleSettings
-from rankdistill.models import DEFAULT_BASE, CrossEncoder, resolve_base
+from rankdistill.models import DEFAULT_BASE, CrossEncoder
 from rankdistill.recipes import RECIPES, Lesson, distill_on, get_recipe
-from rankdistill.recipes.teachers import models_among
+from rankdistill.recipes.teachers import check_teachers
 from rankdistill.tasks import Task
 
 
@@ -63,8 +63,7 @@ def distill(
         say(f"recipe {recipe} ({paper.source}): {lesson.objective}; {settings}")
     for name, teacher in lesson.teachers.items():
         say(f"{name}: {teacher}")
-    for model in models_among(lesson.teachers):
-        resolve_base(str(model))  # a folder that is missing is reported before any work
+    check_teachers(lesson.teachers, options.scoring.relevant_label)
 
     def train(task: Task, model: CrossEncoder, dev: Task | None) -> None:
         _, report = distill_on(task, lesson, model, options.settings, scoring=options.scoring, dev=dev, out=options.out)

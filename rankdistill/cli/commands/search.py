@@ -24,6 +24,10 @@ def search(
     collection: Source = "pydocs",
     k: Annotated[int, Parameter(help="Documents to show.")] = 10,
     candidates: Annotated[int, Parameter(help="Documents that BM25 finds and the model orders.")] = 50,
+    relevant_label: Annotated[
+        str | None,
+        Parameter(help="Which label of a model with two logits means relevant. [default: what their names tell]"),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Search a collection: BM25 finds candidates, a cross-encoder orders them.
@@ -49,7 +53,7 @@ def search(
     if model is not None and hits:
         from rankdistill.models import CrossEncoder
 
-        ranked = CrossEncoder.from_pretrained(model).rank(query, texts)
+        ranked = CrossEncoder.from_pretrained(model, relevant_label=relevant_label).rank(query, texts)
         hits = [
             {**hits[hit["corpus_id"]], "rank": rank, "score": hit["score"]} for rank, hit in enumerate(ranked, start=1)
         ]

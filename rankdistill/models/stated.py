@@ -1,0 +1,159 @@
+"""What a sentence-transformers folder of a cross-encoder says beside its model: all is done, or refused."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rankdistill.errors import DataError
+from rankdistill.files.facts import write_facts
+from rankdistill.models.load import json_object
+
+SETTINGS, MODULES, MODULE_SETTINGS = "config_sentence_transformers.json", "modules.json", "sentence_bert_config.json"
+TRANSFORMER = "sentence_transformers.base.modules.transformer.Transformer"
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_ORDERED = _words(
+    "Identity Sigmoid Tanh LogSigmoid Softplus Softsign LeakyReLU ReLU ReLU6 ELU CELU SELU Hardsigmoid Hardtanh "
+    "Softmax LogSoftmax"
+)
+"""Activations of torch that keep the order of scores."""
+_IGNORED = _words(
+    "max_seq_length do_lower_case transformer_task modality_config module_output_name unpad_inputs query_length "
+    "document_length"
+)
+"""Settings of the module that are done, or say nothing about pairs of texts."""
+_HOW_TO_LOAD = _words("torch_dtype dtype attn_implementation device_map use_safetensors trust_remote_code")
+
+
+@dataclass(frozen=True)
+class Stated:
+    """What is done to a pair before the tokenizer cuts it."""
+
+    prompt: str = ""
+    """Text before every query."""
+    max_length: int | None = None
+    """Tokens of a pair; None: not said."""
+    lower_case: bool = False
+    """Whether texts are folded to lower case first."""
+
+    @classmethod
+    def by(cls, folder: str | Path) -> Stated:
+        """Read what a folder states, as sentence-transformers 6 reads a folder of its class CrossEncoder.
+
+        A folder of another class of it, a sentence encoder, says nothing about pairs but whether texts are folded.
+        Raises `DataError` for modules, tasks, prompts and settings that cannot be done here, by name.
+        """
+        folder = Path(folder)
+        settings, module = (_object(folder / name) for name in (SETTINGS, MODULE_SETTINGS))
+        if not (folder / MODULES).is_file():
+            if settings.get("default_prompt_name") is not None:
+                warnings.warn(
+                    f"{folder / SETTINGS} names a prompt, but there is no {MODULES}: without it sentence-transformers "
+                    "uses no prompt, and so it is done here",
+                    stacklevel=2,
+                )
+            return cls()
+        lower_case = module.get("do_lower_case") is True
+        if settings.get("model_type") != "CrossEncoder":
+            return cls(lower_case=lower_case)
+        _check_modules(folder)
+        _check_module_settings(folder / MODULE_SETTINGS, module)
+        return cls(_prompt(folder / SETTINGS, settings), _length(folder / MODULE_SETTINGS, module), lower_case)
+
+    def write(self, folder: Path, activation: str) -> None:
+        """Write the files by which sentence-transformers puts the prompt before every query, where there is one."""
+        if not self.prompt:
+            return
+        named = {"prompts": {"query": self.prompt}, "default_prompt_name": "query", "activation_fn": activation}
+        write_facts(folder / SETTINGS, {"model_type": "CrossEncoder", **named})
+        modules = [{"idx": 0, "name": "0", "path": "", "type": TRANSFORMER}]
+        (folder / MODULES).write_text(json.dumps(modules, indent=1) + "\n", encoding="utf-8")
+        output = {"text": {"method": "forward", "method_output_name": "logits"}}
+        task = {"transformer_task": "sequence-classification", "modality_config": output}
+        write_facts(folder / MODULE_SETTINGS, {**task, "module_output_name": "scores"})
+
+
+def check_activation(folder: str | Path, config: Any) -> None:
+    """Raise `DataError` where the activation that a folder states would order candidates otherwise than its logits.
+
+    Logits are the scores, so that an activation which keeps their order is left out. One that is no part of torch is
+    code in the folder, which is never executed.
+    """
+    of_library = getattr(config, "sentence_transformers", None)
+    stated = (of_library if isinstance(of_library, dict) else {}).get("activation_fn")
+    stated = stated or getattr(config, "sbert_ce_default_activation_function", None)
+    stated = _object(Path(folder) / SETTINGS).get("activation_fn") or stated
+    if stated is None or str(stated).rpartition(".")[2] in _ORDERED:
+        return
+    raise DataError(
+        f"{folder} states the activation {stated!r}, which is not computed here and may order candidates otherwise "
+        "than the logits do: give the run that this model made elsewhere as a teacher, or, where you want the logits, "
+        "take the activation out of its config"
+    )
+
+
+def _check_modules(folder: Path) -> None:
+    """Raise `DataError` unless the folder's one module is a transformers model in the folder itself."""
+    file = folder / MODULES
+    try:
+        modules = json.loads(file.read_text(encoding="utf-8"))
+        types = [str(module["type"]) for module in modules]
+        paths = [str(module["path"]) for module in modules]
+    except (ValueError, TypeError, KeyError) as error:
+        raise DataError(f"{file} is damaged: expected a list of modules, each with a type and a path") from error
+    plain = [name.startswith("sentence_transformers.") and name.endswith(".Transformer") for name in types]
+    if plain != [True] or paths != [""]:
+        raise DataError(
+            f"{file} states the modules {', '.join(types) or '(none)'}; computed here is one Transformer, in the "
+            "folder itself: give the run that this model made elsewhere as a teacher"
+        )
+
+
+def _check_module_settings(file: Path, module: dict[str, Any]) -> None:
+    """Raise `DataError` for a setting of the transformer module that is not done here."""
+    task = module.get("transformer_task", "sequence-classification")
+    if task != "sequence-classification":
+        raise DataError(f"{file} states the task {task!r}, expected 'sequence-classification': it is no cross-encoder")
+    how = module.get("modality_config", {"text": {"method": "forward", "method_output_name": "logits"}})
+    given = how.get("text") if isinstance(how, dict) and "message" not in how else None
+    if not isinstance(given, dict) or (given.get("method"), given.get("method_output_name")) != ("forward", "logits"):
+        raise DataError(
+            f"{file} states by modality_config that texts are read in another way than as a pair ({how!r:.200})"
+            ": chat templates and other inputs are not done here"
+        )
+    for name, value in module.items():
+        known = name in _IGNORED or (name.endswith(("_args", "_kwargs")) and set(value or ()) <= _HOW_TO_LOAD)
+        if value and not known:
+            raise DataError(f"{file} states {name} = {value!r:.200}, which is not done here")
+
+
+def _prompt(file: Path, settings: dict[str, Any]) -> str:
+    """The prompt before every query: the default one, as no other is asked for."""
+    prompts, default = settings.get("prompts") or {}, settings.get("default_prompt_name")
+    if not isinstance(prompts, dict):
+        raise DataError(f"{file}: got prompts {prompts!r:.100}, expected an object of names and texts")
+    prompt = "" if default is None else prompts.get(str(default))
+    if prompt is None or not isinstance(prompt, str):
+        raise DataError(
+            f"{file}: the default prompt {default!r} is none of its prompts, {', '.join(prompts) or 'none'}"
+        )
+    return prompt
+
+
+def _length(file: Path, module: dict[str, Any]) -> int | None:
+    length = module.get("max_seq_length")
+    if length is not None and (not isinstance(length, int) or isinstance(length, bool) or length < 1):
+        raise DataError(f"{file}: got max_seq_length {length!r}, expected a number of tokens")
+    return length
+
+
+def _object(file: Path) -> dict[str, Any]:
+    return json_object(file) if file.is_file() else {}
