@@ -26,7 +26,7 @@ from rankdistill.models.labels import chosen_logit, labels_of
 from rankdistill.models.layers import keep_layers
 from rankdistill.models.load import load_classifier
 from rankdistill.models.stated import Stated, check_activation
-from rankdistill.models.tokenizer import load_tokenizer, save_tokenizer
+from rankdistill.models.tokenizer import SHORTEST, load_tokenizer, save_tokenizer
 
 CPU_BATCH_TOKENS = 4096
 GPU_BATCH_TOKENS = 131_072
@@ -133,7 +133,7 @@ class CrossEncoder:
         stated = Stated.by(folder)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            model, missing = load_classifier(folder, num_labels=n_logits, ignore_mismatched_sizes=True)
+            model, missing = load_classifier(folder, n_logits)
         inside = model.base_model_prefix + "."
         lost = [key for key in missing if key.startswith(inside) and "pooler" not in key]
         if lost:
@@ -293,14 +293,16 @@ class CrossEncoder:
 
 def _checked_length(model: Any, tokenizer: Any, wanted: int | None) -> int:
     """Return ``wanted``, or the most tokens that model and tokenizer can read (512 where neither states a limit)."""
-    limit = getattr(model.config, "max_position_embeddings", None) or _LONGEST
+    limit = getattr(model.config, "max_position_embeddings", None)
+    if not isinstance(limit, int) or limit < 1:
+        limit = _LONGEST
     for name, module in model.named_modules():
         if name.endswith("position_embeddings") and isinstance(module, nn.Embedding) and module.padding_idx is not None:
             limit = module.num_embeddings - module.padding_idx - 1
     if wanted is None:
         return int(min(limit, tokenizer.model_max_length))
-    if not 8 <= wanted <= limit:
-        raise UsageError(f"max_length must be from 8 to the model's {limit} tokens, got {wanted}")
+    if not SHORTEST <= wanted <= limit:
+        raise UsageError(f"max_length must be from {SHORTEST} to the model's {limit} tokens, got {wanted}")
     return int(wanted)
 
 

@@ -28,17 +28,18 @@ NO_CODE = "code in a model's folder is never executed"
 INSTEAD = "take a model of a type that transformers has, or give the run that this model made elsewhere as a teacher"
 
 
-def load_classifier(folder: str | Path, **options: Any) -> tuple[Any, list[str]]:
+def load_classifier(folder: str | Path, n_logits: int | None = None) -> tuple[Any, list[str]]:
     """Load a folder's classification model, in float32 and eval mode; also return the names of the weights it lacks.
 
-    options: of transformers' ``from_pretrained``. With ``ignore_mismatched_sizes`` weights of other shapes count as
-    lacking. Raises `DataError`, which names the folder and the file, where a file is damaged or says what cannot be,
-    where its checksums are others, for weights that are no numbers, and for code, adapters and types of models that
-    are not loaded.
+    n_logits: of the head, which is new and counts as lacking where the folder's has others (None: the folder's).
+    Raises `DataError`, which names the folder and the file, where a file is damaged or says what cannot be, where its
+    checksums are others, for weights of other shapes or that are no numbers, and for code, adapters and types of models
+    that are not loaded.
     """
     folder = Path(folder)
     checked_config(folder)
     _check_weights(folder)
+    options = {} if n_logits is None else {"num_labels": n_logits}
     with reading(folder, "weights do not make the model that its config.json describes"), quiet_loading():
         model, report = AutoModelForSequenceClassification.from_pretrained(
             folder,
@@ -47,13 +48,20 @@ def load_classifier(folder: str | Path, **options: Any) -> tuple[Any, list[str]]
             local_files_only=True,
             trust_remote_code=False,
             dtype=torch.float32,
+            ignore_mismatched_sizes=True,  # they are reported below, by name
             **options,
         )
     model = model.eval()
+    mismatched = sorted(report["mismatched_keys"])
+    for name, stored, expected in mismatched:
+        if n_logits is None or name.startswith(f"{model.base_model_prefix}."):
+            raise DataError(
+                f"{folder}: its weight {name} has shape {tuple(stored)}, but in the model that config.json describes "
+                f"it has {tuple(expected)}: one of the two files is another model's"
+            )
     _check_numbers(folder, model)
     _check_all_used(folder, model, report["unexpected_keys"])
-    mismatched = [name for name, *_shapes in report["mismatched_keys"]]
-    return model, sorted({*report["missing_keys"], *mismatched})
+    return model, sorted({*report["missing_keys"], *(name for name, _, _ in mismatched)})
 
 
 def checked_config(folder: str | Path) -> Any:
@@ -82,7 +90,7 @@ def json_object(file: Path) -> dict[str, Any]:
     """Read the object in a JSON file; `DataError` where it is none."""
     try:
         value = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{file} is damaged: no JSON ({error}); copy the model again") from error
     if not isinstance(value, dict):
         raise DataError(f"{file}: got a JSON {type(value).__name__}, expected an object; copy the model again")

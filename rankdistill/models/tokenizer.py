@@ -17,6 +17,8 @@ from rankdistill.models.load import INSTEAD, NO_CODE, json_object, reading
 
 FILE, SETTINGS = "tokenizer.json", "tokenizer_config.json"
 _OBJECTS = (FILE, SETTINGS, "special_tokens_map.json", "added_tokens.json")
+SHORTEST = 8
+"""Tokens of a pair, at least."""
 _PARTS = ("normalizer", "pre_tokenizer", "post_processor")
 _PLAIN = ("TokenizersBackend", "PreTrainedTokenizerFast")
 """Classes that read tokenizer.json as it is."""
@@ -47,13 +49,14 @@ def load_tokenizer(folder: str | Path, lower_case: bool = False) -> Any:
     folder = Path(folder)
     stated = {name: json_object(folder / name) for name in _OBJECTS if (folder / name).is_file()}
     own = stated.get(SETTINGS, {}).get("auto_map")
-    with reading(folder, "tokenizer cannot be read"), quiet_loading():
+    with reading(folder, f"tokenizer ({FILE}, {SETTINGS}) cannot be read"), quiet_loading():
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     if not tokenizer.is_fast:
         hint = f" (auto_map: {own}); {NO_CODE}: {INSTEAD}" if own else ": save the model with its tokenizer.json"
         raise DataError(f"{folder}: {type(tokenizer).__name__} is not a fast tokenizer{hint}")
     if len(tokenizer) <= len(tokenizer.all_special_ids):
         raise DataError(f"{folder} holds no vocabulary, looked for {FILE}: copy the tokenizer into the folder, too")
+    _check_settings(folder, tokenizer)
     if FILE in stated and type(tokenizer).__name__ not in _PLAIN:
         with reading(folder, f"{FILE} describes no tokenizer"):
             as_stated = Tokenizer.from_file(str(folder / FILE))
@@ -76,6 +79,23 @@ def save_tokenizer(tokenizer: Any, folder: Path) -> None:
         settings |= {"tokenizer_class": _PLAIN[1], "model_input_names": list(tokenizer.model_input_names)}
         settings |= {name: str(token) for name, token in tokenizer.special_tokens_map.items() if isinstance(token, str)}
         file.write_text(json.dumps(settings, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _check_settings(folder: Path, tokenizer: Any) -> None:
+    """Raise `DataError` for settings of a tokenizer under which no pair can be read."""
+    length, names = tokenizer.model_max_length, tokenizer.model_input_names
+    if not isinstance(length, int | float) or length < SHORTEST:
+        raise DataError(
+            f"{folder / SETTINGS}: got model_max_length {length!r}, expected the number of tokens that the model "
+            f"reads, at least {SHORTEST}"
+        )
+    if "input_ids" not in names:
+        raise DataError(f"{folder / SETTINGS}: got model_input_names {names}, expected input_ids among them")
+    if tokenizer.truncation_side != "right":
+        raise DataError(
+            f"{folder / SETTINGS}: got truncation_side {tokenizer.truncation_side!r}, but texts are truncated at their "
+            "end: set it to 'right'"
+        )
 
 
 def _follow(folder: Path, tokenizer: Any, as_stated: Tokenizer, settings: dict[str, Any]) -> None:
