@@ -78,7 +78,7 @@ def make_tokenizer() -> PreTrainedTokenizerFast:
 def make_model(family: str = "bert", **settings: Any) -> Any:
     """A classification model of random weights, the same at every call."""
     config = type(AutoConfig.for_model(family))
-    wanted = {**SHAPE, **MARKERS, **FAMILIES[family], **settings}
+    wanted = {**SHAPE, **MARKERS, **FAMILIES.get(family, {}), **settings}
     if family in ("distilbert", "gpt2"):  # their configs have other names for the shape
         wanted = {name: value for name, value in wanted.items() if name not in OWN_NAMES}
     with torch.random.fork_rng(devices=[]):

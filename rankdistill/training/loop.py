@@ -20,7 +20,8 @@ from rankdistill.models import CrossEncoder
 from rankdistill.models.attention import float32_attention
 from rankdistill.models.base import quiet_loading
 from rankdistill.models.companions import beside
-from rankdistill.models.precision import default_device, resolve_dtype
+from rankdistill.models.precision import default_device
+from rankdistill.models.probe import usable_dtype
 from rankdistill.progress import say
 from rankdistill.tasks import Task
 from rankdistill.training.distributed import join_processes, processes, shared, wait_for_all
@@ -59,7 +60,7 @@ def run_training(
             claim(checkpoints, "an unfinished training", {**(facts or {}), "settings": asdict(settings)})
         arguments = _arguments(settings, checkpoints, dev, out is not None)
         arguments.ddp_find_unused_parameters = unread_weights
-        dtype = resolve_dtype(settings.dtype, arguments.device)
+        dtype = usable_dtype(model.model, settings.dtype, arguments.device, trains=True)
         arguments._n_gpu = min(arguments._n_gpu, 1)  # more than one GPU is left to torchrun
         with beside(model.model, companions or {}), _frozen(frozen(model.model) if frozen else []):
             trainer = make_trainer(arguments, dtype)

@@ -96,10 +96,9 @@ def test_prompt_is_put_before_every_query_wherever_pairs_are_scored(
     prompted = [(f"sort the {query}", document) for query, document in pairs]
     np.testing.assert_array_equal(model.predict(pairs), plain.predict(prompted))
     assert np.abs(model.predict(pairs) - plain.predict(pairs)).max() > 1e-3
-    query, document = ("queries", "documents")
-    texts = {name: dict(getattr(collection, name)) for name in (query, document)}
-    rows = [(q, d) for q, ds in ((v.id, v.doc_ids) for v in candidates.queries()) for d in ds]
-    expected = model.predict([(texts[query][q], texts[document][d]) for q, d in rows])
+    queries = collection.queries.take(candidates.query_ids.take(candidates.query_of_row))
+    documents = collection.documents.take(candidates.doc_ids)
+    expected = model.predict(list(zip(queries, documents, strict=True)))
     np.testing.assert_allclose(score(model, candidates, collection), expected, atol=1e-6)
     assert model.fingerprint() != plain.fingerprint()
 

@@ -9,7 +9,8 @@ import torch
 
 from rankdistill.arrays import F32, I64
 from rankdistill.models.outputs import OWN, forward
-from rankdistill.models.precision import default_device, evaluating, resolve_dtype
+from rankdistill.models.precision import default_device, evaluating
+from rankdistill.models.probe import usable_dtype
 
 
 class TorchEngine:
@@ -17,14 +18,14 @@ class TorchEngine:
 
     model: a transformers classification model. It is shared, so that its weights can change between calls, and is moved
     to the device when logits are computed. dtype: None or "float32" (exact), "bfloat16", or "auto": bfloat16 where the
-    processor has it; see `computing_in`.
+    processor has it and the model computes in it; see `usable_dtype`.
     """
 
     name = "torch"
 
     def __init__(self, model: Any, dtype: str | None = None) -> None:
         self.device = default_device()
-        self.dtype = resolve_dtype(dtype, self.device)
+        self.dtype = usable_dtype(model, dtype, self.device)
         self.model = model
 
     @property
