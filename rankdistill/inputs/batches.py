@@ -40,10 +40,11 @@ class Batches:
         return 1.0 - int(self.lengths.sum()) / padded if padded else 0.0
 
 
-def length_sorted_batches(lengths: Any, batch_tokens: int) -> Batches:
+def length_sorted_batches(lengths: Any, batch_tokens: int, *, equal: bool = False) -> Batches:
     """Group items so that each batch has at most ``batch_tokens`` padded tokens, or is one item longer than that.
 
-    lengths: int (N,), tokens of each item. The result depends on the lengths and the budget alone.
+    lengths: int (N,), tokens of each item. equal: only items of one length in a batch, so that nothing is padded. The
+    result depends on these alone.
     """
     lengths = np.asarray(lengths, dtype=np.int64)
     if batch_tokens < 1:
@@ -51,6 +52,9 @@ def length_sorted_batches(lengths: Any, batch_tokens: int) -> Batches:
     order = np.argsort(-lengths, kind="stable")
     bounds = [0]
     while bounds[-1] < len(order):
-        longest = max(1, int(lengths[order[bounds[-1]]]))
-        bounds.append(min(len(order), bounds[-1] + max(1, batch_tokens // longest)))
+        longest = int(lengths[order[bounds[-1]]])
+        end = min(len(order), bounds[-1] + max(1, batch_tokens // max(1, longest)))
+        if equal:
+            end = bounds[-1] + int((lengths[order[bounds[-1] : end]] == longest).sum())
+        bounds.append(end)
     return Batches(order, np.asarray(bounds, dtype=np.int64), lengths)

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from rankdistill.arrays import I32, I64, Bools
-from rankdistill.errors import UsageError
+from rankdistill.errors import DataError, UsageError
 from rankdistill.inputs.batches import length_sorted_batches
 from rankdistill.inputs.template import PairTemplate
 from rankdistill.inputs.tokens import TokenizedTexts
@@ -89,13 +89,21 @@ class PairAssembler:
 
         On the right whatever the tokenizer says, so that a score does not depend on the batch: a first token stays at
         position 0, where heads and learned positions expect it, and a causal model's tokens never see what follows.
-        Segment numbers are left out where the model has fewer than two segments.
+        Segment numbers are left out where the model has fewer than two segments. Raises `DataError` for others that the
+        model does not know.
         """
         taken = inspect.signature(model.forward).parameters
         names = [name for name in _made_by(tokenizer) if name in taken]
         n_segments = getattr(model.config, "type_vocab_size", None)
         if n_segments is not None and n_segments < 2:
             names = [name for name in names if name != "token_type_ids"]
+        template = PairTemplate.of(tokenizer) if template is None else template
+        highest = max(*template.text_types, *(int(part.max(initial=0)) for part in template.types))
+        if "token_type_ids" in names and n_segments is not None and highest >= n_segments:
+            raise DataError(
+                f"{type(tokenizer).__name__} numbers segments up to {highest}, but the model knows {n_segments}, from "
+                "0: is it the model's own tokenizer?"
+            )
         return cls(tokenizer, max_length, template, input_names=names, padding_side="right", prompt=prompt)
 
     def tokenize(self, tokenizer: Any, texts: Any) -> TokenizedTexts:
@@ -121,14 +129,21 @@ class PairAssembler:
         return PairLengths(query, document, query + document + self.template.n_special, truncated)
 
     def batches(
-        self, queries: TokenRows, documents: TokenRows, query_rows: I64, document_rows: I64, batch_tokens: int
+        self,
+        queries: TokenRows,
+        documents: TokenRows,
+        query_rows: I64,
+        document_rows: I64,
+        batch_tokens: int,
+        *,
+        equal: bool = False,
     ) -> Iterator[tuple[I64, dict[str, I64]]]:
         """Yield length-sorted batches of the pairs: their positions int64 (B,) and the model's inputs.
 
-        batch_tokens: see `length_sorted_batches`.
+        batch_tokens, equal: see `length_sorted_batches`.
         """
         lengths = self.lengths(queries, documents, query_rows, document_rows).total
-        for items in length_sorted_batches(lengths, batch_tokens):
+        for items in length_sorted_batches(lengths, batch_tokens, equal=equal):
             yield items, self.assemble(queries, documents, query_rows[items], document_rows[items])
 
     def assemble(

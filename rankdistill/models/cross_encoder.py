@@ -25,8 +25,9 @@ from rankdistill.models.engines.table import Engine, make_engine
 from rankdistill.models.labels import chosen_logit, labels_of
 from rankdistill.models.layers import keep_layers
 from rankdistill.models.load import load_classifier
+from rankdistill.models.probe import reads_padding
 from rankdistill.models.stated import Stated, check_activation
-from rankdistill.models.tokenizer import SHORTEST, load_tokenizer, save_tokenizer
+from rankdistill.models.tokenizer import SHORTEST, check_ids, load_tokenizer, save_tokenizer
 
 CPU_BATCH_TOKENS = 4096
 GPU_BATCH_TOKENS = 131_072
@@ -100,9 +101,11 @@ class CrossEncoder:
             )
         check_activation(folder, model.config)
         entry = entry_of(model.config)
+        tokenizer = load_tokenizer(folder, stated.lower_case)
+        check_ids(folder, tokenizer, model)
         return cls(
             model,
-            load_tokenizer(folder, stated.lower_case),
+            tokenizer,
             ScoreContract.of_config(model.config, relevant_label, folder),
             max_length=entry.get("max_length", stated.max_length),
             engine=engine,
@@ -146,6 +149,7 @@ class CrossEncoder:
         if layers is not None:
             model = keep_layers(model, layers)
         tokenizer = load_tokenizer(folder, stated.lower_case)
+        check_ids(folder, tokenizer, model)
         return cls(model, tokenizer, contract, max_length=max_length, dtype=dtype, prompt=stated.prompt)
 
     def with_model(self, model: Any, contract: ScoreContract | None = None) -> CrossEncoder:
@@ -191,6 +195,11 @@ class CrossEncoder:
         if self.engine_name == "torch":
             return make_engine(self.engine_name, self.model, self.dtype)
         return make_engine(self.engine_name, self.model, self.dtype, self.folder, self.fingerprint())
+
+    @cached_property
+    def reads_padding(self) -> bool:
+        """Whether scores depend on padding, so that a batch may only hold pairs of one length; see `reads_padding`."""
+        return reads_padding(self.model)
 
     @cached_property
     def assembler(self) -> PairAssembler:
@@ -247,7 +256,10 @@ class CrossEncoder:
         query_rows, document_rows = (np.array([row_of[text] for text in texts]) for texts in (queries, documents))
         tokens = self.assembler.tokenize(self.tokenizer, list(row_of))
         batch_tokens = self.batch_tokens if batch_tokens is None else batch_tokens
-        for items, batch in self.assembler.batches(tokens, tokens, query_rows, document_rows, batch_tokens):
+        batches = self.assembler.batches(
+            tokens, tokens, query_rows, document_rows, batch_tokens, equal=self.reads_padding
+        )
+        for items, batch in batches:
             logits[items] = self.engine.logits(batch)
         return logits
 

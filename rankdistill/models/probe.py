@@ -1,4 +1,4 @@
-"""Whether a model computes in a precision: found by one small batch, before work is given to it."""
+"""What a model does with a small batch, found before work is given to it: in what precision, and with padding."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ import torch
 from torch import Tensor
 
 from rankdistill.errors import DataError
-from rankdistill.models.families import family_of
+from rankdistill.models.families import FAMILIES, family_of
 from rankdistill.models.outputs import OWN, forward
 from rankdistill.models.precision import evaluating, resolve_dtype
 
 LENGTH, PADDING = 12, 3
 TOLERANCE = 0.25
 """Greatest difference of a logit from float32's, as a share of it or of 1; that of rounding is far less."""
+ROUNDING = 1e-5
+"""The same for the same text alone and padded."""
 _FAILURES = (RuntimeError, NotImplementedError, TypeError, ValueError, IndexError)
 
 
@@ -40,6 +42,34 @@ def usable_dtype(model: Any, dtype: str | None, device: torch.device, *, trains:
     return "float32"
 
 
+def reads_padding(model: Any) -> bool:
+    """Whether a model's logits depend on how far a text is padded, as those of FNet, Funnel, ConvBERT and others do.
+
+    Found by one batch; a warning says so. Families of the table `FAMILIES` do not. Raises `DataError` for a model that
+    cannot be run.
+    """
+    if model.config.model_type in FAMILIES:
+        return False
+    inputs = _batch(model)
+    alone = {name: values[1:, :-PADDING] for name, values in inputs.items()}
+    with evaluating(model), torch.no_grad():
+        try:
+            padded, single = (forward(model, each).logits[OWN] for each in (inputs, alone))
+        except (*_FAILURES, AttributeError, KeyError) as error:
+            raise DataError(
+                f"{type(model).__name__} of transformers does not run as its config.json says "
+                f"({type(error).__name__}: {_line(error)})"
+            ) from error
+    apart = (padded[1] - single[0]).abs() / single[0].abs().clamp(min=1)
+    if differ := bool(apart.max() > ROUNDING):
+        warnings.warn(
+            f"{family_of(model).name} reads padding, its scores depend on it: its batches hold pairs of one length, "
+            "which is slower",
+            stacklevel=2,
+        )
+    return differ
+
+
 def _problem(model: Any, dtype: str, trains: bool) -> str | None:
     """What is wrong with a small batch in a dtype; None where nothing is, or where float32 fails as well."""
     inputs = _batch(model)
@@ -52,11 +82,16 @@ def _problem(model: Any, dtype: str, trains: bool) -> str | None:
             logits = forward(model, inputs, dtype=dtype).logits[OWN]
             gradient = _gradient(model, inputs, dtype) if trains else None
         except _FAILURES as error:
-            return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            return _line(error)
     if not torch.isfinite(logits).all() or (gradient is not None and not torch.isfinite(gradient).all()):
         return "its numbers overflow"
     apart = (logits - expected).abs() / expected.abs().clamp(min=1)
     return f"logits differ by {float(apart.max()):.2g} from float32's" if float(apart.max()) > TOLERANCE else None
+
+
+def _line(error: Exception) -> str:
+    """The first line of what an error says."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
 def _gradient(model: Any, inputs: dict[str, Tensor], dtype: str) -> Tensor | None:

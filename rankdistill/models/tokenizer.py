@@ -81,6 +81,18 @@ def save_tokenizer(tokenizer: Any, folder: Path) -> None:
         file.write_text(json.dumps(settings, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
+def check_ids(folder: str | Path, tokenizer: Any, model: Any) -> None:
+    """Raise `DataError` where a tokenizer makes tokens, beside special ones, that a model has no embedding for."""
+    n_known = int(model.get_input_embeddings().num_embeddings)
+    added = set(tokenizer.get_added_vocab())
+    beyond = [token for token, place in tokenizer.get_vocab().items() if place >= n_known and token not in added]
+    if beyond:
+        raise DataError(
+            f"{folder}: its tokenizer has {len(beyond):,} tokens more than the {n_known:,} that the model knows, such "
+            f"as {min(beyond)!r}: one of the two is another model's"
+        )
+
+
 def _check_settings(folder: Path, tokenizer: Any) -> None:
     """Raise `DataError` for settings of a tokenizer under which no pair can be read."""
     length, names = tokenizer.model_max_length, tokenizer.model_input_names

@@ -90,7 +90,7 @@ class ChunkScorer:
             self.documents.up_to(int(document_rows.max()) + 1)
         lengths = self.assembler.lengths(self.queries, self.documents, query_rows, document_rows)
         batches = []
-        for windows in length_sorted_batches(lengths.total, self.batch_tokens):
+        for windows in length_sorted_batches(lengths.total, self.batch_tokens, equal=self.model.reads_padding):
             batch = self.assembler.assemble(self.queries, self.documents, query_rows[windows], document_rows[windows])
             batches.append((windows, batch))
             self._n_padded += batch["input_ids"].size

@@ -15,6 +15,7 @@ from rankdistill.errors import UsageError
 from rankdistill.inputs.texts import PairTexts, TextCollection
 from rankdistill.progress import progress, say
 from rankdistill.scoring.chunks import ChunkScorer
+from rankdistill.scoring.doubts import warn_of_doubts
 from rankdistill.scoring.report import ScoreReport
 from rankdistill.scoring.settings import ScoringSettings
 from rankdistill.scoring.store import ScoreStore
@@ -62,12 +63,15 @@ def score_with_report(
     overrides: see `score`. With a store the same call after a kill resumes and ends with the same bytes. chunk_pairs:
     pairs between two writes to the store; batches never span chunks, so they do not depend on kills.
     Windows of long documents hold three quarters of the tokens that a pair has room for and begin half of that apart;
-    the pairs then reported as truncated have a query longer than the rest.
+    the pairs then reported as truncated have a query longer than the rest. Where the collection has judgments that the
+    scores contradict, and where scores are rounded to one number, a warning says so.
     Raises `DataError` for an id without a text or an empty query, `UnknownNameError` for a name that is no setting. In
     float32 scores depend on batch_tokens and chunk_pairs by less than 1e-5.
     """
     settings = ScoringSettings.of(settings, overrides)
+    model = load_model(model, settings)
     numbers, report = _run(model, candidates, collection, settings, description, chunk_pairs, keep_logits=False)
+    warn_of_doubts(numbers[:, 0], model.contract, candidates, collection)
     return numbers[:, 0], report
 
 
@@ -91,6 +95,7 @@ def score_logits(
         raise UsageError(
             f"logits are those of a document's first tokens: passages must be 'first', got {settings.passages!r}"
         )
+    model = load_model(model, settings)
     return _run(model, candidates, collection, settings, description, chunk_pairs, keep_logits=True)
 
 
@@ -108,7 +113,7 @@ def load_model(model: CrossEncoder | str | Path, settings: ScoringSettings) -> C
 
 
 def _run(
-    model: CrossEncoder | str | Path,
+    model: CrossEncoder,
     candidates: Candidates,
     collection: TextCollection,
     settings: ScoringSettings,
@@ -119,7 +124,6 @@ def _run(
     """Compute the scores of all candidates, float32 (N, 1), or the logits, (N, n_logits), by chunks."""
     if chunk_pairs < 1:
         raise UsageError(f"chunk_pairs must be at least 1, got {chunk_pairs}")
-    model = load_model(model, settings)
     batch_tokens = model.batch_tokens if settings.batch_tokens is None else settings.batch_tokens
     texts = PairTexts(candidates, collection)
     scorer = ChunkScorer(model, texts, batch_tokens, settings.passages, description)
