@@ -36,3 +36,12 @@ def test_equal_lengths_waste_nothing_and_keep_their_order() -> None:
 def test_budget_must_be_positive() -> None:
     with pytest.raises(UsageError, match="batch_tokens"):
         length_sorted_batches([1], 0)
+
+
+def test_batches_of_equal_lengths_have_no_padding() -> None:
+    lengths = np.random.default_rng(0).integers(0, 12, 300)
+    batches = length_sorted_batches(lengths, 64, equal=True)
+    assert batches.padding == 0
+    assert all(np.ptp(lengths[items]) == 0 for items in batches)
+    assert sorted(np.concatenate(list(batches)).tolist()) == list(range(300))
+    assert all(len(items) * lengths[items].max() <= 64 for items in batches)

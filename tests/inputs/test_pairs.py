@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gzip
 import itertools
 import json
@@ -14,9 +15,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tiny import make_model, make_tokenizer
+from tokenizers.processors import TemplateProcessing
 from transformers import AutoTokenizer
 
-from rankdistill.errors import UsageError
+from rankdistill.errors import DataError, UsageError
 from rankdistill.inputs import NO_TEXT, PairAssembler, PairTemplate, Prompt, TokenizedTexts
 from rankdistill.models import DEFAULT_BASE, resolve_base
 
@@ -210,3 +212,15 @@ def test_what_cannot_be_assembled_is_refused(letters: Make) -> None:
     tokens = assembler.tokenize(letters(), ["abc"])
     with pytest.raises(UsageError, match="the longest pair has 9 tokens"):
         assembler.assemble(tokens, tokens, [0], [0], pad_to=8)
+
+
+def test_segments_that_the_model_does_not_know_are_refused_or_left_out(tiny_model: Any, tiny_tokenizer: Any) -> None:
+    tokenizer = copy.deepcopy(tiny_tokenizer)
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:2 [SEP]:2",
+        special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
+    )
+    with pytest.raises(DataError, match="numbers segments up to 2, but the model knows 2, from 0"):
+        PairAssembler.for_model(tiny_model(), tokenizer, 32)
+    assert "token_type_ids" not in PairAssembler.for_model(tiny_model("roberta"), tokenizer, 32).input_names

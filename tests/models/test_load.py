@@ -122,6 +122,13 @@ def test_damaged_and_foreign_folders_are_refused_by_name(
     assert str(folder) in str(raised.value)
 
 
+def test_a_tokenizer_of_another_model_is_refused(foreign: Path, tmp_path: Path, tiny_model: Any) -> None:
+    folder = Path(shutil.copytree(foreign, tmp_path / "model"))
+    tiny_model(vocab_size=20).save_pretrained(folder)
+    with pytest.raises(DataError, match="its tokenizer has 26 tokens more than the 20 that the model knows, such as"):
+        CrossEncoder.from_pretrained(folder)
+
+
 def test_weights_in_several_files_are_read(foreign: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(foreign, tmp_path / "model"))
     indexed(dict.fromkeys(load_file(folder / "model.safetensors"), "a.safetensors"))(folder)
