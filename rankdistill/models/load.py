@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,7 +32,7 @@ INSTEAD = "take a model of a type that transformers has, or give the run that th
 def load_classifier(folder: str | Path, n_logits: int | None = None) -> tuple[Any, list[str]]:
     """Load a folder's classification model, in float32 and eval mode; also return the names of the weights it lacks.
 
-    n_logits: of the head, which is new and counts as lacking where the folder's has others (None: the folder's).
+    n_logits: of the head, which is new and counts as lacking where the folder's has others, which a warning says (None: the folder's).
     Raises `DataError`, which names the folder and the file, where a file is damaged or says what cannot be, where its
     checksums are others, for weights of other shapes or that are no numbers, and for code, adapters and types of models
     that are not loaded.
@@ -59,6 +60,12 @@ def load_classifier(folder: str | Path, n_logits: int | None = None) -> tuple[An
                 f"{folder}: its weight {name} has shape {tuple(stored)}, but in the model that config.json describes "
                 f"it has {tuple(expected)}: one of the two files is another model's"
             )
+    if mismatched:
+        warnings.warn(
+            f"{folder}: its head has not {n_logits} logits, so that it is replaced by a new one, which must be trained "
+            "(`as_one_logit` makes one logit of two)",
+            stacklevel=3,
+        )
     _check_numbers(folder, model)
     _check_all_used(folder, model, report["unexpected_keys"])
     return model, sorted({*report["missing_keys"], *(name for name, _, _ in mismatched)})

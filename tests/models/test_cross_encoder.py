@@ -218,7 +218,9 @@ def test_from_base_chooses_layers_logits_and_length(
 def test_trained_model_as_base_keeps_its_head_where_it_fits(tmp_path: Path, tiny: CrossEncoder, pairs: Pairs) -> None:
     folder = tiny.save(tmp_path / "teacher")
     np.testing.assert_array_equal(CrossEncoder.from_base(folder).predict(pairs), tiny.predict(pairs))
-    assert CrossEncoder.from_base(folder, n_logits=2).logits(pairs).shape == (len(pairs), 2)
+    with pytest.warns(UserWarning, match="its head has not 2 logits, so that it is replaced by a new one"):
+        other = CrossEncoder.from_base(folder, n_logits=2)
+    assert other.logits(pairs).shape == (len(pairs), 2)
 
 
 def test_positions_that_roberta_reserves_for_padding_are_not_used(
@@ -270,3 +272,28 @@ def test_config_states_the_contract_and_the_activation(tiny: CrossEncoder, tmp_p
     config = json.loads((tiny.save(tmp_path / "model") / "config.json").read_text())
     assert config["rankdistill"] == {"score": {"form": "logit", "scale": 1.0}, "max_length": 64}
     assert config["sentence_transformers"]["activation_fn"].endswith("Identity")
+
+
+def test_rank_orders_by_the_logits_where_probabilities_are_all_one(
+    tiny_model: Callable[..., Any], tiny_tokenizer: Any
+) -> None:
+    network = tiny_model(num_labels=2)
+    with torch.no_grad():
+        network.classifier.weight.mul_(30)
+        network.classifier.bias.copy_(torch.tensor([0.0, 40.0]))
+    documents = ["a dog", "the cat wrote a book", "sort", "how to sort a long list", ""]
+    margins = CrossEncoder(network, tiny_tokenizer).rank("what is a dog", documents)
+    probabilities = CrossEncoder(network, tiny_tokenizer, ScoreContract("probability")).rank("what is a dog", documents)
+    assert {hit["score"] for hit in probabilities} == {1.0}
+    assert len({hit["score"] for hit in margins}) == len(documents)
+    assert [hit["corpus_id"] for hit in probabilities] == [hit["corpus_id"] for hit in margins]
+
+
+def test_a_model_in_training_mode_is_scored_in_eval_mode_and_left_as_it_was(
+    tiny_model: Callable[..., Any], tiny_tokenizer: Any, pairs: Pairs
+) -> None:
+    model = CrossEncoder(tiny_model(), tiny_tokenizer)
+    expected = model.predict(pairs)
+    model.model.train()
+    np.testing.assert_array_equal(model.predict(pairs), expected)
+    assert model.model.training
