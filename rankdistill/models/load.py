@@ -32,10 +32,10 @@ INSTEAD = "take a model of a type that transformers has, or give the run that th
 def load_classifier(folder: str | Path, n_logits: int | None = None) -> tuple[Any, list[str]]:
     """Load a folder's classification model, in float32 and eval mode; also return the names of the weights it lacks.
 
-    n_logits: of the head, which is new and counts as lacking where the folder's has others, which a warning says (None: the folder's).
-    Raises `DataError`, which names the folder and the file, where a file is damaged or says what cannot be, where its
-    checksums are others, for weights of other shapes or that are no numbers, and for code, adapters and types of models
-    that are not loaded.
+    n_logits: of the head (None: the folder's); where the folder's has others, a new one counts as lacking, with a
+    warning. Raises `DataError`, which names the folder and the file, where a file is damaged or says what cannot be,
+    where its checksums are others, for weights of other shapes or that are no numbers, and for code, adapters and types
+    of models that are not loaded.
     """
     folder = Path(folder)
     checked_config(folder)
