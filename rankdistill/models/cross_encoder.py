@@ -107,11 +107,11 @@ class CrossEncoder:
             model,
             tokenizer,
             ScoreContract.of_config(model.config, relevant_label, folder),
-            max_length=entry.get("max_length", stated.max_length),
+            max_length=_agreed(folder, "max_length", entry, stated.max_length),
             engine=engine,
             dtype=dtype,
             folder=folder,
-            prompt=entry.get("prompt", stated.prompt),
+            prompt=_agreed(folder, "prompt", entry, stated.prompt or None) or "",
         )
 
     @classmethod
@@ -301,6 +301,16 @@ class CrossEncoder:
             digest.update(f"{name} {weight.dtype} {tuple(weight.shape)}".encode())
             digest.update(weight.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
         return digest.hexdigest()
+
+
+def _agreed(folder: str, name: str, entry: dict[str, Any], stated: Any) -> Any:
+    """What `save` noted, else what sentence-transformers' files state; `DataError` where both do, and differ."""
+    if stated is not None and entry.get(name, stated) != stated:
+        raise DataError(
+            f"{folder}: config.json notes the {name} {entry[name]!r}, sentence-transformers' files state {stated!r}: "
+            f"delete the one that does not hold ({name!r} in the entry {ENTRY!r} of config.json is ours)"
+        )
+    return entry.get(name, stated)
 
 
 def _checked_length(model: Any, tokenizer: Any, wanted: int | None) -> int:

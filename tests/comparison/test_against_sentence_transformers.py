@@ -6,9 +6,11 @@ import gzip
 import itertools
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from rankdistill.models import CrossEncoder, Encoder, ScoreContract, resolve_base
 
@@ -49,6 +51,32 @@ def test_cross_encoder_saved_there_is_a_teacher_here(pairs: list[tuple[str, str]
     theirs.save_pretrained(str(tmp_path / "theirs"))
     model = CrossEncoder.from_pretrained(tmp_path / "theirs")
     np.testing.assert_allclose(model.predict(pairs), theirs.predict(pairs), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "module", [{}, {"max_seq_length": 24}, {"do_lower_case": True}, {"max_seq_length": 20, "do_lower_case": True}]
+)
+@pytest.mark.parametrize("default", [None, "query"])
+def test_prompt_length_and_case_of_a_folder_saved_there_are_done_here(
+    default: str | None, module: dict[str, Any], pairs: list[tuple[str, str]], tmp_path: Path
+) -> None:
+    model = CrossEncoder.from_base(layers=[0], max_length=48)
+    for save in (model.model.save_pretrained, model.tokenizer.save_pretrained):
+        save(tmp_path / "plain")
+    theirs = sentence_transformers.CrossEncoder(
+        str(tmp_path / "plain"), prompts={"query": "Which text answers this: "}, default_prompt_name=default
+    )
+    theirs.save_pretrained(str(tmp_path / "theirs"))
+    file = tmp_path / "theirs" / "sentence_bert_config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | module))
+    theirs = sentence_transformers.CrossEncoder(str(tmp_path / "theirs"))
+    loaded = CrossEncoder.from_pretrained(tmp_path / "theirs")
+    expected = theirs.predict(pairs, activation_fn=torch.nn.Identity())
+    np.testing.assert_allclose(loaded.predict(pairs), expected, atol=1e-5)
+    again = loaded.save(tmp_path / "again")
+    np.testing.assert_array_equal(CrossEncoder.from_pretrained(again).predict(pairs), loaded.predict(pairs))
+    theirs_again = sentence_transformers.CrossEncoder(str(again))
+    np.testing.assert_allclose(theirs_again.predict(pairs), expected, atol=1e-5)
 
 
 def test_rank_orders_and_names_as_there(documents: list[str], tmp_path: Path) -> None:

@@ -112,6 +112,14 @@ def test_saved_prompt_is_read_again_and_kept_by_copies(tiny: CrossEncoder, tmp_p
     assert model.with_dtype("auto").prompt == "sort the "
 
 
+def test_a_prompt_that_was_changed_elsewhere_is_refused(tiny: CrossEncoder, tmp_path: Path) -> None:
+    folder = CrossEncoder(tiny.model, tiny.tokenizer, prompt="sort the ").save(tmp_path / "model")
+    write(folder, settings={"default_prompt_name": "b"}, module={"max_seq_length": None})
+    (folder / "checksums.json").unlink()
+    with pytest.raises(DataError, match="notes the prompt 'sort the ', sentence-transformers' files state 'what '"):
+        CrossEncoder.from_pretrained(folder)
+
+
 def test_a_teacher_beside_the_student_must_have_the_students_prompt(tiny: CrossEncoder) -> None:
     prompted = CrossEncoder(tiny.model, tiny.tokenizer, prompt="sort the ")
     objective = Objective.parse("hidden_mse(teacher)")
