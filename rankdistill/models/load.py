@@ -66,6 +66,7 @@ def load_classifier(folder: str | Path, n_logits: int | None = None) -> tuple[An
             "(`as_one_logit` makes one logit of two)",
             stacklevel=3,
         )
+    _check_positions(folder, model)
     _check_numbers(folder, model)
     _check_all_used(folder, model, report["unexpected_keys"])
     return model, sorted({*report["missing_keys"], *(name for name, _, _ in mismatched)})
@@ -179,6 +180,16 @@ def _check_weights(folder: Path) -> None:
                 pass
         except Exception as error:
             raise DataError(f"{file} is damaged: {error}; copy the model again") from error
+
+
+def _check_positions(folder: Path, model: Any) -> None:
+    """Raise `DataError` for RoBERTa's way to count positions, from its padding token on, without such a token."""
+    for module in model.modules():
+        if hasattr(module, "create_position_ids_from_input_ids") and getattr(module, "padding_idx", 0) is None:
+            raise DataError(
+                f"{folder / CONFIG} states no pad_token_id, from which models of type {model.config.model_type!r} "
+                "count positions: write the one of its tokenizer there"
+            )
 
 
 def _check_numbers(folder: Path, model: nn.Module) -> None:

@@ -122,6 +122,14 @@ def test_damaged_and_foreign_folders_are_refused_by_name(
     assert str(folder) in str(raised.value)
 
 
+def test_positions_that_are_counted_from_a_missing_padding_token_are_refused(tmp_path: Path, tiny_model: Any) -> None:
+    tiny_model("roberta").save_pretrained(tmp_path)
+    make_tokenizer().save_pretrained(tmp_path)
+    edited("config.json", pad_token_id=None)(tmp_path)
+    with pytest.raises(DataError, match=r"config.json states no pad_token_id, from which models of type 'roberta'"):
+        CrossEncoder.from_pretrained(tmp_path)
+
+
 def test_a_tokenizer_of_another_model_is_refused(foreign: Path, tmp_path: Path, tiny_model: Any) -> None:
     folder = Path(shutil.copytree(foreign, tmp_path / "model"))
     tiny_model(vocab_size=20).save_pretrained(folder)
