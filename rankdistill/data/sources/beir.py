@@ -113,8 +113,8 @@ def _listed(folder: Path, paths: tuple[Path, ...]) -> str:
 @cache
 def _say_passed_over(folder: Path, unread: str) -> None:
     warnings.warn(
-        f"not read in {folder}: {unread}; files that are begin with corpus, queries or qrels and end in .jsonl, .tsv or "
-        ".parquet, and those of runs end in .trec or .res",
+        f"not read in {folder}: {unread}; read are files that begin with corpus, queries or qrels and end in .jsonl, "
+        ".tsv or .parquet, and runs that end in .trec or .res",
         stacklevel=3,
     )
 
