@@ -9,6 +9,7 @@ Run in the project's root: python -m benchmarks.faults.mutate_readers [--count 1
 
 from __future__ import annotations
 
+import gzip
 import math
 import multiprocessing
 import random
@@ -34,8 +35,8 @@ LIMIT = 20.0
 STARTING = 300.0
 """Seconds in which a worker must have imported and compiled everything."""
 QUICK = 500
-READ, REFUSED = "read", "refused"
-WRONG = ("traceback", "hangs", "process died", "other rows", "sound file refused", "file not named")
+READ, REFUSED, HANGS, DIED = "read", "refused", "hangs", "process died"
+WRONG = ("traceback", HANGS, DIED, "other rows", "sound file refused", "file not named")
 SHOWN = 3  # inputs of each kind that a row names, by number
 
 Input = tuple[str, int]
@@ -44,7 +45,9 @@ Input = tuple[str, int]
 
 def file_of(reader: Reader, seed: int, number: int) -> bytes:
     """Make the bytes of an input; number 0 is the sound file."""
-    return reader.mutate(reader.sound, random.Random(f"{seed} {reader.name} {number}")) if number else reader.sound
+    if number:
+        return reader.mutate(reader.sound, random.Random(f"{seed} {reader.name} {number}"))
+    return gzip.compress(reader.sound, mtime=0) if reader.file.endswith(".gz") else reader.sound
 
 
 def judge(reader: Reader, data: bytes, folder: Path) -> tuple[str, str]:
@@ -82,25 +85,38 @@ def inputs(names: Sequence[str], count: int) -> Iterator[Input]:
 
 
 def verdicts(asked: Iterable[Input], seed: int, folder: Path, limit: float = LIMIT) -> Iterator[tuple[Input, str, str]]:
-    """Judge inputs in a worker process, which is replaced where it hangs or dies."""
+    """Judge inputs in a worker process, which is replaced where it dies or gives no answer.
+
+    An input without an answer gets a second chance, with four times the limit: a busy machine is no fault of a reader.
+    """
     worker, connection = _start(seed, folder)
     try:
         for each in asked:
-            connection.send(each)
-            if not connection.poll(limit):
-                verdict, what = "hangs", f"no answer in {limit:g} s"
-            else:
-                try:
-                    verdict, what = connection.recv()
-                except EOFError:
-                    worker.join()
-                    verdict, what = "process died", f"exit code {worker.exitcode}"
-            yield each, verdict, what
-            if verdict in ("hangs", "process died"):
+            for seconds in (limit, 4 * limit):
+                verdict, what = _asked(connection, each, seconds)
+                if verdict not in (HANGS, DIED):
+                    break
                 worker.kill()
+                worker.join()
+                what = what or f"exit code {worker.exitcode}"
                 worker, connection = _start(seed, folder)
+                if verdict == DIED:
+                    break
+            yield each, verdict, what
     finally:
         worker.kill()
+
+
+def _asked(connection: Connection, asked: Input, seconds: float) -> tuple[str, str]:
+    """Ask a worker for the verdict on an input."""
+    connection.send(asked)
+    if not connection.poll(seconds):
+        return HANGS, f"no answer in {seconds:g} s"
+    try:
+        answer: tuple[str, str] = connection.recv()
+    except EOFError:
+        return DIED, ""
+    return answer
 
 
 def _start(seed: int, folder: Path) -> tuple[Any, Connection]:
@@ -116,7 +132,7 @@ def _start(seed: int, folder: Path) -> tuple[Any, Connection]:
 
 def _serve(connection: Connection, seed: int, folder: Path) -> None:
     for reader in READERS.values():
-        judge(reader, reader.sound, folder / "warm")
+        judge(reader, file_of(reader, seed, 0), folder / "warm")
     connection.send("ready")
     while True:
         name, number = connection.recv()

@@ -214,7 +214,7 @@ def odd_table(data: bytes, draw: random.Random) -> bytes:
     elif kind == 4:
         columns[draw.choice(["_id", "title", "x", "score"])] = columns.pop(name)
     else:
-        columns = {key: each[: at + draw.randint(0, 1)] for key, each in columns.items()}
+        columns = {key: each[:at] for key, each in columns.items()}
     sink = pa.BufferOutputStream()
     pq.write_table(pa.table(columns), sink)
     return sink.getvalue().to_pybytes()
@@ -272,9 +272,8 @@ def collection(
     zipped = file.endswith(".gz")
     right = unzipping(must, zipped)
     mutate = mutated_gzip if zipped else odd_table if file.endswith(".parquet") else mutated
-    return Reader(
-        name, file, sound, read, right, lambda data: [rows for rows in [right(data)] if rows], mutate, write_collection
-    )
+    others = partial(write_collection, but=file.partition(".")[0])
+    return Reader(name, file, sound, read, right, only(right), mutate, others)
 
 
 def only(reference: Callable[[bytes], Rows]) -> Callable[[bytes], Sequence[Rows]]:

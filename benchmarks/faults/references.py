@@ -17,10 +17,8 @@ import yaml
 
 Rows = Any
 """What a reader makes of a file, as values that compare: mappings, lists, texts and numbers."""
-HEADER_NAMES = {
-    *("qid", "query", "query-id", "query_id", "queryid", "topic", "docid", "doc", "did", "doc-id", "doc_id", "docno"),
-    *("pid", "corpus-id", "corpus_id", "rank", "score"),
-}
+QUERY_HEADERS = {"qid", "query", "query-id", "query_id", "queryid", "topic"}
+DOCUMENT_HEADERS = {"docid", "doc", "did", "doc-id", "doc_id", "docno", "pid", "corpus-id", "corpus_id"}
 LONGEST_ID = (1 << 16) - 1
 MOST_DIGITS = 4000
 
@@ -59,7 +57,7 @@ def table(
     lines = [line for line in data.removeprefix(b"\xef\xbb\xbf").split(b"\n") if line.strip()]
     split = [[field.strip() for field in line.split(b"\t")] if tabs else line.split() for line in lines]
     split = [fields for fields in split if not fields[0].startswith(b"#")]
-    if split and {field.decode(errors="replace").lower() for field in split[0]} <= HEADER_NAMES:
+    if split and is_header([field.decode(errors="replace").lower() for field in split[0]]):
         split = split[1:]
     for fields in split:
         if len(fields) != width or b"\0" in b"".join(fields):
@@ -74,6 +72,14 @@ def table(
             return None
         rows.setdefault(query, {})[doc] = float(np.float32(score))
     return rows or None
+
+
+def is_header(names: list[str]) -> bool:
+    """Tell whether these are names of a query, a document and a rank or score, in this order."""
+    if len(names) != 3:
+        return False
+    query, document, value = names
+    return query in QUERY_HEADERS and document in DOCUMENT_HEADERS and value in ("rank", "score")
 
 
 def negated(rows: dict[str, dict[str, float]] | None) -> dict[str, dict[str, float]] | None:
