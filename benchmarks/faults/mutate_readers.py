@@ -19,11 +19,13 @@ import time
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Annotated, Any
 
+import numba
 from cyclopts import Parameter
 
 from benchmarks.faults.readers import READERS, Reader
@@ -41,6 +43,8 @@ SHOWN = 3  # inputs of each kind that a row names, by number
 
 Input = tuple[str, int]
 """Name of a reader and number of the input; with the seed, they make the file."""
+Worker = tuple[Any, Connection]
+"""A process that judges the inputs that it is sent, and the connection to it."""
 
 
 def file_of(reader: Reader, seed: int, number: int) -> bytes:
@@ -84,12 +88,14 @@ def inputs(names: Sequence[str], count: int) -> Iterator[Input]:
             yield name, number
 
 
-def verdicts(asked: Iterable[Input], seed: int, folder: Path, limit: float = LIMIT) -> Iterator[tuple[Input, str, str]]:
-    """Judge inputs in a worker process, which is replaced where it dies or gives no answer.
+def verdicts(
+    asked: Iterable[Input], start: Callable[[], Worker], limit: float = LIMIT
+) -> Iterator[tuple[Input, str, str]]:
+    """Judge inputs in a worker process, started by ``start``, which is replaced where it dies or gives no answer.
 
     An input without an answer gets a second chance, with four times the limit: a busy machine is no fault of a reader.
     """
-    worker, connection = _start(seed, folder)
+    worker, connection = start()
     try:
         for each in asked:
             for seconds in (limit, 4 * limit):
@@ -99,7 +105,7 @@ def verdicts(asked: Iterable[Input], seed: int, folder: Path, limit: float = LIM
                 worker.kill()
                 worker.join()
                 what = what or f"exit code {worker.exitcode}"
-                worker, connection = _start(seed, folder)
+                worker, connection = start()
                 if verdict == DIED:
                     break
             yield each, verdict, what
@@ -119,7 +125,7 @@ def _asked(connection: Connection, asked: Input, seconds: float) -> tuple[str, s
     return answer
 
 
-def _start(seed: int, folder: Path) -> tuple[Any, Connection]:
+def start_worker(seed: int, folder: Path) -> Worker:
     """Start a worker, and wait until it has imported and compiled what the readers need."""
     here, there = multiprocessing.get_context("spawn").Pipe()
     worker = multiprocessing.get_context("spawn").Process(target=_serve, args=(there, seed, folder), daemon=True)
@@ -131,6 +137,7 @@ def _start(seed: int, folder: Path) -> tuple[Any, Connection]:
 
 
 def _serve(connection: Connection, seed: int, folder: Path) -> None:
+    numba.set_num_threads(1)  # files are small, and threads would wait for each other
     for reader in READERS.values():
         judge(reader, file_of(reader, seed, 0), folder / "warm")
     connection.send("ready")
@@ -172,7 +179,8 @@ def main(
     started = time.monotonic()
     names = readers or tuple(READERS)
     with tempfile.TemporaryDirectory() as folder:
-        rows = rows_of(verdicts(inputs(names, QUICK if quick else count), seed, Path(folder)))
+        judged = verdicts(inputs(names, QUICK if quick else count), partial(start_worker, seed, Path(folder)))
+        rows = rows_of(judged)
     print(markdown_table(rows))
     print(f"{time.monotonic() - started:.0f} s")
     if not quick and not readers:

@@ -107,8 +107,8 @@ def click_rows(path: Path) -> Rows:
 
 
 def option_rows(path: Path) -> Rows:
-    nulls = {None: "null"}
-    return {key: [nulls.get(value, value) for value in option.values] for key, option in read_options(path).items()}
+    read = read_options(path)
+    return {key: [references.NULL if value is None else value for value in read[key].values] for key in read}
 
 
 def no_rows(work: Callable[[Path], object]) -> Callable[[Path], Rows]:
@@ -292,15 +292,6 @@ def anything(data: bytes) -> list[Rows]:
     return [None]
 
 
-def options_with_nulls(data: bytes) -> Rows:
-    """The options, with every way to write null as "null"."""
-    read = references.options(data)
-    if read is None:
-        return None
-    nulls = ("", "~", "null", "Null", "NULL")
-    return {key: ["null" if value in nulls else value for value in values] for key, values in read.items()}
-
-
 TREC_FORM = partial(references.table, tabs=False, width=6, document=2, value=4)
 json_qrels = partial(references.jsonl_qrels, queries=QUERIES, documents=DOCUMENTS, grades=GRADES)
 THREE = run_text("{query}\t{document}\t{rank}")
@@ -350,6 +341,6 @@ READERS: dict[str, Reader] = {
         ),
         Reader("clicks", "a.jsonl", CLICKS, click_rows, references.clicks, only(references.clicks)),
         Reader("preferences", "a.txt", GSB, read_preferences, references.preferences, only(references.preferences)),
-        Reader("options, YAML", "a.yaml", OPTIONS, option_rows, nothing, only(options_with_nulls)),
+        Reader("options, YAML", "a.yaml", OPTIONS, option_rows, nothing, only(references.options)),
     )
 }

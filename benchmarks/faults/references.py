@@ -19,6 +19,9 @@ Rows = Any
 """What a reader makes of a file, as values that compare: mappings, lists, texts and numbers."""
 QUERY_HEADERS = {"qid", "query", "query-id", "query_id", "queryid", "topic"}
 DOCUMENT_HEADERS = {"docid", "doc", "did", "doc-id", "doc_id", "docno", "pid", "corpus-id", "corpus_id"}
+FLOAT32_OVERFLOW = (2 - 2**-24) * 2.0**127
+"""The least magnitude that rounds to an infinite float32."""
+NULL, NULLS = "null", ("", "~", "null", "Null", "NULL")
 LONGEST_ID = (1 << 16) - 1
 MOST_DIGITS = 4000
 
@@ -46,7 +49,7 @@ def number(text: bytes, whole: bool) -> float | None:
         return None
     if whole:
         return value if value.is_integer() and abs(value) <= 2**24 else None
-    return value if math.isfinite(np.float32(value)) else None
+    return value if abs(value) < FLOAT32_OVERFLOW else None
 
 
 def table(
@@ -57,7 +60,7 @@ def table(
     lines = [line for line in data.removeprefix(b"\xef\xbb\xbf").split(b"\n") if line.strip()]
     split = [[field.strip() for field in line.split(b"\t")] if tabs else line.split() for line in lines]
     split = [fields for fields in split if not fields[0].startswith(b"#")]
-    if split and is_header([field.decode(errors="replace").lower() for field in split[0]]):
+    if width == 3 and split and is_header([field.decode(errors="replace").lower() for field in split[0]]):
         split = split[1:]
     for fields in split:
         if len(fields) != width or b"\0" in b"".join(fields):
@@ -257,7 +260,7 @@ def preferences(data: bytes) -> dict[str, int] | None:
 
 
 def options(data: bytes) -> dict[str, list[str]] | None:
-    """Read the options of a YAML file as texts, through PyYAML's loader that resolves no types."""
+    """Read the options of a YAML file as texts, null as "null", through PyYAML's loader that resolves no types."""
     try:
         node = yaml.compose(data.removeprefix(b"\xef\xbb\xbf").decode(), Loader=yaml.BaseLoader)
         return {} if node is None else dict(_options(node, "", set()))
@@ -280,7 +283,7 @@ def _options(node: Any, prefix: str, seen: set[str]) -> Iterator[tuple[str, list
         if key in seen or any(item.id != "scalar" for item in items):
             raise ValueError(key)
         seen.add(key)
-        yield key, [item.value for item in items]
+        yield key, [NULL if item.style is None and item.value in NULLS else item.value for item in items]
 
 
 Reference = Callable[[bytes], Rows]
