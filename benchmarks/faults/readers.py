@@ -260,7 +260,7 @@ def run(
 
 def qrels(name: str, sound: bytes, form: tuple[int, int, int], file: str = "a.txt") -> Reader:
     zipped = file.endswith(".gz")
-    must = unzipping(lambda data: references.table(data, False, *form, whole=True), zipped)
+    must = unzipping(lambda data: references.table(data, False, *form, True, form[0] == 3), zipped)
     may = unzipping(references.qrels_readings, zipped, [])
     return Reader(name, file, sound, qrels_rows, must, may, mutated_gzip if zipped else mutated)
 

@@ -53,9 +53,12 @@ def number(text: bytes, whole: bool) -> float | None:
 
 
 def table(
-    data: bytes, tabs: bool, width: int, document: int, value: int, whole: bool = False
+    data: bytes, tabs: bool, width: int, document: int, value: int, whole: bool = False, quoted: bool = False
 ) -> dict[str, dict[str, float]] | None:
-    """Read lines of ``width`` fields, at single tabs or at white space: query -> document -> float32 value."""
+    """Read lines of ``width`` fields, at single tabs or at white space: query -> document -> float32 value.
+
+    whole: whether values are grades. quoted: whether ids in quotes are those inside, as in CSV.
+    """
     rows: dict[str, dict[str, float]] = {}
     lines = [line for line in data.removeprefix(b"\xef\xbb\xbf").split(b"\n") if line.strip()]
     split = [[field.strip() for field in line.split(b"\t")] if tabs else line.split() for line in lines]
@@ -71,10 +74,18 @@ def table(
         except UnicodeDecodeError:
             return None
         ids = fields[0], fields[document]
+        query, doc = (unquoted(query), unquoted(doc)) if quoted else (query, doc)
         if score is None or not all(ids) or max(map(len, ids)) > LONGEST_ID or doc in rows.get(query, {}):
             return None
         rows.setdefault(query, {})[doc] = float(np.float32(score))
     return rows or None
+
+
+def unquoted(text: str) -> str:
+    """Take the quotes from a text that is quoted as in CSV."""
+    inner = text[1:-1].replace('""', "")
+    whole = len(text) > 1 and text[0] == text[-1] == '"' and '"' not in inner
+    return text[1:-1].replace('""', '"') if whole else text
 
 
 def is_header(names: list[str]) -> bool:
@@ -102,7 +113,9 @@ def run_readings(data: bytes) -> list[dict[str, dict[str, float]]]:
 
 def qrels_readings(data: bytes) -> list[dict[str, dict[str, float]]]:
     """Read judgments in every way that fits all of their lines."""
-    readings = [table(data, tabs, *form, whole=True) for tabs in (False, True) for form in ((4, 2, 3), (3, 1, 2))]
+    readings = []
+    for tabs in (False, True):
+        readings += [table(data, tabs, 4, 2, 3, True), table(data, tabs, 3, 1, 2, True, True)]
     return [rows for rows in readings if rows]
 
 
