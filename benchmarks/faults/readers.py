@@ -91,7 +91,8 @@ def judgment_rows(path: Path) -> Rows:
 
 
 def candidate_rows(path: Path) -> Rows:
-    return as_lists(read_candidates(path), "score")
+    read = read_candidates(path)
+    return {column: as_lists(read, column) for column in read.columns}
 
 
 def parts_rows(path: Path) -> Rows:
@@ -336,7 +337,7 @@ READERS: dict[str, Reader] = {
             of_parquet(lambda path: write_candidates(Candidates.from_dict(SCORED, "score"), path), "a.parquet"),
             candidate_rows,
             nothing,
-            lambda data: [float32_lists(SCORED)],
+            lambda data: [{"score": float32_lists(SCORED)}],
             damaged,
         ),
         Reader("clicks", "a.jsonl", CLICKS, click_rows, references.clicks, only(references.clicks)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from rankdistill.files.checksums import check_undamaged, is_sealed
 
 QUERY, DOCUMENT = "query_id", "doc_id"
 ROWS_PER_GROUP = 1 << 20
+ARROW_SCHEMA = b"ARROW:schema"
 
 
 def write_candidates(candidates: Candidates, path: str | Path, rows_per_group: int = ROWS_PER_GROUP) -> None:
@@ -74,14 +76,30 @@ def read_table(path: str | Path) -> pa.Table:
     if is_sealed(path):
         check_undamaged(path, "the Parquet file", "write it again")
     try:
-        table = pq.ParquetFile(path, memory_map=True, page_checksum_verification=True).read()
+        file = pq.ParquetFile(path, memory_map=True, page_checksum_verification=True)
+        _check_names(file)
+        table = file.read()
         table.validate(full=True)
     except FileNotFoundError as error:
         raise DataError(f"there is no file {path}") from error
-    except (pa.ArrowException, OSError, OverflowError, UnicodeDecodeError) as error:
+    except (pa.ArrowException, OSError, OverflowError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{path} is not a Parquet file, or is damaged: {reason}; write or fetch it again") from error
     return table
+
+
+def _check_names(file: pq.ParquetFile) -> None:
+    """Raise `pa.ArrowInvalid` where the names of columns, which no checksum covers, differ from Arrow's copy of them.
+
+    The copy that Parquet itself keeps, in the metadata of each column, is not looked at: pyarrow ends the process where
+    that metadata is damaged.
+    """
+    kept = (file.metadata.metadata or {}).get(ARROW_SCHEMA)
+    if kept is None:  # written by other tools
+        return
+    names = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(kept))).names
+    if names != file.schema_arrow.names:
+        raise pa.ArrowInvalid(f"the columns are {', '.join(file.schema_arrow.names)}, but were {', '.join(names)}")
 
 
 def _groups(offsets: np.ndarray, rows: int) -> list[tuple[int, int]]:

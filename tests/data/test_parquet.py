@@ -110,6 +110,14 @@ def test_a_flipped_byte_of_the_rows_is_noticed(tmp_path):
         read_candidates(path)
 
 
+def test_a_flipped_name_of_a_column_is_noticed(tmp_path):
+    path = tmp_path / "c.parquet"
+    write_candidates(Candidates.from_dict({"q": {"d": 1.0}}, "score"), path)
+    path.write_bytes(path.read_bytes().replace(b"score", b"scope", 1))
+    with pytest.raises(DataError, match=r"c\.parquet is not a Parquet file, or is damaged: the columns are .*sco.e"):
+        read_candidates(path)
+
+
 def test_a_file_with_checksums_is_compared_with_them(tmp_path):
     path = tmp_path / "c.parquet"
     with atomic_path(path, sealed=True) as temporary:
