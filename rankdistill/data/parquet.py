@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,11 @@ import pyarrow.parquet as pq
 from rankdistill.data.candidates import Candidates
 from rankdistill.errors import DataError, UsageError
 from rankdistill.files.atomic import atomic_path
+from rankdistill.files.checksums import check_undamaged, is_sealed
 
 QUERY, DOCUMENT = "query_id", "doc_id"
 ROWS_PER_GROUP = 1 << 20
+ARROW_SCHEMA = b"ARROW:schema"
 
 
 def write_candidates(candidates: Candidates, path: str | Path, rows_per_group: int = ROWS_PER_GROUP) -> None:
@@ -27,7 +30,10 @@ def write_candidates(candidates: Candidates, path: str | Path, rows_per_group: i
     fields = [(QUERY, pa.large_string()), (DOCUMENT, pa.large_string())]
     schema = pa.schema(fields + [(name, pa.float32()) for name in candidates.columns])
     # Query ids repeat, so a dictionary makes them small; document ids and scores hardly repeat.
-    with atomic_path(path) as temporary, pq.ParquetWriter(temporary, schema, use_dictionary=[QUERY]) as file:
+    with (
+        atomic_path(path) as temporary,
+        pq.ParquetWriter(temporary, schema, use_dictionary=[QUERY], write_page_checksum=True) as file,
+    ):
         for first, end in _groups(candidates.offsets, rows_per_group):
             rows = slice(int(candidates.offsets[first]), int(candidates.offsets[end]))
             query_ids = candidates.query_ids.take(pa.array(candidates.query_of_row[rows]))
@@ -41,12 +47,7 @@ def read_candidates(path: str | Path) -> Candidates:
 
     Nulls become NaN. Raises `DataError` for another file, or a duplicate document in a query's list.
     """
-    try:
-        table = pq.read_table(path, memory_map=True)
-    except FileNotFoundError as error:
-        raise DataError(f"there is no file {path}") from error
-    except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(f"{path} is not a Parquet file of candidates: {error}") from error
+    table = read_table(path)
     names = table.schema.names
     if lacking := [name for name in (QUERY, DOCUMENT) if name not in names]:
         raise DataError(f"{path} has the columns {', '.join(names)}, and no {lacking[0]!r}")
@@ -64,6 +65,41 @@ def read_candidates(path: str | Path) -> Candidates:
         return Candidates.from_rows(table[QUERY], table[DOCUMENT], values)
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
+
+
+def read_table(path: str | Path) -> pa.Table:
+    """Read a Parquet file, whole; raise `DataError` for another file, or for one that is damaged.
+
+    What was written with checksums (`atomic_path(..., sealed=True)`, or Parquet's own, of pages) is checked by them.
+    """
+    path = Path(path)
+    if is_sealed(path):
+        check_undamaged(path, "the Parquet file", "write it again")
+    try:
+        file = pq.ParquetFile(path, memory_map=True, page_checksum_verification=True)
+        _check_names(file)
+        table = file.read()
+        table.validate(full=True)
+    except FileNotFoundError as error:
+        raise DataError(f"there is no file {path}") from error
+    except (pa.ArrowException, OSError, OverflowError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"{path} is not a Parquet file, or is damaged: {reason}; write or fetch it again") from error
+    return table
+
+
+def _check_names(file: pq.ParquetFile) -> None:
+    """Raise `pa.ArrowInvalid` where the names of columns, which no checksum covers, differ from Arrow's copy of them.
+
+    The copy that Parquet itself keeps, in the metadata of each column, is not looked at: pyarrow ends the process where
+    that metadata is damaged.
+    """
+    kept = (file.metadata.metadata or {}).get(ARROW_SCHEMA)
+    if kept is None:  # written by other tools
+        return
+    names = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(kept))).names
+    if names != file.schema_arrow.names:
+        raise pa.ArrowInvalid(f"the columns are {', '.join(file.schema_arrow.names)}, but were {', '.join(names)}")
 
 
 def _groups(offsets: np.ndarray, rows: int) -> list[tuple[int, int]]:

@@ -16,6 +16,7 @@ from rankdistill.data.candidates import as_ids
 from rankdistill.data.kernels.random import hash_ids
 from rankdistill.errors import DataError
 from rankdistill.files.atomic import atomic_path
+from rankdistill.files.checksums import check_undamaged, is_sealed
 
 SCHEMA = pa.schema([("id", pa.large_string()), ("text", pa.large_string())])
 BATCH = 1 << 16
@@ -25,7 +26,7 @@ class Texts:
     """Hold texts in a fixed order, each under a unique id.
 
     `from_pairs` builds them; `save` writes a file that `open` maps into memory, so that of millions of passages only
-    those that are looked up are read. Iterating yields (id, text) in order.
+    those that are looked up take memory. Iterating yields (id, text) in order.
 
     >>> Texts.from_pairs(["d1", "d2"], ["first text", "second text"])["d2"]
     'second text'
@@ -51,22 +52,33 @@ class Texts:
         return built
 
     def save(self, path: str | Path) -> None:
-        """Write an Arrow IPC file, which gets its name when it is complete."""
-        with atomic_path(path) as temporary, pa.ipc.new_file(str(temporary), SCHEMA) as file:
+        """Write an Arrow IPC file, which gets its name when it is complete, and its checksums beside it."""
+        with atomic_path(path, sealed=True) as temporary, pa.ipc.new_file(str(temporary), SCHEMA) as file:
             # One batch, so that `open` maps each column without a copy.
             file.write_batch(pa.record_batch([self.ids, self.texts], schema=SCHEMA))
 
     @classmethod
-    def open(cls, path: str | Path) -> Texts:
-        """Open a file that `save` wrote, memory-mapped; raise `DataError` for another file."""
+    def open(cls, path: str | Path, check: bool = True) -> Texts:
+        """Open a file that `save` wrote, memory-mapped; raise `DataError` for another file, or a damaged one.
+
+        check: read the whole file once, to compare it with its checksums, or where it has none (it was copied without
+        them) to see that it is text throughout. Without it, a damaged file can give other texts or end the process.
+        """
+        path = Path(path)
+        if check and is_sealed(path):
+            check_undamaged(path, "the file of texts", "make it again")
         try:
             table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+            if check:
+                table.validate(full=True)
         except FileNotFoundError as error:
             raise DataError(f"there is no file {path}") from error
-        except (pa.ArrowInvalid, OSError) as error:
-            raise DataError(f"{path} is not a file of texts written by Texts.save: {error}") from error
-        if table.schema.names != SCHEMA.names:
-            raise DataError(f"{path} has the columns {table.schema.names}, expected {SCHEMA.names}")
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise DataError(f"{path} is not a file of texts written by Texts.save, or is damaged: {error}") from error
+        if not table.schema.equals(SCHEMA):
+            raise DataError(f"{path} has the columns {table.schema.names}, expected {SCHEMA.names} of large strings")
+        if table["id"].null_count or table["text"].null_count:
+            raise DataError(f"{path} has rows without id or text: make it again")
         return cls(table["id"], table["text"])
 
     @property
@@ -155,14 +167,22 @@ class IdIndex:
 
     def check_unique(self) -> None:
         """Raise `DataError` naming the first duplicate id."""
-        first = self.find(self.ids)
-        repeated = np.flatnonzero(first != np.arange(len(self.ids)))
-        if repeated.size:
-            row = int(repeated[0])
+        if found := self.repeated():
+            row, first = found
             raise DataError(
-                f"duplicate id {self.ids[row].as_py()!r}, in rows {int(first[row])} and {row} "
-                f"({repeated.size} duplicates in all): keep one text per id"
+                f"duplicate id {self.ids[row].as_py()!r}, in rows {first} and {row} (from 0): keep one text per id"
             )
+
+    def repeated(self) -> tuple[int, int] | None:
+        """Find the first row whose id an earlier row has: both rows; None where ids are unique."""
+        first = self.find(self.ids)
+        rows = np.flatnonzero(first != np.arange(len(self.ids)))
+        return (int(rows[0]), int(first[rows[0]])) if rows.size else None
+
+
+def repeated_id(ids: pa.Array) -> tuple[int, int] | None:
+    """Find the first row whose id an earlier row has: both rows; None where ids are unique."""
+    return IdIndex(ids).repeated()
 
 
 def missing_text(ids: pa.Array, n_wanted: int) -> DataError:

@@ -13,18 +13,38 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 FileBytes = bytes | bytearray | mmap.mmap
 
 
-def map_bytes(path: Path) -> FileBytes:
-    """Open a file as bytes: memory-mapped, or read where it is a pipe or gzipped (``.gz``).
+GZIP = b"\x1f\x8b"
+FOREIGN = {
+    b"\xff\xfe": "text in UTF-16",
+    b"\xfe\xff": "text in UTF-16",
+    b"(\xb5/\xfd": "Zstandard data",
+    b"\xfd7zXZ\x00": "xz data",
+    b"BZh91AY&SY": "bzip2 data",
+    b"PK\x03\x04": "a zip archive",
+    b"PAR1": "a Parquet file",
+    b"ARROW1\x00": "an Arrow file",
+    b"%PDF-": "a PDF",
+    b"\x89HDF": "an HDF5 file",
+    b"version https://git-lfs.github.com/spec/": "a pointer of Git LFS, not the file itself (run `git lfs pull`)",
+}
+"""First bytes of files that are no text in UTF-8, and what they are."""
 
-    Raises `DataError` for a file that cannot be read, `FileFormatError` for damaged gzip data.
+
+def map_bytes(path: Path) -> FileBytes:
+    """Open a file of text as bytes: memory-mapped, or read where it is a pipe or gzipped, whatever its name.
+
+    Raises `DataError` for a file that cannot be read, `FileFormatError` for damaged gzip data and for files of
+    other kinds, such as zip archives.
     """
     try:
         with path.open("rb") as file:
-            if path.suffix == ".gz":
+            if not path.is_file():
+                return file.read()
+            data = file.read(64)
+            if path.suffix == ".gz" or data.startswith(GZIP):
                 return _decompressed(path)
-            if path.is_file() and path.stat().st_size:
-                return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-            return file.read()
+            _refuse_foreign(path, data)
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if data else data
     except FileNotFoundError as error:
         raise DataError(f"there is no file {path}") from error
     except OSError as error:
@@ -39,10 +59,22 @@ def read_bytes(path: Path) -> bytes:
 def _decompressed(path: Path) -> bytearray:
     data = bytearray()
     try:
+        if not path.stat().st_size:
+            raise EOFError("an empty file")
         with gzip.open(path) as file:
             while part := file.read(1 << 22):
                 data += part
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         line = 1 + data.count(b"\n")
-        raise FileFormatError(path, line, str(error), "intact gzip data, as the name ends in .gz") from error
+        plain = isinstance(error, gzip.BadGzipFile) and not data
+        hint = ", or take .gz off its name where it is plain text" if plain else ""
+        expected = f"intact gzip data: fetch or write the file again{hint}"
+        raise FileFormatError(path, line, str(error), expected) from error
+    _refuse_foreign(path, bytes(data[:64]))
     return data
+
+
+def _refuse_foreign(path: Path, data: bytes) -> None:
+    for first, what in FOREIGN.items():
+        if data.startswith(first):
+            raise FileFormatError(path, 1, what, "text in UTF-8, as it is or gzipped")

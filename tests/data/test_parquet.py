@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from rankdistill.data import Candidates, read_candidates, read_run, write_candidates
 from rankdistill.errors import DataError, UsageError
+from rankdistill.files.atomic import atomic_path
 
 ids = st.text(min_size=1, max_size=4).filter(lambda text: text.isprintable())
 values = st.floats(width=32)
@@ -94,3 +95,34 @@ def test_missing_and_foreign_files_are_explained(tmp_path):
 def test_a_column_named_as_the_ids_is_refused(tmp_path):
     with pytest.raises(UsageError, match="doc_id"):
         write_candidates(Candidates.from_dict({"q": {"a": 1.0}}, "doc_id"), tmp_path / "t.parquet")
+
+
+def test_a_flipped_byte_of_the_rows_is_noticed(tmp_path):
+    path = tmp_path / "c.parquet"
+    write_candidates(Candidates.from_dict({"q": {f"d{i}": i / 7 for i in range(50)}}, "score"), path)
+    whole = path.read_bytes()
+    column = pq.ParquetFile(path).metadata.row_group(0).column(1)
+    at = column.data_page_offset + column.total_compressed_size - 9
+    path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+    with pytest.raises(
+        DataError, match=r"c\.parquet is not a Parquet file, or is damaged: .*; write or fetch it again"
+    ):
+        read_candidates(path)
+
+
+def test_a_flipped_name_of_a_column_is_noticed(tmp_path):
+    path = tmp_path / "c.parquet"
+    write_candidates(Candidates.from_dict({"q": {"d": 1.0}}, "score"), path)
+    path.write_bytes(path.read_bytes().replace(b"score", b"scope", 1))
+    with pytest.raises(DataError, match=r"c\.parquet is not a Parquet file, or is damaged: the columns are .*sco.e"):
+        read_candidates(path)
+
+
+def test_a_file_with_checksums_is_compared_with_them(tmp_path):
+    path = tmp_path / "c.parquet"
+    with atomic_path(path, sealed=True) as temporary:
+        write_candidates(Candidates.from_dict({"q": {"d": 1.0}}, "score"), temporary)
+    assert read_candidates(path)["score"].tolist() == [1.0]
+    write_candidates(Candidates.from_dict({"q": {"d": 2.0}}, "score"), path)
+    with pytest.raises(DataError, match=r"the Parquet file .*c\.parquet is damaged"):
+        read_candidates(path)

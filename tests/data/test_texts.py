@@ -112,3 +112,27 @@ def test_concatenated_texts_are_in_order_and_have_unique_ids() -> None:
         concatenate_texts([first, second, first])
     with pytest.raises(DataError, match="no texts to concatenate"):
         concatenate_texts([])
+
+
+def test_a_file_of_texts_that_is_cut_or_flipped_or_another_is_refused_wherever_it_is_damaged(tmp_path):
+    path = tmp_path / "t.arrow"
+    Texts.from_pairs(["a", "b"], ["one", "two"]).save(path)
+    whole = path.read_bytes()
+    damaged = [whole[:at] for at in range(0, len(whole), 97)]
+    damaged += [whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :] for at in range(0, len(whole), 97)]
+    for data in damaged:
+        path.write_bytes(data)
+        with pytest.raises(DataError, match=r"the file of texts .*t\.arrow is damaged: .*; make it again"):
+            Texts.open(path)
+    path.write_bytes(whole)
+    assert Texts.open(path)["b"] == "two"
+
+
+def test_a_file_of_texts_without_checksums_is_checked_to_be_text(tmp_path):
+    path = tmp_path / "t.arrow"
+    Texts.from_pairs(["a", "b"], ["first text", "second text"]).save(path)
+    (tmp_path / ".t.arrow.checksum").unlink()
+    assert Texts.open(path)["b"] == "second text"
+    path.write_bytes(path.read_bytes().replace(b"first", b"fir\xffs"))
+    with pytest.raises(DataError, match=r"is damaged: .*UTF8"):
+        Texts.open(path)

@@ -1,9 +1,15 @@
-"""Load folders in the BEIR layout: corpus and queries, with qrels and runs beside them, each gzipped or not.
+"""Load folders in the BEIR layout: corpus and queries, with qrels and runs beside them, gzipped (``.gz``) or not.
 
-    corpus*.jsonl[.gz]     a JSON object a line: ``_id`` (or ``doc_id``, ``id``), ``text``, optional ``title``
-    queries*.jsonl[.gz]    the same with ``_id`` (or ``query_id``, ``id``); or queries*.tsv[.gz]: id, tab, text
-    qrels/*.tsv[.gz]       BEIR's three columns or TREC's four; or qrels*.txt|tsv[.gz] beside the corpus
-    runs/*.trec[.gz]       runs, under the names of their files; or *.trec[.gz] beside the corpus
+    corpus*.jsonl          a JSON object a line: ``_id`` (or ``doc_id``, ``id``, …), ``text``, optional ``title``;
+                           or corpus*.tsv (id, tab, text; or a header), or corpus*.parquet (the same as columns)
+    queries*.jsonl         the same with ``_id`` (or ``query_id``, ``id``, …), or queries*.tsv or queries*.parquet
+    qrels/*.tsv            BEIR's three columns or TREC's four, also as .txt; or .jsonl or .parquet with ``query-id``,
+                           ``corpus-id`` and ``score``; or qrels*.tsv, … or NAME.qrels beside the corpus
+    runs/*.trec            runs, under the names of their files (also .res, .run, .txt, run.NAME.txt, NAME/run.txt), in
+                           the folder runs or beside the corpus
+
+Documents and queries can be the files of folders ``corpus`` and ``queries`` instead, whatever their names. Files that
+look like those of a collection and are not read are named in a warning, once.
 
 A document's text is its title and its text, joined by a space and trimmed. The parts between the dots of a file's name
 are tags: ``queries.train.tsv`` or ``qrels/train.tsv`` define the split "train", and ``FOLDER#TAG`` chooses, of each
@@ -12,8 +18,9 @@ kind of file, those tagged TAG, or those without a tag where no file has it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import warnings
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -21,23 +28,19 @@ import pyarrow as pa
 
 from rankdistill.data.candidates import Candidates
 from rankdistill.data.collection import Collection
-from rankdistill.data.sources.lines import read_jsonl, read_tsv
-from rankdistill.data.texts import Texts
+from rankdistill.data.sources.judgments import read_jsonl_qrels, read_parquet_qrels
+from rankdistill.data.sources.layout import JSONL, PARQUET, TaggedFile, find_files
+from rankdistill.data.sources.lines import IdsAndTexts, Names, line_of_row, read_jsonl, read_tsv
+from rankdistill.data.sources.tables import read_texts
+from rankdistill.data.texts import Texts, repeated_id
 from rankdistill.data.trec.read import read_qrels
 from rankdistill.errors import DataError, UnknownNameError
 
-JSONL, TSV = (".jsonl", ".jsonl.gz"), (".tsv", ".tsv.gz")
-QRELS = (*TSV, ".txt", ".txt.gz")
-RUNS = (".trec", ".trec.gz", ".msmarco.tsv", ".msmarco.tsv.gz")
-
-
-@dataclass(frozen=True)
-class TaggedFile:
-    """A file, its name without suffixes, and the tags in it: ``queries.dev.tsv.gz`` -> "queries.dev", ("dev",)."""
-
-    path: Path
-    name: str
-    tags: tuple[str, ...]
+DOCUMENT_NAMES = Names(
+    ("_id", "doc_id", "id", "docid", "corpus-id", "corpus_id", "document_id", "pid"), ("text", "contents", "body")
+)
+QUERY_NAMES = Names(("_id", "query_id", "id", "qid", "query-id"), ("text", "query", "question"))
+MANY = 5  # a message lists at most this many files
 
 
 def load(argument: str) -> Collection:
@@ -46,17 +49,20 @@ def load(argument: str) -> Collection:
     Raises `DataError` for missing files or a duplicate id, `FileFormatError` for a malformed line.
     """
     folder, tag = _folder_and_tag(argument)
-    corpus = _list(folder, "corpus", JSONL)
-    queries = _list(folder, "queries", (*JSONL, *TSV))
-    qrels = _list(folder, "qrels", QRELS) + _list(folder / "qrels", "", QRELS)
-    runs = _list(folder, "", RUNS) + _list(folder / "runs", "", RUNS)
-    for pattern, files in (("corpus*.jsonl[.gz]", corpus), ("queries*.jsonl[.gz] or queries*.tsv[.gz]", queries)):
+    found = find_files(folder)
+    unread = _listed(folder, tuple(found.passed_over))
+    for pattern, files in (("corpus*.jsonl", found.documents), ("queries*.jsonl or queries*.tsv", found.queries)):
         if not files:
-            raise DataError(f"{folder} holds no {pattern}: is it the folder of a collection?")
-    tags = {tag for file in corpus + queries + qrels for tag in file.tags}
+            there = f"; not read are {unread}" if unread else ""
+            raise DataError(f"{folder} holds no {pattern} (or .parquet, .gz): is it the folder of a collection?{there}")
+    if unread:
+        _say_passed_over(folder, unread)
+    tags = {tag for file in found.documents + found.queries + found.judgments for tag in file.tags}
     if tag and tag not in tags:
         raise UnknownNameError(f"tag of the files in {folder}", tag, tags)
-    corpus, queries, qrels, runs = (_keep(files, tag, tags) for files in (corpus, queries, qrels, runs))
+    corpus, queries, qrels, runs = (
+        _keep(files, tag, tags) for files in (found.documents, found.queries, found.judgments, found.runs)
+    )
     if not corpus or not queries:
         raise DataError(f"{folder} holds no {'queries' if corpus else 'corpus'} for the tag {tag!r}")
     query_texts, splits = _read_queries(queries, argument)
@@ -67,7 +73,7 @@ def load(argument: str) -> Collection:
         documents=_read_corpus(corpus, argument),
         qrels=judged,
         splits=judged_splits | splits,
-        runs={file.name: file.path for file in runs},
+        runs=_by_name(runs, folder),
     )
 
 
@@ -83,18 +89,6 @@ def _folder_and_tag(argument: str) -> tuple[Path, str]:
     return Path(path), tag
 
 
-def _list(folder: Path, kind: str, suffixes: Sequence[str]) -> list[TaggedFile]:
-    """List files named ``kind``, or ``kind`` and a tail after a dot, hyphen or underscore, in order of names."""
-    files = []
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        suffix = max((s for s in suffixes if path.name.endswith(s)), key=len, default="")
-        name = path.name.removesuffix(suffix)
-        tail = name.removeprefix(kind)
-        if suffix and not name.startswith(".") and name.startswith(kind) and (not kind or tail[:1] in ("", *"._-")):
-            files.append(TaggedFile(path, name, tuple(part for part in tail.strip("._-").split(".") if part)))
-    return files
-
-
 def _keep(files: list[TaggedFile], tag: str, tags: set[str]) -> list[TaggedFile]:
     """Choose the files tagged ``tag``, else those with none of the tags; remove ``tag`` from their tags."""
     if not tag:
@@ -103,15 +97,44 @@ def _keep(files: list[TaggedFile], tag: str, tags: set[str]) -> list[TaggedFile]
     return [TaggedFile(file.path, file.name, tuple(t for t in file.tags if t != tag)) for file in kept]
 
 
+def _by_name(runs: list[TaggedFile], folder: Path) -> dict[str, Path]:
+    """Name each run as its file, or by its place in the folder where two have that name."""
+    names = [run.name for run in runs]
+    return {
+        run.name if names.count(run.name) == 1 else run.path.relative_to(folder).as_posix(): run.path for run in runs
+    }
+
+
+def _listed(folder: Path, paths: tuple[Path, ...]) -> str:
+    names = [path.relative_to(folder).as_posix() + ("/" if path.is_dir() else "") for path in paths]
+    return ", ".join(names[:MANY]) + (f" and {len(names) - MANY} more" if len(names) > MANY else "")
+
+
+@cache
+def _say_passed_over(folder: Path, unread: str) -> None:
+    warnings.warn(
+        f"not read in {folder}: {unread}; read are files that begin with corpus, queries or qrels and end in .jsonl, "
+        ".tsv or .parquet, and runs that end in .trec or .res",
+        stacklevel=3,
+    )
+
+
 # -- contents ----------------------------------------------------------------------------------------------------------
 
 
+def _read_file(path: Path, names: Names) -> IdsAndTexts:
+    by_suffix = next((suffix for suffix in (*JSONL, *PARQUET) if path.name.endswith(suffix)), "")
+    reader = read_jsonl if by_suffix in JSONL else read_texts if by_suffix in PARQUET else read_tsv
+    return reader(path, names)
+
+
 def _read_corpus(files: list[TaggedFile], source: str) -> Texts:
-    parts = [read_jsonl(file.path, ("_id", "doc_id", "id")) for file in files]
-    try:
-        return Texts.from_pairs(*(pa.concat_arrays(column) for column in zip(*parts, strict=True)))
-    except DataError as error:
-        raise DataError(f"documents of {_names(files)}: {error}{_advice(files, source)}") from error
+    parts = [_read_file(file.path, DOCUMENT_NAMES) for file in files]
+    ids, texts = (pa.concat_arrays(column) for column in zip(*parts, strict=True))
+    if not len(ids):
+        raise DataError(f"no documents in {_names(files)}: expected at least one")
+    _check_unique(ids, files, [len(part[0]) for part in parts], DOCUMENT_NAMES, source)
+    return Texts.from_pairs(ids, texts)
 
 
 def _read_queries(files: list[TaggedFile], source: str) -> tuple[Texts, dict[str, list[str]]]:
@@ -119,22 +142,55 @@ def _read_queries(files: list[TaggedFile], source: str) -> tuple[Texts, dict[str
     texts: dict[str, str] = {}
     splits: dict[str, list[str]] = {}
     for file in files:
-        is_jsonl = any(file.path.name.endswith(suffix) for suffix in JSONL)
-        pairs = read_jsonl(file.path, ("_id", "query_id", "id")) if is_jsonl else read_tsv(file.path)
-        own = Texts.from_pairs(*pairs)
-        for query, text in own:
+        ids, own = _read_file(file.path, QUERY_NAMES)
+        _check_unique(ids, [file], [len(ids)], QUERY_NAMES, source)
+        for row, (query, text) in enumerate(zip(ids.to_pylist(), own.to_pylist(), strict=True)):
+            if not text.strip():
+                raise DataError(
+                    f"{_place(file.path, row, QUERY_NAMES)}: query {query!r} has an empty text: give it a text, or "
+                    "remove its line"
+                )
             if texts.setdefault(query, text) != text:
-                raise DataError(f"query {query!r} has two texts in {_names(files)}{_advice(files, source)}")
+                place = _place(file.path, row, QUERY_NAMES)
+                raise DataError(
+                    f"{place}: query {query!r} has another text in this file than in another of {_names(files)}: "
+                    f"give it one text{_advice(files, source)}"
+                )
         if file.tags:
-            splits.setdefault(".".join(file.tags), []).extend(own.ids.to_pylist())
+            splits.setdefault(".".join(file.tags), []).extend(ids.to_pylist())
+    if not texts:
+        raise DataError(f"no queries in {_names(files)}: expected at least one")
     return Texts.from_pairs(list(texts), list(texts.values())), splits
+
+
+def _check_unique(ids: pa.Array, files: list[TaggedFile], sizes: list[int], names: Names, source: str) -> None:
+    """Raise `DataError` for an id twice in files that have these numbers of rows, with the places of both."""
+    found = repeated_id(ids)
+    if found is None:
+        return
+    ends = np.cumsum(sizes)
+    places = []
+    for row in found:
+        nth = int(np.searchsorted(ends, row, side="right"))
+        places.append(_place(files[nth].path, row - int(ends[nth] - sizes[nth]), names))
+    raise DataError(
+        f"{places[0]}: duplicate id {ids[found[0]].as_py()!r}, which {places[1]} has already: keep one text per id"
+        f"{_advice(files, source)}"
+    )
+
+
+def _place(path: Path, row: int, names: Names) -> str:
+    """Say where a row of a file is: its line, or its row in a Parquet file."""
+    if path.name.endswith(PARQUET):
+        return f"{path}, row {row + 1:,}"
+    return f"{path}:{line_of_row(path, row, names)}"
 
 
 def _read_qrels(files: list[TaggedFile], queries: Texts) -> tuple[Candidates | None, dict[str, list[str]]]:
     """Read the judgments of all files, and the splits that tagged files define: their queries that have a text."""
     if not files:
         return None, {}
-    parts = [read_qrels(file.path) for file in files]
+    parts = [_qrels_reader(file.path)(file.path) for file in files]
     splits: dict[str, list[str]] = {}
     for file, part in zip(files, parts, strict=True):
         if file.tags:
@@ -147,6 +203,12 @@ def _read_qrels(files: list[TaggedFile], queries: Texts) -> tuple[Candidates | N
         return Candidates.from_rows(*rows, {"label": np.concatenate([part["label"] for part in parts])}), splits
     except DataError as error:
         raise DataError(f"judgments of {_names(files)}: {error}") from error
+
+
+def _qrels_reader(path: Path) -> Callable[[Path], Candidates]:
+    if path.name.endswith(JSONL):
+        return read_jsonl_qrels
+    return read_parquet_qrels if path.name.endswith(PARQUET) else read_qrels
 
 
 def _names(files: list[TaggedFile]) -> str:

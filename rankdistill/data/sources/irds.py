@@ -32,7 +32,13 @@ def load(argument: str) -> Collection:
     for kind in ("queries", "docs"):
         if not dataset.has(kind):
             raise DataError(f"irds:{argument} has no {kind}: choose another data set of ir_datasets")
-    queries = list(dataset.queries_iter())
+    try:
+        queries = list(dataset.queries_iter())
+    except OSError as error:
+        raise DataError(
+            f"irds:{argument} cannot be fetched: {error}; load it once where there is a network, or put its files "
+            "where ir_datasets looks for them"
+        ) from error
     return Collection(
         name=f"irds:{argument}",
         queries=Texts.from_pairs([query.query_id for query in queries], [default_text(query) for query in queries]),

@@ -97,6 +97,7 @@ def read_click_log(path: str | Path) -> list[Impression]:
         try:
             entry = json.loads(line)
             seen = Impression(entry["query"], entry["teams"], tuple(sorted(set(entry["clicks"]))))
+            str(seen.query_id).encode()  # JSON can escape half a character, which no file can hold
             sound = isinstance(seen.query_id, str) and set(seen.teams) <= {"A", "B"}
             sound = sound and all(type(rank) is int and 1 <= rank <= len(seen.teams) for rank in seen.clicks)
         except (ValueError, TypeError, KeyError, RecursionError):

@@ -40,7 +40,10 @@ def read_preferences(path: str | Path) -> dict[str, int]:
     letters = {name[0]: outcome for name, outcome in OUTCOMES.items()} | OUTCOMES
     preferences: dict[str, int] = {}
     for number, raw in enumerate(read_bytes(path).splitlines(), start=1):
-        line = raw.decode(errors="backslashreplace")
+        try:
+            line = raw.decode()
+        except UnicodeDecodeError:
+            raise FileFormatError(path, number, raw.decode(errors="backslashreplace"), "text in UTF-8") from None
         fields = line.split()
         if not fields or fields[0].startswith("#"):
             continue

@@ -2,7 +2,11 @@
 
 import gzip
 import json
+import re
+import warnings
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from rankdistill.data import load_collection, read_run
@@ -89,11 +93,13 @@ def test_variants_of_the_same_ids_must_be_chosen_from(tmp_path):
         corpus__de__jsonl='{"id": "d", "text": "Hund"}',
         queries__tsv="q\tx\n",
     )
-    with pytest.raises(DataError, match=r"duplicate id 'd'.*choose one: .*#de"):
+    with pytest.raises(
+        DataError, match=r"en\.jsonl:1: duplicate id 'd', which .*de\.jsonl:1 has already.*choose one: .*#de"
+    ):
         load_collection(source)
     assert load_collection(f"{source}#de").documents["d"] == "Hund"
     folder(tmp_path, queries__en__tsv="q\tdog?\n", queries__de__tsv="q\tHund?\n")
-    with pytest.raises(DataError, match=r"'q' has two texts"):
+    with pytest.raises(DataError, match=r"queries\.en\.tsv:1: query 'q' has another text"):
         load_collection(source)
 
 
@@ -153,14 +159,89 @@ def test_what_is_missing_empty_or_double_is_named(tmp_path):
     with pytest.raises(DataError, match="holds no queries"):
         load_collection(source)
     folder(tmp_path, queries__tsv="q1\tx\nq2\t \n")
-    with pytest.raises(DataError, match=r"query 'q2' of .* has an empty text"):
+    with pytest.raises(DataError, match=r"queries\.tsv:2: query 'q2' has an empty text"):
         load_collection(source)
     folder(tmp_path, queries__tsv="q1\tx\nq1\ty\n")
-    with pytest.raises(DataError, match="duplicate id 'q1'"):
+    with pytest.raises(DataError, match=r"queries\.tsv:2: duplicate id 'q1', which .*queries\.tsv:1 has already"):
         load_collection(source)
     folder(tmp_path, queries__tsv="q1\tx\n", qrels__a__txt="q1 0 d1 1\n", qrels__b__txt="q1 0 d1 2\n")
     with pytest.raises(DataError, match=r"judgments of .*qrels\.a\.txt, .*document 'd1'"):
         load_collection(source)
+
+
+def test_the_layout_of_mteb_is_read(tmp_path):
+    source = folder(
+        tmp_path,
+        corpus__jsonl=CORPUS,
+        queries__jsonl=QUERIES,
+        qrels___test__jsonl='{"query-id": "q1", "corpus-id": "d1", "score": 1.0}\n',
+        qrels___dev__jsonl='{"query-id": "q2", "corpus-id": "d1", "score": 2}\n',
+    )
+    made = load_collection(source)
+    assert made.splits == {"test": ["q1"], "dev": ["q2"]}
+    assert made.qrels["label"].tolist() == [2.0, 1.0]
+
+
+def test_a_folder_of_parquet_files_is_read(tmp_path):
+    tables = {
+        "corpus/corpus-00000-of-00002.parquet": {"_id": ["d1"], "title": ["A"], "text": ["first"]},
+        "corpus/corpus-00001-of-00002.parquet": {"_id": ["d2"], "title": [None], "text": ["second"]},
+        "queries/queries-00000-of-00001.parquet": {"_id": [1, 2], "text": ["one", "two"]},
+        "qrels/test-00000-of-00001.parquet": {"query-id": [1], "corpus-id": ["d2"], "score": [1.0]},
+    }
+    for name, columns in tables.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        pq.write_table(pa.table(columns), tmp_path / name)
+    made = load_collection(tmp_path)
+    assert list(made.documents) == [("d1", "A first"), ("d2", "second")]
+    assert list(made.queries) == [("1", "one"), ("2", "two")]
+    assert made.splits == {"test": ["1"]}
+
+
+def test_files_that_look_like_parts_of_the_collection_and_are_not_read_are_named_once(tmp_path):
+    source = folder(tmp_path, corpus__jsonl=CORPUS, queries__jsonl=QUERIES, qrels__csv="q1,d1,1\n")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        load_collection(source)
+        load_collection(source)
+    assert [re.sub(r"in .*?:", "in FOLDER:", str(each.message)).partition(";")[0] for each in caught] == [
+        "not read in FOLDER: qrels.csv"
+    ]
+
+
+def test_a_folder_without_a_corpus_is_told_what_was_seen(tmp_path):
+    source = folder(tmp_path, corpus__json="[]", queries__jsonl=QUERIES)
+    with pytest.raises(DataError, match=r"holds no corpus\*\.jsonl .*; not read are corpus\.json"):
+        load_collection(source)
+
+
+def test_collections_without_documents_or_queries_are_refused(tmp_path):
+    source = folder(tmp_path, corpus__jsonl="\n", queries__tsv="q\tx\n")
+    with pytest.raises(DataError, match=r"no documents in .*corpus\.jsonl: expected at least one"):
+        load_collection(source)
+    folder(tmp_path, corpus__jsonl=CORPUS, queries__tsv="")
+    with pytest.raises(DataError, match=r"no queries in .*queries\.tsv"):
+        load_collection(source)
+
+
+def test_duplicates_in_two_files_are_named_with_both_places(tmp_path):
+    source = folder(
+        tmp_path, corpus__00__jsonl=CORPUS, corpus__01__jsonl="\n" + CORPUS.splitlines()[1], queries__tsv="q\tx\n"
+    )
+    with pytest.raises(DataError, match=r"01\.jsonl:2: duplicate id 'd2', which .*00\.jsonl:2 has already"):
+        load_collection(source)
+    pq.write_table(pa.table({"_id": ["q", "q"], "text": ["x", "y"]}), tmp_path / "queries.parquet")
+    (source / "corpus.01.jsonl").unlink()
+    (source / "queries.tsv").unlink()
+    with pytest.raises(DataError, match=r"queries\.parquet, row 2: duplicate id 'q', which .*parquet, row 1 has"):
+        load_collection(source)
+
+
+def test_runs_of_one_name_are_told_apart_by_their_places(tmp_path):
+    source = folder(
+        tmp_path, corpus__jsonl=CORPUS, queries__jsonl=QUERIES, a__trec="x", runs___a__trec="x", runs___b__res="x"
+    )
+    assert list(load_collection(source).runs) == ["a.trec", "runs/a.trec", "b"]
 
 
 REAL = {

@@ -121,3 +121,16 @@ def test_data_sets_without_queries_or_documents_are_refused(dataset_ids):
 def test_an_unknown_id_gets_the_nearest(dataset_ids):
     with pytest.raises(UnknownNameError, match="did you mean 'rankdistill-test/full'"):
         load_collection("irds:rankdistill-test/fulll")
+
+
+def test_a_data_set_that_cannot_be_fetched_is_named_with_what_to_do(monkeypatch):
+    class Unreachable:
+        def has(self, kind):
+            return True
+
+        def queries_iter(self):
+            raise ConnectionError("no such host")
+
+    monkeypatch.setattr("ir_datasets.load", lambda name: Unreachable())
+    with pytest.raises(DataError, match=r"irds:far/away cannot be fetched: no such host; load it once where"):
+        load_collection("irds:far/away")

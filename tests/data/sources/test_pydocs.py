@@ -7,6 +7,7 @@ import textwrap
 import pytest
 
 from rankdistill.data import load_collection
+from rankdistill.data.sources.pydocs import load
 from rankdistill.data.sources.pydocs.docstring import clean_markup, parse_docstring
 from rankdistill.data.sources.pydocs.load import folder_modules, installed_versions, source_files
 from rankdistill.data.sources.pydocs.rows import build_rows
@@ -281,3 +282,36 @@ def test_files_of_the_standard_library_are_without_tests_and_other_packages():
 def test_a_package_that_is_not_installed_is_named():
     with pytest.raises(UsageError, match="'nopackage'"):
         load_collection("pydocs:numpy,nopackage")
+
+
+@pytest.fixture
+def tiny_collection(folder, tmp_path, monkeypatch):
+    """The collection of a few sources, in a cache of its own."""
+    monkeypatch.setenv("RANKDISTILL_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(load, "source_files", lambda versions: dict(folder_modules(folder / "zoo", "zoo")))
+    made = load.load("numpy")
+    return made, next((tmp_path / "cache" / "pydocs").iterdir())
+
+
+@pytest.mark.parametrize("name", ["queries.arrow", "documents.arrow", "qrels.parquet"])
+@pytest.mark.parametrize("damage", ["empty", "cut", "flipped", "gone"])
+def test_a_damaged_copy_is_built_again(tiny_collection, name, damage):
+    made, folder = tiny_collection
+    expected = list(made.documents), list(made.queries), made.qrels["label"].tolist()
+    whole = (folder / name).read_bytes()
+    middle = len(whole) // 2
+    if damage == "gone":
+        (folder / name).unlink()
+    else:
+        flipped = whole[:middle] + bytes([whole[middle] ^ 4]) + whole[middle + 1 :]
+        # A new file, as the old one is mapped into memory by `made`.
+        (folder / "new").write_bytes({"empty": b"", "cut": whole[:middle], "flipped": flipped}[damage])
+        (folder / "new").replace(folder / name)
+    again = load.load("numpy")
+    assert (list(again.documents), list(again.queries), again.qrels["label"].tolist()) == expected
+    assert (folder / name).read_bytes() == whole
+
+
+def test_a_whole_copy_is_not_built_again(tiny_collection, monkeypatch):
+    monkeypatch.setattr(load, "build_rows", lambda files: pytest.fail("built again"))
+    assert len(load.load("numpy").documents) == len(tiny_collection[0].documents)

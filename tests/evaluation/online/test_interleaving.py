@@ -149,6 +149,8 @@ BAD_LOGS = {
     "a team of neither": '{"query": "q", "teams": "AC", "clicks": []}',
     "no clicks field": '{"query": "q", "teams": "AB"}',
     "a number as query": '{"query": 7, "teams": "AB", "clicks": []}',
+    "half a character": '{"query": "\\ud83d", "teams": "AB", "clicks": []}',
+    "clicks nested too deep": '{"query": "q", "teams": "AB", "clicks": ' + "[" * 2000 + "]" * 2000 + "}",
 }
 
 
@@ -168,6 +170,12 @@ def test_preferences_are_read_in_words_and_letters(tmp_path):
         path.write_text(text)
         with pytest.raises(FileFormatError, match=says):
             read_preferences(path)
+
+
+def test_preferences_that_are_no_utf8_are_named(tmp_path):
+    (tmp_path / "said.txt").write_bytes(b"q1 good\nq\xff bad\n")
+    with pytest.raises(FileFormatError, match=r"said\.txt:2: .*text in UTF-8"):
+        read_preferences(tmp_path / "said.txt")
 
 
 def test_a_measure_prefers_by_more_than_the_margin():

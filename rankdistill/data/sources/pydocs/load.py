@@ -2,7 +2,7 @@
 
 Query: a docstring's summary. Document: signature and the rest of the docstring. Relevance: 3 the object itself, 1 the
 objects that its "See Also" section names. Built from the sources without importing them, the same for the same
-versions, and kept under `cache_folder`.
+versions, and kept under `cache_folder`, where a damaged copy is noticed and built again.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from rankdistill.data.texts import Texts
 from rankdistill.errors import UsageError
 from rankdistill.files.atomic import atomic_path
 from rankdistill.files.cache import cache_folder
+from rankdistill.files.checksums import damage
 from rankdistill.files.facts import digest, write_facts
 
 BUILDER_VERSION = 1
@@ -44,15 +45,15 @@ def load(argument: str = "") -> Collection:
     """
     versions = installed_versions(argument.split(",") if argument else None)
     folder = cache_folder() / "pydocs" / digest([BUILDER_VERSION, versions])
-    if not folder.is_dir():
+    if damage(folder):  # or not built yet
         rows = build_rows(source_files(versions))
-        with atomic_path(folder) as temporary:
+        with atomic_path(folder, sealed=True) as temporary:
             _save(rows, temporary)
             write_facts(temporary / "versions.json", versions)
     return Collection(
         name=f"pydocs:{argument}" if argument else "pydocs",
-        queries=Texts.open(folder / "queries.arrow"),
-        documents=Texts.open(folder / "documents.arrow"),
+        queries=Texts.open(folder / "queries.arrow", check=False),  # as the checksums of the folder are checked
+        documents=Texts.open(folder / "documents.arrow", check=False),
         qrels=read_candidates(folder / "qrels.parquet"),
         unjudged="irrelevant",  # judgments are links, nobody judged the other documents
     )
