@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import io
+import os
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -39,11 +41,11 @@ def write_onnx(model: Any, path: Path) -> None:
     names = inputs_of(model)
     example = {name: torch.from_numpy(values) for name, values in random_batch(model, 2, 8).items()}
     axes = {name: {0: "batch", 1: "length"} for name in names} | {"logits": {0: "batch"}}
-    device, said = model.device, io.StringIO()  # the exporter prints whole graphs
+    device, said = model.device, io.StringIO()
     try:
         with _modes_kept(model), _head_by_elements(model, family.head), quiet_loading(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with torch.no_grad(), redirect_stdout(said), redirect_stderr(said):
+            with torch.no_grad(), redirect_stdout(said), redirect_stderr(said), _quiet_output():
                 torch.onnx.export(
                     _Logits(model.to("cpu"), names).eval(),
                     tuple(example[name] for name in names),
@@ -116,6 +118,25 @@ def _modes_kept(model: nn.Module) -> Iterator[None]:
     finally:
         for module, mode in modes:
             module.training = mode
+
+
+@contextmanager
+def _quiet_output() -> Iterator[None]:
+    """Drop what is written to this process's standard output inside the block: the exporter prints graphs in C++."""
+    sys.stdout.flush()
+    try:
+        kept = os.dup(1)
+    except OSError:  # it is closed
+        yield
+        return
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nothing, 1)
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(nothing)
 
 
 @contextmanager
