@@ -48,6 +48,7 @@ class ExportedEngine:
         max_length: int | None,
     ) -> None:
         self.name, self.dtype, self.precision = name, dtype, precision
+        self._exported: list[tuple[int, int]] | None = None
         if importlib.util.find_spec(PACKAGES[name]) is None:
             raise MissingExtraError(f"the engine {name!r}", name)
         format_of(name, dtype)
@@ -58,6 +59,7 @@ class ExportedEngine:
             self.runner = _loaded(name, file, precision, model)
             self.version = str(getattr(sys.modules[PACKAGES[name]], "__version__", "")).partition("-")[0]
             check_once(self, model, stored, max_length)
+        self._model, self._exported = model, _state(model)
 
     @property
     def identity(self) -> str:
@@ -66,7 +68,15 @@ class ExportedEngine:
         return f"{PACKAGES[self.name]} {self.version} {self.dtype}{quantized}"
 
     def logits(self, batch: Mapping[str, NDArray[np.int64]]) -> NDArray[np.float32]:
-        """Compute logits float32 (B, n_logits) of a batch of int64 (B, length) arrays."""
+        """Compute logits float32 (B, n_logits) of a batch of int64 (B, length) arrays.
+
+        Raises `DataError` where the model's weights changed after they were exported.
+        """
+        if self._exported is not None and _state(self._model) != self._exported:
+            raise DataError(
+                f"the weights of {family_of(self._model).name} changed after they were exported for {self.name}: take "
+                f"a new engine by `model.with_engine({self.name!r}, {self.dtype!r})`"
+            )
         return self.runner(batch)
 
 
@@ -115,6 +125,11 @@ class OpenVinoEngine(ExportedEngine):
                 raise
             warnings.warn(f"{error}; dtype 'auto' takes float32", stacklevel=2)
             super().__init__("openvino", "float32", "f32", *given)
+
+
+def _state(model: Any) -> list[tuple[int, int]]:
+    """Which tensors a model consists of, and how often each was changed; computed in microseconds."""
+    return [(id(each), 0 if each.is_inference() else each._version) for each in (*model.parameters(), *model.buffers())]
 
 
 def _stored(engine: str, dtype: str, folder: Path | None, fingerprint: str) -> Path | None:

@@ -146,3 +146,18 @@ def test_what_is_calibrated_must_be_exported_first() -> None:
     need("openvino")
     with pytest.raises(UsageError, match="calibrated on pairs: export the model first"):
         made().with_engine("openvino", "int8").predict(PAIRS)
+
+
+def test_an_engine_of_weights_that_changed_since_is_refused() -> None:
+    need("onnx")
+    model = made().with_engine("onnx")
+    model.predict(PAIRS)
+    optimizer = torch.optim.SGD(model.model.parameters(), lr=0.1)
+    model.model.classifier.bias.grad = torch.ones(1)
+    optimizer.step()
+    with pytest.raises(DataError, match=r"BERT changed after they were exported for onnx: .*with_engine\('onnx'"):
+        model.predict(PAIRS)
+    anew = model.with_engine("onnx", "float32")
+    np.testing.assert_allclose(anew.predict(PAIRS), model.with_engine("torch").predict(PAIRS), atol=1e-5)
+    model.with_engine("torch").predict(PAIRS)
+    anew.predict(PAIRS)
