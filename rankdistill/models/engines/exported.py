@@ -55,7 +55,7 @@ class ExportedEngine:
         stored = _stored(name, dtype, folder, fingerprint)
         with tempfile.TemporaryDirectory() as scratch:
             file = stored or export_model(model, fingerprint, scratch, name, dtype)
-            self.weights = digest(sums_of(file)) if dtype == "int8" else ""
+            self.weights = digest(sums_of(file))[:16] if format_of(name, dtype).calibrated else ""
             self.runner = _loaded(name, file, precision, model)
             self.version = str(getattr(sys.modules[PACKAGES[name]], "__version__", "")).partition("-")[0]
             check_once(self, model, stored, max_length)
@@ -64,7 +64,7 @@ class ExportedEngine:
     @property
     def identity(self) -> str:
         """All of the engine that can change a score's bits: library and version, dtype, what int8 was calibrated to."""
-        quantized = f" {self.precision} {self.weights[:16]}" if self.dtype == "int8" else ""
+        quantized = f" {self.precision} {self.weights}" if self.weights else " by rows" if self.dtype == "int8" else ""
         return f"{PACKAGES[self.name]} {self.version} {self.dtype}{quantized}"
 
     def logits(self, batch: Mapping[str, NDArray[np.int64]]) -> NDArray[np.float32]:

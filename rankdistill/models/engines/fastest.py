@@ -67,7 +67,10 @@ def fastest(make: Make, try_first: Make, model: Any, fingerprint: str, dtype: st
     best = max(speeds, key=lambda name: speeds[name])
     measured = ", ".join(f"{name} {speed:,.0f}" for name, speed in speeds.items())
     say(f"engine: {best}, the fastest in {precision} here ({measured} pairs/s)")
-    write_facts(file, {"engine": best, "pairs_per_second": speeds, "left_out": failed})
+    try:
+        write_facts(file, {"engine": best, "pairs_per_second": speeds, "left_out": failed})
+    except OSError as error:
+        say(f"the choice of an engine is not remembered: {error}")
     return engines[best]
 
 

@@ -91,8 +91,12 @@ def passed(file: Path, key: Mapping[str, Any]) -> bool:
 def note_check(file: Path, key: Mapping[str, Any], result: Mapping[str, Any]) -> None:
     """Note beside an exported model that it passed a check, if the folder can be written."""
     facts = read_facts(file.parent / FACTS)
-    checks = [each for each in facts[file.name]["checks"] if each.get("of") != key]
-    facts[file.name]["checks"] = [*checks, {"of": dict(key), "found": dict(result)}]
+    entry = facts.get(file.name)
+    if not isinstance(entry, dict):
+        return
+    known = entry.get("checks")
+    checks = [each for each in known if isinstance(each, dict)] if isinstance(known, list) else []
+    entry["checks"] = [*(each for each in checks if each.get("of") != key), {"of": dict(key), "found": dict(result)}]
     try:
         write_facts(file.parent / FACTS, facts)
     except OSError:  # it is checked again next time

@@ -65,6 +65,8 @@ def run_apart(arguments: list[str]) -> None:
         )
     except subprocess.TimeoutExpired as error:
         raise DataError(f"it did not end within {SECONDS} seconds in a process of its own") from error
+    except OSError as error:
+        raise DataError(f"it cannot be tried in a process of its own ({error})") from error
     if done.returncode:
         how = f"signal {-done.returncode}" if done.returncode < 0 else f"exit code {done.returncode}"
         said = (done.stderr.strip().splitlines() or ["without a word"])[-1]

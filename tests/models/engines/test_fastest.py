@@ -136,3 +136,26 @@ def test_an_engine_that_does_not_end_is_left_out(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("rankdistill.models.engines.trial.SECONDS", 1)
     with pytest.raises(DataError, match="did not end within 1 seconds"):
         run_apart(["onnx", "no such file", "f32", "1", "no batches"])
+
+
+def test_a_choice_that_cannot_be_remembered_is_a_choice(
+    installed: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("RANKDISTILL_CACHE", str(tmp_path / "file"))
+    assert fastest(lambda name, dtype: Timed(name, dtype, 0.0), survives, make_model(), "f", None).asked == 4
+    assert "is not remembered" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kept", ["", "[]", '{"engine": 3}', '{"engine": "onny"}', '{"engine": null}', "\x00"])
+def test_a_damaged_memory_is_measured_again(kept: str, installed: list[str], tmp_path: Path) -> None:
+    model = make_model()
+
+    def make(name: str, dtype: str) -> Timed:
+        return Timed(name, dtype, 0.0)
+
+    fastest(make, survives, model, "f", None)
+    [file] = (tmp_path / "engines").iterdir()
+    file.write_text(kept)
+    assert fastest(make, survives, model, "f", None).asked == 4
+    assert fastest(make, survives, model, "f", None).asked == 0

@@ -15,7 +15,7 @@ from rankdistill.errors import DataError
 from rankdistill.models import CrossEncoder
 from rankdistill.models.engines import export as export_module
 from rankdistill.models.engines.export import export_model, exported_file, publish
-from rankdistill.models.engines.stored import FACTS, fault_of, files_of, note
+from rankdistill.models.engines.stored import FACTS, fault_of, files_of, note, note_check, passed
 
 PAIRS = [("a dog", "the dog wrote a book"), ("what", "sort the list"), ("first book", "a cat")]
 
@@ -141,6 +141,20 @@ def test_a_kill_while_an_export_is_moved_leaves_nothing_that_is_used(
     assert moved == ["openvino_model.bin"]
     for weights in ("old", "new"):
         assert exported_file(tmp_path / "a", weights, "openvino", "float32") is None
+
+
+@pytest.mark.parametrize("checks", [None, 3, [3], [{"of": 3}], {"of": 1}])
+def test_damaged_notes_of_checks_are_no_checks(checks: object, tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_bytes(b"1")
+    note(tmp_path / "model.onnx", "f")
+    facts = json.loads((tmp_path / FACTS).read_text())
+    facts["model.onnx"]["checks"] = checks
+    (tmp_path / FACTS).write_text(json.dumps(facts))
+    key = {"engine": "onnx 1"}
+    assert not passed(tmp_path / "model.onnx", key)
+    note_check(tmp_path / "model.onnx", key, {"from torch": 0.0})
+    assert passed(tmp_path / "model.onnx", key)
+    assert not passed(tmp_path / "model.onnx", {"engine": "onnx 2"})
 
 
 def test_facts_name_the_versions_that_wrote_a_file(tmp_path: Path) -> None:
