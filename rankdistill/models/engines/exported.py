@@ -20,6 +20,7 @@ from rankdistill.models.engines.check import check_once
 from rankdistill.models.engines.export import command, export_model, format_of
 from rankdistill.models.engines.outside import LOADERS, Runner
 from rankdistill.models.engines.stored import fault_of, sums_of
+from rankdistill.models.engines.trace import SEGMENTS, inputs_of
 from rankdistill.models.families import family_of
 from rankdistill.models.precision import has_bfloat16
 
@@ -47,7 +48,8 @@ class ExportedEngine:
         fingerprint: str,
         max_length: int | None,
     ) -> None:
-        self.name, self.dtype, self.precision = name, dtype, precision
+        self.name, self.dtype, self.precision, self._model = name, dtype, precision, model
+        self.takes = inputs_of(model)
         self._exported: list[tuple[int, int]] | None = None
         if importlib.util.find_spec(PACKAGES[name]) is None:
             raise MissingExtraError(f"the engine {name!r}", name)
@@ -59,7 +61,7 @@ class ExportedEngine:
             self.runner = _loaded(name, file, precision, model)
             self.version = str(getattr(sys.modules[PACKAGES[name]], "__version__", "")).partition("-")[0]
             check_once(self, model, stored, max_length)
-        self._model, self._exported = model, _state(model)
+        self._exported = _state(model)
 
     @property
     def identity(self) -> str:
@@ -70,8 +72,14 @@ class ExportedEngine:
     def logits(self, batch: Mapping[str, NDArray[np.int64]]) -> NDArray[np.float32]:
         """Compute logits float32 (B, n_logits) of a batch of int64 (B, length) arrays.
 
-        Raises `DataError` where the model's weights changed after they were exported.
+        Raises `DataError` where the model's weights changed after they were exported, and for segments that the
+        exported model does not take.
         """
+        if SEGMENTS in batch and SEGMENTS not in self.takes:
+            raise DataError(
+                f"the tokenizer makes segments ({SEGMENTS}), which {family_of(self._model).name} as exported for "
+                f"{self.name} does not take: score it with engine 'torch'"
+            )
         if self._exported is not None and _state(self._model) != self._exported:
             raise DataError(
                 f"the weights of {family_of(self._model).name} changed after they were exported for {self.name}: take "

@@ -26,14 +26,15 @@ class Runner:
         self._run = run
 
     def __call__(self, batch: Batch) -> NDArray[np.float32]:
-        """Compute logits float32 (B, n_logits) of a batch; inputs that it lacks are 0."""
+        """Compute logits float32 (B, n_logits) of a batch, see `complete`."""
         return np.array(self._run(complete(batch, self.inputs)), np.float32)
 
 
 def complete(batch: Batch, names: Sequence[str]) -> dict[str, NDArray[np.int64]]:
-    """The inputs that an exported model takes; segments are 0 where a tokenizer has none."""
-    nothing = np.zeros_like(batch["input_ids"])
-    return {name: np.ascontiguousarray(batch.get(name, nothing)) for name in names}
+    """The inputs that an exported model takes; where a tokenizer makes none, segments are 0, no token is padding."""
+    ids = batch["input_ids"]
+    missing = {"attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
+    return {name: np.ascontiguousarray(batch[name] if name in batch else missing[name]) for name in names}
 
 
 def load_onnx(file: Path, n_threads: int, precision: str = "f32") -> Runner:

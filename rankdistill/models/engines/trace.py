@@ -22,7 +22,8 @@ from rankdistill.models.base import quiet_loading
 from rankdistill.models.families import family_of
 from rankdistill.models.outputs import OWN, forward
 
-INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+SEGMENTS = "token_type_ids"
+INPUTS = ("input_ids", "attention_mask", SEGMENTS)
 OPSET = 17
 
 
@@ -69,9 +70,14 @@ def write_onnx(model: Any, path: Path) -> None:
 
 
 def inputs_of(model: Any) -> list[str]:
-    """Names of the inputs that a model takes."""
+    """Names of the inputs of a model as exported: segments where its config counts two or more.
+
+    Other models that take segments give other logits for none of them than for zeros (GPT-2), and no graph takes both.
+    """
     takes = inspect.signature(model.forward).parameters
-    return [name for name in INPUTS if name in takes]
+    n_segments = getattr(model.config, "type_vocab_size", None)
+    has_segments = isinstance(n_segments, int) and n_segments >= 2
+    return [name for name in INPUTS if name in takes and (has_segments or name != SEGMENTS)]
 
 
 def random_batch(
@@ -92,12 +98,11 @@ def random_batch(
     if end is not None:
         ids[np.arange(n_rows), n_tokens - 1] = end
     mask = (np.arange(length) < n_tokens[:, None]).astype(np.int64)
-    n_segments = getattr(config, "type_vocab_size", None) or 0
-    second = (np.arange(length) >= n_tokens[:, None] // 2) & (mask == 1) & (n_segments >= 2)
+    second = (np.arange(length) >= n_tokens[:, None] // 2) & (mask == 1)
     given = {
         "input_ids": np.where(mask == 1, ids, 0 if pad is None else pad).astype(np.int64),
         "attention_mask": mask,
-        "token_type_ids": second.astype(np.int64),
+        SEGMENTS: second.astype(np.int64),
     }
     return {name: given[name] for name in inputs_of(model)}
 

@@ -161,3 +161,27 @@ def test_an_engine_of_weights_that_changed_since_is_refused() -> None:
     np.testing.assert_allclose(anew.predict(PAIRS), model.with_engine("torch").predict(PAIRS), atol=1e-5)
     model.with_engine("torch").predict(PAIRS)
     anew.predict(PAIRS)
+
+
+@pytest.mark.filterwarnings("ignore:model type")
+@pytest.mark.parametrize("family", ["gpt2", "bert"])
+@pytest.mark.parametrize("names", [["input_ids"], ["input_ids", "attention_mask"]])
+def test_inputs_that_a_tokenizer_does_not_make_are_what_torch_takes_them_for(family: str, names: list[str]) -> None:
+    need("onnx")
+    tokenizer = make_tokenizer()
+    tokenizer.model_input_names = names
+    model = CrossEncoder(lively(family), tokenizer)
+    exported = model.with_engine("onnx")
+    for pair in PAIRS:  # one at a time, as without a mask padding is read
+        np.testing.assert_allclose(exported.predict([pair]), model.predict([pair]), atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:model type")
+def test_segments_that_an_exported_model_does_not_take_are_refused() -> None:
+    need("onnx")
+    engine = CrossEncoder(lively("gpt2"), make_tokenizer()).with_engine("onnx").engine
+    ids = np.ones((1, 4), np.int64)
+    with pytest.raises(
+        DataError, match=r"segments \(token_type_ids\), which GPT2.* as exported for onnx does not take"
+    ):
+        engine.logits({"input_ids": ids, "attention_mask": ids, "token_type_ids": ids})
