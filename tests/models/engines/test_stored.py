@@ -41,27 +41,33 @@ PARTS = [("onnx", "model.onnx"), ("openvino", "openvino_model.xml"), ("openvino"
     [(*part, damage) for part in PARTS for damage in DAMAGES if damage != "missing" or part[1].endswith(".bin")],
 )
 def test_a_damaged_export_is_named_and_not_used(engine: str, part: str, damage: str, tmp_path: Path) -> None:
-    pytest.importorskip("onnx")
-    pytest.importorskip({"onnx": "onnxruntime", "openvino": "openvino"}[engine])
-    model = CrossEncoder(make_model(initializer_range=0.2), make_tokenizer(), folder=tmp_path)
-    file = export_model(model.model, model.fingerprint(), tmp_path, engine, "float32")
-    assert fault_of(file, model.fingerprint()) is None
+    names = [name for of, name in PARTS if of == engine]
+    file = tmp_path / engine / names[0]
+    file.parent.mkdir()
+    for name in names:
+        file.with_name(name).write_bytes(name.encode() * 9)
+    note(file, "f")
+    assert fault_of(file, "f") is None
+    assert exported_file(tmp_path, "f", engine, "float32") == file
     harm, message = DAMAGES[damage]
     harm(file.with_name(part))
-    fault = fault_of(file, model.fingerprint())
+    fault = fault_of(file, "f")
     assert fault is not None
     assert message in fault
     assert part in fault
-    assert exported_file(tmp_path, model.fingerprint(), engine, "float32") is None
+    assert exported_file(tmp_path, "f", engine, "float32") is None
 
 
-def test_a_model_with_a_damaged_export_is_scored_by_a_new_one_and_says_so(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("engine", "suffix"), [("onnx", ".onnx"), ("openvino", ".bin")])
+def test_a_model_with_a_damaged_export_is_scored_by_a_new_one_and_says_so(
+    engine: str, suffix: str, tmp_path: Path
+) -> None:
     pytest.importorskip("onnx")
-    pytest.importorskip("onnxruntime")
+    pytest.importorskip({"onnx": "onnxruntime", "openvino": "openvino"}[engine])
     model = CrossEncoder(make_model(initializer_range=0.2), make_tokenizer(), folder=tmp_path)
-    flip(export_model(model.model, model.fingerprint(), tmp_path, "onnx", "float32"))
-    with pytest.warns(UserWarning, match=r"model\.onnx is not used: .*its checksum is another.*export --engine onnx"):
-        scores = model.with_engine("onnx").predict(PAIRS)
+    flip(export_model(model.model, model.fingerprint(), tmp_path, engine, "float32").with_suffix(suffix))
+    with pytest.warns(UserWarning, match=rf"is not used: .*its checksum is another.*export --engine {engine}"):
+        scores = model.with_engine(engine).predict(PAIRS)
     np.testing.assert_allclose(scores, model.predict(PAIRS), atol=1e-5)
 
 
