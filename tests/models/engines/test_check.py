@@ -53,7 +53,7 @@ FAULTS: dict[str, tuple[str, Change, str]] = {
     "longest": ("float32", when(lambda shape: shape[1] > 60), "on 1 texts of 64 tokens"),
     "padding": (
         "float32",
-        lambda z, b: z + 0.1 * (b["attention_mask"] == 0).sum(1)[:, None],
+        lambda z, b: z + 0.1 * (b.get("attention_mask", b["input_ids"] + 1) == 0).sum(1)[:, None],
         "other logits than torch",
     ),
     "no number": ("float32", lambda z, b: z * np.nan, "other logits than torch"),
