@@ -194,7 +194,7 @@ class CrossEncoder:
         """The engine that computes the logits; it shares the model's weights."""
         if self.engine_name == "torch":
             return make_engine(self.engine_name, self.model, self.dtype)
-        return make_engine(self.engine_name, self.model, self.dtype, self.folder, self.fingerprint())
+        return make_engine(self.engine_name, self.model, self.dtype, self.folder, self.fingerprint(), self.max_length)
 
     @cached_property
     def reads_padding(self) -> bool:

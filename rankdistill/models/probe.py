@@ -111,7 +111,8 @@ def _batch(model: Any) -> dict[str, Tensor]:
     ids = torch.arange(2 * LENGTH).reshape(2, LENGTH) * 7 % int(config.vocab_size)
     mask = torch.ones_like(ids)
     mask[1, -PADDING:] = 0
-    if isinstance(end := getattr(config, "eos_token_id", None), int):  # which some heads look for, once in each text
+    end = getattr(config, "eos_token_id", None)
+    if isinstance(end, int) and 0 <= end < int(config.vocab_size):  # some heads look for it, once in each text
         ids = torch.where(ids == end, (end + 1) % int(config.vocab_size), ids)
         ids[0, -1] = ids[1, -PADDING - 1] = end
     taken = inspect.signature(model.forward).parameters

@@ -1,10 +1,12 @@
 """export: checked against torch, written where it is found again."""
 
 import json
+import warnings
 
+import numpy as np
 import pytest
 
-from rankdistill.models import CrossEncoder
+from rankdistill.models import CrossEncoder, with_two_logits
 
 
 @pytest.mark.parametrize(
@@ -26,6 +28,8 @@ def test_an_exported_model_is_checked_and_found_again(run, files, tmp_path, engi
         assert facts["greatest difference"] < 1e-4
         assert facts["Kendall's τ"] > 0.9
     loaded = CrossEncoder.from_pretrained(tmp_path / "model", engine=engine, dtype=dtype)
+    [entry] = json.loads((tmp_path / "model" / engine / "rankdistill.json").read_text()).values()
+    assert len(entry["checks"]) == 1, "checked, and not again"
     assert loaded.folder == tmp_path / "model"
     assert (tmp_path / "model" / engine).is_dir()
     assert "wrote" in outcome.err
@@ -39,3 +43,43 @@ def test_an_engine_that_cannot_is_wrong_use(run, files):
     outcome = run(*words, "--engine", "onnx", "--dtype", "bfloat16")
     assert outcome.code == 2
     assert "engine 'onnx' computes in float32 or int8" in outcome.err
+
+
+def test_an_output_that_cannot_be_written_is_refused_before_the_work(run, files, tmp_path):
+    words = ["export", "--model", files.model, "--collection", tmp_path / "not there", "--run", tmp_path / "nor this"]
+    (tmp_path / "onnx").write_text("a file")
+    outcome = run(*words, "--out", tmp_path)
+    assert outcome.code == 2
+    assert "onnx is a file" in outcome.err
+    (tmp_path / "folder" / "onnx" / "model.onnx").mkdir(parents=True)
+    outcome = run(*words, "--out", tmp_path / "folder")
+    assert outcome.code == 2
+    assert "model.onnx is a folder" in outcome.err
+    outcome = run(*words, "--one-logit", "--out", tmp_path / "folder")
+    assert outcome.code == 2
+    assert "not empty" in outcome.err
+    outcome = run(*words, "--one-logit")
+    assert outcome.code == 2
+    assert "--out" in outcome.err
+
+
+def test_two_logits_are_exported_as_they_are_with_a_note_or_as_one(run, files, tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnx")
+    model = with_two_logits(CrossEncoder.from_pretrained(files.model))
+    model.save(tmp_path / "two")
+    words = ["export", "--model", tmp_path / "two", "--collection", files.collection, "--run", files.bm25]
+    outcome = run(*words, "--queries", 2)
+    assert outcome.code == 0, outcome.err
+    assert "has two logits, of which many other tools rank by the wrong one: --one-logit" in outcome.err
+    outcome = run(*words, "--queries", 2, "--one-logit", "--out", tmp_path / "one")
+    assert outcome.code == 0, outcome.err
+    assert "two logits" not in outcome.err
+    session = onnxruntime.InferenceSession(tmp_path / "one" / "onnx" / "model.onnx")
+    assert session.get_outputs()[0].shape[-1] == 1
+    pairs = [("how to sort", "sort the list"), ("a dog", "the book is long")]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)  # the file is found and used
+        one = CrossEncoder.from_pretrained(tmp_path / "one", engine="onnx").predict(pairs)
+    np.testing.assert_allclose(one, model.predict(pairs), atol=1e-5)
+    np.testing.assert_allclose(one, CrossEncoder.from_pretrained(tmp_path / "one").predict(pairs), atol=1e-5)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+import warnings
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,6 +16,7 @@ from rankdistill.cli.output import print_json, print_rich, say_wrote, table
 from rankdistill.data.sources import load_collection
 from rankdistill.data.trec.read import read_run
 from rankdistill.errors import UsageError
+from rankdistill.files.outputs import check_output_file, check_output_folder
 
 
 def export(
@@ -34,37 +37,69 @@ def export(
     queries: Annotated[
         int, Parameter(help="Queries of the run that are scored for the comparison.", validator=Number(gte=1))
     ] = 20,
+    one_logit: Annotated[
+        bool,
+        Parameter(
+            help="Write a model of one logit, relevant minus not relevant, with the same scores, into a new folder "
+            "--out: many other tools rank by the wrong one of two logits.",
+            negative="",
+            show_default=False,
+        ),
+    ] = False,
+    relevant_label: Annotated[
+        str | None,
+        Parameter(help="Which label of a model with two logits means relevant. [default: what their names tell]"),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Export a cross-encoder for ONNX Runtime or OpenVINO, and check it against torch on real pairs.
 
-    Both score the candidates of the run's first queries. Reported are the greatest difference of a score, the agreement
-    of the order (Kendall's τ, mean over queries), the change in nDCG@10 where the collection has judgments, and the
-    speed. In float32 scores must agree to 1e-3 of their range, else nothing is written. OpenVINO's int8 is calibrated
-    on candidates of the run's other queries. For example
+    The exported model is first compared with torch on random texts, alone and in batches, up to the greatest length.
+    Then both score the candidates of the run's first queries. Reported are the greatest difference of a score, the
+    agreement of the order (Kendall's τ, mean over queries), the change in nDCG@10 where the collection has judgments,
+    and the speed. In float32 scores must agree to 1e-3 of their range, else nothing is written. OpenVINO's int8 is
+    calibrated on candidates of the run's other queries. For example
 
         rankdistill export --model runs/student/model --collection my-data --run bm25.trec --engine onnx --dtype int8
     """
     from rankdistill.models import CrossEncoder
-    from rankdistill.models.engines.export import format_of
+    from rankdistill.models.engines.export import format_of, publish
+    from rankdistill.models.heads import as_one_logit
     from rankdistill.scoring.export_check import export_checked
 
-    format_of(engine, dtype)
+    name = format_of(engine, dtype).file
     folder = out or Path(model)
+    if one_logit and out is None:
+        raise UsageError("--one-logit writes another model: give it a new folder by --out")
     if out is None and not folder.is_dir():
         raise UsageError(f"--model {model} is not a folder that can be written into: give --out")
+    check_output_folder(folder, new=one_logit)
+    check_output_file(folder / name)
     source = load_collection(collection)
     candidates = read_run(run)
     checked = np.arange(candidates.n_queries) < queries
-    file, check = export_checked(
-        CrossEncoder.from_pretrained(model),
-        folder,
-        engine,
-        dtype,
-        candidates.take_queries(checked),
-        source,
-        calibration=candidates.take_queries(~checked) if candidates.n_queries > queries else None,
-    )
+    encoder = CrossEncoder.from_pretrained(model, relevant_label=relevant_label)
+    if encoder.contract.n_logits == 2 and not one_logit:
+        warnings.warn(
+            f"{model} has two logits, of which many other tools rank by the wrong one: --one-logit writes a model of "
+            "one logit with the same scores",
+            stacklevel=2,
+        )
+    with tempfile.TemporaryDirectory() as scratch:
+        if one_logit:
+            encoder = as_one_logit(encoder)
+        file, check = export_checked(
+            encoder,
+            scratch,
+            engine,
+            dtype,
+            candidates.take_queries(checked),
+            source,
+            calibration=candidates.take_queries(~checked) if candidates.n_queries > queries else None,
+        )
+        if one_logit:
+            encoder.save(folder)
+        file = publish(scratch, folder, engine, dtype)
     facts = {
         "pairs": check.pairs,
         "greatest difference": check.difference,

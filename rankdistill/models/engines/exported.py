@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
+import importlib.util
+import sys
 import tempfile
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,119 +15,162 @@ import torch
 from numpy.typing import NDArray
 
 from rankdistill.errors import DataError, MissingExtraError
-from rankdistill.models.engines.by_torch import TorchEngine
-from rankdistill.models.engines.export import complete, export_model, exported_file, format_of
+from rankdistill.files.facts import digest
+from rankdistill.models.engines.check import check_once
+from rankdistill.models.engines.export import command, export_model, format_of
+from rankdistill.models.engines.outside import LOADERS, Runner
+from rankdistill.models.engines.stored import fault_of, sums_of
+from rankdistill.models.engines.trace import SEGMENTS, inputs_of
 from rankdistill.models.families import family_of
 from rankdistill.models.precision import has_bfloat16
 
-Batch = Mapping[str, NDArray[np.int64]]
-TOLERANCES = {"float32": 1e-3, "bfloat16": 0.1}
-"""Greatest difference of a logit from torch's in float32, as a share of the logits' size."""
+PACKAGES = {"onnx": "onnxruntime", "openvino": "openvino"}
+"""Engine -> the package that runs it, and its name on PyPI."""
 
 
-class OnnxEngine:
-    """Logits by ONNX Runtime. dtype: None or "float32", "int8" (weights; activations as they come), "auto" = float32.
+class ExportedEngine:
+    """Logits by an engine that reads an exported file.
 
-    model: a transformers classification model. folder, fingerprint: where an exported one of the same weights may be;
-    without it the model is exported first, which takes some seconds.
+    name: "onnx" or "openvino". model: a transformers classification model. dtype: see `OnnxEngine` and
+    `OpenVinoEngine`. folder, fingerprint: where an exported model of the same weights may be; without it the model is
+    exported first, which takes some seconds. max_length: tokens of the longest pair (None: as the model's config says).
+    Whatever file it is, it is compared with torch before it is used, see `check_once`.
+    Raises `DataError` for a family that cannot be exported, or that the engine computes otherwise than torch.
     """
 
-    name = "onnx"
-
-    def __init__(self, model: Any, dtype: str | None = None, folder: Path | None = None, fingerprint: str = "") -> None:
-        try:
-            import onnxruntime
-        except ImportError as error:
-            raise MissingExtraError("the engine 'onnx'", "onnx") from error
-        self.dtype = "float32" if dtype in (None, "auto") else str(dtype)
-        format_of(self.name, self.dtype)
-        self.version = onnxruntime.__version__
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = torch.get_num_threads()
-        options.log_severity_level = 3
+    def __init__(
+        self,
+        name: str,
+        dtype: str,
+        precision: str,
+        model: Any,
+        folder: Path | None,
+        fingerprint: str,
+        max_length: int | None,
+    ) -> None:
+        self.name, self.dtype, self.precision, self._model = name, dtype, precision, model
+        self.takes = inputs_of(model)
+        self._exported: list[tuple[int, int]] | None = None
+        if importlib.util.find_spec(PACKAGES[name]) is None:
+            raise MissingExtraError(f"the engine {name!r}", name)
+        format_of(name, dtype)
+        stored = _stored(name, dtype, folder, fingerprint)
         with tempfile.TemporaryDirectory() as scratch:
-            file = _file(self.name, self.dtype, model, folder, fingerprint, scratch)
-            self.session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
-        self.inputs = [given.name for given in self.session.get_inputs()]
-        if self.dtype != "int8" and Path(scratch) in file.parents:
-            check_export(self, model)
-
-    @property
-    def identity(self) -> str:
-        """All of the engine that can change a score's bits: library and version, dtype."""
-        return f"onnxruntime {self.version} {self.dtype}"
-
-    def logits(self, batch: Batch) -> NDArray[np.float32]:
-        """Compute logits float32 (B, n_logits) of a batch of int64 (B, length) arrays."""
-        [logits] = self.session.run(["logits"], complete(batch, self.inputs))
-        return np.asarray(logits, np.float32)
-
-
-class OpenVinoEngine:
-    """Logits by OpenVINO. dtype: None or "float32", "bfloat16", "auto": bfloat16 where the processor has it; or "int8".
-
-    int8 must have been exported, as it is calibrated on pairs. The other arguments are those of `OnnxEngine`.
-    """
-
-    name = "openvino"
-
-    def __init__(self, model: Any, dtype: str | None = None, folder: Path | None = None, fingerprint: str = "") -> None:
-        try:
-            import openvino
-        except ImportError as error:
-            raise MissingExtraError("the engine 'openvino'", "openvino") from error
-        if dtype == "auto":
-            dtype = "bfloat16" if has_bfloat16(torch.device("cpu")) else "float32"
-        self.dtype = dtype or "float32"
-        format_of(self.name, self.dtype)
-        self.version = openvino.__version__.partition("-")[0]
-        self.rest = "bf16" if has_bfloat16(torch.device("cpu")) else "f32"  # of what is not in int8
-        precision = {"float32": "f32", "bfloat16": "bf16", "int8": self.rest}[self.dtype]
-        settings = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": str(torch.get_num_threads())}
-        with tempfile.TemporaryDirectory() as scratch:
-            file = _file(self.name, self.dtype, model, folder, fingerprint, scratch)
-            self.compiled = openvino.Core().compile_model(str(file), "CPU", settings)
-            self.weights = hashlib.blake2b(file.with_suffix(".bin").read_bytes(), digest_size=8).hexdigest()
-        self.inputs = [given.get_any_name() for given in self.compiled.inputs]
-        if self.dtype != "int8" and Path(scratch) in file.parents:
-            check_export(self, model)
+            file = stored or export_model(model, fingerprint, scratch, name, dtype)
+            self.weights = digest(sums_of(file))[:16] if format_of(name, dtype).calibrated else ""
+            self.runner = _loaded(name, file, precision, model)
+            self.version = str(getattr(sys.modules[PACKAGES[name]], "__version__", "")).partition("-")[0]
+            check_once(self, model, stored, max_length)
+        self._exported = _state(model)
 
     @property
     def identity(self) -> str:
         """All of the engine that can change a score's bits: library and version, dtype, what int8 was calibrated to."""
-        calibrated = f" {self.rest} {self.weights}" if self.dtype == "int8" else ""
-        return f"openvino {self.version} {self.dtype}{calibrated}"
+        quantized = f" {self.precision} {self.weights}" if self.weights else " by rows" if self.dtype == "int8" else ""
+        return f"{PACKAGES[self.name]} {self.version} {self.dtype}{quantized}"
 
-    def logits(self, batch: Batch) -> NDArray[np.float32]:
-        """Compute logits float32 (B, n_logits) of a batch of int64 (B, length) arrays."""
-        logits = self.compiled(complete(batch, self.inputs))[0]
-        return np.array(logits, np.float32)
+    def logits(self, batch: Mapping[str, NDArray[np.int64]]) -> NDArray[np.float32]:
+        """Compute logits float32 (B, n_logits) of a batch of int64 (B, length) arrays.
 
-
-def check_export(engine: OnnxEngine | OpenVinoEngine, model: Any) -> None:
-    """Raise `DataError` where an exported model gives other logits than torch for shapes other than the exported one.
-
-    Some models export without an error to a graph that is right for one shape of batch alone.
-    """
-    random = np.random.default_rng(0)
-    limit = min(48, getattr(model.config, "max_position_embeddings", 48) - 2)
-    reference = TorchEngine(model)
-    for rows, length in ((1, 5), (3, limit // 2), (5, limit)):
-        ids = random.integers(0, model.config.vocab_size, (rows, length))
-        n_tokens = random.integers(2, length + 1, rows)
-        n_tokens[0] = length
-        mask = (np.arange(length) < n_tokens[:, None]).astype(np.int64)
-        batch = {"input_ids": ids, "attention_mask": mask}
-        expected, logits = reference.logits(batch), engine.logits(batch)
-        apart, scale = float(np.abs(logits - expected).max()), float(np.abs(expected).max())
-        if not apart <= TOLERANCES[engine.dtype] * max(scale, 0.1):
+        Raises `DataError` where the model's weights changed after they were exported, and for segments that the
+        exported model does not take.
+        """
+        if SEGMENTS in batch and SEGMENTS not in self.takes:
             raise DataError(
-                f"{family_of(model).name} exported for {engine.name} gives other logits than torch, {apart:.3g} apart "
-                f"where they are of size {scale:.3g}, on {rows} texts of {length} tokens: score it with engine 'torch'"
+                f"the tokenizer makes segments ({SEGMENTS}), which {family_of(self._model).name} as exported for "
+                f"{self.name} does not take: score it with engine 'torch'"
             )
+        if self._exported is not None and _state(self._model) != self._exported:
+            raise DataError(
+                f"the weights of {family_of(self._model).name} changed after they were exported for {self.name}: take "
+                f"a new engine by `model.with_engine({self.name!r}, {self.dtype!r})`"
+            )
+        return self.runner(batch)
 
 
-def _file(engine: str, dtype: str, model: Any, folder: Path | None, fingerprint: str, scratch: str) -> Path:
-    """The exported model of these weights: the folder's, or one exported into ``scratch``."""
-    file = exported_file(folder, fingerprint, engine, dtype)
-    return file or export_model(model, fingerprint, scratch, engine, dtype)
+class OnnxEngine(ExportedEngine):
+    """Logits by ONNX Runtime. dtype: None or "float32", "int8" (activations row by row), "auto" = float32.
+
+    The other arguments are those of `ExportedEngine`.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        dtype: str | None = None,
+        folder: Path | None = None,
+        fingerprint: str = "",
+        max_length: int | None = None,
+    ) -> None:
+        dtype = "float32" if dtype in (None, "auto") else str(dtype)
+        super().__init__("onnx", dtype, "f32", model, folder, fingerprint, max_length)
+
+
+class OpenVinoEngine(ExportedEngine):
+    """Logits by OpenVINO. dtype: None or "float32", "bfloat16", "auto": bfloat16 where the processor has it; or "int8".
+
+    "auto" is float32 where bfloat16 does not pass the check. int8 must have been exported, as it is calibrated on
+    pairs. The other arguments are those of `ExportedEngine`.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        dtype: str | None = None,
+        folder: Path | None = None,
+        fingerprint: str = "",
+        max_length: int | None = None,
+    ) -> None:
+        fast = has_bfloat16(torch.device("cpu"))
+        wanted = ("bfloat16" if fast else "float32") if dtype == "auto" else dtype or "float32"
+        rest = "bf16" if fast else "f32"  # of what is not in int8
+        precision = {"float32": "f32", "bfloat16": "bf16"}.get(wanted, rest)
+        given = (model, folder, fingerprint, max_length)
+        try:
+            super().__init__("openvino", wanted, precision, *given)
+        except DataError as error:
+            if dtype != "auto" or wanted == "float32":
+                raise
+            warnings.warn(f"{error}; dtype 'auto' takes float32", stacklevel=2)
+            super().__init__("openvino", "float32", "f32", *given)
+
+
+def _state(model: Any) -> list[tuple[int, int]]:
+    """Which tensors a model consists of, and how often each was changed; computed in microseconds."""
+    return [(id(each), 0 if each.is_inference() else each._version) for each in (*model.parameters(), *model.buffers())]
+
+
+def _stored(engine: str, dtype: str, folder: Path | None, fingerprint: str) -> Path | None:
+    """The exported model in a folder, where it is as it was written and of these weights.
+
+    One that is not is reported, and left out; where it cannot be exported again without pairs, `DataError` is raised.
+    """
+    if folder is None:
+        return None
+    export_format = format_of(engine, dtype)
+    file = folder / export_format.file
+    if not file.exists():
+        return None
+    fault = fault_of(file, fingerprint)
+    if fault is None:
+        return file
+    if export_format.calibrated:
+        raise DataError(f"{file} cannot be used: {fault}; write it again by {command(engine, dtype)}")
+    warnings.warn(
+        f"{file} is not used: {fault}. The model is exported for this process alone; {command(engine, dtype)} writes "
+        "the file anew",
+        stacklevel=4,
+    )
+    return None
+
+
+def _loaded(engine: str, file: Path, precision: str, model: Any) -> Runner:
+    """Load an exported file; `DataError` names it where the engine does not take it."""
+    try:
+        return LOADERS[engine](file, torch.get_num_threads(), precision)
+    except Exception as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise DataError(
+            f"engine {engine!r} does not take {family_of(model).name} as exported to {file} ({reason}): score it with "
+            "engine 'torch'"
+        ) from error

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
-import inspect
 import os
-import platform
 import time
 from collections.abc import Callable
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,63 +15,75 @@ from numpy.typing import NDArray
 from rankdistill.errors import DataError
 from rankdistill.files.cache import cache_folder
 from rankdistill.files.facts import digest, read_facts, write_facts
+from rankdistill.models.engines.check import CHECK, longest, processor
+from rankdistill.models.engines.exported import PACKAGES as EXPORTED
+from rankdistill.models.engines.stored import WRITERS, versions
+from rankdistill.models.engines.trace import random_batch
 from rankdistill.models.precision import default_device, resolve_dtype
 from rankdistill.progress import say
 
-PACKAGES = {"torch": "torch", "onnx": "onnxruntime", "openvino": "openvino"}
+PACKAGES = {"torch": "torch", **EXPORTED}
 CANDIDATES = {"float32": ("torch", "onnx", "openvino"), "bfloat16": ("torch", "openvino"), "int8": ("onnx", "openvino")}
 """Precision -> engines that compute in it; they rank alike, so that only their speed is in question."""
 PAIRS, LENGTH, REPEATS = 32, 96, 3
 Make = Callable[[str, str], Any]
 
 
-def fastest(make: Make, model: Any, fingerprint: str, dtype: str | None) -> Any:
+def fastest(make: Make, try_first: Make, model: Any, fingerprint: str, dtype: str | None) -> Any:
     """Make the engine that scores pairs fastest in a precision, of those whose packages are installed.
 
-    make: from an engine's name and dtype to the engine. dtype: None (float32), "auto" (bfloat16 where the processor has
-    it) or a precision. The measurement is reported, and kept in the cache folder for these weights, packages and
-    threads, so that a repeated command takes the same engine. On a GPU it is torch.
+    make: from an engine's name and dtype to the engine. try_first: raises `DataError` where an engine's library, run in
+    a process of its own, fails or ends that process; it is then left out. dtype: None (float32), "auto" (bfloat16 where
+    the processor has it) or a precision. The measurement is reported, and kept in the cache folder for these weights,
+    versions, threads and this processor, so that a repeated command takes the same engine. On a GPU it is torch.
     """
     device = default_device()
     precision = dtype if dtype in CANDIDATES else resolve_dtype(dtype, device)
     names = [name for name in CANDIDATES[precision] if importlib.util.find_spec(PACKAGES[name])]
-    if device.type != "cpu" or len(names) < 2:
+    if device.type != "cpu" or names in ([], ["torch"]):
         return make(names[0] if names else CANDIDATES[precision][0], precision)
-    file = _file(fingerprint, precision, names)
-    try:
-        return make(read_facts(file)["engine"], precision)
-    except (OSError, ValueError, KeyError):
-        pass
-    engines, speeds = {}, {}
+    file = cache_folder() / "engines" / f"{digest(_facts(fingerprint, precision, names))}.json"
+    known = read_facts(file).get("engine")
+    if known in names:
+        try:
+            return make(known, precision)
+        except Exception as error:  # it is measured again, without what fails
+            say(f"engine {known} does not run this model: {error}")
+    engines, speeds, failed = {}, {}, {}
     batch = _batch(model)
     for name in names:
         try:
+            if name != "torch":  # which runs in this process already
+                try_first(name, precision)
             engines[name] = make(name, precision)
             speeds[name] = _pairs_per_second(engines[name], batch)
+        except OSError:  # a full disk, say, is no fault of the engine's
+            raise
         except Exception as error:  # another engine can still score
+            failed[name] = str(error)
             say(f"engine {name} does not run this model: {error}")
     if not speeds:
         raise DataError(f"none of the engines {', '.join(names)} runs this model in {precision}, see above")
     best = max(speeds, key=lambda name: speeds[name])
     measured = ", ".join(f"{name} {speed:,.0f}" for name, speed in speeds.items())
     say(f"engine: {best}, the fastest in {precision} here ({measured} pairs/s)")
-    if len(speeds) == len(names):  # what failed may run another time
-        write_facts(file, {"engine": best, "pairs_per_second": speeds})
+    try:
+        write_facts(file, {"engine": best, "pairs_per_second": speeds, "left_out": failed})
+    except OSError as error:
+        say(f"the choice of an engine is not remembered: {error}")
     return engines[best]
 
 
-def _file(fingerprint: str, precision: str, names: list[str]) -> Path:
-    versions = [f"{name} {version(PACKAGES[name])}" for name in names]
-    facts = [fingerprint, precision, versions, platform.processor(), torch.get_num_threads(), os.cpu_count()]
-    return cache_folder() / "engines" / f"{digest(facts)}.json"
+def _facts(fingerprint: str, precision: str, names: list[str]) -> list[Any]:
+    """All that a choice depends on."""
+    packages = versions(tuple(dict.fromkeys((*WRITERS, *(PACKAGES[name] for name in names)))))
+    return [fingerprint, precision, names, packages, CHECK, processor(), torch.get_num_threads(), os.cpu_count()]
 
 
 def _batch(model: Any) -> dict[str, NDArray[np.int64]]:
     """Pairs of random tokens, of the length of many passages."""
-    length = min(LENGTH, getattr(model.config, "max_position_embeddings", LENGTH) - 2)
-    ids = np.random.default_rng(0).integers(0, model.config.vocab_size, (PAIRS, length))
-    given = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
-    return {name: values for name, values in given.items() if name in inspect.signature(model.forward).parameters}
+    batch = random_batch(model, PAIRS, min(LENGTH, longest(model, None)))
+    return {name: np.ones_like(values) if name == "attention_mask" else values for name, values in batch.items()}
 
 
 def _pairs_per_second(engine: Any, batch: dict[str, NDArray[np.int64]]) -> float:

@@ -13,6 +13,7 @@ from rankdistill.errors import UnknownNameError
 from rankdistill.models.engines.by_torch import TorchEngine
 from rankdistill.models.engines.exported import OnnxEngine, OpenVinoEngine
 from rankdistill.models.engines.fastest import fastest
+from rankdistill.models.engines.trial import try_apart
 
 
 class Engine(Protocol):
@@ -26,7 +27,7 @@ class Engine(Protocol):
         """Compute logits float32 (B, n_logits) of int64 (B, length) arrays."""
 
 
-def _torch(model: Any, dtype: str | None, folder: Path | None, fingerprint: str) -> Engine:
+def _torch(model: Any, dtype: str | None, *_: Any) -> Engine:
     """The torch engine, which needs nothing exported."""
     return TorchEngine(model, dtype)
 
@@ -35,15 +36,25 @@ ENGINES: dict[str, Callable[..., Engine]] = {"torch": _torch, "onnx": OnnxEngine
 
 
 def make_engine(
-    name: str, model: Any, dtype: str | None = None, folder: Path | None = None, fingerprint: str = ""
+    name: str,
+    model: Any,
+    dtype: str | None = None,
+    folder: Path | None = None,
+    fingerprint: str = "",
+    max_length: int | None = None,
 ) -> Engine:
     """Make the engine of this name over a transformers model; "auto" is the fastest here, see `fastest`.
 
-    folder, fingerprint: where exported models of these weights may be, see `OnnxEngine`.
+    folder, fingerprint, max_length: where exported models of these weights may be, and up to what length they are
+    checked, see `ExportedEngine`.
     """
-    if name == "auto":
-        return fastest(lambda known, its: ENGINES[known](model, its, folder, fingerprint), model, fingerprint, dtype)
-    if name not in ENGINES:
+    if name not in (*ENGINES, "auto"):
         raise UnknownNameError("engine", name, [*ENGINES, "auto"])
-    engine: Engine = ENGINES[name](model, dtype, folder, fingerprint)
-    return engine
+
+    def make(known: str, its: str | None) -> Engine:
+        return ENGINES[known](model, its, folder, fingerprint, max_length)
+
+    def try_first(known: str, its: str) -> None:
+        try_apart(known, its, model, folder, fingerprint)
+
+    return fastest(make, try_first, model, fingerprint, dtype) if name == "auto" else make(name, dtype)
