@@ -24,6 +24,7 @@ from rankdistill.errors import DataError, MissingExtraError, UsageError
 from rankdistill.files.atomic import atomic_path
 from rankdistill.progress import progress
 from rankdistill.retrieval.found import (
+    check_index,
     check_k,
     chosen_queries,
     found_candidates,
@@ -32,7 +33,7 @@ from rankdistill.retrieval.found import (
 )
 
 K1, B = 0.9, 0.4
-INDEX_FORMAT: dict[str, int | str] = {"lucene": 1}
+INDEX_FORMAT: dict[str, int | str] = {"lucene": 2}
 _DOCUMENTS_A_CALL, _QUERIES_A_CALL = 4096, 64
 
 
@@ -50,7 +51,7 @@ class LuceneIndex:
 
     @classmethod
     def build(cls, documents: Texts, folder: str | Path, language: str = "en") -> LuceneIndex:
-        """Index documents into a folder, which gets its name when the index is complete.
+        """Index documents into a folder, which gets its name when the index is complete, with checksums.
 
         Words are stemmed (Porter) and stop words dropped as Lucene does for the language. Raises `MissingExtraError`
         without pyserini, `DataError` where a document with a text is not indexed.
@@ -60,7 +61,7 @@ class LuceneIndex:
             raise DataError("there are no documents to index")
         order = pc.array_sort_indices(documents.ids, order="descending")
         expected = indexed = 0
-        with atomic_path(folder) as temporary:
+        with atomic_path(folder, sealed=True) as temporary:
             temporary.mkdir()
             arguments = ["-input", "", "-index", str(temporary / "index"), "-language", language]
             arguments += ["-collection", "JsonCollection", "-threads", str(os.cpu_count() or 1)]
@@ -81,9 +82,10 @@ class LuceneIndex:
 
     @classmethod
     def load(cls, folder: str | Path, language: str = "en") -> LuceneIndex:
-        """Open a folder that `build` wrote; raise `DataError` for another folder or language."""
+        """Open a folder that `build` wrote; raise `DataError` for another folder or language, and a damaged one."""
         folder = Path(folder)
-        return cls(folder, load_doc_ids(folder, {**INDEX_FORMAT, "language": language}), language)
+        check_index(folder, {**INDEX_FORMAT, "language": language})
+        return cls(folder, load_doc_ids(folder), language)
 
     def search(self, queries: Texts, k: int = 100, k1: float = K1, b: float = B) -> Candidates:
         """Find each query's k best documents, best first, column "lucene".

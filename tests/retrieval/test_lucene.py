@@ -59,6 +59,16 @@ def test_kept_index_is_loaded_and_finds_the_same(shared_data, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["index"]
 
 
+@needs_lucene
+def test_a_damaged_index_is_refused(tmp_path):
+    made = collection({"q": "hen"}, {"1": "red hen", "2": "blue"})
+    LuceneIndex.build(made.documents, tmp_path / "index")
+    largest = max((tmp_path / "index" / "index").iterdir(), key=lambda path: path.stat().st_size)
+    largest.write_bytes(largest.read_bytes()[:-1])
+    with pytest.raises(DataError, match=rf"index is damaged: .*{largest.name} has .*build it again"):
+        LuceneIndex.load(tmp_path / "index")
+
+
 def test_a_folder_that_is_no_index_is_refused(tmp_path):
     with pytest.raises(DataError, match="nothing"):
         LuceneIndex.load(tmp_path / "nothing")
