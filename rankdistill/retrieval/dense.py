@@ -117,14 +117,17 @@ def dense(
     k: int = 100,
     *,
     encode: Encoder,
+    encode_queries: Encoder | None = None,
     index: DenseIndex | None = None,
 ) -> Candidates:
     """Retrieve at most k candidates for each of a collection's queries (all, or these) by vectors: column "dense".
 
-    encode: texts (n,) -> float32 (n, d). index: of the collection's documents; None: they are encoded first.
+    encode: texts (n,) -> float32 (n, d); scores are dot products. encode_queries: of queries, where they are encoded in
+    another way than documents, with another prompt for one. index: of the collection's documents; None: they are
+    encoded first.
     """
     index = index or DenseIndex.build(collection.documents, encode)
-    return index.search(chosen_queries(collection, query_ids), encode, k)
+    return index.search(chosen_queries(collection, query_ids), encode_queries or encode, k)
 
 
 def encoded(texts: list[str], encode: Encoder) -> F32:
