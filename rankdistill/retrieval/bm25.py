@@ -29,15 +29,13 @@ from rankdistill.retrieval.found import (
     load_doc_ids,
     save_index_parts,
 )
-from rankdistill.retrieval.terms import TERMS_VERSION, is_unsegmented, query_terms, terms
+from rankdistill.retrieval.terms import MANY_UNSEGMENTED, TERMS_VERSION, is_unsegmented, query_terms, terms
 
 if TYPE_CHECKING:
     import bm25s
 
 K1, B = 1.2, 0.75
 INDEX_FORMAT: dict[str, int | str] = {"bm25": 2, "terms": TERMS_VERSION, "unicode": unicodedata.unidata_version}
-MANY_UNSEGMENTED = 0.1
-"""Share of the documents above which a note says that text without blanks is indexed by pairs of characters."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,6 +14,8 @@ this to was were which will with"""
 STOP_WORDS = frozenset(_STOP.split())
 TERMS_VERSION = 2
 """Changes whenever a text's terms do; part of the key of cached indexes."""
+MANY_UNSEGMENTED = 0.1
+"""Share of the documents above which a note says that text without blanks between words is not segmented."""
 
 _WORD = re.compile(r"[A-Za-z0-9]+")
 _PLAIN_WORD = re.compile(r"[^\W_]+")
@@ -45,7 +47,7 @@ def terms(text: str) -> list[str]:
 def query_terms(text: str) -> list[str]:
     """Split a query into terms to look up: as `terms`, but of text without blanks the pairs only.
 
-    A single character that stands alone is looked up as such. Source: Lucene's CJKBigramFilter (docs/papers.md).
+    A single character that stands alone is looked up as such. Source: Nie et al. 2000 (docs/papers.md).
     """
     return _terms(text, of_query=True)
 

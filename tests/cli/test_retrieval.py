@@ -50,6 +50,12 @@ def test_prompts_are_for_retrievers_by_vectors(run: Run, files, tmp_path: Path, 
     assert f"{option} is for retrievers by vectors" in outcome.err
 
 
+def test_a_language_is_for_lucene(run: Run, files, tmp_path: Path) -> None:
+    outcome = run("retrieve", "--collection", files.collection, "--language", "de", "--out", tmp_path / "x")
+    assert outcome.code == 2
+    assert "--language is for --retriever lucene, got bm25" in outcome.err
+
+
 @pytest.mark.parametrize(("query", "said"), [("☕ ?!", "no word to search for"), ("xyzzy", "found no document")])
 def test_search_says_why_nothing_is_found(run: Run, files, query: str, said: str) -> None:
     outcome = run("search", query, "--collection", files.collection, "--json")

@@ -35,6 +35,9 @@ def retrieve(
     document_prompt: Annotated[
         str | None, Parameter(help="For dense: text before each document. [default: what the encoder's folder states]")
     ] = None,
+    language: Annotated[
+        str | None, Parameter(help="For lucene: language of the texts, such as de, hi or zh. [default: en]")
+    ] = None,
 ) -> None:
     """Find first-stage candidates for a collection's queries and write them as a run.
 
@@ -48,7 +51,9 @@ def retrieve(
     for option, value in given.items():
         if value is not None and not first_stage.encodes:
             raise UsageError(f"--{option} is for retrievers by vectors, got --retriever {retriever_name}")
-    settings: dict[str, Any] = {}
+    if language is not None and not first_stage.has_languages:
+        raise UsageError(f"--language is for --retriever lucene, got {retriever_name}")
+    settings: dict[str, Any] = {} if language is None else {"language": language}
     if first_stage.encodes:
         from rankdistill.models.base import DEFAULT_BASE
         from rankdistill.models.encoder import Encoder
