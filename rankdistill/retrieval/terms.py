@@ -68,7 +68,6 @@ def singular(word: str) -> str:
     return word if word[-2] in "us" else word[:-1]
 
 
-@lru_cache(maxsize=1 << 18)
 def folded(word: str) -> str:
     """Fold the ways to write one word that Unicode has: composed or not, of full or half width, in any case.
 
