@@ -50,6 +50,12 @@ IGNORED = (
     (0xE0100, 0xE01EF),
 )
 """Characters that do not show, inside words. Source: Unicode's Default_Ignorable_Code_Point."""
+POINTS = (
+    *((0x0591, 0x05BD), (0x05BF, 0x05BF), (0x05C1, 0x05C2), (0x05C4, 0x05C5), (0x05C7, 0x05C7)),
+    *((0x0640, 0x0640), (0x064B, 0x0652), (0x0670, 0x0670), (0x06D6, 0x06DC), (0x06DF, 0x06E4), (0x06E7, 0x06E8)),
+    (0x06EA, 0x06ED),
+)
+"""Points that Arabic and Hebrew are mostly written without, and the Arabic stroke that stretches a word."""
 PLAIN = (
     *((0x0000, 0x00AC), (0x00AE, 0x02FF), (0x0370, 0x0482), (0x048A, 0x0590), (0x1E00, 0x200B), (0x2010, 0x2029)),
     *((0x202F, 0x205F), (0x2070, 0x20CF), (0x2100, 0x2BFF), (0xFB00, 0xFB06)),
@@ -66,7 +72,7 @@ def word_pattern() -> re.Pattern[str]:
     A word is letters and digits, each with its marks and with characters that do not show. Source: Unicode, UAX #29,
     without its rules for punctuation inside words: "can't" and "3.5" are two words each.
     """
-    within = f"{_marks()}{_class(IGNORED)}"
+    within = f"{_marks()}{character_class(IGNORED)}"
     ideographs, unspaced = _letters(IDEOGRAPHIC), _letters(UNSPACED)
     letters = rf"[^\W_{ideographs}{unspaced}]"
     return re.compile(
@@ -79,7 +85,7 @@ def word_pattern() -> re.Pattern[str]:
 @cache
 def other_than_plain() -> re.Pattern[str]:
     """Compile the pattern of a character outside `PLAIN`; in a text without one, words are runs of letters."""
-    return re.compile(f"[^{_class(PLAIN)}]")
+    return re.compile(f"[^{character_class(PLAIN)}]")
 
 
 @cache
@@ -99,12 +105,12 @@ def _letters(blocks: Iterable[tuple[int, int]]) -> str:
     def is_letter(point: int) -> bool:
         return unicodedata.category(chr(point)) in {"Lo", "Lm", "Nl"} or 0x2E80 <= point <= 0x2FDF
 
-    return _class(_ranges(is_letter, blocks))
+    return character_class(_ranges(is_letter, blocks))
 
 
 @cache
 def _marks() -> str:
-    return _class(_ranges(lambda point: unicodedata.category(chr(point))[0] == "M", [(0x300, _LAST_MARK)]))
+    return character_class(_ranges(lambda point: unicodedata.category(chr(point))[0] == "M", [(0x300, _LAST_MARK)]))
 
 
 def _ranges(wanted: Callable[[int], bool], blocks: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -119,6 +125,6 @@ def _ranges(wanted: Callable[[int], bool], blocks: Iterable[tuple[int, int]]) ->
     return found
 
 
-def _class(ranges: Iterable[tuple[int, int]]) -> str:
+def character_class(ranges: Iterable[tuple[int, int]]) -> str:
     """Write ranges of code points as the inside of a character class."""
     return "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in ranges)

@@ -7,7 +7,15 @@ import unicodedata
 from functools import lru_cache
 from itertools import pairwise
 
-from rankdistill.retrieval.scripts import IGNORED, character_pattern, other_than_plain, run_pattern, word_pattern
+from rankdistill.retrieval.scripts import (
+    IGNORED,
+    POINTS,
+    character_class,
+    character_pattern,
+    other_than_plain,
+    run_pattern,
+    word_pattern,
+)
 
 _STOP = """a an and are as at be by for from has have in into is it its of on or that the their then there these
 this to was were which will with"""
@@ -20,17 +28,9 @@ MANY_UNSEGMENTED = 0.1
 _WORD = re.compile(r"[A-Za-z0-9]+")
 _PLAIN_WORD = re.compile(r"[^\W_]+")
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
-_INVISIBLE = {point: None for first, last in IGNORED for point in range(first, last + 1)}
-# Points that Arabic and Hebrew are mostly written without, and the Arabic stroke that stretches a word.
-_POINTS = {
-    point: None
-    for first, last in (
-        *((0x0591, 0x05BD), (0x05BF, 0x05BF), (0x05C1, 0x05C2), (0x05C4, 0x05C5), (0x05C7, 0x05C7)),
-        *((0x0640, 0x0640), (0x064B, 0x0652), (0x0670, 0x0670), (0x06D6, 0x06DC), (0x06DF, 0x06E4), (0x06E7, 0x06E8)),
-        (0x06EA, 0x06ED),
-    )
-    for point in range(first, last + 1)
-}
+_INVISIBLE = re.compile(f"[{character_class(IGNORED)}]+")
+_POINTS = re.compile(f"[{character_class(POINTS)}]+")
+_OTHER_DIGIT = re.compile(r"[^\D0-9]")
 
 
 def terms(text: str) -> list[str]:
@@ -75,16 +75,17 @@ def folded(word: str) -> str:
     dotless i are i, as a text does not say its language; digits of all scripts are 0 to 9. Accents stay. Words with
     raised, lowered or circled numbers keep them: 10⁶ is not 106. Source: Unicode, NFKC_Casefold.
     """
-    word = word.translate(_INVISIBLE)
-    compatible = not any(unicodedata.category(character) == "No" for character in word)
-    form = unicodedata.normalize("NFKC" if compatible else "NFC", word)
-    if not word_pattern().fullmatch(form):  # a sign that stands for several words
-        form = unicodedata.normalize("NFC", word)
+    word = form = _INVISIBLE.sub("", word)
+    if not unicodedata.is_normalized("NFKC", word):
+        numbered = any(unicodedata.category(character) == "No" for character in word)
+        form = unicodedata.normalize("NFC" if numbered else "NFKC", word)
+        if not word_pattern().fullmatch(form):  # a sign that stands for several words
+            form = unicodedata.normalize("NFC", word)
     if form.isascii():
         return form
-    form = unicodedata.normalize("NFC", form.translate(_POINTS).casefold())
+    form = unicodedata.normalize("NFC", _POINTS.sub("", form).casefold())
     form = form.replace("i\u0307", "i").replace("\u0131", "i")
-    return "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in form)
+    return _OTHER_DIGIT.sub(lambda digit: str(unicodedata.decimal(digit[0])), form)
 
 
 def _terms(text: str, of_query: bool) -> list[str]:
