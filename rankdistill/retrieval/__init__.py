@@ -19,6 +19,8 @@ class Retriever:
     name: str
     encodes: bool = False
     """Whether it needs the setting ``encode``, a function from texts to vectors."""
+    has_languages: bool = False
+    """Whether it has the setting ``language``."""
 
     def __call__(
         self, collection: Collection, query_ids: Sequence[str] | None = None, k: int = 100, **settings: Any
@@ -29,7 +31,10 @@ class Retriever:
         return candidates
 
 
-RETRIEVERS = {each.name: each for each in (Retriever("bm25"), Retriever("dense", encodes=True), Retriever("lucene"))}
+RETRIEVERS = {
+    each.name: each
+    for each in (Retriever("bm25"), Retriever("dense", encodes=True), Retriever("lucene", has_languages=True))
+}
 
 
 def retriever(name: str) -> Retriever:

@@ -19,6 +19,7 @@ from rankdistill.errors import DataError, MissingExtraError, UsageError
 from rankdistill.files.atomic import atomic_path
 from rankdistill.progress import progress
 from rankdistill.retrieval.found import (
+    check_index,
     check_k,
     chosen_queries,
     found_candidates,
@@ -28,7 +29,7 @@ from rankdistill.retrieval.found import (
 
 Encoder = Callable[[list[str]], F32]
 BATCH = 1024
-INDEX_FORMAT = {"dense": 1}
+INDEX_FORMAT = {"dense": 2}
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,19 +95,20 @@ class DenseIndex:
         return list(zip(np.take_along_axis(rows, order, 1), np.take_along_axis(scores, order, 1), strict=True))
 
     def save(self, folder: str | Path) -> None:
-        """Write the index as a folder, which gets its name when it is complete."""
+        """Write the index as a folder, which gets its name when it is complete, with checksums."""
         faiss = _faiss()
-        with atomic_path(folder) as temporary:
+        with atomic_path(folder, sealed=True) as temporary:
             temporary.mkdir()
             faiss.write_index(self.index, str(temporary / "vectors.faiss"))
             save_index_parts(temporary, self.doc_ids, INDEX_FORMAT)
 
     @classmethod
     def load(cls, folder: str | Path) -> DenseIndex:
-        """Open a folder that `save` wrote; raise `DataError` for another one."""
+        """Open a folder that `save` wrote; raise `DataError` for another one, and where a file of it was damaged."""
         faiss = _faiss()
         folder = Path(folder)
-        return cls(load_doc_ids(folder, INDEX_FORMAT), faiss.read_index(str(folder / "vectors.faiss")))
+        check_index(folder, INDEX_FORMAT)
+        return cls(load_doc_ids(folder), faiss.read_index(str(folder / "vectors.faiss")))
 
 
 def dense(
@@ -115,14 +117,17 @@ def dense(
     k: int = 100,
     *,
     encode: Encoder,
+    encode_queries: Encoder | None = None,
     index: DenseIndex | None = None,
 ) -> Candidates:
     """Retrieve at most k candidates for each of a collection's queries (all, or these) by vectors: column "dense".
 
-    encode: texts (n,) -> float32 (n, d). index: of the collection's documents; None: they are encoded first.
+    encode: texts (n,) -> float32 (n, d); scores are dot products. encode_queries: of queries, where they are encoded in
+    another way than documents, with another prompt for one. index: of the collection's documents; None: they are
+    encoded first.
     """
     index = index or DenseIndex.build(collection.documents, encode)
-    return index.search(chosen_queries(collection, query_ids), encode, k)
+    return index.search(chosen_queries(collection, query_ids), encode_queries or encode, k)
 
 
 def encoded(texts: list[str], encode: Encoder) -> F32:

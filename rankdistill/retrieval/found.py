@@ -16,6 +16,7 @@ from rankdistill.data.collection import Collection
 from rankdistill.data.offsets import offsets_of
 from rankdistill.data.texts import Texts
 from rankdistill.errors import DataError, UsageError
+from rankdistill.files.checksums import check_undamaged
 
 
 def chosen_queries(collection: Collection, query_ids: Sequence[str] | None) -> Texts:
@@ -36,17 +37,18 @@ def best(scores: F32, k: int) -> tuple[I64, F32]:
 
 
 def found_candidates(
-    query_ids: pa.Array, doc_ids: pa.Array, rows: Sequence[I64], scores: Sequence[F32], column: str
+    query_ids: pa.Array, doc_ids: pa.Array, rows: Sequence[I64], scores: Sequence[F32], column: str, hint: str = ""
 ) -> Candidates:
     """Build candidates from one array of rows of ``doc_ids`` and one of scores per query.
 
-    A query that found nothing keeps an empty list; a warning reports the number of such queries.
+    A query that found nothing keeps an empty list; a warning reports the number of such queries, and the hint why.
     """
     sizes = np.array([len(of_query) for of_query in rows], dtype=np.int64)
     if empty := int((sizes == 0).sum()):
         first = query_ids[int(np.argmin(sizes))].as_py()
         warnings.warn(
-            f"{column} found no document for {empty} of {len(query_ids)} queries, the first is {first!r}", stacklevel=3
+            f"{column} found no document for {empty} of {len(query_ids)} queries, the first is {first!r}{hint}",
+            stacklevel=3,
         )
     offsets = offsets_of(sizes)
     positions = np.concatenate([*rows, np.zeros(0, np.int64)]).astype(np.int64)
@@ -65,15 +67,23 @@ def save_index_parts(folder: Path, doc_ids: pa.Array, index_format: Mapping[str,
     table = pa.table({"doc_id": doc_ids})
     with pa.ipc.new_file(str(folder / "doc_ids.arrow"), table.schema) as file:
         file.write_table(table)
-    (folder / "format.json").write_text(json.dumps(dict(index_format)))
+    (folder / "format.json").write_text(json.dumps(dict(index_format)), encoding="utf-8")
 
 
-def load_doc_ids(folder: Path, index_format: Mapping[str, int | str]) -> pa.Array:
-    """Read the document ids of an index's folder. Raises `DataError` unless its kind and version are as expected."""
+def check_index(folder: Path, index_format: Mapping[str, int | str]) -> None:
+    """Check the folder of an index. Raises `DataError` unless its format is as expected and no file was damaged.
+
+    Cost: one reading of the files.
+    """
     try:
-        got = json.loads((folder / "format.json").read_text())
-        if got != dict(index_format):
-            raise DataError(f"{folder} holds an index of format {got}, expected {dict(index_format)}: build it again")
-        return pa.ipc.open_file(pa.memory_map(str(folder / "doc_ids.arrow"))).read_all()["doc_id"].combine_chunks()
+        got = json.loads((folder / "format.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(f"{folder} is not the folder of an index ({error})") from error
+    if got != dict(index_format):
+        raise DataError(f"{folder} holds an index of format {got}, expected {dict(index_format)}: build it again")
+    check_undamaged(folder, "the index", "build it again")
+
+
+def load_doc_ids(folder: Path) -> pa.Array:
+    """Read the document ids of an index's folder."""
+    return pa.ipc.open_file(pa.memory_map(str(folder / "doc_ids.arrow"))).read_all()["doc_id"].combine_chunks()

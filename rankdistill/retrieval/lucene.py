@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -20,19 +21,22 @@ from rankdistill.arrays import F32, I64
 from rankdistill.data.candidates import Candidates
 from rankdistill.data.collection import Collection
 from rankdistill.data.texts import Texts
-from rankdistill.errors import DataError, MissingExtraError, UsageError
+from rankdistill.errors import DataError, MissingExtraError, UnknownNameError, UsageError
 from rankdistill.files.atomic import atomic_path
 from rankdistill.progress import progress
 from rankdistill.retrieval.found import (
+    check_index,
     check_k,
     chosen_queries,
     found_candidates,
     load_doc_ids,
     save_index_parts,
 )
+from rankdistill.retrieval.terms import MANY_UNSEGMENTED, is_unsegmented
 
 K1, B = 0.9, 0.4
-INDEX_FORMAT: dict[str, int | str] = {"lucene": 1}
+INDEX_FORMAT: dict[str, int | str] = {"lucene": 2}
+ENGLISH = "en"
 _DOCUMENTS_A_CALL, _QUERIES_A_CALL = 4096, 64
 
 
@@ -46,21 +50,23 @@ class LuceneIndex:
 
     folder: Path
     doc_ids: pa.Array
-    language: str = "en"
+    language: str = ENGLISH
 
     @classmethod
-    def build(cls, documents: Texts, folder: str | Path, language: str = "en") -> LuceneIndex:
-        """Index documents into a folder, which gets its name when the index is complete.
+    def build(cls, documents: Texts, folder: str | Path, language: str = ENGLISH) -> LuceneIndex:
+        """Index documents into a folder, which gets its name when the index is complete, with checksums.
 
-        Words are stemmed (Porter) and stop words dropped as Lucene does for the language. Raises `MissingExtraError`
-        without pyserini, `DataError` where a document with a text is not indexed.
+        Words are stemmed and stop words dropped as Lucene does for the language. A warning says where many documents
+        are not English but read as such. Raises `MissingExtraError` without pyserini, `UnknownNameError` for a language
+        that Anserini does not know, `DataError` where a document with a text is not indexed.
         """
         java = _java()
+        _check_language(language)
         if not len(documents):
             raise DataError("there are no documents to index")
         order = pc.array_sort_indices(documents.ids, order="descending")
-        expected = indexed = 0
-        with atomic_path(folder) as temporary:
+        expected = indexed = n_unsegmented = 0
+        with atomic_path(folder, sealed=True) as temporary:
             temporary.mkdir()
             arguments = ["-input", "", "-index", str(temporary / "index"), "-language", language]
             arguments += ["-collection", "JsonCollection", "-threads", str(os.cpu_count() or 1)]
@@ -72,18 +78,30 @@ class LuceneIndex:
                     raw = [json.dumps({"id": _name(row), "contents": text}) for row, text in filled]
                     indexed += indexer.addRawDocuments(raw)
                     expected += len(filled)
+                    n_unsegmented += sum(is_unsegmented(text) for _, text in filled)
                     advance(len(texts))
             indexer.close()
             if indexed != expected:
-                raise DataError(f"Lucene indexed {indexed} of the {expected} documents that have a text")
+                raise DataError(
+                    f"Lucene indexed {indexed} of the {expected} documents that have a text: the Java machine may lack "
+                    f"what the language {language!r} needs; set JAVA_HOME to a whole Java, or use another retriever"
+                )
+            if language == ENGLISH and n_unsegmented > MANY_UNSEGMENTED * len(documents):
+                warnings.warn(
+                    f"{n_unsegmented} of {len(documents)} documents have text without blanks between words, which "
+                    "Lucene's English analysis does not segment: Chinese is indexed by single characters, and a Thai "
+                    "sentence as one word. Give the language (--language zh), or use bm25",
+                    stacklevel=2,
+                )
             save_index_parts(temporary, documents.ids.take(order), {**INDEX_FORMAT, "language": language})
         return cls.load(folder, language)
 
     @classmethod
-    def load(cls, folder: str | Path, language: str = "en") -> LuceneIndex:
-        """Open a folder that `build` wrote; raise `DataError` for another folder or language."""
+    def load(cls, folder: str | Path, language: str = ENGLISH) -> LuceneIndex:
+        """Open a folder that `build` wrote; raise `DataError` for another folder or language, and a damaged one."""
         folder = Path(folder)
-        return cls(folder, load_doc_ids(folder, {**INDEX_FORMAT, "language": language}), language)
+        check_index(folder, {**INDEX_FORMAT, "language": language})
+        return cls(folder, load_doc_ids(folder), language)
 
     def search(self, queries: Texts, k: int = 100, k1: float = K1, b: float = B) -> Candidates:
         """Find each query's k best documents, best first, column "lucene".
@@ -119,7 +137,7 @@ def lucene(
     k1: float = K1,
     b: float = B,
     index: LuceneIndex | None = None,
-    language: str = "en",
+    language: str = ENGLISH,
 ) -> Candidates:
     """Retrieve at most k candidates for each of a collection's queries (all, or these) by Lucene: column "lucene".
 
@@ -131,6 +149,12 @@ def lucene(
     with tempfile.TemporaryDirectory(prefix="rankdistill-lucene-") as folder:
         built = LuceneIndex.build(collection.documents, Path(folder) / "index", language)
         return built.search(queries, k, k1, b)
+
+
+def _check_language(language: str) -> None:
+    known = _java()("io.anserini.analysis.AnalyzerMap").analyzerMap
+    if language != ENGLISH and not known.containsKey(language):
+        raise UnknownNameError("language of Anserini", language, [ENGLISH, *known.keySet().toArray()])
 
 
 def _name(row: int) -> str:

@@ -1,8 +1,7 @@
-"""cosine: score candidates by the base encoder's own cosine, each text encoded once; a teacher without training."""
+"""cosine: score candidates by the base encoder's own similarity, each text encoded once; a teacher without training."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,11 +25,12 @@ def cosine(
     batch_tokens: int | None = None,
     description: str = "encoding",
 ) -> F32:
-    """Score every candidate by the cosine of its query's and its document's vectors: float32 (N,), -1 to 1.
+    """Score every candidate by the similarity of its query's and its document's vectors: float32 (N,).
 
-    encoder: an `Encoder`, its folder or hub id (None: the default base). batch_tokens: padded tokens in a batch (None:
-    the encoder's default). The vectors of all distinct texts are in memory at once. Raises `DataError` for an id
-    without a text or an empty query.
+    The similarity is the one that the encoder's folder states: the cosine, -1 to 1, or the dot product; so are prompts
+    and all the rest, see `Encoder`. encoder: an `Encoder`, its folder or hub id (None: the default base). batch_tokens:
+    padded tokens in a batch (None: the encoder's default). The vectors of all distinct texts are in memory at once.
+    Raises `DataError` for an id without a text or an empty query.
     """
     from rankdistill.models.encoder import Encoder
 
@@ -38,8 +38,9 @@ def cosine(
         encoder = Encoder.from_pretrained(encoder) if encoder else Encoder.from_pretrained()
     texts = PairTexts(candidates, collection)
     with progress(description, texts.n_texts, unit="texts") as advance:
-        queries = _encode(encoder, texts.queries(), batch_tokens, advance)
-        documents = _encode(encoder, texts.documents(), batch_tokens, advance)
+        options = {"batch_tokens": batch_tokens, "advance": advance}
+        queries = _joined([encoder.encode_queries(part, **options) for part in texts.queries()], encoder)
+        documents = _joined([encoder.encode_documents(part, **options) for part in texts.documents()], encoder)
     scores = np.empty(len(candidates), np.float32)
     for start in range(0, len(scores), _ROWS):
         rows = slice(start, start + _ROWS)
@@ -47,8 +48,5 @@ def cosine(
     return scores
 
 
-def _encode(
-    encoder: Encoder, slices: Iterable[Sequence[str]], batch_tokens: int | None, advance: Callable[[int], None]
-) -> F32:
-    parts = [encoder.encode(texts, batch_tokens=batch_tokens, advance=advance) for texts in slices]
+def _joined(parts: list[F32], encoder: Encoder) -> F32:
     return np.concatenate(parts) if parts else np.zeros((0, encoder.dimension), np.float32)

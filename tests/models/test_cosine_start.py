@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import spearmanr
-from tiny import WORDS, make_model, make_tokenizer
+from tiny import WORDS, judged_collection, make_model, make_tokenizer
+from tiny_encoders import SETTINGS, edit, make_encoder
 from transformers import AutoModelForSequenceClassification
 
 from rankdistill.errors import DataError
@@ -105,6 +106,75 @@ def test_too_few_texts_and_other_architectures_are_refused(tiny_base: Path, tmp_
 def test_sentence_encoders_are_told_from_others(tiny_base: Path) -> None:
     assert is_sentence_encoder(DEFAULT_BASE)
     assert not is_sentence_encoder(tiny_base)
+
+
+def states(folder: Path, *after: Any, **settings: Any) -> Path:
+    """An encoder's folder that states something, for a start from its cosine."""
+    pooling = settings.pop("pooling", "mean")
+    return make_encoder(folder / "encoder", pooling, *after, **settings)
+
+
+def beyond(kind: str, folder: Path) -> Path:
+    """An encoder that states more than the cosine of mean vectors."""
+    from sentence_transformers.base.modules.dense import Dense
+    from sentence_transformers.sentence_transformer.modules import LayerNorm
+
+    if kind == "Dense":
+        return states(folder, lambda: Dense(32, 8))
+    if kind == "LayerNorm":
+        return states(folder, lambda: LayerNorm(32))
+    if kind == "pooling by cls":
+        return states(folder, pooling="cls")
+    if kind == "similarity dot":
+        return states(folder, similarity_fn_name="dot")
+    made = states(folder)
+    if kind == "truncate_dim 16":
+        edit(made / SETTINGS, truncate_dim=16)
+    elif kind == "the module Router":
+        rows = (made / "modules.json").read_text().replace("modules.pooling.Pooling", "modules.router.Router")
+        (made / "modules.json").write_text(rows)
+    else:
+        edit(made / "sentence_bert_config.json", do_lower_case=True)
+    return made
+
+
+BEYOND = [
+    *("Dense", "LayerNorm", "pooling by cls", "similarity dot", "truncate_dim 16", "the module Router"),
+    "do_lower_case",
+]
+
+
+@pytest.mark.parametrize("kind", BEYOND)
+def test_what_an_encoder_states_beyond_the_cosine_of_means_is_refused_by_name(kind: str, tmp_path: Path) -> None:
+    folder = beyond(kind, tmp_path)
+    with pytest.raises(DataError, match=f"{kind}.*Start plain"):
+        cosine_start(folder, TEXTS)
+    assert is_sentence_encoder(folder)
+
+
+@pytest.mark.parametrize("kind", ["Dense", "the module Router"])
+def test_training_then_starts_plain_and_says_why(kind: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    from rankdistill.recipes.start import start_model
+
+    start = start_model(judged_collection(), beyond(kind, tmp_path), max_length=32)
+    assert start.model.config.num_hidden_layers == 4
+    said = "".join(capfd.readouterr())
+    assert "starting plain" in said
+    assert kind in said
+
+
+@pytest.mark.parametrize("similarity", ["cosine", "dot"])
+def test_an_encoder_that_normalises_its_means_starts_from_their_cosine(similarity: str, tmp_path: Path) -> None:
+    from sentence_transformers.base.modules.normalize import Normalize
+
+    folder = states(tmp_path, Normalize, similarity_fn_name=similarity)
+    assert cosine_start(folder, TEXTS).model.config.num_hidden_layers == 5
+
+
+def test_prompts_are_said_to_be_left_out(tmp_path: Path) -> None:
+    folder = states(tmp_path, prompts={"query": "how to ", "document": ""})
+    with pytest.warns(UserWarning, match=r"puts a prompt before queries \('how to '\).*reads them without"):
+        cosine_start(folder, TEXTS)
 
 
 def test_a_word_that_query_and_document_share_raises_the_score(docstrings: list[str]) -> None:

@@ -61,10 +61,35 @@ def test_length_is_the_folders_own_unless_given(folder: Path) -> None:
     assert Encoder.from_pretrained(folder, max_length=24).max_length == 24
 
 
-def test_other_poolings_and_single_strings_are_refused(folder: Path) -> None:
-    with pytest.raises(UsageError, match="list of texts"):
-        Encoder.from_pretrained(folder).encode("a dog")
+def test_a_pooling_that_is_stated_without_a_list_of_modules_is_done(folder: Path) -> None:
     (folder / "1_Pooling").mkdir()
     (folder / "1_Pooling" / "config.json").write_text('{"pooling_mode_cls_token": true}')
-    with pytest.raises(DataError, match="another way than by their mean"):
+    encoder = Encoder.from_pretrained(folder)
+    with torch.no_grad():
+        first = encoder.model(**encoder.tokenizer("a dog", return_tensors="pt")).last_hidden_state[0, 0].numpy()
+    np.testing.assert_allclose(encoder.encode(["a dog"])[0], first / np.linalg.norm(first), atol=1e-6)
+
+
+def test_single_strings_are_refused(folder: Path) -> None:
+    with pytest.raises(UsageError, match="list of texts"):
+        Encoder.from_pretrained(folder).encode("a dog")
+
+
+def test_prompts_can_be_given(folder: Path) -> None:
+    encoder = Encoder.from_pretrained(folder, query_prompt="how to ", document_prompt="the book ")
+    np.testing.assert_array_equal(encoder.encode_queries(["a cat"]), encoder.encode(["how to a cat"]))
+    np.testing.assert_array_equal(encoder.encode_documents(["a cat"]), encoder.encode(["the book a cat"]))
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "config.json"])
+@pytest.mark.parametrize("change", [b"", b"{", None], ids=["empty", "cut", "gone"])
+def test_a_damaged_folder_is_named(folder: Path, name: str, change: bytes | None) -> None:
+    (folder / name).unlink() if change is None else (folder / name).write_bytes(change)
+    with pytest.raises(DataError, match=str(folder)):
+        Encoder.from_pretrained(folder)
+
+
+def test_an_encoder_with_a_decoder_that_is_not_known_is_refused(folder: Path) -> None:
+    (folder / "config.json").write_text('{"model_type": "bart"}')
+    with pytest.raises(DataError, match=r"'bart', an encoder with a decoder; of these t5, mt5, umt5"):
         Encoder.from_pretrained(folder)

@@ -1,6 +1,7 @@
 """BM25: scores against a naive float64 reference on real text, ties, queries that find nothing, saved indexes."""
 
 import math
+import warnings
 from collections import Counter
 
 import numpy as np
@@ -110,6 +111,45 @@ def test_queries_that_find_nothing_keep_an_empty_list_and_are_counted():
     assert np.diff(found.offsets).tolist() == [1, 0, 0, 0]
 
 
+def test_queries_without_a_word_are_told_from_those_with_unknown_words():
+    with pytest.warns(UserWarning, match=r"2 of 3 queries, the first is 'unknown'; 1 of them have no word to search"):
+        bm25(collection({"known": "hen", "unknown": "xyzzy", "mark": "\u0301 ☕"}, {"1": "red hen"}))
+
+
+def test_documents_without_a_word_are_counted_and_never_found():
+    documents = {"1": "red hen", "empty": "", "marks": "\u0301\u094d", "signs": "?! 🙂", "stop": "the of"}
+    with pytest.warns(UserWarning, match="4 of 5 documents have no word to index.*one is 'empty'"):
+        found = bm25(collection({"q": "hen the \u0301"}, documents))
+    assert found.doc_ids.to_pylist() == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("query", "documents"),
+    [
+        ("猫", ["我喜欢猫。", "狗在睡觉。"]),
+        ("図書館", ["昨日、図書館へ行った。", "館の図は書かない。"]),
+        ("หนังสือ", ["ฉันอ่านหนังสือทุกวัน", "เขากินข้าว"]),
+        ("សៀវភៅ", ["ខ្ញុំអានសៀវភៅ", "ឆ្កែ"]),
+        ("စာအုပ်", ["ကျွန်တော်စာအုပ်ဖတ်တယ်", "ခွေး"]),
+        ("학교", ["나는 학교에서 공부한다", "개가 잔다"]),
+        ("पुस्तक", ["एक पुस्तक है", "पत्र कल"]),
+        ("STRASSE", ["die lange Straße", "der Stra ein"]),
+    ],
+)
+def test_a_word_is_found_in_scripts_with_and_without_blanks(query, documents):
+    found = bm25(collection({"q": query}, {str(i): text for i, text in enumerate(documents)}))
+    assert found.doc_ids.to_pylist()[0] == "0"
+
+
+def test_text_that_is_not_segmented_is_said_where_it_is_common():
+    english = {f"e{i}": "an english hen" for i in range(30)}
+    with pytest.warns(UserWarning, match="1 of 2 documents have text without blanks between words .*Thai"):
+        BM25Index.build(texts({"1": "ฉันอ่านหนังสือ", "2": "hen"}))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        BM25Index.build(texts(english | {"1": "the sign 猫"}))
+
+
 def test_repeated_query_terms_count_as_often_as_they_stand_there():
     made = collection({"once": "hen", "twice": "hen hen"}, {"1": "red hen", "2": "blue"})
     once, twice = bm25(made)["bm25"]
@@ -131,7 +171,7 @@ def test_a_folder_that_is_no_index_is_refused(tmp_path):
     with pytest.raises(DataError, match="nothing"):
         BM25Index.load(tmp_path / "nothing")
     (tmp_path / "format.json").write_text('{"bm25": 0}')
-    with pytest.raises(DataError, match=r"expected \{'bm25': 1\}"):
+    with pytest.raises(DataError, match=r"of format \{'bm25': 0\}, expected \{'bm25': 2.*build it again"):
         BM25Index.load(tmp_path)
 
 

@@ -70,6 +70,16 @@ def test_saved_index_finds_the_same(numbers, tmp_path):
         DenseIndex.load(tmp_path / "missing")
 
 
+@pytest.mark.parametrize("name", ["vectors.faiss", "doc_ids.arrow", "format.json", "checksums.json"])
+def test_a_damaged_index_is_refused(numbers, tmp_path, name):
+    DenseIndex.build(numbers.documents, random_vectors).save(tmp_path / "index")
+    data = bytearray((tmp_path / "index" / name).read_bytes())
+    data[len(data) // 2] ^= 0x80
+    (tmp_path / "index" / name).write_bytes(data)
+    with pytest.raises(DataError, match=r"damaged|not the folder of an index"):
+        DenseIndex.load(tmp_path / "index")
+
+
 def test_faulty_encoders_are_named():
     made = collection({"q": "hen"}, {"1": "hen", "2": "fox"})
     with pytest.raises(DataError, match=r"shape \(1, 6\) for 2 texts"):

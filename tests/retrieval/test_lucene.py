@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rankdistill.data import Collection, Texts, load_collection
-from rankdistill.errors import DataError, MissingExtraError, UsageError
+from rankdistill.errors import DataError, MissingExtraError, UnknownNameError, UsageError
 from rankdistill.retrieval.bm25 import bm25
 from rankdistill.retrieval.lucene import LuceneIndex, lucene
 
@@ -59,9 +59,29 @@ def test_kept_index_is_loaded_and_finds_the_same(shared_data, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["index"]
 
 
+@needs_lucene
+def test_a_damaged_index_is_refused(tmp_path):
+    made = collection({"q": "hen"}, {"1": "red hen", "2": "blue"})
+    LuceneIndex.build(made.documents, tmp_path / "index")
+    largest = max((tmp_path / "index" / "index").iterdir(), key=lambda path: path.stat().st_size)
+    largest.write_bytes(largest.read_bytes()[:-1])
+    with pytest.raises(DataError, match=rf"index is damaged: .*{largest.name} has .*build it again"):
+        LuceneIndex.load(tmp_path / "index")
+
+
 def test_a_folder_that_is_no_index_is_refused(tmp_path):
     with pytest.raises(DataError, match="nothing"):
         LuceneIndex.load(tmp_path / "nothing")
+
+
+@needs_lucene
+def test_text_of_another_language_is_read_as_told_or_said():
+    made = collection({"q": "图书"}, {"1": "昨天我去图书馆。", "2": "书图"})
+    with pytest.warns(UserWarning, match="2 of 2 documents have text without blanks .*Give the language"):
+        assert sorted(lucene(made).doc_ids.to_pylist()) == ["1", "2"]
+    assert lucene(made, language="zh").doc_ids.to_pylist() == ["1"]
+    with pytest.raises(UnknownNameError, match=r"unknown language of Anserini 'zhh'; did you mean 'zh'"):
+        lucene(made, language="zhh")
 
 
 @needs_lucene

@@ -29,6 +29,15 @@ def retrieve(
     encoder: Annotated[
         str | None, Parameter(help="For dense: base encoder, a folder or hub id. [default: all-MiniLM-L6-v2]")
     ] = None,
+    query_prompt: Annotated[
+        str | None, Parameter(help="For dense: text before each query. [default: what the encoder's folder states]")
+    ] = None,
+    document_prompt: Annotated[
+        str | None, Parameter(help="For dense: text before each document. [default: what the encoder's folder states]")
+    ] = None,
+    language: Annotated[
+        str | None, Parameter(help="For lucene: language of the texts, such as de, hi or zh. [default: en]")
+    ] = None,
 ) -> None:
     """Find first-stage candidates for a collection's queries and write them as a run.
 
@@ -38,13 +47,21 @@ def retrieve(
             --split test --out bm25.trec
     """
     first_stage = retriever(retriever_name)
-    if encoder is not None and not first_stage.encodes:
-        raise UsageError(f"--encoder is for retrievers by vectors, got --retriever {retriever_name}")
-    settings: dict[str, Any] = {}
+    given = {"encoder": encoder, "query-prompt": query_prompt, "document-prompt": document_prompt}
+    for option, value in given.items():
+        if value is not None and not first_stage.encodes:
+            raise UsageError(f"--{option} is for retrievers by vectors, got --retriever {retriever_name}")
+    if language is not None and not first_stage.has_languages:
+        raise UsageError(f"--language is for --retriever lucene, got {retriever_name}")
+    settings: dict[str, Any] = {} if language is None else {"language": language}
     if first_stage.encodes:
+        from rankdistill.models.base import DEFAULT_BASE
         from rankdistill.models.encoder import Encoder
 
-        settings["encode"] = (Encoder.from_pretrained(encoder) if encoder else Encoder.from_pretrained()).encode
+        loaded = Encoder.from_pretrained(
+            encoder or DEFAULT_BASE, query_prompt=query_prompt, document_prompt=document_prompt
+        )
+        settings = {"encode": loaded.encode_documents, "encode_queries": loaded.encode_queries}
     source = load_collection(collection)
     query_ids = None if split == "all" else source.split(split)
     if query_ids is not None and not query_ids:

@@ -21,6 +21,7 @@ from rankdistill.models.cosine_start.segments import (
     recognise,
     restore_segments,
 )
+from rankdistill.models.cosine_start.suited import beyond_cosine, warn_of_prompts
 from rankdistill.models.cross_encoder import CrossEncoder
 from rankdistill.models.layers import keep_layers
 
@@ -49,10 +50,16 @@ def cosine_start(
     base: a BERT-like encoder of mean-pooled sentence embeddings. layers: those of it to keep (None: all). texts: some
     thousand of the collection's documents: rarity is counted in all of them, and the first few hundred are read to
     level the freed dimensions and find principal axes. The same seed gives the same weights. Raises `DataError` for
-    another architecture and for fewer than 32 texts.
+    another architecture, for an encoder that states more than the cosine of means, and for fewer than 32 texts. A
+    warning says where the encoder wants prompts, which pairs have not.
     """
     if len(texts) < FEWEST_TEXTS:
         raise DataError(f"a start from the cosine is calibrated on at least {FEWEST_TEXTS} documents, got {len(texts)}")
+    if more := beyond_cosine(base):
+        raise DataError(
+            f"{base} states {', '.join(more)}: a start from the cosine keeps the cosine of means only. Start plain"
+        )
+    warn_of_prompts(base)
     plain = CrossEncoder.from_base(base, layers=layers, seed=seed)
     config = plain.model.config
     if config.model_type != "bert":

@@ -1,0 +1,1 @@
+"""Folders of sentence-transformers: what they state about an encoder, and the modules that follow the transformer."""
