@@ -19,6 +19,7 @@ from rankdistill.scoring.settings import ScoringSettings
 from rankdistill.tasks import LABEL, Task
 from rankdistill.training import Objective, TrainingSettings, check_objective, fit
 from rankdistill.training.distributed import first_process_first, join_processes
+from rankdistill.training.loop import check_outputs
 from rankdistill.training.objective import TEACHER
 
 TARGET = "target"
@@ -120,6 +121,7 @@ def distill_on(
     out: str | Path | None = None,
 ) -> tuple[CrossEncoder, EnsembleReport | None]:
     """`distill` on all candidates of a task."""
+    check_outputs(out)
     lists, report = with_labels(task), None
     beside = teacher_beside(lesson.teachers, student) if lesson.objective.needs_teacher else None
     # before teachers score, which takes hours

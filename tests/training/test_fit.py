@@ -15,10 +15,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tiny import make_candidates, make_collection, make_model, make_tokenizer
+from tiny import labelled, make_collection, make_model, make_tokenizer
 
 import rankdistill
-from rankdistill.data import Candidates
 from rankdistill.errors import UsageError
 from rankdistill.models import CrossEncoder
 from rankdistill.tasks import Task
@@ -29,14 +28,6 @@ SETTINGS = TrainingSettings(epochs=12, list_size=4, lists_per_batch=3, learning_
 
 def start(**shape) -> CrossEncoder:
     return CrossEncoder(make_model(**shape), make_tokenizer())
-
-
-def labelled(collection: SimpleNamespace, size: int = 10) -> Candidates:
-    """Candidates whose labels say whether the document has the word "dog", with a teacher that says so too."""
-    candidates = make_candidates(collection, size)
-    texts = collection.documents.take(candidates.doc_ids)
-    labels = np.array(["dog" in text.split() for text in texts], np.float32)
-    return candidates.with_columns(label=labels, t1=4 * labels - 2)
 
 
 def weights(model: CrossEncoder) -> dict[str, torch.Tensor]:
@@ -183,7 +174,7 @@ def test_an_unfinished_training_is_not_gone_on_with_by_another(tmp_path: Path) -
             train("hinge(label)")
     with pytest.raises(UsageError, match=r"holds an unfinished training with other objective, see .*facts.json"):
         train("ranknet(label)")
-    with pytest.raises(UsageError, match=r"holds an unfinished training with other settings, see .*facts.json"):
+    with pytest.raises(UsageError, match=r"an unfinished training with other settings.learning_rate, see .*facts.json"):
         train("hinge(label)", 1e-4)
     train("hinge(label)")
     train("ranknet(label)")  # nothing is unfinished
