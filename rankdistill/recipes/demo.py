@@ -23,6 +23,7 @@ from rankdistill.files.checksums import checksums_text
 from rankdistill.files.facts import claim, digest, read_facts
 from rankdistill.files.lock import locked
 from rankdistill.files.outputs import check_output_file, check_output_folder
+from rankdistill.losses.limits import Check, number, whole
 from rankdistill.models import DEFAULT_BASE, CrossEncoder, Encoder, resolve_base
 from rankdistill.progress import say
 from rankdistill.recipes.distill import distill
@@ -72,6 +73,23 @@ class DemoSettings:
     """Highest learning rate of the students."""
     seed: int = 0
     """Seed of everything drawn."""
+
+    def __post_init__(self) -> None:
+        for name, check in LIMITS.items():
+            check(name, getattr(self, name))
+        for layer in self.student_layers:
+            whole(0, 1000)("student_layers", layer)
+
+
+LIMITS: dict[str, Check] = {
+    **dict.fromkeys(("teacher_queries", "student_queries", "dev_queries", "test_queries"), whole(1, 1_000_000_000)),
+    "list_size": whole(2, 1_000_000),
+    "depth": whole(2, 1_000_000),
+    "max_length": whole(8, 1_000_000),
+    **dict.fromkeys(("teacher_learning_rate", "student_learning_rate"), number(0, 1, above=True)),
+    "seed": whole(0, 2**32 - 1 - len(SHARES)),  # each teacher has a seed of its own
+}
+"""Every setting that is a number -> the values that it may have."""
 
 
 def demo(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
@@ -171,7 +172,7 @@ def _arguments(settings: TrainingSettings, folder: Path, dev: Task | None, save:
         num_train_epochs=1,
         per_device_train_batch_size=settings.lists_per_batch,
         learning_rate=settings.learning_rate,
-        warmup_steps=settings.warmup_ratio,
+        warmup_steps=min(settings.warmup_ratio, math.nextafter(1, 0)),  # a share; from 1 on it would be a number
         weight_decay=settings.weight_decay,
         adam_beta1=settings.adam_beta1,
         adam_beta2=settings.adam_beta2,
