@@ -126,9 +126,10 @@ def _finished(command: Killed, place: Path) -> tuple[Contents, list[str]]:
 
 
 def _contents(command: Killed, place: Path) -> Iterator[tuple[str, bytes]]:
-    yield "standard output", place.with_name(f"{place.name}.out").read_bytes()
-    for file in sorted(each for each in place.rglob("*") if each.is_file()):
-        name = file.relative_to(place).as_posix()
+    """What a run left, by name, reduced to what must not differ; what it printed is named "standard output"."""
+    files = {"standard output": place.with_name(f"{place.name}.out")}
+    files |= {file.relative_to(place).as_posix(): file for file in sorted(place.rglob("*")) if file.is_file()}
+    for name, file in files.items():
         if not any(fnmatch(name, pattern) for pattern in command.may_differ):
             content = file.read_bytes()
             for pattern, reduce in command.reduced.items():

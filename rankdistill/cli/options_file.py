@@ -67,6 +67,8 @@ def read_options(path: Path) -> dict[Any, Any]:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error)
         raise FileFormatError(path, mark.line + 1 if mark else 1, problem, EXPECTED) from error
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, a date that there is not
+        raise FileFormatError(path, 1, str(error).partition(";")[0], f"{EXPECTED}, with values that can be") from error
     if content is None:
         return {}
     if not isinstance(content, dict):

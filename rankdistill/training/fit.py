@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from transformers import TrainingArguments
 
@@ -36,6 +37,7 @@ def fit(
     dev: Task | None = None,
     out: str | Path | None = None,
     teacher: CrossEncoder | None = None,
+    facts: Mapping[str, Any] | None = None,
 ) -> CrossEncoder:
     """Train ``model`` in place and return it, in eval mode.
 
@@ -45,7 +47,8 @@ def fit(
     same call after a kill resumes from its last undamaged checkpoint and ends with the same weights, bit for bit on a
     CPU, and the same log but for its times; after the end it returns the model that is there. Without it nothing is
     written. teacher: runs beside the student where a term of the objective learns from ``teacher``, and reads what the
-    student reads.
+    student reads. facts: what the columns were made of, as JSON can hold it, for the error that names what differs; an
+    unfinished training belongs to all that shapes it, whether it is named here or not.
     Raises `UsageError` where such a term has no teacher, or one that does not suit, where ``out`` holds an unfinished
     training of another objective, model, teacher, lists, dev task or settings, and where another process trains into
     it; `DataError` where a term cannot be computed for the family of the model or of the teacher, and where a
@@ -85,9 +88,9 @@ def fit(
             model, source, {TASK: objective}, dev, arguments, dtype, teacher, max_steps=settings.max_steps
         )
 
-    facts = {}
+    claimed: dict[str, Any] = dict(facts or {})
     if out:
-        facts = {
+        claimed |= {
             "objective": str(objective),
             "model": model.fingerprint(),
             "teacher": teacher and teacher.fingerprint(),
@@ -103,7 +106,7 @@ def fit(
         frozen=None if objective.trains_own_head else lambda network: weights_beyond(network, -1),
         dev=dev,
         out=out,
-        facts=facts,
+        facts=claimed,
     )
 
 
