@@ -28,7 +28,8 @@ from rankdistill.retrieval.bm25 import bm25
 
 WORDS = ["a", "book", "cat", "dog", "first", "how", "is", "list", "long", "of", "sort", "the", "to", "what", "wrote"]
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-TRAINING = ["--list-size", "4", "--lists-per-batch", "4", "--max-length", "64", "--start", "plain", "--save-steps", "4", "--logging-steps", "3"]
+TRAINING = ["--list-size", "4", "--lists-per-batch", "4", "--max-length", "64", "--start", "plain"]
+TRAINING += ["--save-steps", "4", "--logging-steps", "3", "--json"]
 
 
 def main(
@@ -52,7 +53,7 @@ def main(
 def commands(inputs: Path) -> list[Killed]:
     """The commands, each with a dev set or an imitation, so that every step of a training is there to be killed in."""
     shared = ["--collection", str(inputs / "data"), "--run", str(inputs / "bm25.trec"), *TRAINING, "--out", "out"]
-    teachers = [str(inputs / "teacher"), str(inputs / "bm25.trec")]
+    teachers = ["--teachers", str(inputs / "teacher"), str(inputs / "bm25.trec"), "--normalize", "zscore"]
     reduced = {
         "out/log.json": without_times,
         "out/metrics.json": without_times,
@@ -61,13 +62,12 @@ def commands(inputs: Path) -> list[Killed]:
     return [
         Killed(
             "finetune",
-            ["finetune", *shared, "--base", str(inputs / "base"), "--eval-steps", "5", "--epochs", "2", "--json"],
+            ["finetune", *shared, "--base", str(inputs / "base"), "--eval-steps", "5", "--epochs", "2"],
             reduced=reduced,
         ),
         Killed(
             "distill",
-            ["distill", *shared, "--student", str(inputs / "base"), "--teachers", *teachers, "--normalize", "zscore"]
-            + ["--layers", "0", "2", "--json"],
+            ["distill", *shared, "--student", str(inputs / "base"), "--layers", "0", "2", *teachers],
             reduced=reduced,
         ),
     ]

@@ -86,7 +86,9 @@ def run_training(
             with saving(f"the results of the training into {folder}"):
                 model.save(folder / MODEL)
                 with atomic_path(folder / LOG) as path:
-                    path.write_text(json.dumps(trainer.state.log_history, indent=1))
+                    path.write_text(
+                        json.dumps(trainer.state.log_history, indent=1, sort_keys=True) + "\n"
+                    )  # as in checkpoints
                 record(folder, facts)
             shutil.rmtree(checkpoints, ignore_errors=True)
         wait_for_all()  # others may read what this one wrote
