@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import gettempdir
 from typing import Any
 
 import torch
@@ -19,7 +19,7 @@ from transformers import TrainingArguments
 
 from rankdistill import __version__
 from rankdistill.errors import TrainingError
-from rankdistill.files.atomic import atomic_path
+from rankdistill.files.atomic import atomic_path, remove_leftovers, temporary_beside
 from rankdistill.files.facts import claim
 from rankdistill.files.lock import locked
 from rankdistill.files.outputs import check_output_file, check_output_folder
@@ -67,7 +67,7 @@ def run_training(
     if folder and shared("finished" if processes()[0] == 0 and is_finished(folder, facts) else ""):
         return _as_finished(model, folder)
     with ExitStack() as stack:
-        checkpoints = folder / CHECKPOINTS if folder else Path(shared(stack.enter_context(TemporaryDirectory())))
+        checkpoints = folder / CHECKPOINTS if folder else Path(shared(str(stack.enter_context(_scratch()))))
         if folder and processes()[0] == 0:
             stack.enter_context(locked(checkpoints))
             if not (checkpoints / "facts.json").exists():  # a kill may have left some checkpoints of another training
@@ -107,6 +107,18 @@ def check_outputs(out: str | Path | None) -> None:
         check_output_folder(Path(out) / name)
     for name in (LOG, RECORD):
         check_output_file(Path(out) / name)
+
+
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    """Make a folder for the checkpoints of a training that writes nothing; those of killed ones are removed."""
+    folder = temporary_beside(Path(gettempdir()) / "training")
+    remove_leftovers(folder.parent)
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _train(trainer: ListTrainer, checkpoints: Path, resume: bool) -> None:
