@@ -30,6 +30,10 @@ class DataError(RankDistillError):
     """Invalid or inconsistent data: an id without a text, a duplicate document, a teacher without a score."""
 
 
+class TrainingError(RankDistillError):
+    """Training that cannot go on: a loss or weights that are not finite."""
+
+
 class MissingExtraError(RankDistillError):
     """Optional dependency that is not installed."""
 

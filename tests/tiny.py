@@ -127,6 +127,14 @@ def make_candidates(collection: SimpleNamespace, size: int = 10) -> Candidates:
     return Candidates.from_rows([q for q, _ in rows], [d for _, d in rows])
 
 
+def labelled(collection: SimpleNamespace, size: int = 10) -> Candidates:
+    """Candidates whose labels say whether the document has the word "dog", with a teacher that says so too."""
+    candidates = make_candidates(collection, size)
+    texts = collection.documents.take(candidates.doc_ids)
+    labels = np.array(["dog" in text.split() for text in texts], np.float32)
+    return candidates.with_columns(label=labels, t1=4 * labels - 2)
+
+
 def judged_collection(n_queries: int = 60, n_documents: int = 80) -> Collection:
     """A collection for known-item search: query i is the first words of document i, which is relevant to grade 3."""
     random = np.random.default_rng(0)

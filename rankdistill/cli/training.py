@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,17 +15,19 @@ from cyclopts import Parameter
 from rankdistill.cli.options import Json, Measuring, Run, Source
 from rankdistill.cli.output import print_json, print_rich, say, say_wrote, table
 from rankdistill.data import load_collection
-from rankdistill.errors import DataError
 from rankdistill.evaluation.conventions import Conventions
 from rankdistill.evaluation.report.render import TITLES, count, number
 from rankdistill.files.atomic import atomic_path
+from rankdistill.files.lock import locked
+from rankdistill.files.outputs import check_output_file, check_output_folder
 from rankdistill.models import CrossEncoder, with_two_logits
 from rankdistill.recipes.measure import measure_model
 from rankdistill.recipes.start import StartSettings, start_model
 from rankdistill.scoring.settings import ScoringSettings
 from rankdistill.tasks import KINDS, Splits, Task
 from rankdistill.training import Objective, TrainingSettings
-from rankdistill.training.distributed import processes
+from rankdistill.training.distributed import join_processes, processes
+from rankdistill.training.loop import check_outputs
 
 KIND = KINDS["ranking"]
 """Of all collections that commands read."""
@@ -85,30 +88,30 @@ def train_command(
     train: the recipe. parameters: the command's own, see `written`. base: what the model starts from. objective: of
     the training. columns: those that it may read beside the run's. n_logits: of the model's head.
     """
-    task = options.load()
-    training, settings = task.training, options.settings
-    dev = task.required(options.splits.dev_split) if settings.eval_steps else None
-    objective.check_columns((*task.candidates.columns, *columns))
-    check_folder(options.out)
-    model = start_model(
-        task.collection,
-        base,
-        options.start,
-        candidates=training.candidates,
-        training=settings,
-        seed=settings.seed,
-        out=options.out / "start",
-    )
-    if n_logits == 2:
-        model = with_two_logits(model)
-    train(training, model, dev)
-    if processes()[0]:  # what is left is for the first of torchrun's processes
-        return
-    shutil.rmtree(options.out / "start", ignore_errors=True)
-    with atomic_path(options.out / "config.yaml") as path:
-        path.write_text(yaml.safe_dump(dict(parameters), sort_keys=False))
-    measure(task.held_out, options)
-    say_wrote(options.out, "model/, config.yaml and, of held-out queries, run.trec.gz and metrics.json")
+    with _own_folder(options.out):
+        task = options.load()
+        training, settings = task.training, options.settings
+        dev = task.required(options.splits.dev_split) if settings.eval_steps else None
+        objective.check_columns((*task.candidates.columns, *columns))
+        model = start_model(
+            task.collection,
+            base,
+            options.start,
+            candidates=training.candidates,
+            training=settings,
+            seed=settings.seed,
+            out=options.out / "start",
+        )
+        if n_logits == 2:
+            model = with_two_logits(model)
+        train(training, model, dev)
+        if processes()[0]:  # what is left is for the first of torchrun's processes
+            return
+        with atomic_path(options.out / "config.yaml") as path:
+            path.write_text(yaml.safe_dump(dict(parameters), sort_keys=False))
+        measure(task.held_out, options)
+        shutil.rmtree(options.out / "start", ignore_errors=True)  # only now: a kill before must not imitate again
+        say_wrote(options.out, "model/, config.yaml and, of held-out queries, run.trec.gz and metrics.json")
 
 
 def measure(held_out: Task, options: TrainOptions) -> None:
@@ -128,12 +131,18 @@ def measure(held_out: Task, options: TrainOptions) -> None:
     print_rich(table([TITLES.get(name, name) for name in metrics], [shown], left=0))
 
 
-def check_folder(out: Path) -> None:
-    """Raise `DataError` now where the results could not be written when the work is done."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        with atomic_path(out / "config.yaml.try") as path:
-            path.touch()
-        (out / "config.yaml.try").unlink(missing_ok=True)  # another process of torchrun may have been here
-    except OSError as error:
-        raise DataError(f"cannot write into the folder {out}: {error.strerror}") from error
+@contextmanager
+def _own_folder(out: Path) -> Iterator[None]:
+    """Keep the folder for this command inside the block, all of torchrun's processes being one.
+
+    Raises `UsageError` or `DataError`, before any work, where another command has it, or the results could not be
+    written into it when the work is done.
+    """
+    join_processes()
+    check_outputs(out)
+    for name in ("start", "scores"):
+        check_output_folder(out / name)
+    for name in ("config.yaml", "run.trec.gz", "metrics.json"):
+        check_output_file(out / name)
+    with locked(out) if processes()[0] == 0 else nullcontext():
+        yield

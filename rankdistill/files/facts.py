@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rankdistill.errors import UsageError
+from rankdistill.errors import DataError, UsageError
 from rankdistill.files.atomic import atomic_path
+from rankdistill.files.checksums import check_undamaged, is_sealed
 
 
 def canonical(facts: Any) -> str:
@@ -40,24 +41,42 @@ def read_facts(file: str | Path) -> dict[str, Any]:
     return facts if isinstance(facts, dict) else {}
 
 
-def write_facts(file: str | Path, facts: Mapping[str, Any]) -> None:
-    """Write facts as a JSON object, keys in the order given; folders are created, a file there is replaced."""
-    with atomic_path(file) as path:
+def write_facts(file: str | Path, facts: Mapping[str, Any], sealed: bool = False) -> None:
+    """Write facts as a JSON object, keys in the order given; folders are created, a file there is replaced.
+
+    sealed: write checksums as well, see `rankdistill.files.checksums`.
+    """
+    with atomic_path(file, sealed) as path:
         path.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
 
 def claim(folder: str | Path, what: str, facts: Mapping[str, Any], name: str = "facts.json") -> None:
     """Write the facts into a folder unless it has the same ones; raise `UsageError` where it has others.
 
-    what: the result in the folder, for the message, which names the facts that differ. name: of the file.
+    what: the result in the folder, for the message, which names the facts that differ, those in mappings as
+    ``settings.seed``. name: of the file, which is written with checksums. Raises `DataError` where it is damaged.
     """
     file = Path(folder) / name
     if not file.is_file():
-        write_facts(file, facts)
+        write_facts(file, facts, sealed=True)
         return
-    given, known = json.loads(json.dumps(facts)), json.loads(file.read_text(encoding="utf-8"))
-    if differing := [fact for fact in {**given, **known} if given.get(fact) != known.get(fact)]:
-        raise UsageError(
-            f"{folder} holds {what} with other {', '.join(differing)}, see {file}: delete it to start again, or "
-            "give another folder"
-        )
+    again = f"delete {folder} to start again, or give another folder"
+    if is_sealed(file):
+        check_undamaged(file, f"the file that says what {folder} holds,", again)
+    given, known = json.loads(json.dumps(facts)), read_facts(file)
+    if not known:
+        raise DataError(f"{file} does not say what {folder} holds, expected a JSON object: {again}")
+    if found := differing(given, known):
+        raise UsageError(f"{folder} holds {what} with other {', '.join(found)}, see {file}: {again}")
+
+
+def differing(given: Mapping[str, Any], known: Mapping[str, Any], inside: str = "") -> list[str]:
+    """Name the facts that differ between two mappings as JSON holds them, of mappings in them only what differs."""
+    names = []
+    for fact in {**given, **known}:
+        one, other = given.get(fact), known.get(fact)
+        if isinstance(one, dict) and isinstance(other, dict):
+            names += differing(one, other, f"{inside}{fact}.")
+        elif one != other:
+            names.append(f"{inside}{fact}")
+    return names

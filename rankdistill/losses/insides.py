@@ -92,12 +92,6 @@ def check_attention_pair(student: Any, teacher: Any, layers: LayerChoice = "ever
     layer_map(student.config.num_hidden_layers, teacher.config.num_hidden_layers, layers)
 
 
-def check_layers(layers: LayerChoice = "every", shared: bool = False) -> None:
-    """Raise `UnknownNameError` for the name of a layer map that does not exist; see `layer_map`."""
-    if isinstance(layers, str) and layers not in LAYER_MAPS:
-        raise UnknownNameError("map of layers", layers, LAYER_MAPS)
-
-
 def layer_map(n_student: int, n_teacher: int, layers: LayerChoice = "every") -> list[tuple[int, int]]:
     """Pairs (student's layer, teacher's layer), from 0.
 
@@ -106,8 +100,9 @@ def layer_map(n_student: int, n_teacher: int, layers: LayerChoice = "every") -> 
     layers; a list names a teacher's layer for each of the student's. Raises `UsageError`.
     Source: PD-BERT table 4 (docs/papers.md).
     """
-    check_layers(layers)
     if isinstance(layers, str):
+        if layers not in LAYER_MAPS:
+            raise UnknownNameError("map of layers", layers, LAYER_MAPS)
         if layers == "every":
             return [(i, -(-(i + 1) * n_teacher // n_student) - 1) for i in range(n_student)]
         if layers == "last":

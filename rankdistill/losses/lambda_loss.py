@@ -11,10 +11,19 @@ from torch.nn import functional
 from rankdistill.errors import UnknownNameError
 from rankdistill.losses.inputs import counted, differences, grades, mean_over, ordered_pairs
 
+
+def exponential_gain(labels: Tensor) -> Tensor:
+    """2^y - 1 in units of 2 to the list's highest label, so that no label is too large for a float."""
+    highest = labels.amax(dim=-1, keepdim=True).clamp(min=0) if labels.shape[-1] else labels
+    return torch.exp2(labels - highest) - torch.exp2(-highest)
+
+
 GAINS: dict[str, Callable[[Tensor], Tensor]] = {
-    "exponential": lambda labels: torch.exp2(labels) - 1,
+    "exponential": exponential_gain,
     "linear": lambda labels: labels,
+    "log": lambda labels: labels.sign() * torch.log2(1 + labels.abs()),
 }
+"""Labels (Q, C), 0 where nothing counts -> gains in any unit, as only their share of the best DCG matters."""
 
 
 def lambda_loss(
@@ -31,10 +40,13 @@ def lambda_loss(
 ) -> Tensor:
     """Mean over pairs y_i > y_j of w_ij log(1 + exp(-sigma (s_i - s_j))), w_ij what the pair is worth in NDCG.
 
-    w_ij = δ_ij |G_i - G_j| / maxDCG, G the labels' gain ("exponential" 2^y - 1 or "linear" y), δ by ``weighting``: see
-    `WEIGHTINGS`. The weights follow the student's present ranking and carry no gradient; equal scores rank the lesser
-    document first, so that a student that knows nothing yet starts with something to mend. k: NDCG's cutoff, ranks
-    beyond it discounted to 0. mu: weight of the second term in "ndcg2++".
+    w_ij = δ_ij |G_i - G_j| / maxDCG, G the labels' gain ("exponential" 2^y - 1, "linear" y or "log" log2(1 + y)), δ by
+    ``weighting``: see `WEIGHTINGS`. The weights follow the student's present ranking and carry no gradient; equal
+    scores rank the lesser document first, so that a student that knows nothing yet starts with something to mend. k:
+    NDCG's cutoff, ranks beyond it discounted to 0. mu: weight of the second term in "ndcg2++".
+
+    The exponential gain is for grades. It takes labels that are counts, such as clicks, but among them nothing weighs
+    beside the highest of a list: give ``gain="log"`` or ``"linear"`` for them.
 
     Takes labels (or targets). Use it where the top of the list is all that counts; its weights make the loss small, so
     give it a larger weight beside others. `ranknet` is the same with w = 1. The logarithm is natural where the paper's

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from inspect import signature
 from typing import Literal
 
 from torch import Tensor
@@ -14,7 +13,6 @@ from rankdistill.losses.insides import (
     Companions,
     attention_mse,
     check_attention_pair,
-    check_layers,
     embedding_mse,
     embedding_projection,
     hidden_mse,
@@ -24,6 +22,7 @@ from rankdistill.losses.lambda_loss import lambda_loss
 from rankdistill.losses.listwise import kl_list, list_cross_entropy, listmle, listnet
 from rankdistill.losses.pairwise import hinge, margin_mse, pairwise_mse, ranknet
 from rankdistill.losses.pointwise import bce, cross_entropy, pointwise_mse, soft_bce, soft_cross_entropy
+from rankdistill.losses.settings import settings_of
 
 Sees = Literal["scores", "logits", "insides"]
 """What a loss is given of the student, and of a teacher beside it: what they rank by (Q, C), the logits (Q, C, L), or
@@ -54,9 +53,6 @@ class Loss:
     check: Callable[..., None] | None = None
     """``check(student, teacher, **settings)`` raises, before any work, where two models cannot be compared."""
 
-    check_settings: Callable[..., None] | None = None
-    """``check_settings(**settings)`` raises for values that cannot be, before any work."""
-
     @property
     def needs_states(self) -> bool:
         """Whether it compares the insides of the student and a teacher beside it."""
@@ -65,8 +61,7 @@ class Loss:
     @property
     def settings(self) -> list[str]:
         """Names of its settings."""
-        named = signature(self.function).parameters.values()
-        return [each.name for each in named if each.kind is each.KEYWORD_ONLY and each.name != "labels"]
+        return list(settings_of(self.function))
 
 
 LOSSES: dict[str, Loss] = {
@@ -90,7 +85,6 @@ LOSSES: dict[str, Loss] = {
         sees="insides",
         reads=("queries", "keys"),
         check=check_attention_pair,
-        check_settings=check_layers,
     ),
     "hidden_mse": Loss(
         hidden_mse,
@@ -98,7 +92,6 @@ LOSSES: dict[str, Loss] = {
         sees="insides",
         reads=("hidden",),
         companions=hidden_projections,
-        check_settings=check_layers,
     ),
     "embedding_mse": Loss(
         embedding_mse,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-import json
+import hashlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -19,8 +19,12 @@ from rankdistill.ensembling.fuse import fuse, tune_weight
 from rankdistill.ensembling.settings import EnsembleSettings
 from rankdistill.evaluation import Leaderboard, export, leaderboard, write_html
 from rankdistill.evaluation.conventions import Conventions
-from rankdistill.files.facts import claim
-from rankdistill.models import DEFAULT_BASE, CrossEncoder, Encoder
+from rankdistill.files.checksums import checksums_text
+from rankdistill.files.facts import claim, digest, read_facts
+from rankdistill.files.lock import locked
+from rankdistill.files.outputs import check_output_file, check_output_folder
+from rankdistill.losses.limits import Check, number, whole
+from rankdistill.models import DEFAULT_BASE, CrossEncoder, Encoder, resolve_base
 from rankdistill.progress import say
 from rankdistill.recipes.distill import distill
 from rankdistill.recipes.finetune import finetune
@@ -30,7 +34,7 @@ from rankdistill.recipes.start import IMITATION, start_model
 from rankdistill.retrieval.bm25 import bm25
 from rankdistill.scoring import cosine, score
 from rankdistill.scoring.settings import ScoringSettings
-from rankdistill.tasks import Task
+from rankdistill.tasks import LABEL, Task
 from rankdistill.training import TrainingSettings, draw_candidates, imitate
 
 SHARES = {"teacher1": 1.0, "teacher2": 0.8, "teacher3": 0.8}  # of the teachers' queries, as in PILE §4.2
@@ -70,6 +74,23 @@ class DemoSettings:
     seed: int = 0
     """Seed of everything drawn."""
 
+    def __post_init__(self) -> None:
+        for name, check in LIMITS.items():
+            check(name, getattr(self, name))
+        for layer in self.student_layers:
+            whole(0, 1000)("student_layers", layer)
+
+
+LIMITS: dict[str, Check] = {
+    **dict.fromkeys(("teacher_queries", "student_queries", "dev_queries", "test_queries"), whole(1, 1_000_000_000)),
+    "list_size": whole(2, 1_000_000),
+    "depth": whole(2, 1_000_000),
+    "max_length": whole(8, 1_000_000),
+    **dict.fromkeys(("teacher_learning_rate", "student_learning_rate"), number(0, 1, above=True)),
+    "seed": whole(0, 2**32 - 1 - len(SHARES)),  # each teacher has a seed of its own
+}
+"""Every setting that is a number -> the values that it may have."""
+
 
 def demo(
     collection: Collection, out: str | Path, settings: DemoSettings | None = None, base: str | Path = DEFAULT_BASE
@@ -80,20 +101,23 @@ def demo(
 
     Writes into ``out`` a folder per system with ``run.trec.gz`` (and ``model/`` and ``metrics.json`` where there is a
     model), the test queries' ``qrels.txt``, and ``leaderboard.json`` and ``.html``. What a killed call has finished is
-    kept by the next one with the same settings; `UsageError` where ``out`` holds another demo.
+    kept by the next one with the same settings on the same collection; `UsageError` where ``out`` holds another demo,
+    or another process writes into it.
     Source: PILE §3 and §4 (docs/papers.md); the fused row, common practice.
     """
     work = _Demo(collection, Path(out), settings or DemoSettings(), base)
-    work.claim_folder()
-    work.first_stage()
-    work.cosine()
-    for name in SHARES:
-        work.teacher(name)
-    work.imitation()
-    work.student_base()
-    work.student_pile()
-    work.fused()
-    return work.leaderboard()
+    work.check_outputs()
+    with locked(out):
+        work.claim_folder()
+        work.first_stage()
+        work.cosine()
+        for name in SHARES:
+            work.teacher(name)
+        work.imitation()
+        work.student_base()
+        work.student_pile()
+        work.fused()
+        return work.leaderboard()
 
 
 class _Demo:
@@ -108,9 +132,18 @@ class _Demo:
         self.n_steps_done += 1
         say(Text.assemble((f"{self.n_steps_done}/{N_STEPS}", "bold"), f" {what}"))
 
+    def check_outputs(self) -> None:
+        """Raise, before any work, where a result could not be written."""
+        for name in ("", "bm25", "cosine", *SHARES, "student-start", BASE, PILE, FUSED):
+            check_output_folder(self.out / name)
+        for name in ("settings.json", "qrels.txt", "leaderboard.json", "leaderboard.html"):
+            check_output_file(self.out / name)
+
     def claim_folder(self) -> None:
-        """Write down the demo's settings; `UsageError` where the folder holds a demo with others."""
+        """Write down what the demo is made of; `UsageError` where the folder holds a demo of something else."""
+        base = digest(checksums_text(resolve_base(self.base)))
         facts = {"collection": self.collection.name, "base": str(self.base), **asdict(self.settings)}
+        facts |= {"content of the collection": _content(self.collection), "content of the base": base}
         claim(self.out, "a demo", facts, "settings.json")
 
     def first_stage(self) -> None:
@@ -250,9 +283,8 @@ class _Demo:
     def student_start(self) -> CrossEncoder:
         """A student before it has seen a label: trained once, then read."""
         settings, folder = self.settings, self.out / "student-start"
-        if not (folder / "model").is_dir():
-            training = replace(self._training(IMITATION.learning_rate, settings.seed), lists_per_batch=8)
-            imitate(self.start, settings.student_layers, self.drawn, self.collection, training, out=folder)
+        training = replace(self._training(IMITATION.learning_rate, settings.seed), lists_per_batch=8)
+        imitate(self.start, settings.student_layers, self.drawn, self.collection, training, out=folder)
         return CrossEncoder.from_pretrained(folder / "model")
 
     def _training(self, learning_rate: float, seed: int) -> TrainingSettings:
@@ -262,11 +294,25 @@ class _Demo:
 
     def _measured(self, name: str, train: Callable[[Path], CrossEncoder]) -> None:
         """Train into a folder and measure there, unless a call before this one has."""
-        folder = self.out / name
-        if not (folder / "metrics.json").is_file():
+        folder, facts = self.out / name, ("parameters", "pairs_per_second")
+        if not all(fact in read_facts(folder / "metrics.json") for fact in facts):
             measure_model(train(folder), self._task(self.test), folder, scoring=SCORING)
-        metrics = json.loads((folder / "metrics.json").read_text())
-        self.facts[name] = {key: metrics[key] for key in ("parameters", "pairs_per_second")}
+        metrics = read_facts(folder / "metrics.json")
+        self.facts[name] = {fact: metrics[fact] for fact in facts}
 
     def _write(self, run: Candidates, name: str, by: str | None = None) -> None:
         write_run(run, self.out / name / "run.trec.gz", by or name, tag=name)
+
+
+def _content(collection: Collection) -> str:
+    """Hash a collection's texts, ids and judgments."""
+    hashed = hashlib.blake2b(digest_size=16)
+    for texts in (collection.documents, collection.queries):
+        for columns in texts.batches():
+            hashed.update(repr([column.to_pylist() for column in columns]).encode())
+    if collection.qrels is not None:
+        qrels = collection.qrels
+        hashed.update(repr((qrels.query_ids.to_pylist(), qrels.doc_ids.to_pylist())).encode())
+        for array in (qrels.offsets, qrels[LABEL]):
+            hashed.update(array.tobytes())
+    return hashed.hexdigest()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from rankdistill.data import Candidates, Collection
 from rankdistill.ensembling import EnsembleReport, ensemble
@@ -19,6 +21,7 @@ from rankdistill.scoring.settings import ScoringSettings
 from rankdistill.tasks import LABEL, Task
 from rankdistill.training import Objective, TrainingSettings, check_objective, fit
 from rankdistill.training.distributed import first_process_first, join_processes
+from rankdistill.training.loop import check_outputs
 from rankdistill.training.objective import TEACHER
 
 TARGET = "target"
@@ -120,7 +123,8 @@ def distill_on(
     out: str | Path | None = None,
 ) -> tuple[CrossEncoder, EnsembleReport | None]:
     """`distill` on all candidates of a task."""
-    lists, report = with_labels(task), None
+    check_outputs(out)
+    lists, report, facts = with_labels(task), None, {}
     label = scoring.relevant_label if scoring else None
     beside = teacher_beside(lesson.teachers, student, label) if lesson.objective.needs_teacher else None
     # before teachers score, which takes hours
@@ -132,8 +136,15 @@ def distill_on(
         with first_process_first():  # a store is for one process at a time, and the others find all scores in it
             lists = add_teachers(lists, task.collection, lesson.teachers, scoring, store=store)
         lists, report = ensembled(lists, lesson, seed=settings.seed if settings else 0)
-    fit(student, lists, task.collection, lesson.objective, settings, dev=dev, out=out, teacher=beside)
+        facts = _facts(lists, lesson)
+    fit(student, lists, task.collection, lesson.objective, settings, dev=dev, out=out, teacher=beside, facts=facts)
     return student, report
+
+
+def _facts(scored: Candidates, lesson: Lesson) -> dict[str, Any]:
+    """What the student's target is made of: each teacher's scores, by their hash, and the ensemble's settings."""
+    hashes = {name: hashlib.blake2b(scored[name].tobytes(), digest_size=16).hexdigest() for name in lesson.teachers}
+    return {"teachers": hashes, "ensembling": asdict(lesson.ensembling)}
 
 
 def ensembled(scored: Candidates, lesson: Lesson, seed: int) -> tuple[Candidates, EnsembleReport]:

@@ -49,7 +49,12 @@ def measure_model(
         **(facts or {}),
     }
     run = task.candidates.with_columns(score=scores)
-    write_run(run, Path(out) / "run.trec.gz", "score", tag=Path(out).name)
+    write_run(run, Path(out) / "run.trec.gz", "score", tag=_tag(out))
     with atomic_path(Path(out) / "metrics.json") as path:
         path.write_text(json.dumps(finite(metrics), indent=1) + "\n")
     return metrics
+
+
+def _tag(out: str | Path) -> str:
+    """Name a run after its folder, in one word as TREC runs have it."""
+    return "_".join(Path(out).resolve().name.split()) or "rankdistill"

@@ -11,6 +11,7 @@ import numpy as np
 from rankdistill.data import Candidates, Collection
 from rankdistill.errors import UnknownNameError, UsageError
 from rankdistill.files.facts import claim
+from rankdistill.inputs.texts import PairTexts
 from rankdistill.models import DEFAULT_BASE, CrossEncoder, cosine_start, is_sentence_encoder
 from rankdistill.models.cosine_start.suited import beyond_cosine
 from rankdistill.progress import say
@@ -111,13 +112,17 @@ def start_model(
     if from_cosine:
         layers = _with_own_layer(layers, model.model.config.num_hidden_layers)
     imitation = settings.imitation(training or TrainingSettings(), seed)
-    if out:
-        lists = [candidates.n_queries, len(candidates)]
-        facts = {"model": model.fingerprint(), "layers": layers, "queries and candidates": lists}
-        claim(out, "a start", {**facts, "settings": asdict(imitation)})
-        if (Path(out) / "model").is_dir():
-            return CrossEncoder.from_pretrained(Path(out) / "model")
-    return imitate(model, layers, candidates, collection, imitation, out=out)
+    if not out:
+        return imitate(model, layers, candidates, collection, imitation)
+    facts = {
+        "model": model.fingerprint(),
+        "layers": layers,
+        "candidates' texts": PairTexts(candidates, collection).digest(),
+        "settings": asdict(imitation),
+    }
+    claim(out, "a start", facts)
+    imitate(model, layers, candidates, collection, imitation, out=out)
+    return CrossEncoder.from_pretrained(Path(out) / "model")  # as the next call has it, to the config's last entry
 
 
 def _suits_cosine(base: str | Path) -> bool:

@@ -138,6 +138,7 @@ class Task:
         )
         for lists in (self.candidates, self.judgments):
             digest.update(repr((lists.query_ids.to_pylist(), lists.doc_ids.to_pylist())).encode())
+            digest.update(lists.offsets.tobytes())
         digest.update(self.judgments[LABEL].tobytes())
         return digest.hexdigest()
 

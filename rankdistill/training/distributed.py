@@ -57,6 +57,16 @@ def shared(value: str) -> str:
     return values[0]
 
 
+def mean_over_processes(values: Sequence[float]) -> list[float]:
+    """The mean of each value over all processes, which give as many."""
+    n = processes()[1]
+    if n == 1:
+        return list(values)
+    summed = torch.tensor(values, dtype=torch.float64, device=default_device())
+    dist.all_reduce(summed)
+    return [float(value) / n for value in summed]
+
+
 def gather(logits: Tensor, counts: Sequence[int]) -> Tensor:
     """The logits of all processes, one after the other: float (sum of counts, n_logits).
 

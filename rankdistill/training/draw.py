@@ -8,14 +8,18 @@ import numpy as np
 
 from rankdistill.arrays import F32, I64, Bools
 from rankdistill.data.candidates import Candidates
-from rankdistill.errors import DataError
+from rankdistill.errors import DataError, UsageError
+
+MOST_ROWS = 1 << 31
+"""Rows of a plan, 16 GiB."""
 
 
 @dataclass(frozen=True, eq=False)
 class ListPlan:
     """All lists of a training run in the order they are read.
 
-    rows: int64 (lists, size), rows of the candidates, -1 where a query has fewer. n_left_out: queries not drawn.
+    rows: int64 (lists, at most size), rows of the candidates, -1 where a query has fewer. n_left_out: queries that are
+    not drawn.
     """
 
     rows: I64
@@ -40,7 +44,8 @@ def plan_lists(
     (label > 0) first, or all that the query has; the rest is drawn from whatever else it has, its own hard negatives
     and further relevant ones. Of a pair the second is less relevant, where the query has such a candidate. Without
     labels all candidates are drawn alike. only_labelled: leave out queries whose labels are all equal or missing, which
-    teach a loss over labels nothing. The same seed gives the same lists. Raises `DataError` where no list is left.
+    teach a loss over labels nothing. The same seed gives the same lists. Raises `DataError` where no list is left,
+    `UsageError` for more epochs than memory holds.
     """
     relevant = candidates[labels] > 0 if labels else np.zeros(len(candidates), bool)
     usable = np.diff(candidates.offsets) >= 2
@@ -53,7 +58,13 @@ def plan_lists(
             + (f", of different {labels!r}" if only_labelled else "")
         )
     n_relevant = max(1, int(size * relevant_share)) if relevant_share > 0 else 0
-    rows = np.full((epochs, len(queries), size), -1, np.int64)
+    width = min(size, int(np.diff(candidates.offsets)[queries].max()))
+    if (n_rows := epochs * len(queries) * width) > MOST_ROWS:
+        raise UsageError(
+            f"{epochs:,} epochs over {len(queries):,} queries draw {n_rows:,} candidates, expected at most "
+            f"{MOST_ROWS:,}: train for fewer epochs"
+        )
+    rows = np.full((epochs, len(queries), width), -1, np.int64)
     for epoch in range(epochs):
         random = np.random.default_rng([seed, epoch])
         order = _drawn_order(candidates, relevant, n_relevant, random)
@@ -62,7 +73,7 @@ def plan_lists(
             if labels and size == 2:
                 drawn = _pair(drawn, candidates[labels])
             rows[epoch, place, : len(drawn[:size])] = drawn[:size]
-    return ListPlan(rows.reshape(-1, size), candidates.n_queries - len(queries))
+    return ListPlan(rows.reshape(-1, width), candidates.n_queries - len(queries))
 
 
 def _drawn_order(candidates: Candidates, relevant: Bools, n_relevant: int, random: np.random.Generator) -> I64:

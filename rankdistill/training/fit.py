@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from transformers import TrainingArguments
 
 from rankdistill.data.candidates import Candidates
 from rankdistill.errors import UsageError
-from rankdistill.inputs.texts import TextCollection
+from rankdistill.inputs.texts import PairTexts, TextCollection
 from rankdistill.models import CrossEncoder
 from rankdistill.models.weights import weights_beyond
 from rankdistill.progress import say
@@ -17,7 +18,7 @@ from rankdistill.tasks import Task
 from rankdistill.training.batches import MAX_PARTS
 from rankdistill.training.draw import plan_lists
 from rankdistill.training.list_source import ListSource
-from rankdistill.training.loop import run_training
+from rankdistill.training.loop import check_outputs, run_training
 from rankdistill.training.objective import Objective
 from rankdistill.training.objective_trainer import ObjectiveTrainer
 from rankdistill.training.settings import TrainingSettings
@@ -36,18 +37,24 @@ def fit(
     dev: Task | None = None,
     out: str | Path | None = None,
     teacher: CrossEncoder | None = None,
+    facts: Mapping[str, Any] | None = None,
 ) -> CrossEncoder:
     """Train ``model`` in place and return it, in eval mode.
 
     candidates: lists with the columns that the objective reads, NaN = missing. dev: evaluated every ``eval_steps``
     updates; the weights that were best by its first measure are kept at the end. out: folder for checkpoints and,
-    at the end, ``model/`` and ``log.json`` (every logged value); the same call after a kill resumes from its last
-    checkpoint and ends with the same weights, bit for bit on a CPU. Without it nothing is written. teacher: runs beside
-    the student where a term of the objective learns from ``teacher``, and reads what the student reads.
-    Raises `UsageError` where such a term has no teacher, or one that does not suit, and where ``out`` holds an
-    unfinished training of another objective, model, teacher, lists, dev task or settings; `DataError` where a term
-    cannot be computed for the family of the model or of the teacher.
+    at the end, ``model/``, ``log.json`` (every logged value) and ``training.json`` (what the training was made of); the
+    same call after a kill resumes from its last undamaged checkpoint and ends with the same weights, bit for bit on a
+    CPU, and the same log but for its times; after the end it returns the model that is there. Without it nothing is
+    written. teacher: runs beside the student where a term of the objective learns from ``teacher``, and reads what the
+    student reads. facts: what the columns were made of, as JSON can hold it, for the error that names what differs; an
+    unfinished training belongs to all that shapes it, whether it is named here or not.
+    Raises `UsageError` where such a term has no teacher, or one that does not suit, where ``out`` holds an unfinished
+    training of another objective, model, teacher, lists, dev task or settings, and where another process trains into
+    it; `DataError` where a term cannot be computed for the family of the model or of the teacher, and where a
+    checkpoint cannot be written; `TrainingError` where a loss or weight is not finite.
     """
+    check_outputs(out)
     settings = settings or TrainingSettings()
     objective = Objective.parse(objective) if isinstance(objective, str) else objective
     check_objective(objective, model, teacher, candidates.columns)
@@ -77,15 +84,19 @@ def fit(
     )
 
     def trainer(arguments: TrainingArguments, dtype: str) -> ObjectiveTrainer:
-        return ObjectiveTrainer(model, source, {TASK: objective}, dev, arguments, dtype, teacher)
+        return ObjectiveTrainer(
+            model, source, {TASK: objective}, dev, arguments, dtype, teacher, max_steps=settings.max_steps
+        )
 
-    facts = {
-        "objective": str(objective),
-        "model": model.fingerprint(),
-        "teacher": teacher and teacher.fingerprint(),
-        "lists": source.digest(),
-        "dev": dev and dev.digest(),
-    }
+    claimed: dict[str, Any] = dict(facts or {})
+    if out:
+        claimed |= {
+            "objective": str(objective),
+            "model": model.fingerprint(),
+            "teacher": teacher and teacher.fingerprint(),
+            "lists": source.facts(),
+            "dev": _dev_facts(dev) if dev else None,
+        }
     return run_training(
         model,
         trainer,
@@ -95,8 +106,14 @@ def fit(
         frozen=None if objective.trains_own_head else lambda network: weights_beyond(network, -1),
         dev=dev,
         out=out,
-        facts=facts if out else {},
+        facts=claimed,
     )
+
+
+def _dev_facts(dev: Task) -> dict[str, str]:
+    """What decides which checkpoint a dev task chooses."""
+    texts = PairTexts(dev.candidates, dev.collection)
+    return {"candidates, judgments and measures": dev.digest(), "texts": texts.digest()}
 
 
 def check_objective(

@@ -22,7 +22,7 @@ from rankdistill.training.batches import Batch, BatchSource
 from rankdistill.training.draw import plan_lists
 from rankdistill.training.list_source import ListSource
 from rankdistill.training.list_trainer import ListTrainer
-from rankdistill.training.loop import run_training
+from rankdistill.training.loop import check_outputs, run_training
 from rankdistill.training.settings import TrainingSettings
 
 READS = {-1: "hidden", -2: "hidden before the last"}
@@ -50,6 +50,7 @@ def imitate(
     Source: the hidden states' term of Simplified TinyBERT, PD-BERT eq. 3 (docs/papers.md), with the embeddings and the
     width in common.
     """
+    check_outputs(out)
     settings = settings or TrainingSettings(learning_rate=3e-4)
     begins_as, kept = (start, range(len(layers))) if start else (model, layers)
     student = model.with_model(keep_layers(begins_as.model, kept))
@@ -60,11 +61,11 @@ def imitate(
         "layers": list(layers),
         "model": model.fingerprint(),
         "start": student.fingerprint(),
-        "lists": source.digest(),
+        "lists": source.facts(),
     }
 
     def trainer(arguments: TrainingArguments, dtype: str) -> StateTrainer:
-        return StateTrainer(student, source, arguments, dtype, model, at)
+        return StateTrainer(student, source, arguments, dtype, model, at, settings.max_steps)
 
     return run_training(student, trainer, settings, frozen=partial(weights_beyond, at=at), out=out, facts=facts)
 
@@ -73,9 +74,16 @@ class StateTrainer(ListTrainer):
     """Brings a student's hidden states at one place to its teacher's: mean squared error over all tokens."""
 
     def __init__(
-        self, student: CrossEncoder, source: BatchSource, args: Any, dtype: str, teacher: CrossEncoder, at: int
+        self,
+        student: CrossEncoder,
+        source: BatchSource,
+        args: Any,
+        dtype: str,
+        teacher: CrossEncoder,
+        at: int,
+        max_steps: int = -1,
     ) -> None:
-        super().__init__(student, source, args, dtype, f"imitating {n_layers_of(teacher.model)} layers")
+        super().__init__(student, source, args, dtype, f"imitating {n_layers_of(teacher.model)} layers", max_steps)
         self.teacher = teacher.model.to(args.device).eval()
         self.at = at
 

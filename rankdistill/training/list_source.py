@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from rankdistill.data.candidates import Candidates
+from rankdistill.files.facts import digest
 from rankdistill.inputs.pairs import PairAssembler
 from rankdistill.inputs.texts import PairTexts, TextCollection
 from rankdistill.models import CrossEncoder
@@ -83,12 +85,26 @@ class ListSource:
             "columns": {name: torch.from_numpy(values.astype(np.float32)) for name, values in columns.items()},
         }
 
+    def facts(self) -> dict[str, Any]:
+        """What a model is trained on, by name: hashes of the tokens, the columns and the drawn lists, and the sizes."""
+        return {
+            "task": self.task,
+            "lists per batch": self.lists_per_batch,
+            "queries' texts": _hash(self.queries.ids, self.queries.offsets),
+            "documents' texts": _hash(self.documents.ids, self.documents.offsets),
+            "candidates": _hash(self.query_rows, self.document_rows),
+            **{f"column {name}": _hash(values) for name, values in self.columns.items()},
+            "drawn lists": _hash(self.plan.rows),
+        }
+
     def digest(self) -> str:
-        """Hash of the tokens, the columns, the plan, the size of batches and the task."""
-        texts = (self.queries, self.documents)
-        tokens = [array for text in texts for array in (text.ids, text.offsets)]
-        facts = [list(self.columns), self.lists_per_batch, self.task]
-        digest = hashlib.blake2b(json.dumps(facts).encode(), digest_size=20)
-        for array in (*tokens, self.query_rows, self.document_rows, *self.columns.values(), self.plan.rows):
-            digest.update(np.ascontiguousarray(array).data)
-        return digest.hexdigest()
+        """Hash of the facts."""
+        return digest(self.facts())
+
+
+def _hash(*arrays: NDArray[Any]) -> str:
+    hashed = hashlib.blake2b(digest_size=16)
+    for array in arrays:
+        hashed.update(f"{array.dtype} {array.shape}".encode())
+        hashed.update(np.ascontiguousarray(array).data)
+    return hashed.hexdigest()

@@ -3,44 +3,57 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from transformers import PrinterCallback, Trainer, TrainerCallback
 
+from rankdistill.errors import TrainingError
 from rankdistill.models import CrossEncoder
 from rankdistill.progress import progress
 from rankdistill.training.batches import Batch, BatchSource
+from rankdistill.training.checkpoints import drop_old, folder_of, saving, seal
+from rankdistill.training.distributed import processes, wait_for_all
+from rankdistill.training.means import LOSS, WHOLE, LossMeans
 
 
 class ListTrainer(Trainer, ABC):
     """Trains a cross-encoder on a source's batches by the `losses` of a subclass, and logs every one of them alone.
 
-    The order of the batches is the source's, so that a resumed run reads what an uninterrupted one reads. dtype:
-    "float32" or "bfloat16", of the matrix products. options: further arguments of `transformers.Trainer`.
+    The order of the batches is the source's, so that a resumed run reads what an uninterrupted one reads, and logs the
+    same. Losses and weights that are not finite raise `TrainingError`, before they are saved or measured; a checkpoint
+    that cannot be written raises `DataError`. dtype: "float32" or "bfloat16", of the matrix products. max_steps:
+    batches at most; -1 for no limit. options: further arguments of `transformers.Trainer`.
     """
 
     def __init__(
-        self, cross_encoder: CrossEncoder, source: BatchSource, args: Any, dtype: str, description: str, **options: Any
+        self,
+        cross_encoder: CrossEncoder,
+        source: BatchSource,
+        args: Any,
+        dtype: str,
+        description: str,
+        max_steps: int = -1,
+        **options: Any,
     ) -> None:
         self.bar = Bar(description)
         self._use_cache = getattr(cross_encoder.model.config, "use_cache", None)  # transformers turns it off
         super().__init__(
             model=cross_encoder.model,
             args=args,
-            train_dataset=_Batches(source),
-            callbacks=[self.bar],
+            train_dataset=_Batches(source, max_steps),
+            callbacks=[_BestWeights(), self.bar],
             **options,
         )
         self.remove_callback(PrinterCallback)
         self.cross_encoder = cross_encoder
         self.dtype = dtype
-        self._sums: dict[str, float] = defaultdict(float)
-        self._counts: dict[str, int] = defaultdict(int)
+        self._means = LossMeans()
         self.can_return_loss = True
 
     @abstractmethod
@@ -51,10 +64,12 @@ class ListTrainer(Trainer, ABC):
         wrap the model's own forward for good, and scores would stay rounded after training.
         """
 
-    def train(self, *args: Any, **options: Any) -> Any:
+    def train(self, resume_from_checkpoint: Any = None, *args: Any, **options: Any) -> Any:
         """Train as transformers does, and leave neither its bar nor a changed config behind, after an exception too."""
+        if resume_from_checkpoint:
+            self._means.load(Path(resume_from_checkpoint))
         try:
-            return super().train(*args, **options)
+            return super().train(resume_from_checkpoint, *args, **options)
         finally:
             self.bar.close()
             if self._use_cache is not None:
@@ -69,28 +84,51 @@ class ListTrainer(Trainer, ABC):
     ) -> Any:
         """The loss of a batch, as transformers calls it."""
         total, values = self.losses(model, inputs)  # type: ignore[arg-type]
-        for name, value in values.items():
-            self._sums[name] += float(value.detach())
-            self._counts[name] += 1
+        self._means.add(total, values, self.state.global_step + 1)
         return (total, {}) if return_outputs else total
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Add each term's mean since the last log to the losses logged."""
-        if "loss" in logs and self._counts:
-            logs = {**logs, **{name: value / self._counts[name] for name, value in self._sums.items()}}
-            self._sums.clear()
-            self._counts.clear()
+        """Log the means of the losses by our own count, which checkpoints keep, and each term's beside the sum's."""
+        if LOSS in logs:
+            logs = {**logs, **self._means.since_last_log()}
+        if WHOLE in logs:
+            logs = {**logs, **self._means.whole()}
         super().log(logs, start_time)
+
+    def check_weights(self) -> None:
+        """Raise `TrainingError` where a weight is not finite, as after an update by gradients that are not."""
+        for name, weight in self.cross_encoder.model.named_parameters():
+            if not torch.isfinite(weight).all():
+                raise TrainingError(
+                    f"after update {self.state.global_step} the weights are not finite ({name}): no model is written. "
+                    "Try a lower learning rate, more warm-up, or dtype float32"
+                )
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        """Write all that a resumption needs and seal it; older checkpoints are removed only then."""
+        self.check_weights()
+        folder = folder_of(Path(str(self.args.output_dir)), self.state.global_step)
+        with saving(f"the checkpoint {folder}", partial=folder):
+            super()._save_checkpoint(model, trial)
+            self._means.save(folder)
+            wait_for_all()
+            if processes()[0] == 0:
+                seal(folder)
+                drop_old(folder.parent)
 
 
 class _Batches(Dataset[Batch]):
-    """A source of batches as torch's data loader takes it."""
+    """A source of batches, or the first ones, as torch's data loader takes it.
 
-    def __init__(self, source: BatchSource) -> None:
-        self.source = source
+    The limit is here rather than in transformers' ``max_steps``, which begins the source anew where it is short, and
+    makes one update too many when it resumes after the last.
+    """
+
+    def __init__(self, source: BatchSource, most: int) -> None:
+        self.source, self.most = source, most
 
     def __len__(self) -> int:
-        return len(self.source)
+        return len(self.source) if self.most < 0 else min(len(self.source), self.most)
 
     def __getitem__(self, index: int) -> Batch:
         return self.source[index]
@@ -99,6 +137,14 @@ class _Batches(Dataset[Batch]):
 def _only(batches: list[Batch]) -> Batch:
     [batch] = batches
     return batch
+
+
+class _BestWeights(TrainerCallback):
+    """Finds the best checkpoint of a resumed training where its folder is now, under whatever name it was written."""
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if state.best_global_step:
+            state.best_model_checkpoint = str(folder_of(Path(args.output_dir), state.best_global_step))
 
 
 class Bar(TrainerCallback):

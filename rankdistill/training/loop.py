@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 
+import torch
+import transformers
 from torch import nn
 from transformers import TrainingArguments
 
-from rankdistill.files.atomic import atomic_path
+from rankdistill import __version__
+from rankdistill.errors import TrainingError
+from rankdistill.files.atomic import atomic_path, remove_leftovers, temporary_beside
 from rankdistill.files.facts import claim
+from rankdistill.files.lock import locked
+from rankdistill.files.outputs import check_output_file, check_output_folder
 from rankdistill.models import CrossEncoder
 from rankdistill.models.attention import float32_attention
 from rankdistill.models.base import quiet_loading
@@ -24,12 +31,13 @@ from rankdistill.models.precision import default_device
 from rankdistill.models.probe import usable_dtype
 from rankdistill.progress import say
 from rankdistill.tasks import Task
+from rankdistill.training.checkpoints import last_whole, remove_all, saving
 from rankdistill.training.distributed import join_processes, processes, shared, wait_for_all
+from rankdistill.training.finished import MODEL, RECORD, is_finished, read_weights, record
 from rankdistill.training.list_trainer import ListTrainer
 from rankdistill.training.settings import TrainingSettings
 
-KEPT_CHECKPOINTS = 2
-CHECKPOINTS, MODEL, LOG = "checkpoints", "model", "log.json"
+CHECKPOINTS, LOG = "checkpoints", "log.json"
 Companions = Mapping[str, Callable[[], nn.Module]]
 
 
@@ -51,33 +59,104 @@ def run_training(
     trained beside the model; they are gone when this returns or raises. frozen: the weights of the transformers model
     that no loss depends on. unread_weights: whether there are others, which several processes then look for. dev: the
     task that chooses the checkpoint. out: see `fit`. facts: what beside the settings makes the training what it is, as
-    JSON can hold it.
+    JSON can hold it; texts, weights and the like by their hashes.
     """
     join_processes()
-    with tempfile.TemporaryDirectory() as scratch:
-        checkpoints = Path(out) / CHECKPOINTS if out else Path(shared(scratch))
-        if out:
-            claim(checkpoints, "an unfinished training", {**(facts or {}), "settings": asdict(settings)})
-        arguments = _arguments(settings, checkpoints, dev, out is not None)
+    dtype = usable_dtype(model.model, settings.dtype, default_device(), trains=True)
+    facts = {**(facts or {}), "settings": asdict(settings), **_surroundings(dtype)}
+    folder = Path(out) if out else None
+    if folder and shared("finished" if processes()[0] == 0 and is_finished(folder, facts) else ""):
+        return _as_finished(model, folder)
+    with ExitStack() as stack:
+        checkpoints = folder / CHECKPOINTS if folder else Path(shared(str(stack.enter_context(_scratch()))))
+        if folder and processes()[0] == 0:
+            stack.enter_context(locked(checkpoints))
+            if not (checkpoints / "facts.json").exists():  # a kill may have left some checkpoints of another training
+                remove_all(checkpoints)
+            claim(checkpoints, "an unfinished training", facts)
+        arguments = _arguments(settings, checkpoints, dev, folder is not None)
         arguments.ddp_find_unused_parameters = unread_weights
-        dtype = usable_dtype(model.model, settings.dtype, arguments.device, trains=True)
         arguments._n_gpu = min(arguments._n_gpu, 1)  # more than one GPU is left to torchrun
         with beside(model.model, companions or {}), _frozen(frozen(model.model) if frozen else []):
             trainer = make_trainer(arguments, dtype)
-            with quiet_loading():
-                last = _last_whole(checkpoints)
-                if last:
-                    say(f"resuming from {Path(last).name}")
-                with float32_attention(trainer.model) if dtype == "bfloat16" else nullcontext():
-                    trainer.train(resume_from_checkpoint=last)
+            with quiet_loading(), float32_attention(trainer.model) if dtype == "bfloat16" else nullcontext():
+                _train(trainer, checkpoints, resume=folder is not None)
         wait_for_all()  # some may still be reading the best checkpoint
-    model.model.eval()
-    if out and processes()[0] == 0:
-        model.save(Path(out) / MODEL)
-        with atomic_path(Path(out) / LOG) as path:
-            path.write_text(json.dumps(trainer.state.log_history, indent=1))
-        shutil.rmtree(checkpoints, ignore_errors=True)
+        model.model.eval()
+        if folder and processes()[0] == 0:
+            with saving(f"the results of the training into {folder}"):
+                model.save(folder / MODEL)
+                with atomic_path(folder / LOG) as path:
+                    path.write_text(
+                        json.dumps(trainer.state.log_history, indent=1, sort_keys=True) + "\n"
+                    )  # as in checkpoints
+                record(folder, facts)
+            shutil.rmtree(checkpoints, ignore_errors=True)
+        wait_for_all()  # others may read what this one wrote
     return model
+
+
+def check_outputs(out: str | Path | None) -> None:
+    """Raise, before any work, where the results of a training could not be written into a folder; None: there are none.
+
+    Raises `UsageError` where a file is in the place of a folder, or the other way round; `DataError` where the folder
+    is read-only or full.
+    """
+    if out is None:
+        return
+    for name in ("", MODEL, CHECKPOINTS):
+        check_output_folder(Path(out) / name)
+    for name in (LOG, RECORD):
+        check_output_file(Path(out) / name)
+
+
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    """Make a folder for the checkpoints of a training that writes nothing; those of killed ones are removed."""
+    folder = temporary_beside(Path(gettempdir()) / "training")
+    remove_leftovers(folder.parent)
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _train(trainer: ListTrainer, checkpoints: Path, resume: bool) -> None:
+    """Train, from the last whole checkpoint where ``resume``; remove all of them where losses or weights diverge."""
+    try:
+        trainer.train(_resumed_from(checkpoints) if resume else None)
+        trainer.check_weights()
+    except TrainingError:  # a resumption would end in the same
+        if processes()[0] == 0:
+            remove_all(checkpoints)
+            (checkpoints / "facts.json").unlink(missing_ok=True)
+        raise
+
+
+def _as_finished(model: CrossEncoder, folder: Path) -> CrossEncoder:
+    """Return a model as the training in a folder ended, without training."""
+    say(f"{folder / MODEL} was finished by an earlier call of the same: it is kept")
+    read_weights(model, folder)
+    model.model.to(default_device()).eval()
+    if processes()[0] == 0:
+        shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+    return model
+
+
+def _surroundings(dtype: str) -> dict[str, Any]:
+    """What beside a training's inputs and settings decides the last bits of its weights."""
+    versions = {"rankdistill": __version__, "torch": str(torch.__version__), "transformers": transformers.__version__}
+    return {"dtype": dtype, "device": default_device().type, "processes": processes()[1], "versions": versions}
+
+
+def _resumed_from(checkpoints: Path) -> str | None:
+    """Choose the checkpoint to go on from, in the first process for all of them; None where there is none."""
+    last = last_whole(checkpoints) if processes()[0] == 0 else None
+    chosen = shared(str(last or ""))
+    if chosen:
+        say(f"resuming from {Path(chosen).name}")
+    return chosen or None
 
 
 @contextmanager
@@ -94,22 +173,21 @@ def _frozen(weights: list[nn.Parameter]) -> Iterator[None]:
 
 
 def _arguments(settings: TrainingSettings, folder: Path, dev: Task | None, save: bool) -> TrainingArguments:
-    """The settings as transformers takes them; the epochs are in the plan of lists, so there is one here."""
+    """The settings as transformers takes them; epochs and the limit of updates are in the source of batches."""
     save_steps = settings.save_steps or settings.eval_steps
     every: dict[str, Any] = {"save_strategy": "no"}
     if save and save_steps:
-        every = {"save_strategy": "steps", "save_steps": save_steps, "save_total_limit": KEPT_CHECKPOINTS}
+        every = {"save_strategy": "steps", "save_steps": save_steps}  # the trainer removes those that are too old
     if dev and settings.eval_steps:
         every |= {"eval_strategy": "steps", "eval_steps": settings.eval_steps, "greater_is_better": True}
         every |= {"metric_for_best_model": f"eval_{dev.measures[0]}", "load_best_model_at_end": True}
-        every |= {"save_strategy": "steps", "save_steps": settings.eval_steps, "save_total_limit": KEPT_CHECKPOINTS}
+        every |= {"save_strategy": "steps", "save_steps": settings.eval_steps}
     return TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=1,
-        max_steps=settings.max_steps,
         per_device_train_batch_size=settings.lists_per_batch,
         learning_rate=settings.learning_rate,
-        warmup_steps=settings.warmup_ratio,
+        warmup_steps=min(settings.warmup_ratio, math.nextafter(1, 0)),  # a share; from 1 on it would be a number
         weight_decay=settings.weight_decay,
         adam_beta1=settings.adam_beta1,
         adam_beta2=settings.adam_beta2,
@@ -126,9 +204,3 @@ def _arguments(settings: TrainingSettings, folder: Path, dev: Task | None, save:
         ddp_broadcast_buffers=False,  # they are constant, and processes run the model on different numbers of parts
         **every,
     )
-
-
-def _last_whole(folder: Path) -> str | None:
-    """The last checkpoint that was written to its end: its trainer state is written after all else."""
-    whole = [path.parent for path in folder.glob("checkpoint-*/trainer_state.json")]
-    return str(max(whole, key=lambda path: int(path.name.rpartition("-")[2]))) if whole else None

@@ -11,13 +11,20 @@ from typing import Any
 from torch import Tensor, nn
 
 from rankdistill.errors import UnknownNameError, UsageError
+from rankdistill.losses.limits import number, shown
 from rankdistill.losses.registry import Sees, get_loss
+from rankdistill.losses.settings import checked
 from rankdistill.models.companions import heads as new_heads
 from rankdistill.models.families import family_of
 from rankdistill.models.outputs import OWN, Outputs, check_reads
 
 TEACHER = "teacher"
 """The target that a teacher gives online, batch by batch, rather than a column of the candidates."""
+LONGEST = 2000
+"""Characters of an objective."""
+WEIGHTS = number(1e-9, 1e9)
+STAND_IN = "_lambda_loss_"
+"""What `lambda` is read as."""
 SYNTAX = "a sum such as 'hinge(label) + 0.5*pairwise_mse(pile)', or with settings 'margin_mse(pile, label)'"
 
 
@@ -43,7 +50,8 @@ VIEWS: dict[Sees, Callable[[ListOutputs, str], Any]] = {
 class Term:
     """One loss over the columns it reads: ``targets`` (a teacher's or an ensemble's scores) and/or ``labels``.
 
-    head: the head that is trained, one of its own beside the student; `OWN` for the student's own.
+    head: the head that is trained, one of its own beside the student; `OWN` for the student's own. Raises
+    `UnknownNameError` for a loss or setting that does not exist, `UsageError` for values that cannot be meant.
     """
 
     loss: str
@@ -52,6 +60,16 @@ class Term:
     weight: float = 1.0
     settings: Mapping[str, Any] = field(default_factory=dict)
     head: str = OWN
+
+    def __post_init__(self) -> None:
+        settings = checked(self.loss, get_loss(self.loss).function, self.settings, others=("head",))
+        object.__setattr__(self, "settings", settings)
+        object.__setattr__(self, "weight", WEIGHTS(f"the weight of {self.name}", self.weight))
+        if self.labels == TEACHER:
+            raise UsageError(
+                f"{self.loss} learns from a column of labels, or of scores in their place, and {TEACHER!r} is the "
+                "model beside the student: name the column of its scores, such as t1"
+            )
 
     @property
     def name(self) -> str:
@@ -62,7 +80,7 @@ class Term:
     def __str__(self) -> str:
         """The term as it is written, with its settings and weight."""
         settings = "".join(f", {name}={value!r}" for name, value in self.settings.items())
-        return ("" if self.weight == 1 else f"{self.weight:g}*") + f"{self.name[:-1]}{settings})"
+        return ("" if self.weight == 1 else f"{_written(self.weight)}*") + f"{self.name[:-1]}{settings})"
 
 
 @dataclass(frozen=True)
@@ -80,11 +98,7 @@ class Objective:
         head of its own beside the student, which is dropped at the end: ``pointwise_mse(t1, head=t1)``.
         Raises `UsageError`.
         """
-        try:
-            # `lambda` is a loss here and a keyword of Python's, whose grammar this is
-            tree = ast.parse(re.sub(r"\blambda\b", "lambda_", text.strip()), mode="eval").body
-        except SyntaxError as error:
-            raise UsageError(f"got objective {text!r}, expected {SYNTAX}") from error
+        tree = _tree(text)
         terms = tuple(_terms(tree, text, 1.0))
         names = [term.name for term in terms]
         if len(set(names)) < len(names):
@@ -223,7 +237,28 @@ def _value(
     return loss.function(view(student, term.head), targets, mask, labels=labels, **term.settings)
 
 
+def _written(weight: float) -> str:
+    """Write a weight in few digits where they say it exactly."""
+    short = f"{weight:g}"
+    return short if float(short) == weight else repr(weight)
+
+
 # -- parsing -----------------------------------------------------------------------------------------------------------
+
+
+def _tree(text: str) -> ast.expr:
+    """Parse an expression. Raises `UsageError` for what is none, and for what is too long or too deep to be meant."""
+    if len(text) > LONGEST:
+        raise UsageError(f"got an objective of {len(text):,} characters, expected at most {LONGEST:,}: {SYNTAX}")
+    # `lambda` is a loss here and a keyword of Python's, whose grammar this is; quoted names are left alone
+    named = re.sub(r"""('[^']*'|"[^"]*")|\blambda\b""", lambda match: match[1] or STAND_IN, text.strip())
+    try:
+        return ast.parse(named, mode="eval").body
+    except SyntaxError as error:
+        why = f" ({error.msg})" if "digits" in error.msg else ""
+        raise UsageError(f"got objective {text!r}{why}, expected {SYNTAX}") from error
+    except (ValueError, RecursionError, MemoryError) as error:  # a NUL character; parentheses in parentheses
+        raise UsageError(f"got objective {text!r}, which is too deep or no text, expected {SYNTAX}") from error
 
 
 def _terms(node: ast.expr, text: str, weight: float) -> list[Term]:
@@ -232,11 +267,11 @@ def _terms(node: ast.expr, text: str, weight: float) -> list[Term]:
         return _terms(node.left, text, weight) + _terms(node.right, text, weight)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
         for number, rest in ((node.left, node.right), (node.right, node.left)):
-            if isinstance(number, ast.Constant) and isinstance(number.value, int | float):
-                return _terms(rest, text, weight * number.value)
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and weight > 0:
-        return [_term(node.func.id.removesuffix("_"), node, text, weight)]
-    raise UsageError(f"got {ast.unparse(node)!r} in objective {text!r}, expected {SYNTAX}, weights above 0")
+            if isinstance(number, ast.Constant) and not isinstance(rest, ast.Constant):
+                return _terms(rest, text, weight * WEIGHTS("a weight", number.value))
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        return [_term(_as_written(node.func.id), node, text, weight)]
+    raise UsageError(f"got {_shown(node)} in objective {text!r}, expected {SYNTAX}, weights above 0")
 
 
 def _term(name: str, node: ast.Call, text: str, weight: float) -> Term:
@@ -254,31 +289,44 @@ def _term(name: str, node: ast.Call, text: str, weight: float) -> Term:
             f"{name} fits the {loss.sees} of a teacher beside the student: write {name}(teacher); a column holds "
             "scores alone"
         )
-    named = {keyword.arg: keyword.value for keyword in node.keywords if keyword.arg}
+    named: dict[str, ast.expr] = {}
+    for keyword in node.keywords:
+        setting = _as_written(keyword.arg) if keyword.arg else None
+        if setting is None or setting in named:
+            given = f"{setting} twice" if setting else f"**{_shown(keyword.value)}"
+            raise UsageError(f"got {given} in {name} of objective {text!r}, expected each setting once, by its name")
+        named[setting] = keyword.value
     head = _name(named.pop("head"), text) if "head" in named else OWN
     if head != OWN and not head.isidentifier():
         raise UsageError(f"got head={head!r} in objective {text!r}, expected a name of letters, digits and underscores")
     if head != OWN and loss.needs_states:
         raise UsageError(f"{name} compares insides, which no head changes: leave head={head} out")
     settings = {setting: _constant(value, text) for setting, value in named.items()}
-    for setting in settings:
-        if setting not in loss.settings:
-            raise UnknownNameError(f"setting of {name}", setting, [*loss.settings, "head"])
-    if loss.check_settings is not None:
-        loss.check_settings(**settings)
     return Term(name, weight=weight, settings=settings, head=head, **dict(zip(roles, columns, strict=True)))
 
 
 def _name(node: ast.expr, text: str) -> str:
     if isinstance(node, ast.Name):
-        return "lambda" if node.id == "lambda_" else node.id
+        return _as_written(node.id)
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
-    raise UsageError(f"got {ast.unparse(node)!r} in objective {text!r}, expected the name of a column or head")
+    raise UsageError(f"got {_shown(node)} in objective {text!r}, expected the name of a column or head")
 
 
 def _constant(node: ast.expr, text: str) -> Any:
     try:
         return ast.literal_eval(node)
-    except ValueError as error:
-        raise UsageError(f"got {ast.unparse(node)!r} as a setting in objective {text!r}, expected a value") from error
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError) as error:
+        raise UsageError(f"got {_shown(node)} as a setting in objective {text!r}, expected a value") from error
+
+
+def _as_written(name: str) -> str:
+    return "lambda" if name == STAND_IN else name
+
+
+def _shown(node: ast.expr) -> str:
+    """A part of the objective as it was written, for a message."""
+    try:
+        return shown(ast.unparse(node).replace(STAND_IN, "lambda"))
+    except (ValueError, RecursionError):
+        return "a part that is too long"

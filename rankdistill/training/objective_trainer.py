@@ -33,9 +33,10 @@ class ObjectiveTrainer(ListTrainer):
         args: Any,
         dtype: str,
         teacher: CrossEncoder | None = None,
+        max_steps: int = -1,
     ) -> None:
         # transformers asks for a data set to evaluate on; `evaluate` reads `dev`
-        super().__init__(cross_encoder, source, args, dtype, "training", eval_dataset=[0] if dev else None)
+        super().__init__(cross_encoder, source, args, dtype, "training", max_steps, eval_dataset=[0] if dev else None)
         self.objectives = objectives
         self.dev = dev
         if dev is not None:
@@ -80,6 +81,7 @@ class ObjectiveTrainer(ListTrainer):
         """Score the dev task's candidates and measure them, as ``eval_<measure>``; texts are tokenised once."""
         if self.dev is None:
             return {}
+        self.check_weights()
         scores = self._prepared.score("dev")
         values = self.dev.evaluation(scores).values
         metrics = {f"eval_{name}": value for name, value in values.items()}

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from rankdistill.errors import UnknownNameError, UsageError
+from rankdistill.losses.limits import Check, number, one_of, whole
 
 Schedule = Literal[
     "linear", "cosine", "cosine_with_restarts", "polynomial", "constant", "constant_with_warmup", "inverse_sqrt"
 ]
+Dtype = Literal["auto", "float32", "bfloat16"]
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,10 @@ class TrainingSettings:
     adam_beta2: float = 0.999
     """Second-moment decay of AdamW."""
     max_grad_norm: float = 1.0
-    """Norm at which gradients are clipped."""
+    """Norm at which gradients are clipped; 0 for no clipping."""
     lr_scheduler_type: Schedule = "linear"
     """Learning rate schedule after the warm-up, by its name in transformers."""
-    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    dtype: Dtype = "auto"
     """Precision of the matrix products; auto is bfloat16 where the processor has it."""
     eval_steps: int = 0
     """Updates between two evaluations on the dev queries, of which the best is kept; 0 for none."""
@@ -52,19 +53,27 @@ class TrainingSettings:
     """Seed of the drawing of lists and of dropout."""
 
     def __post_init__(self) -> None:
-        for name, least in (("epochs", 1), ("list_size", 2), ("lists_per_batch", 1), ("logging_steps", 1)):
-            if getattr(self, name) < least:
-                raise UsageError(f"{name} must be at least {least}, got {getattr(self, name)}")
-        for name in ("eval_steps", "save_steps"):
-            if getattr(self, name) < 0:
-                raise UsageError(f"{name} must be at least 0, got {getattr(self, name)}")
-        if self.max_steps < 1 and self.max_steps != -1:
-            raise UsageError(f"max_steps must be at least 1, or -1 for no limit, got {self.max_steps}")
-        if self.lr_scheduler_type not in get_args(Schedule):
-            raise UnknownNameError("learning rate schedule", self.lr_scheduler_type, get_args(Schedule))
-        if not self.learning_rate > 0:
-            raise UsageError(f"learning_rate must be above 0, got {self.learning_rate}")
-        if not 0 <= self.relevant_share <= 1:
-            raise UsageError(f"relevant_share must be from 0 to 1, got {self.relevant_share}")
-        if not 0 <= self.warmup_ratio <= 1:
-            raise UsageError(f"warmup_ratio must be from 0 to 1, got {self.warmup_ratio}")
+        for name, check in LIMITS.items():
+            object.__setattr__(self, name, check(name, getattr(self, name)))
+
+
+LIMITS: dict[str, Check] = {
+    "epochs": whole(1, 1_000_000),
+    "list_size": whole(2, 1_000_000),
+    "relevant_share": number(0, 1),
+    "lists_per_batch": whole(1, 1_000_000),
+    "max_steps": whole(1, 1_000_000_000, also=(-1,)),
+    "learning_rate": number(0, 1, above=True),
+    "warmup_ratio": number(0, 1),
+    "weight_decay": number(0, 1),
+    "adam_beta1": number(0, 1, below=True),
+    "adam_beta2": number(0, 1, below=True),
+    "max_grad_norm": number(0, 1e9),
+    "lr_scheduler_type": one_of("learning rate schedule", get_args(Schedule)),
+    "dtype": one_of("dtype", get_args(Dtype)),
+    "eval_steps": whole(0, 1_000_000_000),
+    "save_steps": whole(0, 1_000_000_000),
+    "logging_steps": whole(1, 1_000_000_000),
+    "seed": whole(0, 2**32 - 1),
+}
+"""Every setting -> the values that it may have."""

@@ -126,6 +126,13 @@ def test_demo_ends_with_a_leaderboard_and_says_how_to_search(run, files, tmp_pat
         (["--lr-scheduler-type", "foo"], "lr-scheduler-type"),
         (["--max-steps", 0], "max_steps must be at least 1"),
         (["--share", 0], "share"),
+        (["--epochs", 2.5], "--epochs takes a whole number, got '2.5'"),
+        (["--layers", 0, "1.2"], "--layers takes a whole number, got '1.2'"),
+        (["--seed", -1], "seed must be at least 0"),
+        (["--learning-rate", "nan"], "learning_rate must be above 0, got nan"),
+        (["--learning-rate", "1e400"], "learning_rate must be at most 1, got inf"),
+        (["--objective", 'hinge(label, margin="x")'], "margin of hinge must be a number from 0"),
+        (["--objective", "hinge(label)" + "+hinge(label)" * 3000], "an objective of 39,012 characters"),
         (["--max-length", -3], "max_length must be at least 8"),
         (["--imitation-epochs", 0], "imitation_epochs must be at least 1"),
         (["--scoring.dtype", "float8"], "scoring.dtype"),
@@ -158,15 +165,6 @@ def test_missing_teacher_run_is_found_before_any_work(run, files, tmp_path: Path
     outcome = run("distill", *words, "--teachers", "nosuch.trec", "--student", files.model.parent / "base")
     assert outcome.code == 1
     assert "there is no run file nosuch.trec" in outcome.err
-
-
-def test_folder_that_cannot_be_written_is_found_before_any_work(run, files, tmp_path: Path) -> None:
-    (tmp_path / "taken").write_text("a file")
-    words = ["--collection", files.collection, "--run", files.bm25, "--out", tmp_path / "taken"]
-    outcome = run("finetune", *words, "--base", files.model.parent / "base")
-    assert outcome.code == 1
-    assert "cannot write into the folder" in outcome.err
-    assert "starting" not in outcome.err
 
 
 def test_distill_follows_a_recipe_that_options_override(run, files, tmp_path: Path) -> None:

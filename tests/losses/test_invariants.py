@@ -103,3 +103,19 @@ def test_a_diverged_student_is_not_hidden(case, make_batch):
     batch.labels = torch.arange(4.0)[None]
     batch.scores[0, 2] = torch.nan
     assert batch.loss(name, settings).isnan()
+
+
+@pytest.mark.parametrize("highest", [1.0, 4.0, 40.0, 127.0, 128.5, 1024.0, 1e6])
+@pytest.mark.parametrize("spread", [0.0, 10.0])
+def test_labels_that_are_counts_or_fractions_give_a_finite_loss_and_gradient(case, make_batch, highest, spread):
+    """In float32, as models are trained; the labels stand in the place of targets as well."""
+    name, settings = case
+    if name == "bce" and settings.get("relevant_from", 1) is None:
+        pytest.skip("takes probabilities")
+    batch = make_batch(1, LOSSES[name].n_logits)
+    batch.labels = (batch.labels / 3 * highest).float()
+    batch.targets = torch.where(batch.targets.isnan(), torch.nan, batch.targets.abs() / 8 * highest).float()
+    batch.scores = (batch.scores * spread).float()
+    loss = batch.loss(name, settings)
+    assert loss.isfinite()
+    assert gradient(batch, name, settings).isfinite().all()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 
 import torch
-from test_fit import labelled, start
-from tiny import make_collection
+from test_fit import start
+from tiny import labelled, make_collection
 
 from rankdistill.training import TrainingSettings, fit
 

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tiny import make_candidates, make_collection, make_model, make_tokenizer
+from tiny import labelled, make_collection, make_model, make_tokenizer
 
 import rankdistill
-from rankdistill.data import Candidates
 from rankdistill.errors import UsageError
+from rankdistill.files.atomic import temporary_beside
 from rankdistill.models import CrossEncoder
 from rankdistill.tasks import Task
 from rankdistill.training import TrainingSettings, fit
@@ -29,14 +29,6 @@ SETTINGS = TrainingSettings(epochs=12, list_size=4, lists_per_batch=3, learning_
 
 def start(**shape) -> CrossEncoder:
     return CrossEncoder(make_model(**shape), make_tokenizer())
-
-
-def labelled(collection: SimpleNamespace, size: int = 10) -> Candidates:
-    """Candidates whose labels say whether the document has the word "dog", with a teacher that says so too."""
-    candidates = make_candidates(collection, size)
-    texts = collection.documents.take(candidates.doc_ids)
-    labels = np.array(["dog" in text.split() for text in texts], np.float32)
-    return candidates.with_columns(label=labels, t1=4 * labels - 2)
 
 
 def weights(model: CrossEncoder) -> dict[str, torch.Tensor]:
@@ -183,10 +175,35 @@ def test_an_unfinished_training_is_not_gone_on_with_by_another(tmp_path: Path) -
             train("hinge(label)")
     with pytest.raises(UsageError, match=r"holds an unfinished training with other objective, see .*facts.json"):
         train("ranknet(label)")
-    with pytest.raises(UsageError, match=r"holds an unfinished training with other settings, see .*facts.json"):
+    with pytest.raises(UsageError, match=r"an unfinished training with other settings.learning_rate, see .*facts.json"):
         train("hinge(label)", 1e-4)
     train("hinge(label)")
     train("ranknet(label)")  # nothing is unfinished
+
+
+def test_the_limit_of_updates_is_a_limit_and_begins_no_list_again(tmp_path: Path) -> None:
+    collection = make_collection(9)
+    for most, expected in ((100, 6), (4, 4), (6, 6)):
+        settings = TrainingSettings(epochs=2, list_size=4, lists_per_batch=3, max_steps=most, logging_steps=1)
+        fit(start(), labelled(collection), collection, "hinge(label)", settings, out=tmp_path / str(most))
+        log = json.loads((tmp_path / str(most) / "log.json").read_text())
+        assert [entry["step"] for entry in log if "loss" in entry] == list(range(1, expected + 1))
+
+
+def test_a_training_that_writes_nothing_leaves_nothing_and_removes_what_a_killed_one_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rankdistill.training.loop.gettempdir", lambda: str(tmp_path))
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        ended.wait()
+    name = temporary_beside(tmp_path / "training").name.replace(f"-{os.getpid()}-", f"-{ended.pid}-")
+    (tmp_path / name / "checkpoint-5").mkdir(parents=True)
+    collection = make_collection()
+    candidates = labelled(collection)
+    dev = Task(collection, candidates, qrels=candidates.only_columns("label"))
+    settings = TrainingSettings(list_size=4, lists_per_batch=3, eval_steps=1)
+    fit(start(), candidates, collection, "hinge(label)", settings, dev=dev)
+    assert list(tmp_path.iterdir()) == []
 
 
 def run_script(out: Path) -> subprocess.Popen:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rankdistill.errors import UnknownNameError, UsageError
 from rankdistill.losses import LOSSES, hinge, margin_mse, pairwise_mse
@@ -128,3 +130,79 @@ def test_a_term_may_train_a_head_of_its_own() -> None:
 
 def test_a_column_may_be_called_as_a_loss_is() -> None:
     assert Objective.parse("pointwise_mse(lambda) + lambda(label)").columns == ["label", "lambda"]
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ('hinge(label, margin="x")', "margin of hinge must be a number from 0 to 1e.06, got 'x'"),
+        ("hinge(label, margin=True)", "margin of hinge must be a number"),
+        ("hinge(label, margin=None)", "margin of hinge must be a number"),
+        ("hinge(label, margin=1e400)", "margin of hinge must be at most 1e.06, got inf"),
+        ("hinge(label, margin=-1)", "margin of hinge must be at least 0, got -1"),
+        ("kl_list(t1, temperature=0)", "temperature of kl_list must be at least 1e-06, got 0"),
+        ("kl_list(t1, temperature=-2)", "temperature of kl_list must be at least"),
+        ("ranknet(label, sigma=1e-400)", "sigma of ranknet must be at least"),
+        ("lambda(label, k=0)", "k of lambda must be at least 1, got 0"),
+        ("lambda(label, k=2.5)", "k of lambda must be a whole number"),
+        ("lambda(label, gain='expo')", "unknown gain 'expo'; did you mean 'exponential'"),
+        ("cross_entropy(label, relevant_from=None)", "relevant_from of cross_entropy must be a number"),
+        ("hidden_mse(teacher, layers=5)", "layers of hidden_mse must be one of every, last-k, last, or a list"),
+        ("hidden_mse(teacher, layers=[0, -1])", "layers of hidden_mse must be at least 0, got -1"),
+        ("hidden_mse(teacher, layers=[])", "layers of hidden_mse must be one of"),
+        ("hidden_mse(teacher, shared=1)", "shared of hidden_mse must be True or False, got 1"),
+        ("hinge(label, margin={[]: 1})", "as a setting in objective"),
+        ("hinge(label, margin=x)", "got 'x' as a setting in objective"),
+        ("1e400*hinge(label)", "a weight must be at most 1e.09, got inf"),
+        ("0*hinge(label)", "a weight must be at least 1e-09, got 0"),
+        ("1e-400*hinge(label)", "a weight must be at least 1e-09, got 0.0"),
+        ("1e9*(10*hinge(label))", "the weight of hinge.label. must be at most"),
+        ("True*hinge(label)", "a weight must be a number"),
+        ("2j*hinge(label)", "a weight must be a number"),
+        ("9" * 400 + "*hinge(label)", "a weight must be at most"),
+        ("0x" + "f" * 400 + "*hinge(label)", "a weight must be at most"),
+        ("hinge(label)" + "+hinge(label)" * 3000, "an objective of 39,012 characters, expected at most 2,000"),
+        ("9" * 5000 + "*hinge(label)", "an objective of 5,013 characters"),
+        ("(" * 900 + "hinge(label)" + ")" * 900, "expected a sum such as"),
+        ("-" * 1900 + "1*hinge(label)", "expected a sum such as"),
+        ("hinge(label)" + "()" * 900, "expected a sum such as"),
+        ("hinge(label)\0", "expected a sum such as"),
+        ("hinge(label, margin=1, margin=2)", "got margin twice in hinge"),
+        ("hinge(label, **{'margin': 2})", r"got \*\*.* in hinge"),
+        ("hinge(*label)", "expected the name of a column"),
+        ("hinge(label)(label)", "expected a sum such as"),
+        ("hinge(teacher)", "name the column of its scores, such as t1"),
+        ("hinge(label, lambda=1)", "unknown setting of hinge 'lambda'"),
+    ],
+    ids=lambda value: value[:40] if len(value) > 40 else value,
+)
+def test_values_that_cannot_be_meant_are_refused_by_name(written: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message) as refused:
+        Objective.parse(written)
+    assert "_lambda_loss_" not in str(refused.value)
+    assert len(str(refused.value)) < 2500
+
+
+def test_settings_are_checked_however_a_term_is_made() -> None:
+    with pytest.raises(UsageError, match="margin of hinge must be at least 0, got nan"):
+        Term("hinge", labels="label", settings={"margin": float("nan")})
+    with pytest.raises(UsageError, match=r"the weight of hinge\(label\) must be at least 1e-09, got -1"):
+        Term("hinge", labels="label", weight=-1)
+
+
+def test_weights_are_written_in_full_so_that_others_are_others() -> None:
+    texts = [str(Objective.parse(f"{weight}*hinge(label)")) for weight in ("0.1234567", "0.1234568", "0.5", "3")]
+    assert texts == ["0.1234567*hinge(label)", "0.1234568*hinge(label)", "0.5*hinge(label)", "3*hinge(label)"]
+
+
+def test_a_quoted_name_may_be_lambda() -> None:
+    assert Objective.parse("pointwise_mse('lambda') + lambda(label)").columns == ["label", "lambda"]
+
+
+@given(st.text(st.sampled_from("hinge(label)+*01e.,='\"[]-_ \0\n"), max_size=60))
+def test_any_text_is_an_objective_or_a_message(text: str) -> None:
+    try:
+        objective = Objective.parse(text)
+    except UsageError:
+        return
+    assert Objective.parse(str(objective)) == objective
