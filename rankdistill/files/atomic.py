@@ -15,6 +15,7 @@ from rankdistill.files.checksums import IN_FOLDER, checksums_path, checksums_tex
 
 _HOST = uuid.uuid5(uuid.NAMESPACE_DNS, platform.node()).hex[:8]
 KINDS = ("tmp", "old")  # a new file or folder, and a folder that is being replaced
+LONGEST_END = 120  # bytes
 _swept: set[Path] = set()  # folders from which this process has removed what killed processes left
 
 
@@ -23,19 +24,21 @@ def atomic_path(path: str | Path, sealed: bool = False) -> Iterator[Path]:
     """Yield a temporary name beside ``path``, of a file or folder; rename it to ``path`` when the block succeeds.
 
     The temporary name keeps every suffix of ``path``, for writers that depend on ``.gz`` or ``.parquet``. An existing
-    file or folder at ``path`` is replaced only at the end; on an exception the temporary one is removed. What killed
-    processes of this machine left in the same folder is removed, too.
+    file or folder at ``path`` is replaced only at the end; on an exception the temporary one is removed. Of a link,
+    what it names is written. What killed processes of this machine left in the same folder is removed, too.
 
     sealed: write checksums as well (see `rankdistill.files.checksums`). A kill in between leaves a file whose
     checksums are another's, which counts as damaged.
     """
     path = Path(path)
+    if path.is_symlink():  # what the link names is written, not the link replaced
+        path = path.resolve()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OSError(error.errno, f"cannot create the folder ({error.strerror})", str(path.parent)) from error
     remove_leftovers(path.parent)
-    temporary = _beside(path, "tmp")
+    temporary = temporary_beside(path)
     try:
         yield temporary
         if sealed and temporary.is_dir():
@@ -44,7 +47,7 @@ def atomic_path(path: str | Path, sealed: bool = False) -> Iterator[Path]:
             with atomic_path(checksums_path(path)) as beside:
                 beside.write_text(checksums_text(temporary, path.name), encoding="utf-8")
         if temporary.is_dir() and path.is_dir():
-            retired = _beside(path, "old")
+            retired = temporary_beside(path, "old")
             os.rename(path, retired)
             os.rename(temporary, path)
             shutil.rmtree(retired)
@@ -69,9 +72,13 @@ def remove_leftovers(folder: Path) -> None:
                 _remove(path)
 
 
-def _beside(path: Path, kind: str) -> Path:
-    """Name a temporary file: hidden, with the machine and process that write it, and with the suffixes of ``path``."""
-    return path.with_name(f".{kind}-{_HOST}-{os.getpid()}-{uuid.uuid4().hex[:8]}-{path.name}")
+def temporary_beside(path: Path, kind: str = "tmp") -> Path:
+    """Name a temporary file: hidden, with the machine and process that write it, and with the suffixes of ``path``.
+
+    Of a long name only the end is kept, so that a file may have any name that the system takes.
+    """
+    end = os.fsencode(path.name)[-LONGEST_END:].decode(errors="ignore")
+    return path.with_name(f".{kind}-{_HOST}-{os.getpid()}-{uuid.uuid4().hex[:8]}-{end}")
 
 
 def _runs(process: int) -> bool:

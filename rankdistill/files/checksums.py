@@ -17,8 +17,13 @@ IN_FOLDER = "checksums.json"
 
 
 def checksums_path(path: str | Path) -> Path:
-    """Return where the checksums of a file or folder lie; a path where there is nothing counts as a file."""
+    """Return where the checksums of a file or folder lie; a path where there is nothing counts as a file.
+
+    Those of a link lie beside what it names.
+    """
     path = Path(path)
+    if path.is_symlink():
+        path = path.resolve()
     return path / IN_FOLDER if path.is_dir() else path.with_name(f".{path.name}.checksum")
 
 
