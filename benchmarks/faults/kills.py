@@ -1,0 +1,136 @@
+"""Kill a command at random moments until it is done, and compare all that it leaves with an uninterrupted run's.
+
+A command runs in a folder of its own, with a cache of its own in it, and writes under relative names. What is compared
+are the bytes of every file in that folder, temporary ones that were left behind among them, and what the run that
+finished printed.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from pathlib import Path
+
+from benchmarks.results import Row
+
+KILLS_IN_A_ROW = 4
+"""After so many kills the command may finish, so that every run ends."""
+LIMIT = 1800.0
+"""Seconds after which a command counts as hanging."""
+Contents = dict[str, bytes]
+
+
+@dataclass(frozen=True)
+class Killed:
+    """A command that is killed."""
+
+    name: str
+    words: Sequence[str]
+    """Arguments of rankdistill; what it reads is named by absolute paths, what it writes by relative ones."""
+    may_differ: tuple[str, ...] = ()
+    """Patterns of files, relative to the folder, that are not compared."""
+    reduced: Mapping[str, Callable[[bytes], bytes]] = field(default_factory=dict)
+    """Pattern of files -> what takes out of their bytes that which differs between any two runs, such as times."""
+    prepare: Callable[[Path], None] | None = None
+    """Puts into the empty folder what the command changes there."""
+
+
+def kill_until_done(command: Killed, folder: Path, kills: int, seed: int) -> Row:
+    """Run a command to its end as often as it takes to kill it ``kills`` times; return a row of the table.
+
+    folder: for the runs; what is in it is deleted. A run is killed at moments drawn evenly from the time that an
+    uninterrupted one takes, up to `KILLS_IN_A_ROW` times, and then finishes. A difference, and a run that fails, is
+    named in the row's ``wrong``, which is empty where nothing is.
+    """
+    draw = random.Random(f"{seed} {command.name}")
+    started = time.monotonic()
+    expected, wrong = _finished(command, _fresh(command, folder / "reference"))
+    seconds = time.monotonic() - started
+    n_kills = n_runs = 0
+    while n_kills < kills and not wrong:
+        place = _fresh(command, folder / "killed")
+        for _ in range(min(KILLS_IN_A_ROW, kills - n_kills)):
+            if not _killed_after(command, place, draw.uniform(0, seconds)):
+                break
+            n_kills += 1
+        found, wrong = _finished(command, place)
+        wrong += [f"{name} differs" for name in sorted(expected | found) if expected.get(name) != found.get(name)]
+        n_runs += 1
+    if not wrong:
+        shutil.rmtree(folder)
+    return {
+        "command": command.name,
+        "seconds": round(seconds, 1),
+        "kills": n_kills,
+        "runs to the end": n_runs,
+        "files compared": len(expected) - 1,
+        "wrong": "; ".join(wrong),
+    }
+
+
+def _fresh(command: Killed, place: Path) -> Path:
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True)
+    if command.prepare:
+        command.prepare(place)
+    return place
+
+
+def _start(command: Killed, place: Path) -> subprocess.Popen[bytes]:
+    """Start the command in a process group of its own; what it prints goes to files beside its folder."""
+    environment = os.environ | {"RANKDISTILL_CACHE": str(place / "cache"), "HF_HUB_OFFLINE": "1"}
+    environment["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[2]), environment.get("PYTHONPATH", "")])
+    out, err = (place.with_name(f"{place.name}.{stream}").open("wb") for stream in ("out", "err"))
+    with out, err:
+        return subprocess.Popen(
+            [sys.executable, "-m", "rankdistill", *command.words],
+            cwd=place,
+            env=environment,
+            stdout=out,
+            stderr=err,
+            start_new_session=True,
+        )
+
+
+def _killed_after(command: Killed, place: Path, seconds: float) -> bool:
+    """Kill the command, and all that it has started, after a time; tell whether it was still running."""
+    process = _start(command, place)
+    try:
+        process.wait(seconds)
+        return False
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        return True
+
+
+def _finished(command: Killed, place: Path) -> tuple[Contents, list[str]]:
+    """Run the command to its end; return what it left, and what is wrong with how it ended."""
+    process = _start(command, place)
+    try:
+        code = process.wait(LIMIT)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        code = process.wait()
+    told = place.with_name(f"{place.name}.err").read_text(errors="replace").strip().splitlines()
+    wrong = [f"exit code {code}: {told[-1] if told else ''}"] if code else []
+    return dict(_contents(command, place)), wrong
+
+
+def _contents(command: Killed, place: Path) -> Iterator[tuple[str, bytes]]:
+    yield "standard output", place.with_name(f"{place.name}.out").read_bytes()
+    for file in sorted(each for each in place.rglob("*") if each.is_file()):
+        name = file.relative_to(place).as_posix()
+        if not any(fnmatch(name, pattern) for pattern in command.may_differ):
+            content = file.read_bytes()
+            for pattern, reduce in command.reduced.items():
+                content = reduce(content) if fnmatch(name, pattern) else content
+            yield name, content
