@@ -362,13 +362,12 @@ class Failing:
 
 
 @pytest.mark.timeout(280)
-@pytest.mark.parametrize("at", ["start", "part"])
 @pytest.mark.parametrize(
-    ("error", "kind"),
+    ("at", "error", "kind"),
     [
-        (FileFormatError("a.tsv", 3, "x", "a number"), DataError),
-        (UsageError("the query is empty"), UsageError),
-        (OSError(28, "No space left on device", "out"), DataError),
+        ("start", FileFormatError("a.tsv", 3, "x", "a number"), DataError),
+        ("part", UsageError("the query is empty"), UsageError),
+        ("part", OSError(28, "No space left on device", "out"), DataError),
     ],
 )
 def test_errors_of_users_come_out_of_workers_as_they_are(
