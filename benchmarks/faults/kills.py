@@ -25,6 +25,8 @@ KILLS_IN_A_ROW = 4
 """After so many kills the command may finish, so that every run ends."""
 LIMIT = 1800.0
 """Seconds after which a command counts as hanging."""
+PRINTED = "standard output"
+"""Name of what the finished run printed, among the files."""
 Contents = dict[str, bytes]
 
 
@@ -126,9 +128,9 @@ def _finished(command: Killed, place: Path) -> tuple[Contents, list[str]]:
 
 
 def _contents(command: Killed, place: Path) -> Iterator[tuple[str, bytes]]:
-    yield "standard output", place.with_name(f"{place.name}.out").read_bytes()
-    for file in sorted(each for each in place.rglob("*") if each.is_file()):
-        name = file.relative_to(place).as_posix()
+    """Name and bytes of everything that is compared."""
+    files = {each.relative_to(place).as_posix(): each for each in sorted(place.rglob("*")) if each.is_file()}
+    for name, file in {PRINTED: place.with_name(f"{place.name}.out"), **files}.items():
         if not any(fnmatch(name, pattern) for pattern in command.may_differ):
             content = file.read_bytes()
             for pattern, reduce in command.reduced.items():
