@@ -7,18 +7,15 @@ finished printed.
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
 
+from benchmarks.faults.started import ended, finished, kill, printed, start
 from benchmarks.results import Row
 
 KILLS_IN_A_ROW = 4
@@ -53,6 +50,7 @@ def kill_until_done(command: Killed, folder: Path, kills: int, seed: int) -> Row
     named in the row's ``wrong``, which is empty where nothing is.
     """
     draw = random.Random(f"{seed} {command.name}")
+    _finished(command, _fresh(command, folder / "reference"))  # the first run of all compiles kernels
     started = time.monotonic()
     expected, wrong = _finished(command, _fresh(command, folder / "reference"))
     seconds = time.monotonic() - started
@@ -86,43 +84,19 @@ def _fresh(command: Killed, place: Path) -> Path:
     return place
 
 
-def _start(command: Killed, place: Path) -> subprocess.Popen[bytes]:
-    """Start the command in a process group of its own; what it prints goes to files beside its folder."""
-    environment = os.environ | {"RANKDISTILL_CACHE": str(place / "cache"), "HF_HUB_OFFLINE": "1"}
-    environment["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[2]), environment.get("PYTHONPATH", "")])
-    out, err = (place.with_name(f"{place.name}.{stream}").open("wb") for stream in ("out", "err"))
-    with out, err:
-        return subprocess.Popen(
-            [sys.executable, "-m", "rankdistill", *command.words],
-            cwd=place,
-            env=environment,
-            stdout=out,
-            stderr=err,
-            start_new_session=True,
-        )
-
-
 def _killed_after(command: Killed, place: Path, seconds: float) -> bool:
-    """Kill the command, and all that it has started, after a time; tell whether it was still running."""
-    process = _start(command, place)
-    try:
-        process.wait(seconds)
+    """Kill the command after a time; tell whether it was still running."""
+    process = start(command.words, place)
+    if ended(process, seconds) is not None:
         return False
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        return True
+    kill(process)
+    return True
 
 
 def _finished(command: Killed, place: Path) -> tuple[Contents, list[str]]:
     """Run the command to its end; return what it left, and what is wrong with how it ended."""
-    process = _start(command, place)
-    try:
-        code = process.wait(LIMIT)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        code = process.wait()
-    told = place.with_name(f"{place.name}.err").read_text(errors="replace").strip().splitlines()
+    code = finished(command.words, place, LIMIT)
+    told = printed(place, "err").read_text(errors="replace").strip().splitlines()
     wrong = [f"exit code {code}: {told[-1] if told else ''}"] if code else []
     return dict(_contents(command, place)), wrong
 
@@ -130,7 +104,7 @@ def _finished(command: Killed, place: Path) -> tuple[Contents, list[str]]:
 def _contents(command: Killed, place: Path) -> Iterator[tuple[str, bytes]]:
     """Name and bytes of everything that is compared."""
     files = {each.relative_to(place).as_posix(): each for each in sorted(place.rglob("*")) if each.is_file()}
-    for name, file in {PRINTED: place.with_name(f"{place.name}.out"), **files}.items():
+    for name, file in {PRINTED: printed(place, "out"), **files}.items():
         if not any(fnmatch(name, pattern) for pattern in command.may_differ):
             content = file.read_bytes()
             for pattern, reduce in command.reduced.items():
