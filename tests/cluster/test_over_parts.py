@@ -6,6 +6,9 @@ import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -397,3 +400,30 @@ class Fatal:
 def test_work_that_kills_its_actors_ends_with_an_error(files: Files, tmp_path: Path, ray) -> None:
     with pytest.raises(DataError, match=r"the actors died .* times, perhaps for want of memory"):
         over_parts(Fatal(), files.parts, tmp_path / "out", ClusterSettings("ray", workers=1))
+
+
+DRIVER = """
+import sys
+from rankdistill.cluster import ClusterSettings, ScoreParts, over_parts
+model, collection, run, out = sys.argv[1:]
+over_parts(ScoreParts(model, collection, top_k=8), run, out, ClusterSettings("ray", workers=1, cpus=1))
+"""
+
+
+@pytest.mark.timeout(280)
+def test_a_killed_driver_leaves_whole_parts_and_the_same_call_goes_on(files: Files, tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    work, out = scoring(files, top_k=8), tmp_path / "out"
+    over_parts(work, files.parts, tmp_path / "expected")
+    words = [sys.executable, "-c", DRIVER, *map(str, (files.model, files.collection, files.parts, out))]
+    with subprocess.Popen(
+        words, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as driver:
+        deadline = time.monotonic() + 240
+        while not any(out.glob("*.parquet")):
+            assert driver.poll() is None, "it ended before it could be killed"
+            assert time.monotonic() < deadline
+            time.sleep(0.002)
+        os.killpg(driver.pid, signal.SIGKILL)
+    over_parts(work, files.parts, out)
+    assert contents(out) == contents(tmp_path / "expected")
