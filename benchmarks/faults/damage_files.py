@@ -29,6 +29,8 @@ from benchmarks.faults.started import HANGS, ended, finished, kill, printed, sta
 from benchmarks.results import Row, run, study
 
 LIMIT = 900.0
+SHOWN = 80
+"""Characters of a message in the table."""
 ANEW, REFUSED = "made anew", "refused"
 Words = Sequence[str]
 Damage = Callable[[bytes], bytes]
@@ -121,7 +123,7 @@ def cases(each: Stored, folder: Path, damages: dict[str, Damage]) -> Iterator[Ro
 
             code, found, told = _used(each, first, place, damage)
             whole = (place / name).is_file() and (place / name).read_bytes() == file.read_bytes()
-            row[what] = _verdict(code, found == expected, whole, told, name)
+            row[what] = verdict(code, found == expected, whole, told, name)
         yield row
 
 
@@ -164,14 +166,18 @@ def _told(place: Path) -> str:
     return printed(place, "err").read_text(errors="replace").strip()
 
 
-def _verdict(code: int, same: bool, whole: bool, told: str, name: Path) -> str:
+def verdict(code: int, same: bool, whole: bool, told: str, name: Path) -> str:
     """Say what came of the damage; what is wrong is in capitals."""
     if code == HANGS:
         return "HANGS"
     if "Traceback" in told or code not in (0, 1, 2):
-        return f"EXIT CODE {code}: {told.splitlines()[-1] if told else ''}"
+        return f"EXIT CODE {code}: {told.splitlines()[-1][:SHOWN] if told else ''}"
     if code:
-        return REFUSED if name.name in told or name.parent.name in told.split("error:")[-1] else f"NOT NAMED: {told}"
+        return (
+            REFUSED
+            if name.name in told or name.parent.name in told.split("error:")[-1]
+            else f"NOT NAMED: {told[-SHOWN:]}"
+        )
     if not same:
         return "USED IN SILENCE"
     return ANEW if whole else "equal results"
