@@ -25,9 +25,12 @@ ALONE = ClusterSettings()
 def in_parts(runs: Iterable[Path], cluster: ClusterSettings, out: Path) -> bool:
     """Whether the runs are folders of parts, and ``out`` therefore a folder.
 
-    Raises `UsageError` where only some are, where a cluster is named for a file, and where ``out`` is a folder and
-    should be a file, or the other way round.
+    Raises `UsageError` where only some are, where a cluster is named for a file, where ``out`` is a folder and should
+    be a file, or the other way round, and where it is one of the runs.
     """
+    runs = list(runs)
+    if out.exists() and any(run.exists() and run.samefile(out) for run in runs):
+        raise UsageError(f"{out} is read as a run: give another name for what is written")
     folders = [run.is_dir() for run in runs]
     if any(folders) and not all(folders):
         raise UsageError("some runs are folders of parts and some are files: split all of them by `rankdistill parts`")

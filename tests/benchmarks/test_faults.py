@@ -57,10 +57,11 @@ def test_a_damaged_file_that_is_used_in_silence_is_found(made: Made, tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("code", "same", "whole", "told", "expected"),
+    ("code", "same", "mended", "told", "expected"),
     [
         (0, True, True, "", ANEW),
-        (0, True, False, "", "equal results"),
+        (0, True, False, "", "NOT NOTICED"),
+        (0, True, False, "note: index/file is damaged", "told"),
         (0, False, True, "", "USED IN SILENCE"),
         (1, False, False, "note: x\nerror: index/file is damaged", REFUSED),
         (2, False, False, "error: index is damaged", REFUSED),
@@ -71,9 +72,9 @@ def test_a_damaged_file_that_is_used_in_silence_is_found(made: Made, tmp_path: P
         (HANGS, False, False, "", "HANGS"),
     ],
 )
-def test_what_came_of_damage_is_judged(code: int, same: bool, whole: bool, told: str, expected: str) -> None:
-    assert verdict(code, same, whole, told, Path("index/file")) == expected
-    assert (expected == expected.lower()) == (expected in (ANEW, REFUSED, "equal results"))
+def test_what_came_of_damage_is_judged(code: int, same: bool, mended: bool, told: str, expected: str) -> None:
+    assert verdict(code, same, mended, told, Path("index/file")) == expected
+    assert (expected == expected.lower()) == (expected in (ANEW, REFUSED, "told"))
 
 
 def test_every_way_to_damage_a_file_changes_it() -> None:

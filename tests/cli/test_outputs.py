@@ -139,3 +139,21 @@ def test_parts_are_not_written_into_a_file(run: Any, files: Any, tmp_path: Path,
     words = [str(word) for option in given.items() for word in option]
     outcome = run(command, *words, "--out", tmp_path / "file")
     assert (outcome.code, "is a file, expected the name of a folder" in outcome.err) == (2, True)
+
+
+@pytest.mark.parametrize("command", ["score", "rerank", "ensemble"])
+@pytest.mark.parametrize("kind", ["file", "link", "parts"])
+def test_a_run_that_is_read_is_not_written_over(run: Any, files: Any, tmp_path: Path, command: str, kind: str) -> None:
+    taken = tmp_path / "taken"
+    if kind == "parts":
+        assert run("parts", "--run", files.bm25, "--out", taken).code == 0
+    elif kind == "link":
+        taken.symlink_to(files.bm25)
+    else:
+        taken.write_bytes(files.bm25.read_bytes())
+    if command == "ensemble":
+        words = ["--runs", files.bm25.parent if kind == "parts" else files.other, taken, "--method", "mean"]
+    else:
+        words = ["--run", taken, "--model", "not-there", "--collection", "not-there"]
+    outcome = run(command, *words, "--out", taken)
+    assert (outcome.code, "taken is read as a run: give another name" in outcome.err) == (2, True), outcome.err
