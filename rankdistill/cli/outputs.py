@@ -12,6 +12,7 @@ from typing import Any, get_args
 
 from cyclopts import App, ArgumentCollection, Parameter
 
+from rankdistill.data.parts import check_parts_folder
 from rankdistill.errors import UsageError
 from rankdistill.files.outputs import check_output_file, check_output_folder
 from rankdistill.scoring.settings import ScoringSettings
@@ -45,11 +46,11 @@ def _check_store(type_: Any, settings: ScoringSettings) -> None:
 
 OUTPUT_FILE = Parameter(validator=_each(check_output_file))
 OUTPUT_FOLDER = Parameter(validator=_each(check_output_folder))
-NEW_FOLDER = Parameter(validator=_each(lambda path: check_output_folder(path, new=True)))
+NEW_PARTS = Parameter(validator=_each(check_parts_folder))
 OUTPUT_RUN = Parameter(validator=_each(check_output_run))
 OUTPUT_PAGE = Parameter(validator=_each(lambda path: check_output_file(page_file(path))))
 SCORE_STORE = Parameter(validator=_check_store)
-OUTPUTS = (OUTPUT_FILE, OUTPUT_FOLDER, NEW_FOLDER, OUTPUT_RUN, OUTPUT_PAGE)
+OUTPUTS = (OUTPUT_FILE, OUTPUT_FOLDER, NEW_PARTS, OUTPUT_RUN, OUTPUT_PAGE)
 
 
 def refuse_empty_paths(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:

@@ -7,6 +7,7 @@ missing, cut or changed is noticed before it is used. Folders of Parquet files t
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,18 +31,28 @@ SCORE = "score"
 def write_parts(candidates: Candidates, folder: str | Path, queries: int = QUERIES_PER_PART) -> list[Path]:
     """Write candidates into a new folder of files 00000.parquet, …, each of ``queries`` queries; return the files.
 
-    The folder gets its name when all files are written. Raises `UsageError` where a folder that is not empty exists.
+    The folder gets its name when all files are written. One that has the same parts already, as after a kill at the
+    very end, is written again. Raises `UsageError` where a folder that has anything else exists.
     """
     if queries < 1:
         raise UsageError(f"a part must have at least 1 query, got {queries}")
-    check_output_folder(folder, new=True)
+    folder = Path(folder)
+    check_parts_folder(folder)
     with atomic_path(folder) as temporary:
-        names = []
+        contents = {}
         for number, part in enumerate(_slices(candidates, queries)):
-            names.append(f"{number:05}.parquet")
-            write_part(part, temporary / names[-1])
-        _write_list(temporary, names, {"queries in a part": queries})
+            file = temporary / f"{number:05}.parquet"
+            write_part(part, file)
+            contents[file.name] = checksum(file)["blake2b"]
+        if is_parts(folder):
+            begin_parts(folder, list(contents), {"contents": contents})
+        _write_list(temporary, list(contents), {"contents": contents})
     return parts_of(folder)
+
+
+def check_parts_folder(folder: str | Path) -> None:
+    """Raise the errors of `check_output_folder` where parts cannot be written here, nor were before."""
+    check_output_folder(folder, new=not os.path.isfile(Path(folder) / LIST))
 
 
 def write_part(part: Candidates, file: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any, get_args
 import pytest
 
 from rankdistill.cli.app import COMMANDS, build_app
-from rankdistill.cli.outputs import NEW_FOLDER, OUTPUT_FILE, OUTPUT_FOLDER, OUTPUT_PAGE, OUTPUT_RUN, SCORE_STORE
+from rankdistill.cli.outputs import NEW_PARTS, OUTPUT_FILE, OUTPUT_FOLDER, OUTPUT_PAGE, OUTPUT_RUN, SCORE_STORE
 from rankdistill.cli.scored import saved_beside
 from rankdistill.errors import UsageError
 from rankdistill.scoring import ScoringSettings
@@ -19,7 +19,7 @@ from rankdistill.scoring import ScoringSettings
 KINDS = {
     "file": OUTPUT_FILE,
     "folder": OUTPUT_FOLDER,
-    "new folder": NEW_FOLDER,
+    "new folder": NEW_PARTS,
     "run": OUTPUT_RUN,
     "page": OUTPUT_PAGE,
 }

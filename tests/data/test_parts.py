@@ -45,8 +45,14 @@ def test_what_is_no_folder_of_parts_is_told(run: Candidates, tmp_path: Path) -> 
     with pytest.raises(DataError, match=r"folder without parts .* write them with `rankdistill parts`"):
         parts_of(tmp_path)
     write_parts(run, tmp_path)
+    with pytest.raises(UsageError, match="with other names of parts, see"):
+        write_parts(run, tmp_path, 3)
+    with pytest.raises(UsageError, match=r"with other contents \(00000.parquet\), see"):
+        write_parts(run.with_columns(score=-run["score"]), tmp_path)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "file").touch()
     with pytest.raises(UsageError, match="already exists and is not empty: give a new folder"):
-        write_parts(run, tmp_path)
+        write_parts(run, tmp_path / "other")
     (tmp_path / ".tmp-1-00005.parquet").write_bytes(b"half of it")
     assert [file.name for file in parts_of(tmp_path)] == ["00000.parquet"]
     with pytest.raises(UsageError, match="a part must have at least 1 query, got 0"):
@@ -130,3 +136,13 @@ def test_what_shaped_the_parts_is_compared_and_what_differs_is_named(run: Candid
     (tmp_path / LIST).unlink()
     with pytest.raises(DataError, match=r"no parts.json that says how they were made"):
         begin_parts(tmp_path, names, facts)
+
+
+def test_the_same_parts_are_written_again_after_a_kill_at_the_end_and_damaged_ones_are_mended(
+    run: Candidates, tmp_path: Path
+) -> None:
+    files = write_parts(run, tmp_path / "parts", 3)
+    expected = {path.name: path.read_bytes() for path in (tmp_path / "parts").iterdir()}
+    files[1].write_bytes(b"")
+    assert write_parts(run, tmp_path / "parts", 3) == files
+    assert {path.name: path.read_bytes() for path in (tmp_path / "parts").iterdir()} == expected
