@@ -5,7 +5,7 @@ RUN := $(VENV)/bin
 INSTALL := $(RUN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 CODE := rankdistill tests benchmarks examples docs
 
-.PHONY: demo test test-slow check docs install benchmark benchmark-engines picture studies clean
+.PHONY: demo test test-slow check docs install benchmark benchmark-engines faults picture studies clean
 
 install: $(VENV)/.installed
 
@@ -60,6 +60,11 @@ benchmark-engines: $(VENV)/.extras
 	@$(RUN)/python -m benchmarks.scoring_speed --model $(MODEL) --queries 20 --repeats 2
 	@$(RUN)/python -m benchmarks.latency --model $(MODEL) --rounds 1
 	@$(RUN)/python -m benchmarks.latency --model $(MODEL) --command 3
+
+# Faults: kills at random moments, damaged files. Exit code 1 where something was lost or used in silence.
+faults: $(VENV)/.extras
+	@$(RUN)/python -m benchmarks.faults.kill_commands
+	@$(RUN)/python -m benchmarks.faults.damage_files
 
 # The picture of the README, drawn from the committed tables.
 picture: install

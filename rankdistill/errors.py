@@ -5,12 +5,17 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 MANY = 60  # a message lists at most this many valid names, and of more only those that are similar
 
 
 class RankDistillError(Exception):
     """Base class of all errors of this package; the command line prints them without a traceback and exits with 1."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by message and attributes, for processes that report to another one."""
+        return _made_again, (type(self), self.args, self.__dict__)
 
 
 class UsageError(RankDistillError, ValueError):
@@ -39,6 +44,12 @@ class MissingExtraError(RankDistillError):
 
     def __init__(self, purpose: str, extra: str) -> None:
         super().__init__(f"{purpose} needs an optional dependency: pip install 'rankdistill[{extra}]'")
+
+
+def _made_again(kind: type[RankDistillError], args: tuple[Any, ...], attributes: dict[str, Any]) -> RankDistillError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(attributes)
+    return error
 
 
 class UnknownNameError(UsageError):

@@ -10,6 +10,7 @@ from cyclopts import App, Parameter
 
 from rankdistill import __version__
 from rankdistill.cli.options_file import options_from_yaml, with_options_file
+from rankdistill.cli.outputs import refuse_empty_paths
 from rankdistill.cli.recipe_options import options_from_recipe
 from rankdistill.cli.whole_numbers import refuse_fractions
 
@@ -49,7 +50,8 @@ def build_app(chosen: str | None = None) -> App:
         help_epilogue=EPILOGUE,
         help_format="markdown",
         version=__version__,
-        config=(options_from_yaml, options_from_recipe, refuse_fractions),  # for an option in two, the first wins
+        # for an option in two, the first wins
+        config=(options_from_yaml, options_from_recipe, refuse_empty_paths, refuse_fractions),
         # Lists are written `--runs a b c`, with at least one value; there is no `--no-json` and no `--empty-runs`.
         default_parameter=Parameter(negative=(), consume_multiple=1),
         result_action="return_value",

@@ -12,6 +12,7 @@ from rankdistill.cli.output import say, say_wrote
 from rankdistill.cluster.settings import ClusterSettings
 from rankdistill.data.sources import absolute_source
 from rankdistill.errors import UsageError
+from rankdistill.files.outputs import check_output_file, check_output_folder
 from rankdistill.scoring.settings import ScoringSettings
 
 if TYPE_CHECKING:
@@ -21,13 +22,21 @@ Cluster = Annotated[ClusterSettings, Parameter(name="*")]
 ALONE = ClusterSettings()
 
 
-def in_parts(runs: Iterable[Path], cluster: ClusterSettings) -> bool:
-    """Whether the runs are folders of parts; `UsageError` where only some are, or a cluster is named for a file."""
+def in_parts(runs: Iterable[Path], cluster: ClusterSettings, out: Path) -> bool:
+    """Whether the runs are folders of parts, and ``out`` therefore a folder.
+
+    Raises `UsageError` where only some are, where a cluster is named for a file, where ``out`` is a folder and should
+    be a file, or the other way round, and where it is one of the runs.
+    """
+    runs = list(runs)
+    if out.exists() and any(run.exists() and run.samefile(out) for run in runs):
+        raise UsageError(f"{out} is read as a run: give another name for what is written")
     folders = [run.is_dir() for run in runs]
     if any(folders) and not all(folders):
         raise UsageError("some runs are folders of parts and some are files: split all of them by `rankdistill parts`")
     if not all(folders) and cluster != ALONE:
         raise UsageError("--cluster is for a run in parts: split it by `rankdistill parts`")
+    (check_output_folder if all(folders) else check_output_file)(out)
     return all(folders)
 
 

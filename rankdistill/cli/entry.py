@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import sys
@@ -9,6 +10,7 @@ import traceback
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from io import TextIOWrapper
 from typing import Any
 
 from cyclopts import CycloptsError
@@ -19,6 +21,11 @@ from rankdistill.errors import RankDistillError, UsageError
 
 DONE, FAILED, WRONG_USE, INTERNAL_ERROR, INTERRUPTED = 0, 1, 2, 70, 130  # 70: EX_SOFTWARE of sysexits.h
 DEBUG = "--debug"
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+AFTER_FULL_DISK = "no file is half-written: make room and run the same command again"
+LESS_MEMORY = (
+    "a smaller --batch-tokens needs less for models, and a run in parts (`rankdistill parts`) less for candidates"
+)
 AFTER_INTERRUPT = (
     "interrupted: no file is half-written, and the scores and checkpoints so far are saved; "
     "run the same command again to resume"
@@ -30,10 +37,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     ``--debug``, anywhere before a bare ``--``, prints the traceback of whatever error ends the command.
 
-    0: done. 1: failed, a `RankDistillError` or `OSError`, which is reported on standard error without a traceback.
-    2: wrong use, a `UsageError`, an option that cannot be parsed, or no command. 70: an error that is no
-    user's, reported in one line with where to report it. 130: interrupted from the keyboard.
+    0: done. 1: failed, a `RankDistillError`, an `OSError` or a lack of memory, which is reported on standard error
+    without a traceback. 2: wrong use, a `UsageError`, an option that cannot be parsed, or no command. 70: an error that
+    is no user's, reported in one line with where to report it. 130: interrupted from the keyboard.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # names of files need not be text, nor the terminal's encoding UTF-8
+            stream.reconfigure(errors="surrogateescape" if stream.encoding.lower() == "utf-8" else "backslashreplace")
     tokens, debug = without_debug(sys.argv[1:] if arguments is None else arguments)
     try:
         with warnings_as_notes():
@@ -46,13 +56,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         say(AFTER_INTERRUPT)
         return INTERRUPTED
-    except Exception as error:
+    except SystemExit:
+        raise
+    except BaseException as error:  # a panic in a library in Rust is no Exception
         if debug:
             traceback.print_exc()
         return _report(error, tokens)
 
 
-def _report(error: Exception, tokens: Sequence[str]) -> int:
+def _report(error: BaseException, tokens: Sequence[str]) -> int:
     """Print an error in one line and return the exit code."""
     if isinstance(error, CycloptsError | UsageError):
         say(f"error: {error}")
@@ -64,9 +76,12 @@ def _report(error: Exception, tokens: Sequence[str]) -> int:
         say(f"error: {_os_message(error)}")
         _drop_output()
         return FAILED
+    if _lacks_memory(error):
+        say(f"error: out of memory ({_one_line(error)}): {LESS_MEMORY}")
+        return FAILED
     file, line, *_ = traceback.extract_tb(error.__traceback__)[-1]
     say(
-        f"error: {type(error).__name__}: {error} ({file}:{line}). This should not happen: it is a fault of "
+        f"error: {type(error).__name__}: {_one_line(error)} ({file}:{line}). This should not happen: it is a fault of "
         "rankdistill or of a library that it calls. Please report it to rankdistill's issue tracker, "
         f"with what this prints: rankdistill {shlex.join([*tokens, DEBUG])}"
     )
@@ -110,7 +125,20 @@ def warnings_as_notes() -> Iterator[None]:
 def _os_message(error: OSError) -> str:
     """Say what failed, and on which file."""
     reason = error.strerror or str(error) or type(error).__name__
-    return f"{error.filename}: {reason}" if error.filename else reason
+    said = f"{error.filename}: {reason}" if error.filename else reason
+    return f"{said}; {AFTER_FULL_DISK}" if error.errno in FULL_DISK else said
+
+
+def _lacks_memory(error: BaseException) -> bool:
+    """Tell whether it is Python, NumPy, Arrow, PyTorch (on a GPU or the CPU) or Ray that lacks memory."""
+    named = {kind.__name__ for kind in type(error).__mro__}
+    return bool(named & {"MemoryError", "OutOfMemoryError"}) or "can't allocate memory" in str(error)
+
+
+def _one_line(error: BaseException) -> str:
+    """The message of an error in one line; of one that has another process's traceback in it, the last line."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    return lines[-1] if "Traceback" in str(error) else " ".join(lines)
 
 
 def _drop_output() -> None:

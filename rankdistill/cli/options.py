@@ -7,6 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from rankdistill.cli.outputs import OUTPUT_RUN, SCORE_STORE
 from rankdistill.data.sources import SYNTAX
 from rankdistill.ensembling.settings import EnsembleSettings
 from rankdistill.evaluation.conventions import Conventions, Reading, UnjudgedChoice
@@ -63,7 +64,9 @@ Run = Annotated[
     Parameter(help="Run of first-stage candidates: TREC, or three columns, plain or .gz; or a folder of parts."),
 ]
 Out = Annotated[
-    Path, Parameter(help="TREC run to write, compressed where the name ends in .gz; for a run in parts, a folder.")
+    Path,
+    OUTPUT_RUN,
+    Parameter(help="TREC run to write, compressed where the name ends in .gz; for a run in parts, a folder."),
 ]
-Scoring = Annotated[ScoringSettings, Parameter(name="*")]
+Scoring = Annotated[ScoringSettings, SCORE_STORE, Parameter(name="*")]
 SCORING = ScoringSettings()

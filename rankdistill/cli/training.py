@@ -14,6 +14,7 @@ from cyclopts import Parameter
 
 from rankdistill.cli.options import Json, Measuring, Run, Source
 from rankdistill.cli.output import print_json, print_rich, say, say_wrote, table
+from rankdistill.cli.outputs import OUTPUT_FOLDER, SCORE_STORE
 from rankdistill.data import load_collection
 from rankdistill.evaluation.conventions import Conventions
 from rankdistill.evaluation.report.render import TITLES, count, number
@@ -49,14 +50,16 @@ class TrainOptions:
 
     collection: Source
     run: Run
-    out: Path
+    out: Annotated[Path, OUTPUT_FOLDER]
     """Folder for model/, run.trec.gz, metrics.json, config.yaml, and for scores/ of teachers that are models."""
     start: Annotated[StartSettings, Parameter(name="*")] = field(default_factory=StartSettings)
     splits: Annotated[Splits, Parameter(name="*")] = field(default_factory=Splits)
     measures: Measures = ()
     conventions: Measuring = field(default_factory=Conventions)
     settings: Annotated[TrainingSettings, Parameter(name="*")] = field(default_factory=TrainingSettings)
-    scoring: Annotated[ScoringSettings, Parameter(name="--scoring")] = field(default_factory=ScoringSettings)
+    scoring: Annotated[ScoringSettings, SCORE_STORE, Parameter(name="--scoring")] = field(
+        default_factory=ScoringSettings
+    )
     as_json: Annotated[Json, Parameter(name="--json")] = False
 
     def load(self) -> Task:

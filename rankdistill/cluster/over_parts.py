@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import shutil
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,12 +14,16 @@ from typing import Any
 
 from rankdistill.cluster.settings import ClusterSettings
 from rankdistill.cluster.work import DoPart, PartWork
-from rankdistill.data.parquet import write_candidates
-from rankdistill.data.parts import begin_parts, parts_of
-from rankdistill.errors import MissingExtraError, UsageError
+from rankdistill.data.parts import begin_parts, part_identities, parts_of, write_part
+from rankdistill.errors import DataError, MissingExtraError, RankDistillError, UsageError
+from rankdistill.files.checksums import damage
+from rankdistill.files.lock import locked
+from rankdistill.files.outputs import check_output_folder
 from rankdistill.progress import progress, say
 
 STORES = ".scores"
+DEATHS = 3
+"""An actor that dies more often is not replaced: Ray Data would do so without an end."""
 
 
 def over_parts(
@@ -28,12 +33,13 @@ def over_parts(
 
     Return how many this call wrote, and the sums over them of what the work counted, by name.
 
-    A part is written whole or not at all, and parts that are there already are left as they are, so that the same call
-    resumes after a kill. On a cluster the parts are worked on by actors of Ray Data, which write the same bytes as
-    this process where they have as many threads; an actor that dies is replaced, and its part resumes from the scores
-    that were saved. All workers must find the folders, the model and the collection under the same names.
-    settings: None for this process. Raises `UsageError` where ``out`` is ``run``, or holds the parts of another work,
-    `MissingExtraError` without Ray.
+    A part is written whole or not at all, and parts that are there already, undamaged, are left as they are, so that
+    the same call resumes after a kill. On a cluster the parts are worked on by actors of Ray Data, which write the same
+    bytes as this process where they have as many threads; an actor that dies is replaced, and its part resumes from the
+    scores that were saved. All workers must find the folders, the model and the collection under the same names.
+    settings: None for this process. Raises `UsageError` where ``out`` is ``run``, cannot be written, is written by
+    another process, or holds parts that were made otherwise: of other input, by another model, from other texts;
+    `DataError` for parts of ``run`` that are missing or damaged; `MissingExtraError` without Ray.
     """
     settings = settings or ClusterSettings()
     run, out = Path(run).absolute(), Path(out).absolute()
@@ -41,9 +47,17 @@ def over_parts(
         raise UsageError(f"{out} is where the parts are read from: give another folder to write to")
     if settings.cluster == "ray" and not importlib.util.find_spec("ray"):
         raise MissingExtraError("--cluster ray", "ray")
+    check_output_folder(out)
     parts = parts_of(run)
-    begin_parts(out, [part.name for part in parts], work.facts())
-    todo = [part for part in parts if not (out / part.name).is_file()]
+    facts = {"parts of the run": part_identities(run), **work.facts()}
+    with locked(out):
+        begin_parts(out, [part.name for part in parts], facts)
+        return _make(work, parts, out, settings)
+
+
+def _make(work: PartWork, parts: list[Path], out: Path, settings: ClusterSettings) -> tuple[int, Counter[str]]:
+    """Do the parts that are not done, and return what `over_parts` does."""
+    todo = [part for part in parts if not _is_done(out / part.name)]
     n_done = len(parts) - len(todo)
     if n_done:
         say(f"resuming: {n_done:,} of {len(parts):,} parts are done")
@@ -59,6 +73,16 @@ def over_parts(
     return len(todo), counts
 
 
+def _is_done(file: Path) -> bool:
+    """Tell whether a part is there as it was written; say so where it is there and is not."""
+    if not file.exists():
+        return False
+    found = damage(file)
+    if found:
+        warnings.warn(f"{found}: the part is made anew", UserWarning, stacklevel=3)
+    return not found
+
+
 def _here(work: PartWork, parts: list[Path], out: Path) -> Iterator[Counter[str]]:
     do = work.start()
     for part in parts:
@@ -69,16 +93,20 @@ def _write_part(do: DoPart, part: Path, out: Path) -> Counter[str]:
     """Do one part and return its counts; the scores that were saved meanwhile are deleted once it is written."""
     store = out / STORES / part.stem
     run, counts = do(part, store)
-    write_candidates(run, out / part.name)
+    write_part(run, out / part.name)
     shutil.rmtree(store, ignore_errors=True)
     return counts
 
 
 class _Worker:
-    """A Ray actor: loads what the work needs once, then does part after part."""
+    """A Ray actor: loads what the work needs once, then does part after part.
+
+    Errors that a user can cause are results, as Ray would wrap them in errors of its own.
+    """
 
     def __init__(self, work: PartWork, out: Path, cpus: int) -> None:
-        self.do, self.out, self.cpus = work.start(), out, cpus
+        self.work, self.out, self.cpus = work, out, cpus
+        self.do: DoPart | None = None
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         import numba
@@ -87,7 +115,15 @@ class _Worker:
         # Both settings belong to the thread, and Ray chooses the thread of each call.
         numba.set_num_threads(min(self.cpus, numba.get_num_threads()))
         torch.set_num_threads(self.cpus)
-        return {"counts": json.dumps(_write_part(self.do, Path(row["part"]), self.out))}
+        try:
+            self.do = self.do or self.work.start()
+            return {
+                "counts": json.dumps(_write_part(self.do, Path(row["part"]), self.out)),
+                "error": "",
+                "usage": False,
+            }
+        except (RankDistillError, OSError) as error:
+            return {"counts": "{}", "error": str(error), "usage": isinstance(error, UsageError)}
 
 
 def _by_ray(work: PartWork, parts: list[Path], out: Path, settings: ClusterSettings) -> Iterator[Counter[str]]:
@@ -111,9 +147,19 @@ def _by_ray(work: PartWork, parts: list[Path], out: Path, settings: ClusterSetti
             fn_constructor_args=(work, out, cpus),
             compute=ActorPoolStrategy(min_size=1, max_size=min(n_actors, len(parts)), max_tasks_in_flight_per_actor=1),
             num_cpus=cpus,
+            max_restarts=DEATHS,
+            max_task_retries=DEATHS,
         )
-        for row in done.iter_rows():
-            yield Counter(json.loads(row["counts"]))
+        try:
+            for row in done.iter_rows():
+                if row["error"]:
+                    raise (UsageError if row["usage"] else DataError)(row["error"])
+                yield Counter(json.loads(row["counts"]))
+        except ray.exceptions.RayActorError as error:
+            raise DataError(
+                f"the actors died {DEATHS} times, perhaps for want of memory: finished parts are kept; give fewer "
+                f"--workers or smaller parts, and run the same command again ({str(error).splitlines()[0]})"
+            ) from error
 
 
 @contextmanager

@@ -6,11 +6,13 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rankdistill.arrays import F32, F64
 from rankdistill.data.candidates import Candidates
-from rankdistill.data.parquet import read_candidates
+from rankdistill.data.collection import Collection
+from rankdistill.data.digest import documents_digest, texts_digest
+from rankdistill.data.parts import SCORE, part_identities, read_part
 from rankdistill.data.sources import load_collection
 from rankdistill.data.trec.read import read_qrels
 from rankdistill.ensembling.ensemble import ensemble
@@ -18,12 +20,15 @@ from rankdistill.ensembling.fuse import fuse
 from rankdistill.ensembling.join import join_runs
 from rankdistill.ensembling.settings import EnsembleSettings
 from rankdistill.errors import DataError, UsageError
+from rankdistill.files.checksums import checksum
 from rankdistill.scoring.score import load_model, score_with_report
 from rankdistill.scoring.settings import ScoringSettings
 
+if TYPE_CHECKING:  # torch is imported by what loads a model
+    from rankdistill.models.cross_encoder import CrossEncoder
+
 DoPart = Callable[[Path, Path], tuple[Candidates, Counter[str]]]
 """(file of a part, folder for what is saved meanwhile) -> (part of the new run, what was counted)."""
-SCORE = "score"
 
 
 class PartWork(Protocol):
@@ -59,25 +64,36 @@ class ScoreParts:
             raise UsageError("a store is for a run in one file: of a run in parts, finished parts are in the output")
 
     def facts(self) -> dict[str, Any]:
-        """Return the settings, and the model's fingerprint in place of its name: weights may change in a folder."""
-        from rankdistill.models.cross_encoder import CrossEncoder
+        """Return the settings and, by content rather than by name, the model and the texts.
 
+        What was loaded for that is kept for `start`, in this process.
+        """
+        model, collection = loaded = self._load()
+        self.__dict__["_loaded"] = loaded
         return {
-            "model": CrossEncoder.from_pretrained(
-                self.model, relevant_label=self.settings.relevant_label
-            ).fingerprint(),
-            "collection": self.collection,
+            "model": model.fingerprint(),
+            "computed by": model.engine.identity,
+            "queries": texts_digest(collection.queries),
+            "documents": documents_digest(collection),
             **self.settings.facts(),
+            "batch_tokens": model.batch_tokens if self.settings.batch_tokens is None else self.settings.batch_tokens,
             "top_k": self.top_k,
             "weight": self.weight,
         }
 
+    def _load(self) -> tuple[CrossEncoder, Collection]:
+        return load_model(self.model, self.settings), load_collection(self.collection)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what is loaded: each process loads it itself."""
+        return {name: value for name, value in self.__dict__.items() if name != "_loaded"}
+
     def start(self) -> DoPart:
         """Load the model and open the collection."""
-        model, collection = load_model(self.model, self.settings), load_collection(self.collection)
+        model, collection = self.__dict__.pop("_loaded", None) or self._load()
 
         def do(part: Path, store: Path) -> tuple[Candidates, Counter[str]]:
-            run = _part(part)
+            run = read_part(part)
             if self.top_k is not None:
                 run = run.top_k(self.top_k, by=SCORE)
             settings = replace(self.settings, store=store)
@@ -107,15 +123,22 @@ class EnsembleParts:
     seed: int = 0
 
     def facts(self) -> dict[str, Any]:
-        """The settings."""
-        return asdict(self)
+        """The settings and, by content rather than by name, the parts and the judgments."""
+        return {
+            "teachers": {
+                f"{n}: {name}": d for n, each in enumerate(self.folders, 1) for name, d in part_identities(each).items()
+            },
+            "judgments": checksum(self.qrels)["blake2b"] if self.qrels else None,
+            **asdict(self.settings),
+            "seed": self.seed,
+        }
 
     def start(self) -> DoPart:
         """Read the judgments."""
         qrels = read_qrels(self.qrels) if self.qrels else None
 
         def do(part: Path, store: Path) -> tuple[Candidates, Counter[str]]:
-            runs = {folder: _part(Path(folder) / part.name) for folder in self.folders}
+            runs = {folder: read_part(Path(folder) / part.name) for folder in self.folders}
             first, *others = runs.values()
             if any(set(other.query_ids.to_pylist()) - set(first.query_ids.to_pylist()) for other in others):
                 raise DataError(
@@ -140,11 +163,3 @@ class EnsembleParts:
             return run.only_columns().with_columns({SCORE: run[self.settings.method]}).ranked(SCORE), counts
 
         return do
-
-
-def _part(file: Path) -> Candidates:
-    """Read one part; `DataError` where it has no scores."""
-    part = read_candidates(file)
-    if SCORE not in part.columns:
-        raise DataError(f"{file} has no column {SCORE!r}: it is not a part of a run")
-    return part

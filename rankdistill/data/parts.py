@@ -1,9 +1,16 @@
-"""Parts: a run of any size as a folder of Parquet files, each with all candidates of its queries."""
+"""Parts: a run of any size as a folder of Parquet files, each with all candidates of its queries.
+
+Each part has its checksum beside it, and the folder a list of its parts with all that shapes them: a part that is
+missing, cut or changed is noticed before it is used. Folders of Parquet files that something else wrote have neither.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -11,27 +18,62 @@ from rankdistill.data.candidates import Candidates, concatenate
 from rankdistill.data.parquet import read_candidates, write_candidates
 from rankdistill.errors import DataError, UsageError
 from rankdistill.files.atomic import atomic_path
-from rankdistill.files.facts import read_facts, same, write_facts
+from rankdistill.files.checksums import check_undamaged, checksum, is_sealed
+from rankdistill.files.facts import digest, write_facts
+from rankdistill.files.outputs import check_output_folder
 
 QUERIES_PER_PART = 1000
 LIST = "parts.json"
 """File that names all parts of a folder, also those not yet written, and the facts that shape them."""
+SCORE = "score"
 
 
 def write_parts(candidates: Candidates, folder: str | Path, queries: int = QUERIES_PER_PART) -> list[Path]:
     """Write candidates into a new folder of files 00000.parquet, …, each of ``queries`` queries; return the files.
 
-    The folder gets its name when all files are written. Raises `UsageError` where a folder that is not empty exists.
+    The folder gets its name when all files are written. One that has the same parts already, as after a kill at the
+    very end, is written again. Raises `UsageError` where a folder that has anything else exists.
     """
     if queries < 1:
         raise UsageError(f"a part must have at least 1 query, got {queries}")
     folder = Path(folder)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(f"{folder} already exists: give a new folder")
+    check_parts_folder(folder)
     with atomic_path(folder) as temporary:
+        contents = {}
         for number, part in enumerate(_slices(candidates, queries)):
-            write_candidates(part, temporary / f"{number:05}.parquet")
+            file = temporary / f"{number:05}.parquet"
+            write_part(part, file)
+            contents[file.name] = checksum(file)["blake2b"]
+        if is_parts(folder):
+            begin_parts(folder, list(contents), {"contents": contents})
+        _write_list(temporary, list(contents), {"contents": contents})
     return parts_of(folder)
+
+
+def check_parts_folder(folder: str | Path) -> None:
+    """Raise the errors of `check_output_folder` where parts cannot be written here, nor were before."""
+    check_output_folder(folder, new=not os.path.isfile(Path(folder) / LIST))
+
+
+def write_part(part: Candidates, file: Path) -> None:
+    """Write one part, and its checksum."""
+    with atomic_path(file, sealed=True) as temporary:
+        write_candidates(part, temporary)
+
+
+def read_part(file: str | Path) -> Candidates:
+    """Read one part; raise `DataError` where it has no scores, or is not as it was written."""
+    check_part(file)
+    part = read_candidates(file)
+    if SCORE not in part.columns:
+        raise DataError(f"{file} has no column {SCORE!r}: it is not a part of a run")
+    return part
+
+
+def check_part(file: str | Path) -> None:
+    """Raise `DataError` for a part that is not as it was written, where that is known."""
+    if is_sealed(file):
+        check_undamaged(file, "the part", "run the command that wrote it again, or delete its folder and make it anew")
 
 
 def is_parts(path: str | Path) -> bool:
@@ -39,45 +81,103 @@ def is_parts(path: str | Path) -> bool:
     return bool(_files(Path(path)))
 
 
-def begin_parts(folder: str | Path, names: Sequence[str], facts: object) -> None:
+def begin_parts(folder: str | Path, names: Sequence[str], facts: Mapping[str, Any]) -> None:
     """Write into a folder the names of its parts to be and the facts, values that JSON can hold, that shape them.
 
-    Raises `UsageError` where the folder already has parts of other names or facts.
+    Raises `UsageError` where the folder already has parts of other names or facts, and names those that differ;
+    `DataError` where that is not known.
     """
     folder = Path(folder)
-    described = {"parts": list(names), "made by": facts}
-    if is_parts(folder) and not same(read_facts(folder / LIST), described):
-        raise UsageError(f"{folder} has parts that were made otherwise, see {LIST} in it: give a new folder")
-    write_facts(folder / LIST, described)
+    if is_parts(folder):
+        known = _read_list(folder)
+        if known is None:
+            raise DataError(f"{folder} has parts, and no {LIST} that says how they were made: give a new folder")
+        if differing := _differing(known, {"parts": list(names), "made by": json.loads(json.dumps(facts))}):
+            raise UsageError(
+                f"{folder} has parts that were made otherwise, with other {differing}, see {LIST} in it: give a new "
+                "folder, or delete this one"
+            )
+    _write_list(folder, names, facts)
+
+
+def parts_of(folder: str | Path) -> list[Path]:
+    """List the parts in a folder, in order; raise `DataError` where there are none, or others than its list says."""
+    folder = Path(folder)
+    files = _files(folder)
+    if not files:
+        raise DataError(f"{folder} is a folder without parts (00000.parquet, …): write them with `rankdistill parts`")
+    listed = _read_list(folder)
+    if listed is not None:
+        names, found = listed["parts"], {file.name for file in files}
+        if lacking := sorted(set(names) - found):
+            raise DataError(
+                f"{folder} lacks {len(lacking):,} of its {len(names):,} parts, the first is {lacking[0]}: run the "
+                "command that writes them again, which resumes"
+            )
+        if more := sorted(found - set(names)):
+            raise DataError(f"{folder / more[0]} is not among the parts that {LIST} lists: move it elsewhere")
+    return files
+
+
+def part_identities(folder: str | Path) -> dict[str, str]:
+    """Hash every part in a folder: name -> digest; raise `DataError` for one that is not as it was written."""
+    identities = {}
+    for file in parts_of(folder):
+        check_part(file)
+        identities[file.name] = checksum(file)["blake2b"]
+    return identities
+
+
+def read_parts(folder: str | Path, column: str = SCORE) -> Candidates:
+    """Read all parts as one run with its scores in the column ``column``, without their other columns."""
+    parts = (read_part(file) for file in parts_of(folder))
+    return concatenate([part.only_columns().with_columns({column: part[SCORE]}) for part in parts])
+
+
+def _write_list(folder: Path, names: Sequence[str], facts: Mapping[str, Any]) -> None:
+    described = {"parts": list(names), "made by": dict(facts)}
+    write_facts(folder / LIST, {**described, "checksum": digest(described)})
+
+
+def _read_list(folder: Path) -> dict[str, Any] | None:
+    """Read the list of parts: None where there is none; raise `DataError` where it is not as it was written."""
+    file = folder / LIST
+    if not file.exists():
+        return None
+    try:
+        described = json.loads(file.read_text(encoding="utf-8"))
+        if described.pop("checksum") == digest(described) and isinstance(described["parts"], list):
+            return dict(described)
+    except (OSError, ValueError, AttributeError, KeyError, RecursionError):
+        pass
+    raise DataError(
+        f"{file} is damaged, so that it is not known which parts belong to {folder} and how they were made: delete the "
+        "folder and make it anew"
+    )
+
+
+def _differing(known: Mapping[str, Any], given: Mapping[str, Any]) -> str:
+    """Name the facts that differ, those inside a fact in brackets; empty where none do."""
+    if known["parts"] != given["parts"]:
+        return "names of parts"
+    one, other = known["made by"], given["made by"]
+    names = []
+    for fact in {**other, **one}:
+        if one.get(fact) != other.get(fact):
+            inside = _differing_inside(one.get(fact), other.get(fact))
+            names.append(f"{fact} ({inside})" if inside else fact)
+    return ", ".join(names)
+
+
+def _differing_inside(one: Any, other: Any) -> str:
+    if not (isinstance(one, dict) and isinstance(other, dict)):
+        return ""
+    names = [name for name in {**other, **one} if one.get(name) != other.get(name)]
+    return ", ".join(names[:3]) + (f" and {len(names) - 3:,} more" if len(names) > 3 else "")
 
 
 def _files(folder: Path) -> list[Path]:
     return sorted(file for file in folder.glob("*.parquet") if not file.name.startswith("."))  # temporary ones
-
-
-def parts_of(folder: str | Path) -> list[Path]:
-    """List the parts in a folder, in order; raise `DataError` where there are none, or some are not yet written."""
-    files = _files(Path(folder))
-    if not files:
-        raise DataError(f"{folder} is a folder without parts (00000.parquet, …): write them with `rankdistill parts`")
-    names = read_facts(Path(folder) / LIST).get("parts", [])
-    if isinstance(names, list) and (lacking := set(names) - {file.name for file in files}):
-        raise DataError(
-            f"{folder} lacks {len(lacking):,} of its {len(names):,} parts: run the command that writes them again, "
-            "which resumes"
-        )
-    return files
-
-
-def read_parts(folder: str | Path, column: str = "score") -> Candidates:
-    """Read all parts as one run with its scores in the column ``column``, without their other columns."""
-    parts = []
-    for file in parts_of(folder):
-        part = read_candidates(file)
-        if "score" not in part.columns:
-            raise DataError(f"{file} has no column 'score': it is not a part of a run")
-        parts.append(part.only_columns().with_columns({column: part["score"]}))
-    return concatenate(parts)
 
 
 def _slices(candidates: Candidates, queries: int) -> Iterator[Candidates]:

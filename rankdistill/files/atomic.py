@@ -5,17 +5,21 @@ from __future__ import annotations
 import errno
 import os
 import platform
+import re
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from rankdistill.errors import RankDistillError
 from rankdistill.files.checksums import IN_FOLDER, checksums_path, checksums_text
 
 _HOST = uuid.uuid5(uuid.NAMESPACE_DNS, platform.node()).hex[:8]
-KINDS = ("tmp", "old")  # a new file or folder, and a folder that is being replaced
+KINDS = ("old", "tmp")  # a folder that is being replaced, and a new file or folder
 LONGEST_END = 120  # bytes
+_FULL = re.compile(r"No space left|[Dd]isk quota exceeded|File too large|file write failed")
+"""What libraries that raise errors of their own say of a full disk: safetensors, PyTorch."""
 _swept: set[Path] = set()  # folders from which this process has removed what killed processes left
 
 
@@ -26,6 +30,7 @@ def atomic_path(path: str | Path, sealed: bool = False) -> Iterator[Path]:
     The temporary name keeps every suffix of ``path``, for writers that depend on ``.gz`` or ``.parquet``. An existing
     file or folder at ``path`` is replaced only at the end; on an exception the temporary one is removed. Of a link,
     what it names is written. What killed processes of this machine left in the same folder is removed, too.
+    Raises `OSError` with the name of the file where it cannot be written, whatever the block raises for a full disk.
 
     sealed: write checksums as well (see `rankdistill.files.checksums`). A kill in between leaves a file whose
     checksums are another's, which counts as damaged.
@@ -55,21 +60,38 @@ def atomic_path(path: str | Path, sealed: bool = False) -> Iterator[Path]:
             raise IsADirectoryError(errno.EISDIR, "is a folder, expected the name of a file", str(path))
         else:
             os.replace(temporary, path)
+    except OSError as error:
+        if error.filename is None or str(temporary) in str(error.filename):
+            raise OSError(error.errno or errno.EIO, error.strerror or str(error), str(path)) from error
+        raise
+    except RankDistillError:
+        raise
+    except Exception as error:
+        if _FULL.search(str(error)):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
+        raise
     finally:
         _remove(temporary)
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove the temporary files and folders that killed processes of this machine left; once a process and folder."""
+    """Remove the temporary files and folders that killed processes of this machine left; once a process and folder.
+
+    A folder that was about to be replaced gets its name again.
+    """
     folder = folder.resolve()
     if folder in _swept:
         return
     _swept.add(folder)
     for kind in KINDS:
         for path in folder.glob(f".{kind}-{_HOST}-*-*-*"):
-            process = path.name.split("-")[2]
+            _, _, process, _, name = path.name.split("-", 4)
             if process.isdecimal() and not _runs(int(process)):
-                _remove(path)
+                with suppress(OSError):  # it is another user's, or another process removes it
+                    if kind == "old" and not (folder / name).exists():  # a kill between the two renamings
+                        os.rename(path, folder / name)
+                    else:
+                        _remove(path)
 
 
 def temporary_beside(path: Path, kind: str = "tmp") -> Path:

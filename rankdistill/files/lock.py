@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,7 @@ NAME = ".lock"
 def locked(folder: str | Path) -> Iterator[None]:
     """Keep a folder, created where it is missing, for this process; the lock of a killed process is no lock.
 
-    Raises `UsageError` where another process has it.
+    Raises `UsageError` where another process has it. Where the file system has no locks, a warning says so.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -28,6 +29,12 @@ def locked(folder: str | Path) -> Iterator[None]:
         raise UsageError(
             f"another process writes into {folder}: wait until it is done, or give another folder"
         ) from error
+    except NotImplementedError:
+        warnings.warn(
+            f"the file system of {folder} has no locks: see to it that no other command writes there",
+            UserWarning,
+            stacklevel=3,
+        )
     try:
         yield
     finally:

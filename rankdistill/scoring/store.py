@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import struct
 import sys
+import warnings
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,8 +29,8 @@ class ScoreStore:
 
     A record holds a chunk's float32 numbers, its count of truncated pairs and a checksum. The file is named by the hash
     of ``facts``, everything that changes a score, which are written beside it as JSON for people. A record that a kill
-    or a full disk left unfinished fails its checksum and is dropped when the store is opened again. Use the store as a
-    context manager; one process at a time.
+    or a full disk left unfinished is dropped when the store is opened again. So is one that was damaged since, with
+    those after it, and a warning says so. Use the store as a context manager; one process at a time.
 
     width: numbers for each pair; arrays are float32 (n,) for one, as for scores, and (n, width) for several, as for
     the logits of a head.
@@ -128,6 +129,13 @@ class ScoreStore:
         while size := self.next_size:
             content, checksum = file.read(self._content_bytes(size) + _COUNT.size), file.read(_CHECKSUM.size)
             if checksum != _CHECKSUM.pack(zlib.crc32(content)):
+                if len(checksum) == _CHECKSUM.size:
+                    warnings.warn(
+                        f"{self.path} is damaged after {self.n_done:,} of {self.n_pairs:,} pairs: the others are "
+                        "scored again",
+                        UserWarning,
+                        stacklevel=3,
+                    )
                 break
             end += len(content) + len(checksum)
             self.n_done += size

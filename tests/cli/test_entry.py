@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 import signal
 import subprocess
@@ -10,6 +12,8 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
 from rankdistill.cli.app import COMMANDS, load_command
@@ -236,3 +240,67 @@ def test_an_internal_error_ends_with_70_and_says_where_to_report_it(
 def test_debug_shows_the_traceback_of_a_users_error_too(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["stats", "--collection", "no/such", "--debug"]) == main(["stats", "--collection", "no/such"])
     assert capsys.readouterr().err.count("Traceback") == 1
+
+
+class OutOfMemoryError(RuntimeError):
+    """As PyTorch's on a GPU, and Ray's."""
+
+
+class PanicException(BaseException):
+    """As that of libraries in Rust."""
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (MemoryError(), 1, "error: out of memory (MemoryError): a smaller --batch-tokens"),
+        (np.zeros, 1, "error: out of memory (Unable to allocate"),
+        (pa.lib.ArrowMemoryError("malloc of size 9 failed"), 1, "error: out of memory (malloc of size 9 failed)"),
+        (OutOfMemoryError("CUDA out of memory"), 1, "error: out of memory (CUDA out of memory)"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), 1, "error: out of memory ("),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "a.trec"),
+            1,
+            "error: a.trec: No space left on device; no file",
+        ),
+        (OSError(errno.EACCES, "Permission denied", "a.trec"), 1, "error: a.trec: Permission denied\n"),
+        (PanicException("index out of bounds"), 70, "error: PanicException: index out of bounds ("),
+        (RecursionError("maximum recursion depth exceeded"), 70, "error: RecursionError: maximum recursion"),
+        (
+            RuntimeError("actor\nTraceback (most recent call last):\n  File\nKeyError: 3"),
+            70,
+            "RuntimeError: KeyError: 3 (",
+        ),
+        (ValueError("two\n  lines"), 70, "error: ValueError: two lines ("),
+    ],
+)
+def test_whatever_ends_a_command_is_told_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: BaseException, code: int, said: str
+) -> None:
+    def broken(tokens: list[str]) -> int:
+        if isinstance(error, BaseException):
+            raise error
+        error(1 << 50)
+        return 0
+
+    monkeypatch.setattr("rankdistill.cli.entry.run", broken)
+    assert main(["stats"]) == code
+    told = capsys.readouterr().err
+    assert said in told
+    assert told.count("\n") == 1
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_a_name_that_is_no_text_is_shown(files, tmp_path: Path, encoding: str) -> None:
+    strange = tmp_path / os.fsdecode(b"caf\xe9.trec")
+    strange.write_bytes(files.bm25.read_bytes())
+    words = ["evaluate", "--qrels", str(files.qrels), "--measures", "PNR", "--runs", str(strange)]
+    for more in ([], ["--json"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "rankdistill", *words, *more],
+            capture_output=True,
+            check=False,
+            env=os.environ | {"PYTHONIOENCODING": encoding},
+        )
+        assert (done.returncode, b"Traceback" in done.stderr) == (0, False), done.stderr
+        assert b"caf" in done.stdout

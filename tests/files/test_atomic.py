@@ -1,12 +1,15 @@
 """Atomic writes: the final name holds the whole new file, or what it held before."""
 
+import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from rankdistill.files.atomic import atomic_path
+from rankdistill.errors import DataError
+from rankdistill.files.atomic import KINDS, atomic_path, remove_leftovers, temporary_beside
 from rankdistill.files.checksums import damage
 
 KILLED = """
@@ -81,3 +84,73 @@ def test_a_kill_between_the_checksums_and_the_file_counts_as_damage(tmp_path: Pa
         path.write_text("other")
     (tmp_path / "later" / ".part.checksum").replace(tmp_path / ".part.checksum")
     assert "checksum is another" in str(damage(tmp_path / "part"))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        RuntimeError("I/O error: No space left on device (os error 28)"),
+        RuntimeError("PytorchStreamWriter failed writing file data/0: file write failed"),
+    ],
+)
+def test_a_full_disk_is_told_with_the_name_of_the_file(tmp_path: Path, error: Exception) -> None:
+    target = tmp_path / "weights"
+    with pytest.raises(OSError, match="No space left on device") as raised, atomic_path(target):
+        raise error
+    assert (raised.value.errno, raised.value.filename) == (errno.ENOSPC, str(target))
+
+
+@pytest.mark.parametrize("error", [ValueError("odd"), DataError("a: No space left on device")])
+def test_other_errors_are_left_as_they_are(tmp_path: Path, error: Exception) -> None:
+    with pytest.raises(type(error)) as raised, atomic_path(tmp_path / "weights"):
+        raise error
+    assert raised.value is error
+
+
+def test_an_error_of_another_file_keeps_its_name(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as raised, atomic_path(tmp_path / "copy"):
+        (tmp_path / "source").read_bytes()
+    assert raised.value.filename == str(tmp_path / "source")
+
+
+def dead(kind: str, name: str) -> str:
+    """The name of a temporary file of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return temporary_beside(Path(name), kind).name.replace(f"-{os.getpid()}-", f"-{process.pid}-")
+
+
+def test_a_folder_that_a_killed_process_was_about_to_replace_gets_its_name_again(tmp_path: Path) -> None:
+    retired, half = tmp_path / dead("old", "model"), tmp_path / dead("tmp", "model")
+    for folder, text in ((retired, "whole"), (half, "new")):
+        folder.mkdir()
+        (folder / "weights").write_text(text)
+    remove_leftovers(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    assert (tmp_path / "model" / "weights").read_text() == "whole"
+
+
+def test_a_leftover_that_cannot_be_removed_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as another user's in a shared cache."""
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted", str(path))
+
+    left = tmp_path / dead("tmp", "index")
+    left.touch()
+    monkeypatch.setattr(Path, "unlink", refuse)
+    remove_leftovers(tmp_path)
+    assert left.exists()
+
+
+def test_a_folder_is_swept_once_a_process_however_many_files_are_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searched: list[Path] = []
+    glob = Path.glob
+    monkeypatch.setattr(Path, "glob", lambda folder, pattern: searched.append(folder) or glob(folder, pattern))
+    for number in range(5):
+        with atomic_path(tmp_path / str(number)) as path:
+            path.touch()
+    assert len(searched) == len(KINDS)

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from rankdistill.errors import UsageError
 from rankdistill.files.lock import locked
@@ -32,4 +33,16 @@ def test_a_folder_is_one_processs_until_that_ends_or_is_killed(tmp_path: Path) -
     with locked(tmp_path / "out"):
         pass
     with locked(tmp_path / "out"):
+        pass
+
+
+def test_a_file_system_without_locks_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unsupported(lock: FileLock, **settings: object) -> None:
+        raise NotImplementedError("FileSystem does not appear to support flock")
+
+    monkeypatch.setattr(FileLock, "acquire", unsupported)
+    with (
+        pytest.warns(UserWarning, match="has no locks: see to it that no other command writes there"),
+        locked(tmp_path),
+    ):
         pass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,6 +55,7 @@ def test_numbers_and_counts_come_back(tmp_path: Path, width: int) -> None:
         np.testing.assert_array_equal(store.scores(), numbers(width))
 
 
+@pytest.mark.filterwarnings("ignore:.* is damaged after")
 @WIDTHS
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(share=st.floats(0, 1), garbage=st.binary(max_size=90))
@@ -77,8 +79,30 @@ def test_a_flipped_bit_is_noticed_and_scored_again(tmp_path: Path, width: int) -
     content = bytearray(path.read_bytes())
     content[record_ends(width)[0] + 2] ^= 1
     path.write_bytes(content)
-    with open_store(tmp_path, width) as store:
-        assert store.n_done == 4
+    with pytest.warns(UserWarning, match="is damaged after 4 of 10 pairs: the others are scored again"):
+        store = open_store(tmp_path, width).__enter__()
+    assert store.n_done == 4
+    store.__exit__(None, None, None)
+
+
+@pytest.mark.parametrize("kept", [0, 5])
+def test_a_store_that_was_cut_goes_on_after_its_last_whole_chunk_without_a_word(tmp_path: Path, kept: int) -> None:
+    """As after every kill."""
+    path = fill(tmp_path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: kept and record_ends(1)[0] + kept])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fill(tmp_path)
+    assert path.read_bytes() == whole
+
+
+def test_the_description_is_for_people_and_is_written_again(tmp_path: Path) -> None:
+    described = fill(tmp_path).with_suffix(".json")
+    text = described.read_text()
+    described.write_text("")
+    fill(tmp_path)
+    assert described.read_text() == text
 
 
 def test_other_facts_are_another_file_and_are_readable(tmp_path: Path) -> None:

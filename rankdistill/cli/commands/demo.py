@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from rankdistill.cli.options import Json, Source
 from rankdistill.cli.output import print_json, print_rich, say
+from rankdistill.cli.outputs import OUTPUT_FOLDER
 from rankdistill.data import load_collection
 from rankdistill.evaluation import as_table
 from rankdistill.models import DEFAULT_BASE
@@ -19,7 +20,7 @@ from rankdistill.recipes.demo import demo as demo_recipe
 def demo(
     *,
     collection: Source = "pydocs",
-    out: Annotated[Path, Parameter(help="Folder for models, runs and leaderboard.")] = Path("runs/demo"),
+    out: Annotated[Path, OUTPUT_FOLDER, Parameter(help="Folder for models, runs and leaderboard.")] = Path("runs/demo"),
     base: Annotated[str, Parameter(help="Encoder that all models start from: a folder or a hub id.")] = DEFAULT_BASE,
     settings: Annotated[DemoSettings, Parameter(name="*")] = DemoSettings(),  # noqa: B008  # frozen
     as_json: Json = False,

@@ -48,7 +48,7 @@ def ensemble(
         raise UsageError(f"--method {settings.method} needs --qrels")
     if repeated := [path for path in runs if runs.count(path) > 1]:
         raise UsageError(f"run {repeated[0]} is given twice: name each teacher once")
-    if in_parts(map(Path, runs), cluster):
+    if in_parts(map(Path, runs), cluster, out):
         if as_json:
             raise UsageError("--json reports on runs in one file; for parts, counts are printed at the end")
         if reading.identical_ids != "keep":

@@ -13,6 +13,7 @@ from cyclopts.validators import Number
 
 from rankdistill.cli.options import Json, Model, Run, Source
 from rankdistill.cli.output import print_json, print_rich, say_wrote, table
+from rankdistill.cli.outputs import OUTPUT_FOLDER
 from rankdistill.data.sources import load_collection
 from rankdistill.data.trec.read import read_run
 from rankdistill.errors import UsageError
@@ -32,7 +33,7 @@ def export(
         Parameter(help="Precision; bfloat16 is for openvino, whose int8 needs the extra openvino-int8."),
     ] = "float32",
     out: Annotated[
-        Path | None, Parameter(help="Folder for onnx/ or openvino/. [default: the model's own folder]")
+        Path | None, OUTPUT_FOLDER, Parameter(help="Folder for onnx/ or openvino/. [default: the model's own folder]")
     ] = None,
     queries: Annotated[
         int, Parameter(help="Queries of the run that are scored for the comparison.", validator=Number(gte=1))

@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from rankdistill.cli.options import Json, Measuring, Seed
 from rankdistill.cli.output import print_json, say_wrote
+from rankdistill.cli.outputs import OUTPUT_FILE
 from rankdistill.data.trec.read import read_qrels
 from rankdistill.errors import UsageError
 from rankdistill.evaluation.conventions import Conventions
@@ -35,7 +36,7 @@ def interleave(
         Path | None,
         Parameter(help="Click log, in place of runs: each line a JSON object with query, teams and clicks."),
     ] = None,
-    write_log: Annotated[Path | None, Parameter(help="File to write the simulated clicks to.")] = None,
+    write_log: Annotated[Path | None, OUTPUT_FILE, Parameter(help="File to write the simulated clicks to.")] = None,
     conventions: Measuring = Conventions(),  # noqa: B008  # frozen
     seed: Seed = 0,
     as_json: Json = False,

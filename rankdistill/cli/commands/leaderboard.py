@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from rankdistill.cli.judgments import load_judgments
 from rankdistill.cli.options import Json, Judged, JudgedSplit, Measures, Measuring, Qrels
 from rankdistill.cli.output import print_json, print_rich, say_wrote
+from rankdistill.cli.outputs import OUTPUT_FILE, OUTPUT_PAGE
 from rankdistill.data.trec.run_files import PATTERNS
 from rankdistill.evaluation.conventions import Conventions
 from rankdistill.evaluation.names import DEFAULT_MEASURES, parse_measures
@@ -28,10 +29,12 @@ def leaderboard(
     collection: Judged = None,
     split: JudgedSplit = None,
     html: Annotated[
-        Path | None, Parameter(help="Page to write, OUT.html or OUT/index.html: one file that needs no network.")
+        Path | None,
+        OUTPUT_PAGE,
+        Parameter(help="Page to write, OUT.html or OUT/index.html: one file that needs no network."),
     ] = None,
     export: Annotated[
-        tuple[Path, ...], Parameter(help="Files to write the table to, by suffix: .md .tex .csv .json.")
+        tuple[Path, ...], OUTPUT_FILE, Parameter(help="Files to write the table to, by suffix: .md .tex .csv .json.")
     ] = (),
     measures: Measures = DEFAULT_MEASURES,
     baseline: Annotated[str | None, Parameter(help="Name of the system that the others are tested against.")] = None,

@@ -10,6 +10,7 @@ from cyclopts.validators import Number
 
 from rankdistill.cli.options import Run
 from rankdistill.cli.output import say_wrote
+from rankdistill.cli.outputs import NEW_PARTS
 from rankdistill.data.parts import QUERIES_PER_PART, write_parts
 from rankdistill.data.trec.read import read_run
 
@@ -17,7 +18,7 @@ from rankdistill.data.trec.read import read_run
 def parts(
     *,
     run: Run,
-    out: Annotated[Path, Parameter(help="New folder for 00000.parquet, 00001.parquet, ...")],
+    out: Annotated[Path, NEW_PARTS, Parameter(help="New folder for 00000.parquet, 00001.parquet, ...")],
     queries: Annotated[int, Parameter(help="Queries per part.", validator=Number(gte=1))] = QUERIES_PER_PART,
 ) -> None:
     """Split a run into parts, a folder of Parquet files, that score, rerank and ensemble take one by one.

@@ -65,10 +65,11 @@ def rerank(
         raise UsageError("--dev-run and --qrels belong to --fuse auto")
     if isinstance(fuse, float) and not math.isfinite(fuse):
         raise UsageError(f"--fuse must be a finite number or auto, got {fuse}")
-    if in_parts([run], cluster):
+    if in_parts([run], cluster, out):
         if fuse == "auto":
             raise UsageError("--fuse auto is not for a run in parts: tune the weight on a run of the dev queries first")
         return score_parts(model, collection, run, out, scoring, cluster, top_k, None if fuse is None else float(fuse))
+    settings = saved_beside(out, scoring)
     candidates, source = _best(read_run(run), top_k), load_collection(collection)
     dev = None
     if fuse == "auto":  # before anything is scored, so that a mistake costs no time
@@ -77,7 +78,6 @@ def rerank(
     from rankdistill.ensembling.fuse import fuse as fuse_scores
     from rankdistill.ensembling.fuse import tune_weight
 
-    settings = saved_beside(out, scoring)
     encoder = load_model(model, settings)
     scored = candidates.with_columns({MODEL: score_candidates(encoder, candidates, source, settings)})
     weight = None if fuse is None or fuse == "auto" else float(fuse)

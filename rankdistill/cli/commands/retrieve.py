@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from rankdistill.cli.options import Out, Source
+from rankdistill.cli.options import Source
 from rankdistill.cli.output import say_wrote
+from rankdistill.cli.outputs import OUTPUT_FILE
 from rankdistill.data.sources import load_collection
 from rankdistill.data.trec.write import write_run
 from rankdistill.errors import DataError, UsageError
@@ -18,7 +20,7 @@ from rankdistill.retrieval import retriever
 def retrieve(
     *,
     collection: Source,
-    out: Out,
+    out: Annotated[Path, OUTPUT_FILE, Parameter(help="TREC run to write, compressed where the name ends in .gz.")],
     retriever_name: Annotated[
         str, Parameter(name="--retriever", help="First stage: bm25, dense (extra: dense) or lucene (extra: lucene).")
     ] = "bm25",

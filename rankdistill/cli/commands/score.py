@@ -30,9 +30,10 @@ def score(
         rankdistill score --model runs/teacher1/model --collection pydocs \\
             --run bm25.trec --out teacher1.trec
     """
-    if in_parts([run], cluster):
+    if in_parts([run], cluster, out):
         return score_parts(model, collection, run, out, scoring, cluster)
+    settings = saved_beside(out, scoring)
     candidates, source = read_run(run), load_collection(collection)
-    scores = score_candidates(model, candidates, source, saved_beside(out, scoring))
+    scores = score_candidates(model, candidates, source, settings)
     write_run(candidates.with_columns({MODEL: scores}), out, MODEL)
     say_wrote(out, f"{candidates.n_queries:,} queries, {len(candidates):,} candidates")
