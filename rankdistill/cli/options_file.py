@@ -77,7 +77,7 @@ def options_from_yaml(app: App, commands: tuple[str, ...], arguments: ArgumentCo
         if _takes_whole_numbers(argument.hint):
             for value in option.values:
                 if not WHOLE.fullmatch(str(value)):  # cyclopts rounds 3.7 to 4
-                    raise FileFormatError(path, option.line, f"{value} for {key}", "a whole number")
+                    raise FileFormatError(path, option.line, f"{key}: {value}", "a whole number")
         values = [_as_typed(value, argument.is_flag()) for value in option.values]
         given = {key: values if option.is_list else values[0]}
         Dict(given, source=f"{path}:{option.line}", use_commands_as_keys=False)(app, commands, arguments)

@@ -128,7 +128,7 @@ class EnsembleParts:
             "teachers": {
                 f"{n}: {name}": d for n, each in enumerate(self.folders, 1) for name, d in part_identities(each).items()
             },
-            "judgments": checksum(self.qrels)["blake2b"] if self.qrels else None,
+            "judgments": checksum(self.qrels)["sha256"] if self.qrels else None,
             **asdict(self.settings),
             "seed": self.seed,
         }

@@ -43,7 +43,7 @@ def write_parts(candidates: Candidates, folder: str | Path, queries: int = QUERI
         for number, part in enumerate(_slices(candidates, queries)):
             file = temporary / f"{number:05}.parquet"
             write_part(part, file)
-            contents[file.name] = checksum(file)["blake2b"]
+            contents[file.name] = checksum(file)["sha256"]
         if is_parts(folder):
             begin_parts(folder, list(contents), {"contents": contents})
         _write_list(temporary, list(contents), {"contents": contents})
@@ -124,7 +124,7 @@ def part_identities(folder: str | Path) -> dict[str, str]:
     identities = {}
     for file in parts_of(folder):
         check_part(file)
-        identities[file.name] = checksum(file)["blake2b"]
+        identities[file.name] = checksum(file)["sha256"]
     return identities
 
 

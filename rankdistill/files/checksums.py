@@ -1,7 +1,7 @@
 """Checksums beside stored files: a file that is empty, cut or flipped is noticed before it is used.
 
 The checksums of a folder are a file in it, ``checksums.json``; those of a file lie beside it, in a hidden file that
-readers of whole folders (pyarrow, pandas) pass over. Both hold the length and the BLAKE2b hash of each file.
+readers of whole folders (pyarrow, pandas) pass over. Both hold the length and the SHA-256 of each file.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ def checksums_path(path: str | Path) -> Path:
 
 
 def checksum(file: str | Path) -> dict[str, Any]:
-    """Return a file's length in bytes and its hash (BLAKE2b, 32 hexadecimal digits)."""
+    """Return a file's length in bytes and its hash (SHA-256, which processors have instructions for)."""
     with Path(file).open("rb") as opened:
-        hashed = hashlib.file_digest(opened, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
-        return {"bytes": opened.tell(), "blake2b": hashed}
+        hashed = hashlib.file_digest(opened, "sha256").hexdigest()
+        return {"bytes": opened.tell(), "sha256": hashed}
 
 
 def checksums_text(path: str | Path, name: str | None = None) -> str:
@@ -63,7 +63,7 @@ def damage(path: str | Path) -> str | None:
         return f"there is no {path}"
     try:
         expected = json.loads(checksums_path(path).read_text(encoding="utf-8"))
-        sums = {str(name): (int(each["bytes"]), str(each["blake2b"])) for name, each in expected.items()}
+        sums = {str(name): (int(each["bytes"]), str(each["sha256"])) for name, each in expected.items()}
     except (OSError, ValueError, AttributeError, KeyError, TypeError):
         return f"{checksums_path(path)} is missing or damaged"
     if not sums:
@@ -76,7 +76,7 @@ def damage(path: str | Path) -> str | None:
             return f"{file} cannot be read ({error.strerror})"
         if found is None:
             return f"{file} has {file.stat().st_size:,} bytes, {length:,} were written"
-        if found["blake2b"] != hashed:
+        if found["sha256"] != hashed:
             return f"{file} was changed after it was written: its checksum is another"
     return None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -18,9 +18,11 @@ NAME = ".lock"
 def locked(folder: str | Path) -> Iterator[None]:
     """Keep a folder, created where it is missing, for this process; the lock of a killed process is no lock.
 
-    Raises `UsageError` where another process has it. Where the file system has no locks, a warning says so.
+    A folder that was created, and in which nothing was written when the block raises, is removed again. Raises
+    `UsageError` where another process has it. Where the file system has no locks, a warning says so.
     """
     folder = Path(folder)
+    is_new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / NAME)
     try:
@@ -37,5 +39,17 @@ def locked(folder: str | Path) -> Iterator[None]:
         )
     try:
         yield
+    except BaseException:
+        if is_new:
+            _remove_if_empty(folder)
+        raise
     finally:
         lock.release()
+
+
+def _remove_if_empty(folder: Path) -> None:
+    """Remove a folder that holds nothing but its lock."""
+    with suppress(OSError):
+        if [path.name for path in folder.iterdir()] == [NAME]:
+            (folder / NAME).unlink()
+            folder.rmdir()

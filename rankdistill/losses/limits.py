@@ -65,6 +65,13 @@ def one_of(kind: str, names: Iterable[str]) -> Check:
     return check
 
 
+def finite(name: str, value: Any) -> Any:
+    """Accept everything but a number that is infinite or undefined."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UsageError(f"{name} must be finite, got {value}")
+    return value
+
+
 def switch(name: str, value: Any) -> bool:
     """Accept True and False."""
     if not isinstance(value, bool):

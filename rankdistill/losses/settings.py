@@ -9,7 +9,7 @@ from typing import Any
 from rankdistill.errors import UnknownNameError, UsageError
 from rankdistill.losses.insides import LAYER_MAPS
 from rankdistill.losses.lambda_loss import GAINS, WEIGHTINGS
-from rankdistill.losses.limits import Check, number, one_of, shown, switch, whole
+from rankdistill.losses.limits import Check, finite, number, one_of, shown, switch, whole
 
 
 def layers(name: str, value: Any) -> Any:
@@ -33,7 +33,8 @@ SETTINGS: dict[str, Check] = {
     "layers": layers,
     "shared": switch,
 }
-"""Every setting of the losses in the table -> what checks its value, where it is not None."""
+"""Every setting of the losses in the table -> what checks its value, where it is not None. Settings of losses that users
+add may be anything but numbers that are not finite."""
 
 
 def settings_of(function: Callable[..., Any]) -> dict[str, bool]:
@@ -53,6 +54,6 @@ def checked(loss: str, function: Callable[..., Any], values: Mapping[str, Any], 
         if name not in known:
             raise UnknownNameError(f"setting of {loss}", name, [*known, *others])
     return {
-        name: None if value is None and known[name] else SETTINGS[name](f"{name} of {loss}", value)
+        name: None if value is None and known[name] else SETTINGS.get(name, finite)(f"{name} of {loss}", value)
         for name, value in values.items()
     }

@@ -46,3 +46,19 @@ def test_a_file_system_without_locks_is_told(tmp_path: Path, monkeypatch: pytest
         locked(tmp_path),
     ):
         pass
+
+
+@pytest.mark.parametrize(
+    ("there", "written", "left"), [(False, False, False), (True, False, True), (False, True, True)]
+)
+def test_a_failure_that_wrote_nothing_leaves_no_new_folder(
+    tmp_path: Path, there: bool, written: bool, left: bool
+) -> None:
+    out = tmp_path / "out"
+    if there:
+        out.mkdir()
+    with pytest.raises(RuntimeError), locked(out):  # noqa: PT012
+        if written:
+            (out / "file").touch()
+        raise RuntimeError
+    assert out.exists() == left

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -78,3 +79,13 @@ def test_every_setting_of_every_loss_is_checked_and_takes_its_default(loss: str)
             with pytest.raises(UsageError):
                 checked(loss, function, {name: value})
         assert name in SETTINGS
+
+
+def test_settings_of_losses_that_users_add_are_checked_for_numbers_alone() -> None:
+    def own(
+        scores: Any, targets: Any, mask: Any, *, labels: Any = None, delta: float = 1.0, kind: str = "a"
+    ) -> None: ...
+
+    assert checked("own", own, {"delta": 2, "kind": "b"}) == {"delta": 2, "kind": "b"}
+    with pytest.raises(UsageError, match="delta of own must be finite, got inf"):
+        checked("own", own, {"delta": math.inf})

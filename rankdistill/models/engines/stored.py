@@ -50,7 +50,7 @@ def fault_of(file: Path, fingerprint: str) -> str | None:
     entry = read_facts(file.parent / FACTS).get(file.name)
     try:
         weights, files = entry["weights"], dict(entry["files"])  # type: ignore[index]
-        sums = {str(name): (int(each["bytes"]), str(each["blake2b"])) for name, each in files.items()}
+        sums = {str(name): (int(each["bytes"]), str(each["sha256"])) for name, each in files.items()}
     except (TypeError, KeyError, ValueError, AttributeError):
         return f"{file.parent / FACTS} does not say whose weights it holds"
     if weights != fingerprint:
@@ -63,7 +63,7 @@ def fault_of(file: Path, fingerprint: str) -> str | None:
             return f"{part} is missing"
         if part.stat().st_size != length:
             return f"{part} has {part.stat().st_size:,} bytes, {length:,} were written"
-        if checksum(part)["blake2b"] != hashed:
+        if checksum(part)["sha256"] != hashed:
             return f"{part} was changed after it was written: its checksum is another"
     return None
 
