@@ -33,8 +33,9 @@ SETTINGS: dict[str, Check] = {
     "layers": layers,
     "shared": switch,
 }
-"""Every setting of the losses in the table -> what checks its value, where it is not None. Settings of losses that users
-add may be anything but numbers that are not finite."""
+"""Every setting of the losses in the table -> what checks its value, where it is not None.
+
+Settings of losses that users add may be anything but numbers that are not finite."""
 
 
 def settings_of(function: Callable[..., Any]) -> dict[str, bool]:
