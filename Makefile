@@ -64,7 +64,9 @@ benchmark-engines: $(VENV)/.extras
 # Faults: kills at random moments, damaged files. Exit code 1 where something was lost or used in silence.
 faults: $(VENV)/.extras
 	@$(RUN)/python -m benchmarks.faults.kill_commands
+	@$(RUN)/python -m benchmarks.faults.kill_training
 	@$(RUN)/python -m benchmarks.faults.damage_files
+	@$(RUN)/python -m benchmarks.faults.mutate_readers
 
 # The picture of the README, drawn from the committed tables.
 picture: install

@@ -77,7 +77,7 @@ def options_from_yaml(app: App, commands: tuple[str, ...], arguments: ArgumentCo
         if _takes_whole_numbers(argument.hint):
             for value in option.values:
                 if not WHOLE.fullmatch(str(value)):  # cyclopts rounds 3.7 to 4
-                    raise FileFormatError(path, option.line, f"{key}: {value}", "a whole number")
+                    raise FileFormatError(path, option.line, f"{_cut(str(value))} for {key}", "a whole number")
         values = [_as_typed(value, argument.is_flag()) for value in option.values]
         given = {key: values if option.is_list else values[0]}
         Dict(given, source=f"{path}:{option.line}", use_commands_as_keys=False)(app, commands, arguments)
@@ -168,6 +168,10 @@ def _as_typed(value: Value, is_flag: bool) -> str:
     if is_flag and isinstance(value, Truth):
         return "true" if text.lower() in TRUE else "false"
     return text
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:40]}... ({len(text):,} characters)"
 
 
 def _shown(node: Any) -> str:

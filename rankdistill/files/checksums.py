@@ -66,7 +66,7 @@ def damage(path: str | Path) -> str | None:
         sums = {str(name): (int(each["bytes"]), str(each["sha256"])) for name, each in expected.items()}
     except (OSError, ValueError, AttributeError, KeyError, TypeError):
         return f"{checksums_path(path)} is missing or damaged"
-    if not sums:
+    if not sums or (not path.is_dir() and list(sums) != [path.resolve().name]):
         return f"{checksums_path(path)} is missing or damaged"
     for name, (length, hashed) in sums.items():
         file = path / name if path.is_dir() else path
