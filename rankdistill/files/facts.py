@@ -14,7 +14,8 @@ from typing import Any
 
 from rankdistill.errors import DataError, UsageError
 from rankdistill.files.atomic import atomic_path
-from rankdistill.files.checksums import check_undamaged, is_sealed
+from rankdistill.files.checksums import check_undamaged, damage, is_sealed
+from rankdistill.progress import say
 
 
 def canonical(facts: Any) -> str:
@@ -39,6 +40,16 @@ def read_facts(file: str | Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return facts if isinstance(facts, dict) else {}
+
+
+def read_sealed_facts(file: str | Path) -> dict[str, Any]:
+    """Read a file of facts that was written with checksums; one that is damaged is reported, and empty."""
+    if not Path(file).is_file():
+        return {}
+    if found := damage(file):
+        say(f"damaged, and not used: {found}")
+        return {}
+    return read_facts(file)
 
 
 def write_facts(file: str | Path, facts: Mapping[str, Any], sealed: bool = False) -> None:

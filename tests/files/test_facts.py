@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from rankdistill.errors import UsageError
-from rankdistill.files.facts import canonical, claim, digest, read_facts, same, write_facts
+from rankdistill.files.facts import canonical, claim, digest, read_facts, read_sealed_facts, same, write_facts
 
 FACTS = {"model": "a", "layers": (0, 4), "rate": 0.5}
 
@@ -43,3 +43,15 @@ def test_a_claimed_folder_takes_the_same_facts_and_refuses_others_by_name(tmp_pa
     claim(tmp_path / "out", "a model", {"rate": 0.5, "layers": [0, 4], "model": "a"})
     with pytest.raises(UsageError, match=r"holds a model with other rate, more, see .*facts.json"):
         claim(tmp_path / "out", "a model", {**FACTS, "rate": 0.25, "more": 1})
+
+
+def test_sealed_facts_that_are_damaged_are_reported_and_empty(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "facts.json"
+    assert read_sealed_facts(file) == {}
+    write_facts(file, FACTS, sealed=True)
+    assert same(read_sealed_facts(file), FACTS)
+    file.write_text(file.read_text().replace("0.5", "0.4"))
+    assert read_sealed_facts(file) == {}
+    assert "facts.json was changed after it was written" in " ".join(capsys.readouterr().err.split())

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from rankdistill.errors import DataError, MissingExtraError, UsageError
 from rankdistill.files.atomic import atomic_path
-from rankdistill.files.facts import read_facts, write_facts
+from rankdistill.files.facts import read_sealed_facts, write_facts
 from rankdistill.models.engines.int8_onnx import quantize
 from rankdistill.models.engines.outside import complete, convert_to_openvino
 from rankdistill.models.engines.stored import FACTS, fault_of, files_of, note
@@ -168,11 +168,11 @@ def publish(scratch: str | Path, folder: str | Path, engine: str, dtype: str) ->
     """
     name = format_of(engine, dtype).file
     source, target = Path(scratch, name), Path(folder, name)
-    facts = read_facts(target.parent / FACTS) | read_facts(source.parent / FACTS)
+    facts = read_sealed_facts(target.parent / FACTS) | read_sealed_facts(source.parent / FACTS)
     for part in files_of(source):  # the .bin before the .xml that needs it
         with atomic_path(target.with_name(part)) as path:
             shutil.move(source.with_name(part), path)
-    write_facts(target.parent / FACTS, facts)
+    write_facts(target.parent / FACTS, facts, sealed=True)
     return target
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from rankdistill.errors import DataError
 from rankdistill.files.cache import cache_folder
-from rankdistill.files.facts import digest, read_facts, write_facts
+from rankdistill.files.facts import digest, read_sealed_facts, write_facts
 from rankdistill.models.engines.check import CHECK, longest, processor
 from rankdistill.models.engines.exported import PACKAGES as EXPORTED
 from rankdistill.models.engines.stored import WRITERS, versions
@@ -43,7 +43,7 @@ def fastest(make: Make, try_first: Make, model: Any, fingerprint: str, dtype: st
     if device.type != "cpu" or names in ([], ["torch"]):
         return make(names[0] if names else CANDIDATES[precision][0], precision)
     file = cache_folder() / "engines" / f"{digest(_facts(fingerprint, precision, names))}.json"
-    known = read_facts(file).get("engine")
+    known = read_sealed_facts(file).get("engine")
     if known in names:
         try:
             return make(known, precision)
@@ -68,7 +68,7 @@ def fastest(make: Make, try_first: Make, model: Any, fingerprint: str, dtype: st
     measured = ", ".join(f"{name} {speed:,.0f}" for name, speed in speeds.items())
     say(f"engine: {best}, the fastest in {precision} here ({measured} pairs/s)")
     try:
-        write_facts(file, {"engine": best, "pairs_per_second": speeds, "left_out": failed})
+        write_facts(file, {"engine": best, "pairs_per_second": speeds, "left_out": failed}, sealed=True)
     except OSError as error:
         say(f"the choice of an engine is not remembered: {error}")
     return engines[best]

@@ -11,8 +11,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from rankdistill.files.checksums import checksum
-from rankdistill.files.facts import canonical, read_facts, write_facts
+from rankdistill.files.checksums import checksum, damage
+from rankdistill.files.facts import canonical, read_facts, read_sealed_facts, write_facts
 
 FACTS = "rankdistill.json"
 WRITERS = ("rankdistill", "torch", "transformers", "onnx", "openvino", "nncf")
@@ -35,11 +35,9 @@ def note(file: Path, fingerprint: str) -> None:
 
     file: in a folder of its own, which holds what belongs to it and nothing else.
     """
-    sums = {part.name: checksum(part) for part in sorted(file.parent.iterdir()) if part.name != FACTS}
-    write_facts(
-        file.parent / FACTS,
-        {file.name: {"weights": fingerprint, "written by": versions(), "files": sums, "checks": []}},
-    )
+    sums = {part.name: checksum(part) for part in sorted(file.parent.iterdir())}
+    entry = {"weights": fingerprint, "written by": versions(), "files": sums, "checks": []}
+    write_facts(file.parent / FACTS, {file.name: entry}, sealed=True)
 
 
 def fault_of(file: Path, fingerprint: str) -> str | None:
@@ -47,6 +45,8 @@ def fault_of(file: Path, fingerprint: str) -> str | None:
 
     Every byte of its files is read.
     """
+    if (file.parent / FACTS).is_file() and (found := damage(file.parent / FACTS)):
+        return found
     entry = read_facts(file.parent / FACTS).get(file.name)
     try:
         weights, files = entry["weights"], dict(entry["files"])  # type: ignore[index]
@@ -90,7 +90,7 @@ def passed(file: Path, key: Mapping[str, Any]) -> bool:
 
 def note_check(file: Path, key: Mapping[str, Any], result: Mapping[str, Any]) -> None:
     """Note beside an exported model that it passed a check, if the folder can be written."""
-    facts = read_facts(file.parent / FACTS)
+    facts = read_sealed_facts(file.parent / FACTS)
     entry = facts.get(file.name)
     if not isinstance(entry, dict):
         return
@@ -98,6 +98,6 @@ def note_check(file: Path, key: Mapping[str, Any], result: Mapping[str, Any]) ->
     checks = [each for each in known if isinstance(each, dict)] if isinstance(known, list) else []
     entry["checks"] = [*(each for each in checks if each.get("of") != key), {"of": dict(key), "found": dict(result)}]
     try:
-        write_facts(file.parent / FACTS, facts)
+        write_facts(file.parent / FACTS, facts, sealed=True)
     except OSError:  # it is checked again next time
         return

@@ -12,6 +12,7 @@ import pytest
 from tiny import make_model, make_tokenizer
 
 from rankdistill.errors import DataError
+from rankdistill.files.facts import write_facts
 from rankdistill.models import CrossEncoder
 from rankdistill.models.engines import export as export_module
 from rankdistill.models.engines.export import export_model, exported_file, publish
@@ -155,7 +156,7 @@ def test_damaged_notes_of_checks_are_no_checks(checks: object, tmp_path: Path) -
     note(tmp_path / "model.onnx", "f")
     facts = json.loads((tmp_path / FACTS).read_text())
     facts["model.onnx"]["checks"] = checks
-    (tmp_path / FACTS).write_text(json.dumps(facts))
+    write_facts(tmp_path / FACTS, facts, sealed=True)
     key = {"engine": "onnx 1"}
     assert not passed(tmp_path / "model.onnx", key)
     note_check(tmp_path / "model.onnx", key, {"from torch": 0.0})
