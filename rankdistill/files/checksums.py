@@ -45,12 +45,16 @@ def checksums_text(path: str | Path, name: str | None = None) -> str:
         sums = {file.relative_to(path).as_posix(): checksum(file) for file in files}
     else:
         sums = {name or path.name: checksum(path)}
-    return json.dumps(sums, indent=1) + "\n"
+    return _written(sums)
 
 
 def is_sealed(path: str | Path) -> bool:
     """Tell whether checksums were written for a file or folder; models of other tools, for one, have none."""
     return checksums_path(path).is_file()
+
+
+def _written(sums: Any) -> str:
+    return json.dumps(sums, indent=1) + "\n"
 
 
 def damage(path: str | Path) -> str | None:
@@ -62,7 +66,10 @@ def damage(path: str | Path) -> str | None:
     if not path.exists():
         return f"there is no {path}"
     try:
-        expected = json.loads(checksums_path(path).read_text(encoding="utf-8"))
+        text = checksums_path(path).read_text(encoding="utf-8")
+        expected = json.loads(text)
+        if text != _written(expected):  # a flipped bit may leave JSON of the same meaning
+            raise ValueError
         sums = {str(name): (int(each["bytes"]), str(each["sha256"])) for name, each in expected.items()}
     except (OSError, ValueError, AttributeError, KeyError, TypeError):
         return f"{checksums_path(path)} is missing or damaged"
