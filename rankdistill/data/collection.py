@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from rankdistill.data.candidates import Candidates
+from rankdistill.data.scored_pairs import ScoredPairs
 from rankdistill.data.texts import Texts
 from rankdistill.errors import DataError, UnknownNameError
 
@@ -25,7 +26,8 @@ class Collection:
     queries, documents: texts by id. qrels: judgments, column "label". candidates: first-stage lists that came with the
     source. splits: name -> query ids, empty where the source has none of its own. runs: name -> run file beside it.
     unjudged: what a candidate is that the qrels do not name, "missing" (unknown) or "irrelevant" (grade 0); None: not
-    stated, `rankdistill.evaluation.Conventions` decides by the grades of the qrels.
+    stated, `rankdistill.evaluation.Conventions` decides by the grades of the qrels. scored_pairs: what the labels are
+    of a task of texts or pairs, all of which are in ``candidates`` (None: a ranking).
     Raises `DataError` for a query without words, `UnknownNameError` for another value of ``unjudged``.
     """
 
@@ -37,6 +39,7 @@ class Collection:
     splits: Mapping[str, list[str]] = field(default_factory=dict)
     runs: Mapping[str, Path] = field(default_factory=dict)
     unjudged: Literal["missing", "irrelevant"] | None = None
+    scored_pairs: ScoredPairs | None = None
 
     def __post_init__(self) -> None:
         if self.unjudged not in (None, "missing", "irrelevant"):

@@ -35,6 +35,8 @@ FOLDER = "folder"
 SOURCES: dict[str, Source] = {
     "pydocs": Source("pydocs.load", "pydocs", needs_argument=False),
     "irds": Source("irds", "irds:DATASET_ID"),
+    "glue": Source("pairs.glue", "glue:NAME@FOLDER"),
+    "task": Source("pairs.task_file", "task:FOLDER (with a task.yaml)"),
     FOLDER: Source("beir", "or a folder in the BEIR layout (FOLDER#TAG chooses among its files)", is_folder=True),
 }
 """Prefix -> source. What begins with no prefix is a folder."""

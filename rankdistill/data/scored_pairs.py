@@ -1,0 +1,71 @@
+"""ScoredPairs: what the labels of a collection of scored texts or pairs are, and how they are measured."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from rankdistill.errors import UnknownNameError, UsageError
+
+PairKind = Literal["classification", "similarity"]
+NO_SECOND_TEXT = "-"
+"""Id of the empty document that stands beside every text of a task of single texts."""
+
+
+@dataclass(frozen=True)
+class ScoredPairs:
+    """What a task of texts or pairs of texts asks for: one of some classes, or a number of a range.
+
+    Such a task is a `Collection` whose candidate lists have the length one: the first text of pair ``p`` is query
+    ``p``, the second is document ``p``, and the judgment is the label: the class's position in ``classes``, or the
+    number itself. Raises `UnknownNameError` for another kind, `UsageError` for classes or a range that cannot be.
+    """
+
+    kind: PairKind
+    classes: tuple[str, ...] = ()
+    """Names of the classes, at least two; label 0 is the first. Of a classification only."""
+    lowest: float = 0.0
+    highest: float = 1.0
+    """Range of the labels of a similarity."""
+    measures: tuple[str, ...] = ()
+    """Names of `PAIR_METRICS`; the first one chooses checkpoints (empty: the kind's)."""
+    n_texts: Literal[1, 2] = 2
+    """Texts a pair: 1 for tasks of single sentences."""
+    measured_split: str = "dev"
+    """Split with labels that results are told on."""
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(PairKind):
+            raise UnknownNameError("kind of scored pairs", self.kind, get_args(PairKind))
+        if self.n_texts not in (1, 2):
+            raise UsageError(f"a scored pair has 1 or 2 texts, got {self.n_texts}")
+        if self.kind == "classification" and (len(self.classes) < 2 or len(set(self.classes)) < len(self.classes)):
+            raise UsageError(f"a classification needs two different classes or more, got {list(self.classes)}")
+        if self.kind == "similarity" and not (-math.inf < self.lowest < self.highest < math.inf):
+            raise UsageError(f"the range of a similarity must rise and be finite, got {self.lowest} to {self.highest}")
+
+    @property
+    def expected(self) -> str:
+        """The valid labels in words, for messages."""
+        if self.kind == "similarity":
+            return f"a number from {self.lowest:g} to {self.highest:g}"
+        last = len(self.classes) - 1
+        return f"one of the classes {', '.join(self.classes)}, or its number from 0 to {last}"
+
+    def label(self, text: str) -> float | None:
+        """Read a label: the class's position, or the number; None for what is no valid label."""
+        text = text.strip()
+        if self.kind == "classification":
+            if text in self.classes:
+                return float(self.classes.index(text))
+            return float(text) if text.isdecimal() and len(text) < 5 and int(text) < len(self.classes) else None
+        try:
+            number = float(text)
+        except ValueError:
+            return None
+        return number if self.lowest <= number <= self.highest else None
+
+    def label_text(self, label: float) -> str:
+        """Write a label as `label` reads it: the class's name, or the number."""
+        return self.classes[int(label)] if self.kind == "classification" else f"{label:.6g}"

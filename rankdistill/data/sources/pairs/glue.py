@@ -1,0 +1,160 @@
+"""GLUE's tasks: ``glue:NAME@FOLDER`` reads the benchmark's own files as they are.
+
+FOLDER holds a folder per task (``rte``, ``RTE``, ``SST-2`` ...) with ``train.tsv``, ``dev.tsv`` and ``test.tsv``, each
+also gzipped; every other ``.tsv`` with the columns of the task is a split under the name of its file. Source: Wang et
+al. 2019, GLUE (docs/papers.md).
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+from rankdistill.data.collection import Collection
+from rankdistill.data.scored_pairs import ScoredPairs
+from rankdistill.data.sources.pairs.build import HIDDEN, Columns, pairs_collection
+from rankdistill.data.sources.pairs.tables import Table, read_table
+from rankdistill.errors import DataError, UnknownNameError, UsageError
+from rankdistill.files.reading import read_bytes
+
+ENTAILMENT = ("entailment", "not_entailment")
+
+
+@dataclass(frozen=True)
+class GlueTask:
+    """A task's columns and labels."""
+
+    columns: Columns
+    scored: ScoredPairs
+    numbered: bool = False
+    """Whether the files and submissions hold the number of the class, not its name."""
+    header: tuple[str, ...] = ()
+    """Columns of labelled files without a header line; a file whose first line has the names has one."""
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        return self.columns.texts[: self.scored.n_texts]
+
+
+def _classes(
+    texts: tuple[str, ...],
+    classes: tuple[str, ...],
+    measures: tuple[str, ...],
+    label: str = "label",
+    no_label: tuple[str, ...] = (HIDDEN,),
+    measured_split: str = "dev",
+) -> tuple[Columns, ScoredPairs]:
+    n_texts = 1 if len(texts) == 1 else 2
+    scored = ScoredPairs("classification", classes, measures=measures, n_texts=n_texts, measured_split=measured_split)  # type: ignore[arg-type]
+    return Columns(texts, label, no_label), scored
+
+
+_PAIR = ("sentence1", "sentence2")
+GLUE: dict[str, GlueTask] = {
+    "cola": GlueTask(
+        *_classes(("sentence",), ("unacceptable", "acceptable"), ("matthews", "accuracy")),
+        numbered=True,
+        header=("source", "label", "mark", "sentence"),
+    ),
+    "sst2": GlueTask(*_classes(("sentence",), ("negative", "positive"), ("accuracy",)), numbered=True),
+    "mrpc": GlueTask(
+        *_classes(("#1 String", "#2 String"), ("not_equivalent", "equivalent"), ("f1", "accuracy"), "Quality"),
+        numbered=True,
+    ),
+    "qqp": GlueTask(
+        *_classes(("question1", "question2"), ("not_duplicate", "duplicate"), ("f1", "accuracy"), "is_duplicate"),
+        numbered=True,
+    ),
+    "stsb": GlueTask(
+        Columns(_PAIR, "score"),
+        ScoredPairs("similarity", lowest=0.0, highest=5.0, measures=("pearson", "spearman")),
+    ),
+    "mnli": GlueTask(
+        *_classes(
+            _PAIR,
+            ("entailment", "neutral", "contradiction"),
+            ("accuracy",),
+            "gold_label",
+            (HIDDEN, "-"),
+            measured_split="dev_matched",
+        )
+    ),
+    "qnli": GlueTask(*_classes(("question", "sentence"), ENTAILMENT, ("accuracy",))),
+    "rte": GlueTask(*_classes(_PAIR, ENTAILMENT, ("accuracy",))),
+    "wnli": GlueTask(*_classes(_PAIR, ENTAILMENT[::-1], ("accuracy",)), numbered=True),
+}
+ORDER = ("train", "dev", "dev_matched", "dev_mismatched", "test", "test_matched", "test_mismatched")
+SYNTAX = "glue:NAME@FOLDER"
+
+
+def load(argument: str) -> Collection:
+    """Load ``NAME@FOLDER``; splits are the names of the files, and test sets without labels are unjudged.
+
+    Raises `UnknownNameError` for another task, `DataError` for a folder without the task's files, `FileFormatError`
+    for a malformed line.
+    """
+    name, at, folder = argument.partition("@")
+    name = folded(name)
+    if name not in GLUE:
+        raise UnknownNameError("task of GLUE", name, GLUE)
+    if not at:
+        raise UsageError(f"glue:{argument} names no folder: expected {SYNTAX}, the folder that holds {name}/train.tsv")
+    task, place = GLUE[name], task_folder(Path(folder), name)
+    tables, left = {}, []
+    files = sorted(path for path in place.iterdir() if path.name.removesuffix(".gz").endswith(".tsv"))
+    for path in sorted(files, key=lambda path: (_place(path), path.name)):
+        try:
+            tables[_split(path)] = _read(path, task)
+        except DataError as error:
+            if _split(path) in ORDER:
+                raise
+            left.append(str(error))
+    if not tables:
+        raise DataError(f"{place} holds no train.tsv, dev.tsv or test.tsv of {name}, plain or .gz")
+    if left:
+        warnings.warn(f"not read, as it is no table of {name}: {'; '.join(left)}", stacklevel=2)
+    return pairs_collection(f"glue:{name}", tables, task.columns, task.scored)
+
+
+def folded(name: str) -> str:
+    """Write a task's name as the table has it: ``SST-2`` is sst2."""
+    return name.casefold().replace("-", "").replace("_", "")
+
+
+def task_folder(folder: Path, name: str) -> Path:
+    """Find a task's folder in that of all tasks, whatever the case of its name; or take the folder that is so named."""
+    if not folder.is_dir():
+        raise DataError(f"there is no folder {folder}: expected the one that holds {name}/train.tsv")
+    candidates = [path for path in sorted(folder.iterdir()) if path.is_dir() and folded(path.name) == name]
+    if candidates:
+        return candidates[0]
+    if folded(folder.resolve().name) == name:
+        return folder
+    there = ", ".join(sorted(path.name for path in folder.iterdir() if path.is_dir())) or "no folders"
+    raise DataError(f"{folder} holds no folder {name}; there are {there}")
+
+
+def _read(path: Path, task: GlueTask) -> Table:
+    """Read a file with a header line, or one of a task whose labelled files have none."""
+    header: tuple[str, ...] = ()
+    if task.header:
+        first = _first_line(path).split("\t")
+        header = () if set(task.needed) <= set(first) else task.header
+    label = (task.columns.label,)
+    if _split(path).startswith("test"):
+        return read_table(path, task.needed, label, header)
+    return read_table(path, (*task.needed, *label), header=header)
+
+
+def _first_line(path: Path) -> str:
+    return read_bytes(path).partition(b"\n")[0].decode(errors="replace").rstrip("\r")
+
+
+def _split(path: Path) -> str:
+    return path.name.removesuffix(".gz").removesuffix(".tsv")
+
+
+def _place(path: Path) -> int:
+    split = _split(path)
+    return ORDER.index(split) if split in ORDER else len(ORDER)

@@ -1,0 +1,189 @@
+"""Tasks of one's own: ``task:FOLDER`` reads tables as the ``task.yaml`` in the folder describes them.
+
+    kind: similarity               # or classification, or ranking
+    texts: [sentence_A, sentence_B]  # columns; one for single texts, and of a ranking the query and the document
+    label: relatedness_score       # column; labels of -1 and empty ones are none
+    range: [1, 5]                  # of a similarity
+    classes: [no, yes]             # of a classification: label 0 is the first
+    ids: [qid, did]                # of a ranking: columns of the query's and the document's id
+    measures: [pearson, spearman]  # the first one chooses checkpoints; the default is the kind's
+    splits: {train: a.tsv, dev: b.tsv, test: c.jsonl}   # the default is train.*, dev.* and test.*
+    measured: test                 # split that results are told on; the default is dev
+
+Tables are TSV without quoting, as GLUE's, CSV, JSON lines or Parquet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from rankdistill.data.candidates import Candidates
+from rankdistill.data.collection import Collection
+from rankdistill.data.scored_pairs import ScoredPairs
+from rankdistill.data.sources.pairs.build import HIDDEN, Columns, pairs_collection
+from rankdistill.data.sources.pairs.tables import READERS, Table, read_table
+from rankdistill.data.texts import Texts
+from rankdistill.errors import DataError, FileFormatError, UnknownNameError
+
+FILE = "task.yaml"
+KINDS = ("classification", "similarity", "ranking")
+SPLITS = ("train", "dev", "test")
+ENTRIES: dict[str, tuple[type | tuple[type, ...], str]] = {
+    "kind": (str, f"one of {', '.join(KINDS)}"),
+    "texts": (list, "a list of one or two column names"),
+    "label": (str, "a column name"),
+    "range": (list, "a list of two numbers"),
+    "classes": (list, "a list of class names"),
+    "ids": (list, "a list of two column names"),
+    "measures": (list, "a list of measures"),
+    "splits": (dict, "split names, each with a file of the folder"),
+    "measured": (str, "the name of a split"),
+}
+NEEDED = {"classification": ("texts", "label", "classes"), "similarity": ("texts", "label", "range")}
+NEEDED["ranking"] = ("texts", "label", "ids")
+
+
+def load(argument: str) -> Collection:
+    """Load the folder of a task; the collection's name is the folder's.
+
+    Raises `DataError` for a ``task.yaml`` that is missing or says what cannot be, and what the tables' readers raise.
+    """
+    folder = Path(argument)
+    file = folder / FILE
+    task = read_task_file(file)
+    paths = {split: folder / str(name) for split, name in task["splits"].items()} if "splits" in task else {}
+    paths = paths or _default_files(folder)
+    texts = tuple(map(str, task["texts"]))
+    ids = tuple(map(str, task.get("ids", ())))
+    label = task["label"]
+    tables = {split: read_table(path, (*texts, *ids), (label,)) for split, path in paths.items()}
+    measured = task.get("measured", "dev" if "dev" in tables else next(reversed(tables)))
+    if measured not in tables:
+        raise DataError(f"{file}: 'measured' is {measured!r}, expected one of the splits {', '.join(tables)}")
+    name = folder.resolve().name
+    if task["kind"] == "ranking":
+        return _ranking(name, tables, texts, ids, label)
+    columns = Columns(texts, label, (HIDDEN, ""))
+    lowest, highest = task.get("range", (0.0, 1.0))
+    scored = ScoredPairs(
+        task["kind"],
+        classes=tuple(map(str, task.get("classes", ()))),
+        lowest=float(lowest),
+        highest=float(highest),
+        measures=tuple(map(str, task.get("measures", ()))),
+        n_texts=1 if len(texts) == 1 else 2,
+        measured_split=measured,
+    )
+    return pairs_collection(name, tables, columns, scored)
+
+
+def read_task_file(file: Path) -> dict[str, Any]:
+    """Read and check a ``task.yaml``; `DataError` says which entry is wrong and what it should be."""
+    try:
+        task = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"cannot read {file}: {error.strerror}; a task's folder holds a {FILE}") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise DataError(f"{file} is no YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(task, Mapping):
+        raise DataError(f"{file} holds {type(task).__name__}, expected entries such as kind: similarity")
+    for name, value in task.items():
+        if name not in ENTRIES:
+            raise UnknownNameError(f"entry of {file}", str(name), ENTRIES)
+        kinds, expected = ENTRIES[name]
+        if not isinstance(value, kinds) or not value:
+            raise DataError(f"{file}: {name!r} is {value!r}, expected {expected}")
+    kind = task.get("kind")
+    if kind not in KINDS:
+        raise UnknownNameError(f"kind in {file}", str(kind), KINDS)
+    for name in NEEDED[kind]:
+        if name not in task:
+            raise DataError(f"{file} lacks {name!r}: expected {ENTRIES[name][1]}")
+    _check(file, "texts", task["texts"], lambda value: 1 <= len(value) <= 2 and (kind != "ranking" or len(value) == 2))
+    _check(file, "range", task.get("range", [0, 1]), _rises)
+    _check(file, "ids", task.get("ids", ["", ""]), lambda value: len(value) == 2)
+    return dict(task)
+
+
+def _check(file: Path, name: str, value: Any, holds: Callable[[Any], bool]) -> None:
+    if not holds(value):
+        raise DataError(f"{file}: {name!r} is {value!r}, expected {ENTRIES[name][1]}")
+
+
+def _rises(bounds: list[Any]) -> bool:
+    numbers = all(isinstance(bound, int | float) and not isinstance(bound, bool) for bound in bounds)
+    return numbers and len(bounds) == 2 and -np.inf < bounds[0] < bounds[1] < np.inf
+
+
+def _default_files(folder: Path) -> dict[str, Path]:
+    """Find the tables named train, dev and test; `DataError` where there is none, or two for a split."""
+    found: dict[str, Path] = {}
+    for split in SPLITS:
+        paths = [folder / f"{split}{suffix}{zipped}" for suffix in READERS for zipped in ("", ".gz")]
+        there = [path for path in paths if path.is_file()]
+        if len(there) > 1:
+            raise DataError(f"{folder} holds {' and '.join(path.name for path in there)}: name one under 'splits'")
+        if there:
+            found[split] = there[0]
+    if not found:
+        raise DataError(f"{folder} holds no train, dev or test in {', '.join(READERS)}: name its tables under 'splits'")
+    return found
+
+
+def _ranking(
+    name: str, tables: Mapping[str, Table], texts: tuple[str, ...], ids: tuple[str, ...], label: str
+) -> Collection:
+    """Build a collection of candidate lists from rows of a query, a document and a grade."""
+    queries: dict[str, str] = {}
+    documents: dict[str, str] = {}
+    splits: dict[str, dict[str, None]] = {}
+    rows: list[tuple[str, str]] = []
+    grades: list[float] = []
+    for split, table in tables.items():
+        written = table.columns.get(label, [""] * len(table))
+        for row, (line, grade) in enumerate(zip(table.lines, written, strict=True)):
+            (query, first), (document, second) = (
+                (table.columns[column][row], table.columns[text][row]) for column, text in zip(ids, texts, strict=True)
+            )
+            for known, id_, text in ((queries, query, first), (documents, document, second)):
+                if known.setdefault(id_, text) != text:
+                    raise FileFormatError(table.path, line, text, f"the text that {id_!r} had before: {known[id_]!r}")
+            splits.setdefault(split, {})[query] = None
+            rows.append((query, document))
+            grades.append(_grade(table.path, line, grade))
+    labels = np.asarray(grades, np.float32)
+    known_rows = np.flatnonzero(~np.isnan(labels))
+    query_ids, document_ids = zip(*rows, strict=True) if rows else ((), ())
+    pairs = Candidates.from_rows(query_ids, document_ids)
+    judged = Candidates.from_rows(
+        [query_ids[row] for row in known_rows],
+        [document_ids[row] for row in known_rows],
+        {"label": labels[known_rows]},
+    )
+    return Collection(
+        name=name,
+        queries=Texts.from_pairs(list(queries), list(queries.values())),
+        documents=Texts.from_pairs(list(documents), list(documents.values())),
+        qrels=judged if len(judged) else None,
+        candidates=pairs,
+        splits={split: list(kept) for split, kept in splits.items()},
+        unjudged="missing",
+    )
+
+
+def _grade(path: Path, line: int, text: str) -> float:
+    """Read a grade; NaN for a hidden one."""
+    if text in (HIDDEN, ""):
+        return np.nan
+    try:
+        grade = float(text)
+    except ValueError:
+        grade = np.nan
+    if not np.isfinite(grade):
+        raise FileFormatError(path, line, text, "a grade, a finite number")
+    return grade

@@ -1,0 +1,86 @@
+"""Tables of text: what readers take, and what they refuse with file and line."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from rankdistill.data.sources.pairs.tables import read_table
+from rankdistill.errors import DataError, FileFormatError
+
+FIELDS = st.text(st.characters(exclude_characters="\t\n", exclude_categories=["Cs"]), max_size=12)
+
+
+@given(
+    rows=st.lists(st.tuples(FIELDS, FIELDS.map(lambda text: text.rstrip("\r") + ".")), max_size=8), crlf=st.booleans()
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_every_row_of_a_tsv_is_read_as_it_is(tmp_path: Path, rows: list[tuple[str, str]], crlf: bool) -> None:
+    end = "\r\n" if crlf else "\n"
+    text = "".join(f"{first}\t{second}{end}" for first, second in [("one", "two"), *rows])
+    (tmp_path / "t.tsv").write_bytes(text.encode())
+    table = read_table(tmp_path / "t.tsv", ["two", "one"])
+    assert list(zip(table.columns["one"], table.columns["two"], strict=True)) == rows
+    assert table.lines == list(range(2, len(rows) + 2))
+
+
+@pytest.mark.parametrize("value", ['a "quote', '"', "null", "NA", "none", "#", "a  b", "\u00a0x", "=1+1"])
+def test_quotes_and_words_for_nothing_are_text(tmp_path: Path, value: str) -> None:
+    (tmp_path / "t.tsv").write_text(f"text\tlabel\n{value}\t1\nplain\t0\n")
+    assert read_table(tmp_path / "t.tsv", ["text"]).columns["text"] == [value, "plain"]
+
+
+def write_parquet(path: Path) -> None:
+    pq.write_table(pa.table({"text": ["x", "y,\n"], "label": [1, 0]}), path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("t.tsv", b"\xef\xbb\xbftext\tlabel\nx\t1\ny,\t0\n"),
+        ("t.tsv.gz", gzip.compress(b"text\tlabel\nx\t1\ny,\t0")),
+        ("t.csv", b'text,label\nx,1\n"y,",0\n'),
+        ("t.jsonl", b'{"text": "x", "label": 1}\n\n{"label": 0, "text": "y,"}\n'),
+    ],
+)
+def test_formats_give_the_same_columns(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    assert read_table(tmp_path / name, ["text"], ["label", "other"]).columns == {
+        "text": ["x", "y,"],
+        "label": ["1", "0"],
+    }
+
+
+def test_parquet_gives_text_columns(tmp_path: Path) -> None:
+    write_parquet(tmp_path / "t.parquet")
+    table = read_table(tmp_path / "t.parquet", ["text"], ["label"])
+    assert table.columns == {"text": ["x", "y,\n"], "label": ["1", "0"]}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("t.tsv", b"text\tlabel\nx\n", r"t\.tsv:2: got '1 fields: x', expected 2 fields between tabs: text, label"),
+        ("t.tsv", b"text\tlabel\nx\t1\t2\n", r"t\.tsv:2: got '3 fields"),
+        ("t.tsv", b"text\tlabel\n\nx\t1\n", r"t\.tsv:2: got '1 fields"),
+        ("t.tsv", b"text\tlabel\nx\t\xff\n", r"t\.tsv:2: .*expected text in UTF-8"),
+        ("t.tsv", b"label\tx\n", r"has no column 'text'; its columns are label, x"),
+        ("t.csv", b"text,label\nx\n", r"t\.csv:2: .*expected 2 fields between commas"),
+        ("t.csv", b'text,label\n"x,1\n', r"t\.csv:\d: "),
+        ("t.jsonl", b'{"text": "x"}\n[]\n', r"t\.jsonl:2: got '\[\]', expected a JSON object"),
+        ("t.jsonl", b'{"text": "x"}\n{"text": null}\n', r"t\.jsonl:2: .*a text or number under 'text'"),
+        ("t.jsonl", b'{"text": "x"}\n{"text"\n', r"t\.jsonl:2"),
+        ("t.parquet", b"PAR1", "cannot read .*t.parquet"),
+        ("t.xlsx", b"", "none of the known suffixes"),
+    ],
+)
+def test_malformed_tables_are_refused_with_their_line(tmp_path: Path, name: str, content: bytes, said: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises((DataError, FileFormatError), match=said):
+        read_table(tmp_path / name, ["text"])

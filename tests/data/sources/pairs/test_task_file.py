@@ -1,0 +1,128 @@
+"""Users' own tasks, described by a task.yaml."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rankdistill.data import Collection, load_collection
+from rankdistill.errors import DataError, FileFormatError, UnknownNameError
+
+SICK = """\
+kind: similarity
+texts: [sentence_A, sentence_B]
+label: relatedness_score
+range: [1, 5]
+measures: [spearman]
+splits: {train: SICK_train.txt, test: SICK_test.jsonl}
+measured: test
+"""
+
+
+def task(folder: Path, description: str, **files: str) -> Collection:
+    (folder / "task.yaml").write_text(description)
+    for name, text in files.items():
+        (folder / name.replace("__", ".")).write_text(text)
+    return load_collection(f"task:{folder}")
+
+
+def test_a_similarity_is_read_from_several_formats(tmp_path: Path) -> None:
+    collection = task(
+        tmp_path,
+        SICK,
+        SICK_train__txt="pair_ID\tsentence_A\tsentence_B\trelatedness_score\n1\tA cat\tA dog\t4.5\n",
+        SICK_test__jsonl='{"sentence_A": "a", "sentence_B": "b", "relatedness_score": -1}\n',
+    )
+    scored = collection.scored_pairs
+    assert scored is not None
+    assert (scored.kind, scored.lowest, scored.highest, scored.measures) == ("similarity", 1.0, 5.0, ("spearman",))
+    assert scored.measured_split == "test"
+    assert collection.qrels is not None
+    assert collection.qrels["label"].tolist() == [4.5]
+    assert collection.documents["test-0"] == "b"
+
+
+def test_single_texts_with_classes_and_default_files(tmp_path: Path) -> None:
+    collection = task(
+        tmp_path,
+        "kind: classification\ntexts: [text]\nlabel: y\nclasses: [ham, spam]\n",
+        train__csv='text,y\n"buy, now",spam\n',
+        dev__tsv="text\ty\nhello\t0\n",
+    )
+    assert collection.qrels is not None
+    assert collection.qrels["label"].tolist() == [1, 0]
+    assert collection.scored_pairs is not None
+    assert collection.scored_pairs.n_texts == 1
+
+
+def test_a_ranking_has_lists_and_grades(tmp_path: Path) -> None:
+    collection = task(
+        tmp_path,
+        "kind: ranking\ntexts: [q, a]\nids: [qid, aid]\nlabel: grade\n",
+        train__tsv="qid\tq\taid\ta\tgrade\nq1\twho\ta1\tme\t2\nq1\twho\ta2\tyou\t0\nq2\twhat\ta1\tme\t\n",
+    )
+    assert collection.scored_pairs is None
+    assert collection.candidates is not None
+    assert collection.candidates.offsets.tolist() == [0, 2, 3]
+    assert collection.qrels is not None
+    assert collection.qrels["label"].tolist() == [2, 0]
+    assert collection.split("train") == ["q1", "q2"]
+
+
+def test_chinese_pairs_work_by_such_a_file(shared_data: Path, tmp_path: Path) -> None:
+    for split in ("train", "dev", "test"):
+        (tmp_path / f"{split}.tsv.gz").symlink_to(shared_data / "zh-pairs" / "sts-b-zh" / f"{split}.tsv.gz")
+    collection = task(tmp_path, "kind: similarity\ntexts: [sentence1, sentence2]\nlabel: label\nrange: [0, 5]\n")
+    assert {split: len(ids) for split, ids in collection.splits.items()} == {"train": 5231, "dev": 1458, "test": 1361}
+
+
+def test_wikiqa_works_by_such_a_file(shared_data: Path, tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        (tmp_path / f"{split}.tsv.gz").symlink_to(shared_data / "wikiqa" / f"{split}.tsv.gz")
+    collection = task(
+        tmp_path, "kind: ranking\ntexts: [question, answer]\nids: [question_id, answer_id]\nlabel: label\n"
+    )
+    assert {split: len(ids) for split, ids in collection.splits.items()} == {"train": 2118, "test": 633}
+    assert collection.qrels is not None
+    assert len(collection.qrels) == 20360 + 6165
+    assert collection.qrels["label"].sum() == 1040 + 293
+
+
+@pytest.mark.parametrize(
+    ("description", "error", "said"),
+    [
+        ("kind: matching\n", UnknownNameError, "unknown kind in .*task.yaml 'matching'"),
+        ("kinds: similarity\n", UnknownNameError, "unknown entry of .*task.yaml 'kinds'; did you mean 'kind'"),
+        ("- kind\n", DataError, "holds list, expected entries"),
+        ("kind: [", DataError, "is no YAML"),
+        (SICK.replace("[1, 5]", "[5, 1]"), DataError, r"'range' is \[5, 1\], expected a list of two numbers"),
+        (SICK.replace("[1, 5]", "[yes, 5]"), DataError, "'range' is"),
+        (SICK.replace("range: [1, 5]\n", ""), DataError, "lacks 'range': expected a list of two numbers"),
+        (SICK.replace("[sentence_A, sentence_B]", "[a, b, c]"), DataError, "'texts' is"),
+        (SICK.replace("[sentence_A, sentence_B]", "sentence_A"), DataError, "'texts' is 'sentence_A', expected a list"),
+        (SICK.replace("measured: test", "measured: dev"), DataError, "'measured' is 'dev', expected one of the splits"),
+        (SICK.replace("SICK_train.txt", "absent.tsv"), DataError, "there is no file .*absent.tsv"),
+    ],
+)
+def test_a_description_that_cannot_be_meant_is_refused(
+    tmp_path: Path, description: str, error: type[Exception], said: str
+) -> None:
+    rows = "pair_ID\tsentence_A\tsentence_B\trelatedness_score\n1\tA cat\tA dog\t4.5\n"
+    line = '{"sentence_A": "a", "sentence_B": "b", "relatedness_score": 3}\n'
+    with pytest.raises(error, match=said):
+        task(tmp_path, description, SICK_train__txt=rows, SICK_test__jsonl=line)
+
+
+def test_a_label_outside_the_range_is_refused_with_its_line(tmp_path: Path) -> None:
+    with pytest.raises(FileFormatError, match=r"train.tsv:2: got '0.5', expected a number from 1 to 5, under 'y'"):
+        task(tmp_path, "kind: similarity\ntexts: [a, b]\nlabel: y\nrange: [1, 5]\n", train__tsv="a\tb\ty\nx\tz\t0.5\n")
+
+
+def test_one_document_with_two_texts_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FileFormatError, match=r"train.tsv:3: got 'you', expected the text that 'a1' had before: 'me'"):
+        task(
+            tmp_path,
+            "kind: ranking\ntexts: [q, a]\nids: [qid, aid]\nlabel: grade\n",
+            train__tsv="qid\tq\taid\ta\tgrade\nq1\twho\ta1\tme\t2\nq1\twho\ta1\tyou\t0\n",
+        )
