@@ -19,6 +19,7 @@ ORDER = [
     "inputs",
     "evaluation",
     "tasks",
+    "corpus",
     "retrieval",
     "models",
     "scoring",

@@ -33,6 +33,7 @@ COMMANDS: dict[str, str] = {
     "gsb": "Compare two systems query by query, good, same or bad: ΔGSB with its confidence interval.",
     "export": "Export a cross-encoder for ONNX Runtime or OpenVINO, and check it against torch on real pairs.",
     "search": "Search a collection: BM25 finds candidates, a cross-encoder orders them.",
+    "corpus": "Turn text into pairs of adjacent sentences, without duplicates, for guided pre-training.",
     "stats": "Count what is in a collection.",
 }
 

@@ -67,8 +67,8 @@ def pairs_collection(name: str, tables: Mapping[str, Table], columns: Columns, s
 
 def _judged(ids: Sequence[str], document_ids: Sequence[str], labels: F32, known: np.ndarray) -> Candidates:
     rows = pa.array(np.flatnonzero(known))
-    taken = (pa.array(column, pa.large_string()).take(rows) for column in (ids, document_ids))
-    return Candidates.from_rows(*taken, {"label": labels[known]})
+    query_ids, doc_ids = (pa.array(column, pa.large_string()).take(rows) for column in (ids, document_ids))
+    return Candidates.from_rows(query_ids, doc_ids, {"label": labels[known]})
 
 
 def _visible(table: Table, column: str) -> list[str]:

@@ -1,0 +1,149 @@
+"""build_corpus: text in, parts of sentence pairs out; duplicates are found over all of it."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from rankdistill.arrays import Bools
+from rankdistill.corpus.block import Block, process_block
+from rankdistill.corpus.documents import blocks, documents
+from rankdistill.corpus.duplicates import bands_for, repeated
+from rankdistill.corpus.sentences import letters_of
+from rankdistill.corpus.settings import CorpusSettings
+from rankdistill.data.pair_parts import PAIRS_PER_PART, SCHEMA, pair_ids
+from rankdistill.errors import DataError, UsageError
+from rankdistill.files.atomic import atomic_path
+from rankdistill.files.facts import write_facts
+from rankdistill.progress import progress
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+REPORT = "corpus.json"
+"""File beside the parts: the settings, the sources, and what was counted."""
+_WORK = ".work"
+
+
+def build_corpus(
+    sources: Sequence[str | Path],
+    out: str | Path,
+    settings: CorpusSettings | None = None,
+    *,
+    processes: int | None = None,
+    pairs_per_part: int = PAIRS_PER_PART,
+) -> dict[str, int]:
+    """Write pairs of adjacent sentences as a new folder of Parquet parts, and return what was counted.
+
+    sources: text files, folders of them, or collections, see `documents`. processes: of this machine (None: one per
+    core); the bytes written do not depend on it. Documents stream through; memory holds the keys of one band, eight
+    bytes a pair. Of duplicates the first one is kept. Raises `DataError` where no pair is left, `UsageError` where
+    ``out`` is a folder that is not empty. Source: UEGP §3.3, appendix A (docs/papers.md).
+    """
+    settings = settings or CorpusSettings()
+    letters_of(settings.script)  # an unknown script is refused before any work
+    if not sources:
+        raise UsageError("no text given: expected at least one file, folder or collection")
+    out = Path(out)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError(f"{out} already exists: give a new folder")
+    texts = (text for source in sources for text in documents(source))
+    with atomic_path(out) as folder:
+        work = folder / _WORK
+        work.mkdir(parents=True)
+        counts: Counter[str] = Counter()
+        sizes = []
+        with progress("documents", None, unit="documents") as advance:
+            step = partial(process_block, settings=settings)
+            for number, block in enumerate(in_order(step, blocks(texts), processes or os.cpu_count() or 1)):
+                _keep(block, work, number)
+                counts += block.counts
+                sizes.append(len(block.firsts))
+                advance(block.counts["documents"])
+        kept = _kept(work, sizes, settings, counts)
+        counts["kept"] = int(kept.sum())
+        if not counts["kept"]:
+            raise DataError(f"no pair of sentences is left of {_named(sources)}: {_in_words(counts)}")
+        _write_parts(work, sizes, kept, folder, pairs_per_part)
+        facts = {"settings": asdict(settings), "sources": [str(source) for source in sources], "counts": dict(counts)}
+        write_facts(folder / REPORT, facts)
+        for file in work.iterdir():
+            file.unlink()
+        work.rmdir()
+    return dict(counts)
+
+
+def in_order(function: Callable[[In], Out], items: Iterable[In], processes: int) -> Iterator[Out]:
+    """Apply a function in some processes and yield its results in the order of the items, a few of them ahead."""
+    if processes == 1:
+        yield from map(function, items)
+        return
+    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
+        waiting: deque[Future[Out]] = deque()
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) > 2 * processes:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _keep(block: Block, work: Path, number: int) -> None:
+    np.save(work / f"{number:06}.npy", block.keys)
+    table = pa.table(
+        {"first": pa.array(block.firsts, pa.large_string()), "second": pa.array(block.seconds, pa.large_string())}
+    )
+    with pa.ipc.new_file(str(work / f"{number:06}.arrow"), table.schema) as file:
+        file.write_table(table)
+
+
+def _kept(work: Path, sizes: Sequence[int], settings: CorpusSettings, counts: Counter[str]) -> Bools:
+    """Which pairs are kept, bool (pairs of all blocks,): no duplicates, and of those the sample."""
+    kept = np.ones(sum(sizes), bool)
+    n_bands = bands_for(settings.similarity)[0] if settings.similarity < 1 else 0
+    for band in range(1 + n_bands):
+        columns = [np.load(work / f"{number:06}.npy", mmap_mode="r")[band] for number in range(len(sizes))]
+        again = repeated(np.concatenate(columns)) if columns else kept[:0]
+        counts["near duplicates" if band else "duplicates"] += int((kept & again).sum())
+        kept &= ~again
+    rows = np.flatnonzero(kept)
+    if settings.pairs is not None and len(rows) > settings.pairs:
+        left_out = np.random.default_rng(settings.seed).permutation(len(rows))[settings.pairs :]
+        kept[rows[left_out]] = False
+        counts["not sampled"] = len(left_out)
+    return kept
+
+
+def _write_parts(work: Path, sizes: Sequence[int], kept: Bools, folder: Path, pairs_per_part: int) -> None:
+    """Write the kept pairs in order, with ids that count them, as parts of a size."""
+    offsets = np.concatenate([[0], np.cumsum(sizes)])
+    rest, n_written, part = SCHEMA.empty_table(), 0, 0
+    with progress("pairs", int(kept.sum()), unit="pairs") as advance:
+        for number in range(len(sizes)):
+            table = pa.ipc.open_file(pa.memory_map(str(work / f"{number:06}.arrow"))).read_all()
+            table = table.filter(pa.array(kept[offsets[number] : offsets[number + 1]]))
+            ids = pair_ids(n_written + len(rest), len(table))
+            rest = pa.concat_tables([rest, table.add_column(0, "id", ids)])
+            while len(rest) >= pairs_per_part or (number == len(sizes) - 1 and len(rest)):
+                pq.write_table(rest.slice(0, pairs_per_part).combine_chunks(), folder / f"{part:05}.parquet")
+                advance(min(len(rest), pairs_per_part))
+                n_written += min(len(rest), pairs_per_part)
+                rest, part = rest.slice(pairs_per_part), part + 1
+
+
+def _named(sources: Sequence[str | Path]) -> str:
+    return ", ".join(map(str, sources))
+
+
+def _in_words(counts: Counter[str]) -> str:
+    return ", ".join(f"{number:,} {what}" for what, number in counts.items())

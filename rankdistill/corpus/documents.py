@@ -1,0 +1,105 @@
+"""Read documents of text, one after the other, from files, folders and collections."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+from rankdistill.data.sources import SOURCES, load_collection
+from rankdistill.errors import DataError, FileFormatError, UsageError
+
+BLOCK = 1 << 20
+"""Characters of a block, which a process works on at once."""
+SUFFIXES = (".txt", ".jsonl", ".txt.gz", ".jsonl.gz")
+FORMS = "text (.txt, documents apart by empty lines) or JSON lines (.jsonl, with 'text'), plain or .gz"
+
+
+def documents(source: str | Path) -> Iterator[str]:
+    """Yield the documents of a text file, of all text files in a folder, or of a collection (``pydocs``, ``irds:...``).
+
+    Lines of a document are its paragraphs. A folder's files are read in the order of their paths. Raises `UsageError`
+    for a source that is none of these, `DataError` for a folder without text files, `FileFormatError` for a line that
+    cannot be read.
+    """
+    prefix = str(source).partition(":")[0]
+    if prefix in SOURCES and not Path(source).exists():
+        for _, texts in load_collection(source).documents.batches():
+            yield from texts.to_pylist()
+        return
+    for file in text_files(Path(source)):
+        yield from _jsonl(file) if ".jsonl" in file.suffixes else _plain(file)
+
+
+def text_files(source: Path) -> list[Path]:
+    """List the file, or the text files in a folder and all folders below it, hidden ones left out."""
+    if source.is_file():
+        if not source.name.endswith(SUFFIXES):
+            raise UsageError(f"{source} is no text file that can be read: expected {FORMS}")
+        return [source]
+    if not source.is_dir():
+        raise UsageError(f"there is no file or folder {source}, and it is no collection: expected {FORMS}")
+    files = sorted(
+        path
+        for path in source.rglob("*")
+        if path.name.endswith(SUFFIXES) and path.is_file() and not path.name.startswith(".")
+    )
+    if not files:
+        raise DataError(f"{source} holds no text files: expected {FORMS}")
+    return files
+
+
+def blocks(texts: Iterable[str], characters: int = BLOCK) -> Iterator[list[str]]:
+    """Group documents in order, at least ``characters`` a group but for the last."""
+    group: list[str] = []
+    size = 0
+    for text in texts:
+        group.append(text)
+        size += len(text)
+        if size >= characters:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield number and text of each line, without its end; a file of any size needs the memory of one line."""
+    try:
+        with closing(gzip.open(path) if path.suffix == ".gz" else path.open("rb")) as file:
+            for number, raw in enumerate(file, start=1):
+                try:
+                    yield number, raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+                except UnicodeDecodeError:
+                    raise FileFormatError(path, number, repr(raw[:60]), "text in UTF-8") from None
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(f"{path} is damaged: {error}") from error
+
+
+def _plain(path: Path) -> Iterator[str]:
+    paragraphs: list[str] = []
+    for _, line in _lines(path):
+        if line.strip():
+            paragraphs.append(line)
+        elif paragraphs:
+            yield "\n".join(paragraphs)
+            paragraphs = []
+    if paragraphs:
+        yield "\n".join(paragraphs)
+
+
+def _jsonl(path: Path) -> Iterator[str]:
+    for number, line in _lines(path):
+        if not line.strip():
+            continue
+        try:
+            entry = json.loads(line)
+        except (ValueError, RecursionError):
+            entry = None
+        text = entry.get("text") if isinstance(entry, dict) else None
+        if not isinstance(text, str):
+            raise FileFormatError(path, number, line, "a JSON object with a string 'text'")
+        yield text

@@ -1,0 +1,122 @@
+"""Corpora as a whole: the same bytes whatever the processes, counts that add up, errors that help."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from rankdistill.corpus.build import REPORT, build_corpus
+from rankdistill.corpus.documents import blocks, documents
+from rankdistill.corpus.settings import CorpusSettings
+from rankdistill.data.pair_parts import read_pairs
+from rankdistill.errors import DataError, FileFormatError, UsageError
+
+pytest.importorskip("sentencex", reason="the extra 'corpus' is not installed")
+pytest.importorskip("rensa", reason="the extra 'corpus' is not installed")
+NOUNS = ["cat", "dog", "book", "list", "tree", "house", "river", "stone", "letter", "garden"]
+
+
+def story(number: int) -> str:
+    first, second = NOUNS[number % 10], NOUNS[number // 10 % 10]
+    return (
+        f"The {first} of story {number} met a {second}. Nobody knew what the {second} wanted from it, not in {number}."
+    )
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> Path:
+    folder = tmp_path / "text"
+    folder.mkdir()
+    with gzip.open(folder / "a.jsonl.gz", "wt") as file:
+        file.writelines(json.dumps({"title": "t", "text": story(i)}) + "\n" for i in range(60))
+    (folder / "b.txt").write_text("\n\n".join(story(i) for i in range(50, 90)))
+    return folder
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_duplicates_across_files_are_found_and_counts_add_up(text: Path, tmp_path: Path) -> None:
+    counts = build_corpus([text], tmp_path / "out", CorpusSettings(similarity=1.0), processes=1)
+    assert counts["documents"] == counts["pairs"] == 100
+    assert counts["duplicates"] == 10
+    assert counts["kept"] == len(read_pairs(tmp_path / "out")) == 90
+    assert json.loads((tmp_path / "out" / REPORT).read_text())["counts"] == counts
+
+
+def test_bytes_do_not_depend_on_the_number_of_processes(text: Path, tmp_path: Path) -> None:
+    for processes in (1, 2):
+        settings = CorpusSettings(pairs=20, seed=3)
+        build_corpus([text], tmp_path / str(processes), settings, processes=processes, pairs_per_part=16)
+    assert files(tmp_path / "1") == files(tmp_path / "2")
+    assert sorted(files(tmp_path / "1")) == ["00000.parquet", "00001.parquet", REPORT]
+
+
+def test_a_sample_depends_on_the_seed_and_ids_count_the_pairs(text: Path, tmp_path: Path) -> None:
+    for seed in (0, 1):
+        build_corpus([text], tmp_path / str(seed), CorpusSettings(pairs=20, seed=seed), processes=1)
+    one, other = (read_pairs(tmp_path / str(seed)) for seed in (0, 1))
+    assert one["id"].to_pylist() == [str(i) for i in range(20)]
+    assert one["first"].to_pylist() != other["first"].to_pylist()
+
+
+def test_parts_hold_all_pairs_in_order(text: Path, tmp_path: Path) -> None:
+    build_corpus([text], tmp_path / "one", CorpusSettings(similarity=1.0), processes=1)
+    build_corpus([text], tmp_path / "many", CorpusSettings(similarity=1.0), processes=1, pairs_per_part=7)
+    assert read_pairs(tmp_path / "one").equals(read_pairs(tmp_path / "many"))
+    assert len(list((tmp_path / "many").glob("*.parquet"))) == 13
+
+
+def test_a_collection_is_a_source(text: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "collection"
+    folder.mkdir()
+    (folder / "corpus.jsonl").write_text(json.dumps({"_id": "d1", "text": story(1)}))
+    (folder / "queries.tsv").write_text("q1\tcat\n")
+    assert list(documents(f"folder:{folder}")) == [story(1)]
+
+
+def test_blocks_keep_the_order_and_lose_nothing() -> None:
+    texts = [str(i) * (i % 7) for i in range(100)]
+    assert [text for block in blocks(texts, 20) for text in block] == texts
+
+
+def test_plain_text_is_parted_at_empty_lines(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbfone\r\ntwo\r\n\r\n\r\nthree")
+    assert list(documents(tmp_path / "a.txt")) == ["one\ntwo", "three"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.jsonl", b'{"text": "x"}\n{"text": 3}\n', r"a.jsonl:2: .*a JSON object with a string 'text'"),
+        ("a.jsonl", b'{"title": "x"}\n', r"a.jsonl:1"),
+        ("a.txt", b"ok\n\xff\n", r"a.txt:2: .*text in UTF-8"),
+        ("a.txt.gz", gzip.compress(b"x" * 9999)[:-9], r"a.txt.gz is damaged"),
+        ("a.txt", b"Too short.\n", r"no pair of sentences is left of .*a.txt: 1 documents, 1 sentences, 1 too short"),
+        ("a.txt", b"", r"no pair of sentences is left"),
+        ("a.pdf", b"", r"a.pdf is no text file that can be read: expected text \(.txt"),
+    ],
+)
+def test_text_that_cannot_be_used_is_refused(tmp_path: Path, name: str, content: bytes, said: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises((DataError, FileFormatError, UsageError), match=said):
+        build_corpus([tmp_path / name], tmp_path / "out", processes=1)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("source", ["absent", "empty"])
+def test_a_source_without_text_is_refused(tmp_path: Path, source: str) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises((DataError, UsageError), match=r"there is no file or folder|holds no text files"):
+        build_corpus([tmp_path / source], tmp_path / "out", processes=1)
+
+
+def test_a_folder_that_is_not_empty_is_left_alone(text: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine").touch()
+    with pytest.raises(UsageError, match="already exists: give a new folder"):
+        build_corpus([text], tmp_path / "out")
