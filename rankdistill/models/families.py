@@ -31,6 +31,18 @@ class Projection:
 
 
 @dataclass(frozen=True)
+class MaskedLMParts:
+    """Where a ``…ForMaskedLM`` checkpoint has its head: a dense layer, an activation, a norm, a map with a bias."""
+
+    dense: str
+    norm: str
+    bias: tuple[str, ...]
+    """Names that the bias of the map may have: it is one tensor under two, and files keep one."""
+    activation: str = ""
+    """By its name in transformers; empty: the config's ``hidden_act``."""
+
+
+@dataclass(frozen=True)
 class Family:
     """Where the parts of a ``…ForSequenceClassification`` model are; names are dotted paths of modules."""
 
@@ -54,8 +66,8 @@ class Family:
     """A norm after the last layer, from the whole model, where there is one outside the layers."""
     layer_at_first_token: Callable[..., Any] | None = None
     """The last layer's output at its first token alone; see `rankdistill.models.first_token`. None: not known."""
-    mlm_head: tuple[str, ...] = ()
-    """The modules of ``…ForMaskedLM`` that follow the encoder; empty where there is no such model."""
+    masked_lm: MaskedLMParts | None = None
+    """The head of ``…ForMaskedLM``; None where there is no such model."""
 
 
 _BERT_LAYER: dict[str, Any] = {
@@ -65,7 +77,13 @@ _BERT_LAYER: dict[str, Any] = {
     "values": Projection("value"),
     "layer_at_first_token": bert_layer_at_first_token,
 }
-_ROBERTA = Family("RoBERTa", "roberta.encoder.layer", head="classifier.out_proj", mlm_head=("lm_head",), **_BERT_LAYER)
+_CLS = MaskedLMParts(
+    "cls.predictions.transform.dense",
+    "cls.predictions.transform.LayerNorm",
+    ("cls.predictions.bias", "cls.predictions.decoder.bias"),
+)
+_LM_HEAD = MaskedLMParts("lm_head.dense", "lm_head.layer_norm", ("lm_head.bias", "lm_head.decoder.bias"), "gelu")
+_ROBERTA = Family("RoBERTa", "roberta.encoder.layer", head="classifier.out_proj", masked_lm=_LM_HEAD, **_BERT_LAYER)
 _DECODER: dict[str, Any] = {
     "layers": "model.layers",
     "attention": "self_attn",
@@ -79,7 +97,7 @@ _DECODER: dict[str, Any] = {
 }
 
 FAMILIES: dict[str, Family] = {
-    "bert": Family("BERT", "bert.encoder.layer", head="classifier", mlm_head=("cls",), **_BERT_LAYER),
+    "bert": Family("BERT", "bert.encoder.layer", head="classifier", masked_lm=_CLS, **_BERT_LAYER),
     "roberta": _ROBERTA,
     "xlm-roberta": _ROBERTA,
     "camembert": _ROBERTA,
@@ -87,7 +105,9 @@ FAMILIES: dict[str, Family] = {
         "ELECTRA",
         "electra.encoder.layer",
         head="classifier.out_proj",
-        mlm_head=("generator_predictions", "generator_lm_head"),
+        masked_lm=MaskedLMParts(
+            "generator_predictions.dense", "generator_predictions.LayerNorm", ("generator_lm_head.bias",), "gelu"
+        ),
         **_BERT_LAYER,
     ),
     "distilbert": Family(
@@ -98,7 +118,7 @@ FAMILIES: dict[str, Family] = {
         Projection("k_lin"),
         Projection("v_lin"),
         "classifier",
-        mlm_head=("vocab_transform", "activation", "vocab_layer_norm", "vocab_projector"),
+        masked_lm=MaskedLMParts("vocab_transform", "vocab_layer_norm", ("vocab_projector.bias",), "gelu"),
     ),
     "mpnet": Family(
         "MPNet",
@@ -109,7 +129,7 @@ FAMILIES: dict[str, Family] = {
         Projection("v"),
         "classifier.out_proj",
         attention_adds="a bias by relative position",
-        mlm_head=("lm_head",),
+        masked_lm=_LM_HEAD,
     ),
     "deberta-v2": Family(
         "DeBERTa-v2",
@@ -120,7 +140,7 @@ FAMILIES: dict[str, Family] = {
         Projection("value_proj"),
         "classifier",
         attention_adds="terms of relative positions",
-        mlm_head=("cls",),
+        masked_lm=_CLS,
     ),
     "modernbert": Family(
         "ModernBERT",
@@ -132,7 +152,7 @@ FAMILIES: dict[str, Family] = {
         "classifier",
         attention_adds="positions by rotation",
         final_norm="model.final_norm",
-        mlm_head=("head", "decoder"),
+        masked_lm=MaskedLMParts("head.dense", "head.norm", ("decoder.bias",), "gelu"),
     ),
     "qwen3": Family("Qwen3", **_DECODER),
     "qwen2": Family("Qwen2", **_DECODER),

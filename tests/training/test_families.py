@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 from tiny import lively, make_candidates, make_collection, make_tokenizer
-from transformers import AutoModelForMaskedLM
 
 from rankdistill.errors import DataError
 from rankdistill.models import CrossEncoder, keep_layers
@@ -70,14 +69,3 @@ def test_attention_that_cannot_be_compared_is_refused_before_any_work(family: st
     teacher = start(family)
     with pytest.raises(DataError, match=f"attention scores of {family_of(teacher.model).name} cannot be compared"):
         fit(keep_layers(teacher, LAYERS), candidates, collection, "attention_mse(teacher)", SETTINGS, teacher=teacher)
-
-
-@pytest.mark.parametrize("family", [name for name, row in FAMILIES.items() if row.mlm_head])
-def test_the_table_names_the_modules_of_the_masked_language_model(family: str) -> None:
-    classifier = lively(family)
-    masked = AutoModelForMaskedLM.from_config(classifier.config)
-    row = family_of(classifier)
-    children = [name for name, _ in masked.named_children() if name != masked.base_model_prefix]
-    with_weights = [name for name in children if list(masked.get_submodule(name).parameters())]
-    assert set(with_weights) <= set(row.mlm_head) <= set(children)
-    assert masked.base_model_prefix == classifier.base_model_prefix

@@ -1,0 +1,125 @@
+"""The head of a masked language model: states of masked tokens to a distribution over the vocabulary.
+
+It is computed at the masked places alone, a seventh of all, as the map to the vocabulary costs more than a small
+encoder. The map's weights are the encoder's word embeddings, of which there is no second copy.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, linear
+from transformers.activations import ACT2FN
+
+from rankdistill.errors import DataError
+from rankdistill.files.atomic import atomic_path
+from rankdistill.models.families import MaskedLMParts, family_of
+
+NAME = "masked language model"
+"""Name of the head among a student's companions."""
+FILE = "masked_lm_head.safetensors"
+
+
+class MaskedLMHead(nn.Module):
+    """A dense layer, an activation, a normalisation, and the map by the word embeddings to the vocabulary.
+
+    The parts begin as those of a new model: a random dense layer, a bias of zeros.
+    """
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        parts, config = parts_of(model), model.config
+        vocabulary, width = embeddings_of(model).shape
+        self.activation = ACT2FN[parts.activation or config.hidden_act]
+        self.dense = nn.Linear(config.hidden_size, width)
+        self.norm = nn.LayerNorm(
+            width, eps=getattr(config, "layer_norm_eps", None) or getattr(config, "norm_eps", 1e-12)
+        )
+        self.bias = nn.Parameter(torch.zeros(vocabulary))
+        with torch.no_grad():
+            self.dense.weight.normal_(std=getattr(config, "initializer_range", 0.02))
+
+    def forward(self, states: Tensor, embeddings: Tensor) -> Tensor:
+        """Map states (M, hidden) to logits (M, vocabulary), by the word embeddings (vocabulary, width)."""
+        return linear(self.norm(self.activation(self.dense(states))), embeddings.to(states.dtype), self.bias)
+
+    def loss(self, states: Tensor, embeddings: Tensor, targets: Tensor) -> Tensor:
+        """Mean cross entropy, in nats, of the right tokens, int64 (M,), float32; 0 with a graph where M is 0."""
+        if not len(targets):
+            return states.float().sum() * 0
+        return cross_entropy(self(states, embeddings).float(), targets)
+
+
+def load_masked_lm_head(model: Any, folder: str | Path) -> MaskedLMHead | None:
+    """Read the head for a model out of the folder that its encoder comes from; None where the folder has none.
+
+    A head that `save_masked_lm_head` wrote is read before one in the model's own checkpoint. Raises `DataError` for a
+    family without such a head, and for a head of other shapes.
+    """
+    folder, head = Path(folder), MaskedLMHead(model)
+    if (folder / FILE).is_file():
+        return _filled(head, folder / FILE, {name: (name,) for name in head.state_dict()})
+    parts = parts_of(model)
+    names = {
+        name: (f"{getattr(parts, name.split('.')[0])}.{name.split('.')[1]}",)
+        for name in head.state_dict()
+        if "." in name
+    }
+    filled = (_filled(head, file, names | {"bias": parts.bias}) for file in sorted(folder.glob("*.safetensors")))
+    return next((each for each in filled if each is not None), None)
+
+
+def save_masked_lm_head(head: MaskedLMHead, folder: str | Path) -> Path:
+    """Write a head beside a model, where `load_masked_lm_head` finds it."""
+    with atomic_path(Path(folder) / FILE) as path:
+        save_file({name: weights.contiguous() for name, weights in head.state_dict().items()}, path)
+    return Path(folder) / FILE
+
+
+def _filled(head: MaskedLMHead, file: Path, names: dict[str, tuple[str, ...]]) -> MaskedLMHead | None:
+    """The head with a file's weights, each under one of its names; None where the file lacks some.
+
+    Biases of the dense layer and the norm may be lacking: some families have none, which zeros stand for.
+    """
+    own = head.state_dict()
+    weights = {name: torch.zeros_like(own[name]) for name in ("dense.bias", "norm.bias")}
+    try:
+        with safe_open(file, "pt") as opened:
+            there = set(opened.keys())
+            for name, keys in names.items():
+                if key := next((key for key in keys if key in there), None):
+                    weights[name] = opened.get_tensor(key)
+    except (SafetensorError, OSError) as error:
+        raise DataError(f"cannot read {file}: {error}") from error
+    if set(own) - set(weights):
+        return None
+    for name, tensor in weights.items():
+        if tensor.shape != own[name].shape:
+            raise DataError(
+                f"{file} has a masked language model's head whose {names[name][0]} is of shape {tuple(tensor.shape)}, "
+                f"the model needs {tuple(own[name].shape)}: is the folder the model's own?"
+            )
+    head.load_state_dict(weights)
+    return head
+
+
+def embeddings_of(model: Any) -> Tensor:
+    """The word embeddings of a model, (vocabulary, width), by which the head maps to the vocabulary."""
+    weight: Tensor = model.get_input_embeddings().weight
+    return weight
+
+
+def parts_of(model: Any) -> MaskedLMParts:
+    """Where checkpoints of the model's family have the head; `DataError` for a family that has none."""
+    family = family_of(model)
+    if family.masked_lm is None:
+        raise DataError(
+            f"{family.name} has no masked language model: its tokens do not see what follows them, or its head is not "
+            "known here; start from a base such as BERT, RoBERTa, MPNet, DeBERTa-v2 or ModernBERT"
+        )
+    return family.masked_lm
