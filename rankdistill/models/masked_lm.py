@@ -37,9 +37,8 @@ class MaskedLMHead(nn.Module):
         vocabulary, width = embeddings_of(model).shape
         self.activation = ACT2FN[parts.activation or config.hidden_act]
         self.dense = nn.Linear(config.hidden_size, width)
-        self.norm = nn.LayerNorm(
-            width, eps=getattr(config, "layer_norm_eps", None) or getattr(config, "norm_eps", 1e-12)
-        )
+        eps = getattr(config, "layer_norm_eps", getattr(config, "norm_eps", 1e-12))
+        self.norm = nn.LayerNorm(width, eps=float(eps))
         self.bias = nn.Parameter(torch.zeros(vocabulary))
         with torch.no_grad():
             self.dense.weight.normal_(std=getattr(config, "initializer_range", 0.02))
