@@ -12,11 +12,14 @@ from typing import Annotated, Any
 import yaml
 from cyclopts import Parameter
 
-from rankdistill.cli.options import Json, Measuring, Run, Source
+from rankdistill.cli.options import Json, Measuring, Source
 from rankdistill.cli.output import print_json, print_rich, say, say_wrote, table
 from rankdistill.cli.outputs import OUTPUT_FOLDER, SCORE_STORE
 from rankdistill.data import load_collection
+from rankdistill.data.sources import describe_pairs
+from rankdistill.errors import UsageError
 from rankdistill.evaluation.conventions import Conventions
+from rankdistill.evaluation.pair_metrics import PAIR_METRICS
 from rankdistill.evaluation.report.render import TITLES, count, number
 from rankdistill.files.atomic import atomic_path
 from rankdistill.files.lock import locked
@@ -35,8 +38,9 @@ KIND = KINDS["ranking"]
 Measures = Annotated[
     tuple[str, ...],
     Parameter(
-        help="Measures by ir_measures' names, and PNR, DCG: nDCG@10 RR@10 AP(rel=2) PNR DCG@10 ...; the first one "
-        f"chooses checkpoints. [default: {' '.join(KIND.measures)}]",
+        help="Measures by ir_measures' names, and PNR, DCG: nDCG@10 RR@10 AP(rel=2) PNR DCG@10 ...; of scored pairs: "
+        f"{' '.join(PAIR_METRICS)}. The first one chooses checkpoints. [default: {' '.join(KIND.measures)}; or the "
+        "task's]",
         show_default=False,
     ),
 ]
@@ -49,7 +53,13 @@ class TrainOptions:
     """What every command that trains is given."""
 
     collection: Source
-    run: Run
+    run: Annotated[
+        Path | None,
+        Parameter(
+            help="Run of first-stage candidates: TREC, or MS MARCO's three columns, plain or .gz; or a folder of "
+            "parts. [default: the candidates that the collection has, as tasks of scored pairs do]"
+        ),
+    ] = None
     out: Annotated[Path, OUTPUT_FOLDER]
     """Folder for model/, run.trec.gz, metrics.json, config.yaml, and for scores/ of teachers that are models."""
     start: Annotated[StartSettings, Parameter(name="*")] = field(default_factory=StartSettings)
@@ -64,10 +74,16 @@ class TrainOptions:
 
     def load(self) -> Task:
         """Read collection and run."""
-        KIND.check_measures(self.measures or KIND.measures)
+        scored = describe_pairs(self.collection)
+        kind = KINDS[scored.kind if scored else "ranking"]
+        kind.check_measures(self.measures or kind.measures)
+        collection = load_collection(self.collection)
+        candidates = collection.candidates if self.run is None else self.conventions.candidates(self.run)
+        if candidates is None:
+            raise UsageError(f"{self.collection} has no candidates of its own: give --run, such as `retrieve` writes")
         return Task(
-            load_collection(self.collection),
-            self.conventions.candidates(self.run),
+            collection,
+            candidates,
             measures=self.measures,
             conventions=self.conventions,
             splits=self.splits,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from rankdistill.errors import UnknownNameError, UsageError
@@ -34,6 +35,8 @@ class ScoredPairs:
     """Texts a pair: 1 for tasks of single sentences."""
     measured_split: str = "dev"
     """Split with labels that results are told on."""
+    training: Mapping[str, float] = field(default_factory=dict)
+    """Settings of a training that suit: epochs, learning_rate, lists_per_batch, as `TrainingSettings` names them."""
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(PairKind):

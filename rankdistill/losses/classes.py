@@ -1,14 +1,11 @@
-"""Losses of scored-pair tasks: logits of classes, and similarities. Inputs and the mean: `rankdistill.losses.inputs`."""
+"""Losses of scored pairs: logits of classes, and similarities. Inputs and the mean: `rankdistill.losses.inputs`."""
 
 from __future__ import annotations
-
-import math
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from rankdistill.errors import UsageError
 from rankdistill.losses.inputs import counted, grades, mean_over, required
 
 
@@ -58,9 +55,3 @@ def similarity_mse(
     """
     s, y, counts = counted(scores, mask, grades(targets, labels, "similarity_mse"), loss="similarity_mse")
     return mean_over((lowest + (highest - lowest) * torch.sigmoid(s) - y) ** 2, counts)
-
-
-def check_range(lowest: float = 0.0, highest: float = 1.0) -> None:
-    """Raise `UsageError` for a range that does not rise."""
-    if not -math.inf < lowest < highest < math.inf:
-        raise UsageError(f"similarity_mse: lowest must be below highest, and both finite, got {lowest} and {highest}")

@@ -51,16 +51,21 @@ def cross_entropy(
     labels: Tensor | None = None,
     relevant_from: float = 1.0,
 ) -> Tensor:
-    """Mean over candidates of -log softmax(z)_c, c = 1 where the label is at least ``relevant_from``, else 0.
+    """Mean over candidates of -log softmax(z)_c, c the class that is right.
 
-    scores: logits z, float (Q, C, 2). Takes labels (or targets), float (Q, C). Source: STinyBERT's L_hard, PD-BERT
-    §3.1.2; `bce` is its form on one logit.
+    scores: logits z, float (Q, C, L). Takes labels (or targets), float (Q, C). Of two logits c is 1 where the label is
+    at least ``relevant_from``, else 0; of more the label is c, and `UsageError` is raised for one that is no class.
+    Source: STinyBERT's L_hard, PD-BERT §3.1.2, of which `bce` is the form on one logit; UEGP appendix D.
     """
     y = grades(targets, labels, "cross_entropy")
-    if scores.ndim != 3 or scores.shape[-1] != 2:
-        raise UsageError(f"loss 'cross_entropy' got scores of shape {tuple(scores.shape)}, expected (Q, C, 2 logits)")
-    z, classes, counts = counted(scores, mask, y.unsqueeze(-1).expand(*y.shape, 2), loss="cross_entropy", logits=True)
-    right = (classes[..., 0] >= relevant_from).long()
+    n_logits = scores.shape[-1] if scores.ndim == 3 else 2
+    z, labels, counts = counted(
+        scores, mask, y.unsqueeze(-1).expand(*y.shape, n_logits), loss="cross_entropy", logits=True
+    )
+    known = labels[..., 0]
+    if n_logits > 2 and ((known < 0) | (known >= n_logits) | (known != known.floor())).any():
+        raise UsageError(f"loss 'cross_entropy' got a label that is none of the {n_logits} classes, from 0")
+    right = (known >= relevant_from).long() if n_logits == 2 else known.long()
     return mean_over(-z.log_softmax(dim=-1).gather(-1, right.unsqueeze(-1)).squeeze(-1), counts)
 
 

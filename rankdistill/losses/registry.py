@@ -9,6 +9,7 @@ from typing import Literal
 from torch import Tensor
 
 from rankdistill.errors import UnknownNameError
+from rankdistill.losses.classes import kl, logit_mse, similarity_mse
 from rankdistill.losses.insides import (
     Companions,
     attention_mse,
@@ -42,6 +43,8 @@ class Loss:
     """It learns from relevance labels. Where it needs no targets too, it takes targets in place of absent labels."""
     needs_targets: bool = False
     """It fits a teacher: the column of its scores, or what the teacher beside the student gives."""
+    compares: bool = True
+    """It compares the candidates of a list, so that a list of one teaches nothing."""
     sees: Sees = "scores"
     reads: tuple[str, ...] = ("logits",)
     """Of the forward pass: names of `rankdistill.models.outputs.READS`."""
@@ -71,17 +74,21 @@ LOSSES: dict[str, Loss] = {
     "listnet": Loss(listnet, needs_labels=True),
     "list_cross_entropy": Loss(list_cross_entropy, needs_labels=True),
     "listmle": Loss(listmle, needs_labels=True),
-    "bce": Loss(bce, needs_labels=True),
-    "cross_entropy": Loss(cross_entropy, needs_labels=True, sees="logits", n_logits=2),
-    "soft_bce": Loss(soft_bce, needs_targets=True),
-    "pointwise_mse": Loss(pointwise_mse, needs_targets=True),
+    "bce": Loss(bce, needs_labels=True, compares=False),
+    "cross_entropy": Loss(cross_entropy, needs_labels=True, compares=False, sees="logits", n_logits=2),
+    "similarity_mse": Loss(similarity_mse, needs_labels=True, compares=False),
+    "soft_bce": Loss(soft_bce, needs_targets=True, compares=False),
+    "pointwise_mse": Loss(pointwise_mse, needs_targets=True, compares=False),
     "pairwise_mse": Loss(pairwise_mse, needs_targets=True),
     "margin_mse": Loss(margin_mse, needs_labels=True, needs_targets=True),
     "kl_list": Loss(kl_list, needs_targets=True),
-    "soft_cross_entropy": Loss(soft_cross_entropy, needs_targets=True, sees="logits", n_logits=2),
+    "soft_cross_entropy": Loss(soft_cross_entropy, needs_targets=True, compares=False, sees="logits", n_logits=2),
+    "kl": Loss(kl, needs_targets=True, compares=False, sees="logits", n_logits=2),
+    "logit_mse": Loss(logit_mse, needs_targets=True, compares=False, sees="logits", n_logits=2),
     "attention_mse": Loss(
         attention_mse,
         needs_targets=True,
+        compares=False,
         sees="insides",
         reads=("queries", "keys"),
         check=check_attention_pair,
@@ -89,6 +96,7 @@ LOSSES: dict[str, Loss] = {
     "hidden_mse": Loss(
         hidden_mse,
         needs_targets=True,
+        compares=False,
         sees="insides",
         reads=("hidden",),
         companions=hidden_projections,
@@ -96,6 +104,7 @@ LOSSES: dict[str, Loss] = {
     "embedding_mse": Loss(
         embedding_mse,
         needs_targets=True,
+        compares=False,
         sees="insides",
         reads=("hidden before the last",),
         companions=embedding_projection,

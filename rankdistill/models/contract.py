@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rankdistill.arrays import F32
+from rankdistill.data.scored_pairs import ScoredPairs
 from rankdistill.errors import DataError, UnknownNameError, UsageError
 from rankdistill.models.labels import chosen_logit, labels_of, relevant_of, shown
 
@@ -33,11 +34,14 @@ class ScoreForm:
     activation: str
 
 
+CLASSES = "classes"
+"""Form of a classifier, whose score is the number of the likeliest class: it says nothing about rank."""
 CONTRACTS: dict[str, ScoreForm] = {
     "logit": ScoreForm(1, lambda margins: margins, _IDENTITY),
     "sigmoid": ScoreForm(1, _sigmoid, _SIGMOID),
     "probability": ScoreForm(2, _sigmoid, _IDENTITY),
     "margin": ScoreForm(2, lambda margins: margins, _IDENTITY),
+    CLASSES: ScoreForm(0, lambda classes: classes, _IDENTITY),  # the number of classes is the contract's
 }
 
 
@@ -50,17 +54,26 @@ class ScoreContract:
     is 1 for margins above 17, so that candidates tie).
     scale: the score is multiplied by this range, for example 5 where the sigmoid of a logit was trained on 0-5.
     relevant: place, 0 or 1, of the logit that means relevant, where there are two.
+    lowest: is added to the scaled score, for example 1 and a scale of 4 where the sigmoid was trained on 1-5.
+    n_classes: logits of a form "classes", a classifier: its score is the number of the likeliest class, from 0.
     """
 
     form: str = "logit"
     scale: float = 1.0
     relevant: int = 1
+    lowest: float = 0.0
+    n_classes: int = 0
 
     def __post_init__(self) -> None:
         if self.form not in CONTRACTS:
             raise UnknownNameError("score contract", str(self.form), CONTRACTS)
         if not (_is_number(self.scale) and np.isfinite(self.scale) and self.scale > 0):
             raise UsageError(f"the scale of a score contract must be finite and positive, got {self.scale!r}")
+        if not (_is_number(self.lowest) and np.isfinite(self.lowest)):
+            raise UsageError(f"the lowest score of a score contract must be finite, got {self.lowest!r}")
+        valid = (self.form == CLASSES and type(self.n_classes) is int and self.n_classes > 1) or self.n_classes == 0
+        if not valid or (self.form == CLASSES and not self.n_classes):
+            raise UsageError(f"a form {CLASSES!r}, and no other, has two classes or more, got {self.n_classes!r}")
         if self.relevant not in ((1,) if self.n_logits == 1 else (0, 1)):
             raise UsageError(
                 f"the place of the logit that means relevant must be 0 or 1, and is 1 where there is one logit, got "
@@ -68,25 +81,33 @@ class ScoreContract:
             )
 
     def scores(self, logits: F32) -> F32:
-        """Turn logits float32 (N, n_logits) into scores float32 (N,)."""
+        """Turn logits float32 (N, n_logits) into scores float32 (N,); of classes the first of equally likely ones."""
+        if self.form == CLASSES:
+            return self._checked(logits).argmax(axis=1).astype(np.float32)
         return self.scores_of_margins(self.margins(logits))
 
     def margins(self, logits: F32) -> F32:
         """The one number that orders candidates, float32 (N,): the logit, or the relevant one of two minus the other.
 
-        Scores have the same order, but may tie where these do not.
+        Scores have the same order, but may tie where these do not. Raises `UsageError` for a classifier's.
         """
-        if logits.ndim != 2 or logits.shape[1] != self.n_logits:
-            raise UsageError(f"contract {self.form!r} needs logits (N, {self.n_logits}), got shape {logits.shape}")
+        if self.form == CLASSES:
+            raise UsageError(f"a classifier of {self.n_classes} classes gives no score to rank candidates by")
+        logits = self._checked(logits)
         return logits[:, 0] if self.n_logits == 1 else logits[:, self.relevant] - logits[:, 1 - self.relevant]
 
     def scores_of_margins(self, margins: F32) -> F32:
         """Turn margins float32 (N,) into scores float32 (N,)."""
-        return np.asarray(CONTRACTS[self.form].score(margins) * self.scale, dtype=np.float32)
+        return np.asarray(CONTRACTS[self.form].score(margins) * self.scale + self.lowest, dtype=np.float32)
+
+    def _checked(self, logits: F32) -> F32:
+        if logits.ndim != 2 or logits.shape[1] != self.n_logits:
+            raise UsageError(f"contract {self.form!r} needs logits (N, {self.n_logits}), got shape {logits.shape}")
+        return logits
 
     @property
     def n_logits(self) -> int:
-        return CONTRACTS[self.form].n_logits
+        return CONTRACTS[self.form].n_logits or self.n_classes
 
     @property
     def activation(self) -> str:
@@ -96,14 +117,24 @@ class ScoreContract:
     def to_config(self) -> dict[str, Any]:
         """Return the contract's part of the ``rankdistill`` entry of ``config.json``."""
         facts = asdict(self)
-        if self.n_logits == 1:
+        if self.form not in ("margin", "probability"):
             del facts["relevant"]
+        for name in ("lowest", "n_classes"):
+            if not facts[name]:
+                del facts[name]
         return {"score": facts}
 
     @classmethod
     def for_logits(cls, n_logits: int) -> ScoreContract:
         """Return the contract of a new model: its one logit, or the margin of the second of two, the relevant one."""
         return cls(_FORM_OF[_one_or_two(n_logits)])
+
+    @classmethod
+    def for_pairs(cls, scored: ScoredPairs) -> ScoreContract:
+        """Return the contract of a new model of scored pairs: classes, or a sigmoid over the range of the labels."""
+        if scored.kind == "classification":
+            return cls(CLASSES, n_classes=len(scored.classes))
+        return cls("sigmoid", scale=scored.highest - scored.lowest, lowest=scored.lowest)
 
     @classmethod
     def of_config(cls, config: Any, relevant_label: str | None = None, where: str = "the model") -> ScoreContract:
@@ -124,6 +155,8 @@ class ScoreContract:
             place = relevant_of(config) if n_logits == 2 else 1
         else:
             place = contract.relevant
+        if contract.form == CLASSES:
+            return contract
         if n_logits == 2 and relevant_label is not None:
             place = chosen_logit(labels, relevant_label)
         if place is None:
@@ -136,14 +169,14 @@ class ScoreContract:
 
 
 def entry_of(config: Any, where: str = "the model") -> dict[str, Any]:
-    """What `CrossEncoder.save` noted in a model's config, ``score``, ``max_length`` and ``prompt``; empty if nothing.
+    """What `CrossEncoder.save` noted in a model's config, by name; empty where it noted nothing.
 
     Raises `DataError` where the entry is not of that form. where: the model's folder, for messages.
     """
     entry = getattr(config, ENTRY, None)
     if entry is None:
         return {}
-    kinds = {"score": dict, "max_length": int, "prompt": str}
+    kinds = {"score": dict, "max_length": int, "prompt": str, "n_texts": int}
     if not isinstance(entry, dict) or any(not isinstance(entry.get(name, of()), of) for name, of in kinds.items()):
         raise DataError(f"{where}: got {entry!r:.200} as the entry {ENTRY!r} of config.json, which is none of ours")
     return entry

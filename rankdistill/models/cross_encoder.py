@@ -19,10 +19,12 @@ from rankdistill.arrays import F32
 from rankdistill.errors import DataError, UsageError
 from rankdistill.files.atomic import atomic_path
 from rankdistill.inputs.pairs import PairAssembler
+from rankdistill.inputs.template import PairTemplate
 from rankdistill.models.base import DEFAULT_BASE, quiet_loading, resolve_base
 from rankdistill.models.contract import ENTRY, ScoreContract, entry_of
 from rankdistill.models.engines.table import Engine, make_engine
-from rankdistill.models.labels import chosen_logit, labels_of
+from rankdistill.models.families import family_of, head_of
+from rankdistill.models.labels import chosen_logit, labels_of, name_logits
 from rankdistill.models.layers import keep_layers
 from rankdistill.models.load import load_classifier
 from rankdistill.models.probe import reads_padding
@@ -41,7 +43,8 @@ class CrossEncoder:
     read and never changed. contract: how logits become scores (None: `ScoreContract.of_config`). max_length: tokens of
     a pair, special ones included (None: all that model and tokenizer can read); longer pairs are cut, the longer text
     first. engine, dtype: what computes, see `ENGINES` and `TorchEngine`. folder: where exported models of these weights
-    may be, for engines that read one. prompt: text that is put before every query.
+    may be, for engines that read one. prompt: text that is put before every query. n_texts: 1 where the model reads the
+    query alone, as classifiers of single texts do.
 
     Example, with a folder that `save` or transformers wrote::
 
@@ -62,6 +65,7 @@ class CrossEncoder:
         dtype: str | None = None,
         folder: str | Path | None = None,
         prompt: str = "",
+        n_texts: int = 2,
     ) -> None:
         n_logits = model.config.num_labels
         self.model = model
@@ -74,7 +78,7 @@ class CrossEncoder:
         self.max_length = _checked_length(model, tokenizer, max_length)
         self.engine_name, self.dtype = engine, dtype
         self.folder = None if folder is None else Path(folder)
-        self.prompt = prompt
+        self.prompt, self.n_texts = prompt, n_texts
 
     # -- loading and saving --------------------------------------------------------------------------------------------
 
@@ -112,6 +116,7 @@ class CrossEncoder:
             dtype=dtype,
             folder=folder,
             prompt=_agreed(folder, "prompt", entry, stated.prompt or None) or "",
+            n_texts=entry.get("n_texts", 2),
         )
 
     @classmethod
@@ -125,32 +130,43 @@ class CrossEncoder:
         seed: int = 0,
         contract: ScoreContract | None = None,
         dtype: str | None = None,
+        labels: Sequence[str] = (),
+        n_texts: int = 2,
     ) -> CrossEncoder:
         """Start a cross-encoder from a base encoder, or from a trained one whose head is kept if it has ``n_logits``.
 
         layers: encoder layers to keep, in this order (None: all), see `keep_layers`. max_length: tokens of a pair
         (None: all the base can read). seed: of whatever the base lacks, usually the head; same seed, same weights. A
-        new head has the contract `ScoreContract.for_logits`. Raises as `from_pretrained` does, but for a missing head.
+        new head has the contract `ScoreContract.for_logits` unless one is given. labels: names of the logits; a head
+        whose logits have other names is a new one. n_texts: see the class. Raises as `from_pretrained` does, but for a
+        missing head.
         """
         folder = resolve_base(base)
         stated = Stated.by(folder)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             model, missing = load_classifier(folder, n_logits)
+            if not missing and labels and labels_of(model.config) != list(labels):
+                head = head_of(model)
+                nn.init.normal_(head.weight, std=getattr(model.config, "initializer_range", 0.02))
+                if head.bias is not None:
+                    nn.init.zeros_(head.bias)
+                missing = [family_of(model).head]
         inside = model.base_model_prefix + "."
         lost = [key for key in missing if key.startswith(inside) and "pooler" not in key]
         if lost:
             raise DataError(f"{folder} lacks weights of its encoder, the first is {lost[0]}: is it a whole model?")
         if missing:  # the labels of a head that is gone
-            model.config.id2label = {place: f"LABEL_{place}" for place in range(n_logits)}
-            model.config.label2id = {label: place for place, label in model.config.id2label.items()}
+            name_logits(model.config, labels or [f"LABEL_{place}" for place in range(n_logits)])
             contract = contract or ScoreContract.for_logits(n_logits)
         contract = contract or ScoreContract.of_config(model.config, None, folder)
         if layers is not None:
             model = keep_layers(model, layers)
         tokenizer = load_tokenizer(folder, stated.lower_case)
         check_ids(folder, tokenizer, model)
-        return cls(model, tokenizer, contract, max_length=max_length, dtype=dtype, prompt=stated.prompt)
+        return cls(
+            model, tokenizer, contract, max_length=max_length, dtype=dtype, prompt=stated.prompt, n_texts=n_texts
+        )
 
     def with_model(self, model: Any, contract: ScoreContract | None = None) -> CrossEncoder:
         """Return a cross-encoder of another model with the same tokenizer, prompt, length and engine.
@@ -165,6 +181,7 @@ class CrossEncoder:
             engine=self.engine_name,
             dtype=self.dtype,
             prompt=self.prompt,
+            n_texts=self.n_texts,
         )
 
     def save(self, path: str | Path) -> Path:
@@ -176,8 +193,9 @@ class CrossEncoder:
         The folder is sealed by checksums, which `from_pretrained` checks. Returns the path.
         """
         config = self.model.config
-        prompt = {"prompt": self.prompt} if self.prompt else {}
-        setattr(config, ENTRY, {**self.contract.to_config(), "max_length": self.max_length, **prompt})
+        stated: dict[str, Any] = {"prompt": self.prompt} if self.prompt else {}
+        stated |= {"n_texts": self.n_texts} if self.n_texts != 2 else {}
+        setattr(config, ENTRY, {**self.contract.to_config(), "max_length": self.max_length, **stated})
         config.sentence_transformers = {"activation_fn": self.contract.activation}
         tokenizer = copy.deepcopy(self.tokenizer)
         tokenizer.model_max_length = self.max_length
@@ -204,7 +222,8 @@ class CrossEncoder:
     @cached_property
     def assembler(self) -> PairAssembler:
         """The assembler of this model's inputs from tokenised texts."""
-        return PairAssembler.for_model(self.model, self.tokenizer, self.max_length, prompt=self.prompt)
+        template = PairTemplate.of_one(self.tokenizer) if self.n_texts == 1 else None
+        return PairAssembler.for_model(self.model, self.tokenizer, self.max_length, template, prompt=self.prompt)
 
     def with_relevant(self, label: str | None) -> CrossEncoder:
         """Return the same model with another of its two labels, or its number, taken as relevant; None: as it is.
@@ -235,6 +254,7 @@ class CrossEncoder:
             dtype=dtype,
             folder=self.folder if folder is None else folder,
             prompt=self.prompt,
+            n_texts=self.n_texts,
         )
 
     @property
@@ -245,8 +265,12 @@ class CrossEncoder:
     def logits(self, pairs: Sequence[tuple[str, str]], *, batch_tokens: int | None = None) -> F32:
         """Compute the logits float32 (N, n_logits) of (query, document) pairs; each distinct text is tokenised once.
 
+        A model that reads one text is given the texts, or pairs whose second text is empty.
+
         batch_tokens: padded tokens in a batch (None: by device).
         """
+        if self.n_texts == 1:
+            pairs = [(pair, "") if isinstance(pair, str) else pair for pair in pairs]
         queries, documents = _two_columns(pairs)
         logits = np.zeros((len(queries), self.contract.n_logits), np.float32)
         if not queries:
@@ -296,6 +320,7 @@ class CrossEncoder:
         tokenizer.pop("truncation", None)
         tokenizer.pop("padding", None)
         facts = [config, tokenizer, self.max_length, self.contract.to_config(), *([self.prompt] if self.prompt else [])]
+        facts += [{"n_texts": self.n_texts}] if self.n_texts != 2 else []
         digest = hashlib.blake2b(json.dumps(facts, sort_keys=True, default=str).encode(), digest_size=20)
         for name, weight in sorted(self.model.state_dict().items()):
             digest.update(f"{name} {weight.dtype} {tuple(weight.shape)}".encode())

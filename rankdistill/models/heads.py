@@ -12,6 +12,7 @@ from rankdistill.errors import DataError
 from rankdistill.models.contract import ScoreContract
 from rankdistill.models.cross_encoder import CrossEncoder
 from rankdistill.models.families import family_of, head_of
+from rankdistill.models.labels import name_logits
 
 _OF_ONE = {"margin": "logit", "probability": "sigmoid"}
 """Form of two logits -> the form of their margin that gives the same scores."""
@@ -73,6 +74,5 @@ def _with_head(model: CrossEncoder, mix: Tensor, contract: ScoreContract) -> Cro
     parent, _, name = family_of(network).head.rpartition(".")
     setattr(network.get_submodule(parent), name, new.to(old.weight.device, old.weight.dtype))
     network.config.num_labels = network.num_labels = len(mix)
-    network.config.id2label = {place: f"LABEL_{place}" for place in range(len(mix))}
-    network.config.label2id = {label: place for place, label in network.config.id2label.items()}
+    name_logits(network.config, [f"LABEL_{place}" for place in range(len(mix))])
     return model.with_model(network, contract)

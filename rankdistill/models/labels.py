@@ -24,6 +24,12 @@ IRRELEVANT = _words(
 NEGATIONS = ("not", "non", "no", "isnot", "un", "in", "im", "ir", "dis", "mis")
 
 
+def name_logits(config: Any, labels: Sequence[str]) -> None:
+    """Name a model's logits in its config, in their order."""
+    config.id2label = dict(enumerate(labels))
+    config.label2id = {label: place for place, label in enumerate(labels)}
+
+
 def labels_of(config: Any) -> list[str]:
     """Names of a model's logits, in their order: of ``id2label``, else ``label2id``, else LABEL_0, LABEL_1, …"""
     return next(_orders(config), [])

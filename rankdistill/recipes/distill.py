@@ -108,7 +108,7 @@ def distill(
     teachers' scores. Raises `UsageError` where the teachers do not suit, see `Lesson`.
     """
     task = Task(collection, candidates, conventions=conventions or Conventions())
-    lesson = Lesson.of(teachers, objective or task.defaults.distillation, ensembling)
+    lesson = Lesson.of(teachers, objective or task.distillation, ensembling)
     return distill_on(task, lesson, student, settings, scoring=scoring, dev=dev, out=out)
 
 

@@ -53,7 +53,7 @@ def finetune_on(
 ) -> CrossEncoder:
     """`finetune` on all candidates of a task; objective None: that of the task's kind."""
     lists = sample_queries(with_labels(task), share, sample_seed)
-    return fit(model, lists, task.collection, objective or task.defaults.objective, settings, dev=dev, out=out)
+    return fit(model, lists, task.collection, objective or task.objective, settings, dev=dev, out=out)
 
 
 def sample_queries(candidates: Candidates, share: float, seed: int) -> Candidates:

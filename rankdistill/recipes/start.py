@@ -9,10 +9,11 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from rankdistill.data import Candidates, Collection
+from rankdistill.data.scored_pairs import ScoredPairs
 from rankdistill.errors import UnknownNameError, UsageError
 from rankdistill.files.facts import claim
 from rankdistill.inputs.texts import PairTexts
-from rankdistill.models import DEFAULT_BASE, CrossEncoder, cosine_start, is_sentence_encoder
+from rankdistill.models import DEFAULT_BASE, CrossEncoder, ScoreContract, cosine_start, is_sentence_encoder
 from rankdistill.models.cosine_start.suited import beyond_cosine
 from rankdistill.progress import say
 from rankdistill.training import TrainingSettings, imitate
@@ -77,7 +78,9 @@ def start_model(
     out: str | Path | None = None,
     **options: Any,
 ) -> CrossEncoder:
-    """Make a one-logit cross-encoder from a base encoder, or from a trained cross-encoder.
+    """Make the cross-encoder that a training starts from, of a base encoder or of a trained cross-encoder.
+
+    It has one logit, or the head that the collection's scored pairs ask for, which starts plain.
 
     A start from the cosine ranks by the base's cosine and shared words, with one layer more (see `cosine_start`, which
     is calibrated on the collection's documents); a plain start takes the base's head, or a new one where it has none,
@@ -98,14 +101,18 @@ def start_model(
             f"layers {list(settings.layers)} first imitate all layers on the pairs of candidate lists, got none: give "
             "candidates, or imitate=False to start from the layers as they are"
         )
-    from_cosine = settings.start == "cosine" or (settings.start == "auto" and _suits_cosine(base))
+    scored = collection.scored_pairs
+    if scored and settings.start == "cosine":
+        raise UsageError(f"a start from the cosine is for rankings, {collection.name} is a {scored.kind}: start plain")
+    from_cosine = scored is None and (settings.start == "cosine" or (settings.start == "auto" and _suits_cosine(base)))
     kept = settings.layers if settings.layers and not imitates else None
     if from_cosine:
         say(f"starting from the cosine of {base}, with one layer more")
         texts = _some_texts(collection, seed)
         model = cosine_start(base, texts, layers=kept, max_length=settings.max_length, seed=seed)
     else:
-        model = CrossEncoder.from_base(base, layers=kept, max_length=settings.max_length, seed=seed)
+        head = _head_of(scored) if scored else {}
+        model = CrossEncoder.from_base(base, layers=kept, max_length=settings.max_length, seed=seed, **head)
     if not imitates or candidates is None:
         return model
     layers = list(settings.layers)
@@ -133,6 +140,17 @@ def _suits_cosine(base: str | Path) -> bool:
     if more:
         say(f"starting plain: {base} states {', '.join(more)}, which a start from its cosine would not keep")
     return not more
+
+
+def _head_of(scored: ScoredPairs) -> dict[str, Any]:
+    """What `CrossEncoder.from_base` is told of a task's head."""
+    contract = ScoreContract.for_pairs(scored)
+    return {
+        "n_logits": contract.n_logits,
+        "contract": contract,
+        "labels": scored.classes,
+        "n_texts": scored.n_texts,
+    }
 
 
 def _with_own_layer(layers: list[int], n_layers: int) -> list[int]:

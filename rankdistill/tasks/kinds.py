@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 from rankdistill.arrays import F32
 from rankdistill.data.candidates import Candidates
+from rankdistill.data.scored_pairs import ScoredPairs
 from rankdistill.evaluation.conventions import Conventions
 from rankdistill.evaluation.evaluate import Evaluation, evaluation
 from rankdistill.evaluation.names import DEFAULT_MEASURES, parse_measures
+from rankdistill.tasks.pairs import PairEvaluation, check_pair_measures, evaluate_labels
 
-Evaluate = Callable[[Candidates, Candidates, F32, Sequence[str], Conventions], Evaluation]
+Evaluate = Callable[[Candidates, Candidates, F32, Sequence[str], Conventions], Evaluation | PairEvaluation]
 """(judgments, candidates, scores, measures, conventions) -> values. The judgments, column "label", are those of the
 candidates' queries; scores are a model's, row for row of the candidates; ``conventions.unjudged`` is never "auto"."""
 
@@ -20,12 +22,10 @@ candidates' queries; scores are a model's, row for row of the candidates; ``conv
 class Kind:
     """What a kind of task asks of a model, and how it is trained and measured by default."""
 
-    n_logits: int
-    """Logits of the head."""
     objective: str
-    """Objective of fine-tuning on labels."""
+    """Objective of fine-tuning on labels; ``{lowest}`` and ``{highest}`` stand for the range of a similarity."""
     distillation: str
-    """Objective of distillation; ``target`` is the ensemble's score."""
+    """Objective of distillation; ``target`` is the ensemble's score, ``teacher`` a model beside the student."""
     measures: tuple[str, ...]
     """The first one chooses checkpoints."""
     check_measures: Callable[[Sequence[str]], object]
@@ -44,11 +44,32 @@ def evaluate_ranking(
 
 KINDS: dict[str, Kind] = {
     "ranking": Kind(
-        n_logits=1,
         objective="hinge(label)",
         distillation="hinge(label) + pointwise_mse(target) + pairwise_mse(target)",
         measures=DEFAULT_MEASURES,
         check_measures=parse_measures,
         evaluate=evaluate_ranking,
     ),
+    "classification": Kind(
+        objective="cross_entropy(label)",
+        distillation="kl(teacher)",
+        measures=("accuracy",),
+        check_measures=check_pair_measures,
+        evaluate=evaluate_labels,
+    ),
+    "similarity": Kind(
+        objective="similarity_mse(label, lowest={lowest}, highest={highest})",
+        distillation="similarity_mse(target, lowest={lowest}, highest={highest})",
+        measures=("pearson", "spearman"),
+        check_measures=check_pair_measures,
+        evaluate=evaluate_labels,
+    ),
 }
+"""Source: UEGP eq. 2, 6, 8 and 9, appendix D (docs/papers.md)."""
+
+
+def objectives(scored: ScoredPairs | None) -> tuple[str, str]:
+    """The default objectives, of fine-tuning and of distillation, for scored pairs, or None for a ranking."""
+    kind = KINDS[scored.kind if scored else "ranking"]
+    bounds = {"lowest": scored.lowest, "highest": scored.highest} if scored else {}
+    return kind.objective.format(**bounds), kind.distillation.format(**bounds)

@@ -13,5 +13,5 @@ class Splits:
     """Split of the collection to train on."""
     dev_split: str = "dev"
     """Split to choose the best checkpoint on, with eval_steps."""
-    test_split: str = "test"
-    """Split to measure on at the end."""
+    test_split: str | None = None
+    """Split to measure on at the end. [default: test; of GLUE's tasks dev, as the labels of test are hidden]"""

@@ -14,7 +14,8 @@ from rankdistill.data.collection import Collection
 from rankdistill.errors import DataError, UnknownNameError
 from rankdistill.evaluation.conventions import Conventions, Unjudged
 from rankdistill.evaluation.evaluate import Evaluation
-from rankdistill.tasks.kinds import KINDS, Kind
+from rankdistill.tasks.kinds import KINDS, Kind, objectives
+from rankdistill.tasks.pairs import PairEvaluation
 from rankdistill.tasks.splits import Splits
 
 LABEL = "label"
@@ -24,24 +25,27 @@ LABEL = "label"
 class Task:
     """A collection's texts, candidate lists over them, their judgments, and the measures that count.
 
-    candidates: lists of the queries at hand. kind: a name of `KINDS`. measures: the first one chooses checkpoints
-    (empty: the kind's). conventions: of measures; its ``unjudged`` holds for training labels too. qrels: judgments,
-    column "label" (None: the collection's). splits: names of the collection's splits for each purpose. Raises
-    `UnknownNameError` for an unknown kind or measure.
+    candidates: lists of the queries at hand. kind: a name of `KINDS` (empty: that of the collection's scored pairs,
+    else "ranking"). measures: the first one chooses checkpoints (empty: the task's, or the kind's). conventions: of
+    measures; its ``unjudged`` holds for training labels too. qrels: judgments, column "label" (None: the collection's).
+    splits: names of the collection's splits for each purpose. Raises `UnknownNameError` for an unknown kind or measure.
     """
 
     collection: Collection
     candidates: Candidates
-    kind: str = "ranking"
+    kind: str = ""
     measures: tuple[str, ...] = ()
     conventions: Conventions = field(default_factory=Conventions)
     qrels: Candidates | None = None
     splits: Splits = field(default_factory=Splits)
 
     def __post_init__(self) -> None:
+        scored = self.collection.scored_pairs
+        object.__setattr__(self, "kind", self.kind or (scored.kind if scored else "ranking"))
         if self.kind not in KINDS:
             raise UnknownNameError("kind of task", self.kind, KINDS)
-        object.__setattr__(self, "measures", tuple(self.measures) or self.defaults.measures)
+        own = scored.measures if scored else ()
+        object.__setattr__(self, "measures", tuple(self.measures) or own or self.defaults.measures)
         self.defaults.check_measures(self.measures)
 
     @property
@@ -53,6 +57,16 @@ class Task:
     def defaults(self) -> Kind:
         """The row of `KINDS`: head, objectives, evaluation."""
         return KINDS[self.kind]
+
+    @property
+    def objective(self) -> str:
+        """Objective of fine-tuning on labels."""
+        return objectives(self.collection.scored_pairs)[0]
+
+    @property
+    def distillation(self) -> str:
+        """Objective of distillation."""
+        return objectives(self.collection.scored_pairs)[1]
 
     # -- parts ---------------------------------------------------------------------------------------------------------
 
@@ -88,7 +102,8 @@ class Task:
     @property
     def held_out(self) -> Task:
         """The part to measure on at the end, possibly empty."""
-        return self.part(self.splits.test_split)
+        scored = self.collection.scored_pairs
+        return self.part(self.splits.test_split or (scored.measured_split if scored else "test"))
 
     @property
     def n_queries(self) -> int:
@@ -144,7 +159,7 @@ class Task:
 
     # -- measures ------------------------------------------------------------------------------------------------------
 
-    def evaluation(self, scores: F32) -> Evaluation:
+    def evaluation(self, scores: F32) -> Evaluation | PairEvaluation:
         """Measure a model's scores of the candidates, row for row, as the kind does: float32 (N,) for a ranking."""
         conventions = replace(self.conventions, unjudged=self.unjudged)
         return self.defaults.evaluate(self.judgments, self.candidates, scores, self.measures, conventions)

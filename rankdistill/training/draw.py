@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rankdistill.arrays import F32, I64, Bools
+from rankdistill.arrays import F32, F64, I64, Bools
 from rankdistill.data.candidates import Candidates
 from rankdistill.errors import DataError, UsageError
 
@@ -37,26 +37,28 @@ def plan_lists(
     labels: str | None = None,
     only_labelled: bool = False,
     relevant_share: float = 0.5,
+    compared: bool = True,
 ) -> ListPlan:
     """Draw one list of at most ``size`` candidates per query and epoch, queries in a new random order each epoch.
 
     labels: column of relevance labels. A share of the list, ``relevant_share``, is drawn from the relevant candidates
     (label > 0) first, or all that the query has; the rest is drawn from whatever else it has, its own hard negatives
     and further relevant ones. Of a pair the second is less relevant, where the query has such a candidate. Without
-    labels all candidates are drawn alike. only_labelled: leave out queries whose labels are all equal or missing, which
-    teach a loss over labels nothing. The same seed gives the same lists. Raises `DataError` where no list is left,
+    labels all candidates are drawn alike. only_labelled: leave out queries whose labels are all missing or, where
+    candidates are ``compared``, all equal, which teach a loss over labels nothing. Where they are not compared, lists
+    of one candidate are drawn too. The same seed gives the same lists. Raises `DataError` where no list is left,
     `UsageError` for more epochs than memory holds.
     """
     relevant = candidates[labels] > 0 if labels else np.zeros(len(candidates), bool)
-    usable = np.diff(candidates.offsets) >= 2
+    usable = np.diff(candidates.offsets) >= (2 if compared else 1)
     if only_labelled and labels:
-        usable &= _with_different_labels(candidates, labels)
+        lowest, highest = _label_range(candidates, labels)
+        usable &= highest > lowest if compared else highest >= lowest
     queries = np.flatnonzero(usable)
     if not len(queries):
-        raise DataError(
-            "no query to train on: each needs at least two candidates"
-            + (f", of different {labels!r}" if only_labelled else "")
-        )
+        needed = "at least two candidates" if compared else "a candidate"
+        of = f", of different {labels!r}" if compared else f" with a {labels!r}"
+        raise DataError(f"no query to train on: each needs {needed}{of if only_labelled else ''}")
     n_relevant = max(1, int(size * relevant_share)) if relevant_share > 0 else 0
     width = min(size, int(np.diff(candidates.offsets)[queries].max()))
     if (n_rows := epochs * len(queries) * width) > MOST_ROWS:
@@ -70,7 +72,7 @@ def plan_lists(
         order = _drawn_order(candidates, relevant, n_relevant, random)
         for place, query in enumerate(random.permutation(queries)):
             drawn = order[candidates.offsets[query] : candidates.offsets[query + 1]]
-            if labels and size == 2:
+            if labels and size == 2 and len(drawn) > 1:
                 drawn = _pair(drawn, candidates[labels])
             rows[epoch, place, : len(drawn[:size])] = drawn[:size]
     return ListPlan(rows.reshape(-1, width), candidates.n_queries - len(queries))
@@ -103,11 +105,11 @@ def draw_candidates(candidates: Candidates, size: int, seed: int, labels: str | 
     return candidates.take_rows(kept)
 
 
-def _with_different_labels(candidates: Candidates, labels: str) -> Bools:
-    """bool (Q,): whether a query has two candidates with different labels."""
+def _label_range(candidates: Candidates, labels: str) -> tuple[F64, F64]:
+    """The lowest and highest label of each query, float64 (Q,); infinity and its negative where none is known."""
     known = ~np.isnan(candidates[labels])
     query, values = candidates.query_of_row[known], candidates[labels][known]
     lowest, highest = np.full(candidates.n_queries, np.inf), np.full(candidates.n_queries, -np.inf)
     np.minimum.at(lowest, query, values)
     np.maximum.at(highest, query, values)
-    return highest > lowest
+    return lowest, highest

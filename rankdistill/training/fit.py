@@ -67,9 +67,11 @@ def fit(
         labels=labels[0] if labels else None,
         only_labelled=objective.only_labels,
         relevant_share=settings.relevant_share,
+        compared=objective.compares,
     )
     if plan.n_left_out:
-        why = "candidates of different labels" if objective.only_labels else "two candidates"
+        needs = {(True, True): "candidates of different labels", (True, False): "two candidates"}
+        why = needs.get((objective.compares, objective.only_labels), "a candidate with a label")
         say(f"left out {plan.n_left_out:,} of {candidates.n_queries:,} queries, which do not have {why}")
     source = ListSource(
         model,

@@ -128,6 +128,11 @@ class Objective:
         return all(term.labels for term in self.terms)
 
     @property
+    def compares(self) -> bool:
+        """Whether a term compares the candidates of a list, so that lists of one teach it nothing."""
+        return any(get_loss(term.loss).compares for term in self.terms)
+
+    @property
     def needs_teacher(self) -> bool:
         """Whether a term learns from a teacher that runs beside the student."""
         return any(term.targets == TEACHER for term in self.terms)

@@ -55,7 +55,7 @@ def distill(
     """
     parameters = written(distill, locals())
     lesson = Lesson.of(teachers, objective, ensembling)  # before anything is loaded, so that a mistake costs no time
-    head = KIND.n_logits
+    head = 1
     if recipe:
         paper = get_recipe(recipe)
         head = paper.n_logits

@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 
 from rankdistill.data.collection import Collection
+from rankdistill.data.scored_pairs import ScoredPairs
 from rankdistill.errors import UsageError
 
 
@@ -24,6 +25,9 @@ class Source:
     is_folder: bool = False
     """Whether that is a folder, which workers elsewhere know by its absolute path."""
 
+    describes: bool = False
+    """Whether ``describe(argument)`` of the module says, without reading the data, what labels are of scored pairs."""
+
     @property
     def load(self) -> Callable[[str], Collection]:
         """The function that loads a collection, by the argument after the colon."""
@@ -35,8 +39,8 @@ FOLDER = "folder"
 SOURCES: dict[str, Source] = {
     "pydocs": Source("pydocs.load", "pydocs", needs_argument=False),
     "irds": Source("irds", "irds:DATASET_ID"),
-    "glue": Source("pairs.glue", "glue:NAME@FOLDER"),
-    "task": Source("pairs.task_file", "task:FOLDER (with a task.yaml)"),
+    "glue": Source("pairs.glue", "glue:NAME@FOLDER", describes=True),
+    "task": Source("pairs.task_file", "task:FOLDER (with a task.yaml)", describes=True),
     FOLDER: Source("beir", "or a folder in the BEIR layout (FOLDER#TAG chooses among its files)", is_folder=True),
 }
 """Prefix -> source. What begins with no prefix is a folder."""
@@ -60,6 +64,17 @@ def load_collection(source: str | Path) -> Collection:
     """
     prefix, argument = split_source(str(source))
     return SOURCES[prefix].load(argument)
+
+
+def describe_pairs(source: str) -> ScoredPairs | None:
+    """What the labels are of the scored pairs that a source string names; None for a ranking. No data are read."""
+    prefix, _, argument = source.partition(":")
+    if prefix not in SOURCES or not SOURCES[prefix].describes:
+        return None
+    described: ScoredPairs | None = import_module(f"rankdistill.data.sources.{SOURCES[prefix].module}").describe(
+        argument
+    )
+    return described
 
 
 def split_source(source: str) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 from rankdistill.data.collection import Collection
 from rankdistill.data.scored_pairs import ScoredPairs
@@ -37,53 +38,70 @@ class GlueTask:
         return self.columns.texts[: self.scored.n_texts]
 
 
-def _classes(
-    texts: tuple[str, ...],
-    classes: tuple[str, ...],
-    measures: tuple[str, ...],
-    label: str = "label",
-    no_label: tuple[str, ...] = (HIDDEN,),
-    measured_split: str = "dev",
-) -> tuple[Columns, ScoredPairs]:
-    n_texts = 1 if len(texts) == 1 else 2
-    scored = ScoredPairs("classification", classes, measures=measures, n_texts=n_texts, measured_split=measured_split)  # type: ignore[arg-type]
-    return Columns(texts, label, no_label), scored
+def _training(epochs: int, learning_rate: float, batch: int) -> dict[str, float]:
+    """Settings of UEGP's Table 8, BERT-base; a batch of single pairs has as many lists."""
+    return {"epochs": epochs, "learning_rate": learning_rate, "lists_per_batch": batch}
+
+
+def _classes(classes: tuple[str, ...], measures: tuple[str, ...], n_texts: Literal[1, 2], **more: Any) -> ScoredPairs:
+    return ScoredPairs("classification", classes, measures=measures, n_texts=n_texts, **more)
 
 
 _PAIR = ("sentence1", "sentence2")
 GLUE: dict[str, GlueTask] = {
     "cola": GlueTask(
-        *_classes(("sentence",), ("unacceptable", "acceptable"), ("matthews", "accuracy")),
+        Columns(("sentence",), "label"),
+        _classes(("unacceptable", "acceptable"), ("matthews", "accuracy"), 1, training=_training(3, 3e-5, 64)),
         numbered=True,
         header=("source", "label", "mark", "sentence"),
     ),
-    "sst2": GlueTask(*_classes(("sentence",), ("negative", "positive"), ("accuracy",)), numbered=True),
+    "sst2": GlueTask(
+        Columns(("sentence",), "label"),
+        _classes(("negative", "positive"), ("accuracy",), 1, training=_training(4, 2e-5, 256)),
+        numbered=True,
+    ),
     "mrpc": GlueTask(
-        *_classes(("#1 String", "#2 String"), ("not_equivalent", "equivalent"), ("f1", "accuracy"), "Quality"),
+        Columns(("#1 String", "#2 String"), "Quality"),
+        _classes(("not_equivalent", "equivalent"), ("f1", "accuracy"), 2, training=_training(4, 3e-5, 32)),
         numbered=True,
     ),
     "qqp": GlueTask(
-        *_classes(("question1", "question2"), ("not_duplicate", "duplicate"), ("f1", "accuracy"), "is_duplicate"),
+        Columns(("question1", "question2"), "is_duplicate"),
+        _classes(("not_duplicate", "duplicate"), ("f1", "accuracy"), 2, training=_training(3, 5e-5, 256)),
         numbered=True,
     ),
     "stsb": GlueTask(
         Columns(_PAIR, "score"),
-        ScoredPairs("similarity", lowest=0.0, highest=5.0, measures=("pearson", "spearman")),
+        ScoredPairs(
+            "similarity",
+            lowest=0.0,
+            highest=5.0,
+            measures=("pearson", "spearman"),
+            training=_training(4, 1e-4, 64),
+        ),
     ),
     "mnli": GlueTask(
-        *_classes(
-            _PAIR,
+        Columns(_PAIR, "gold_label", (HIDDEN, "-")),
+        _classes(
             ("entailment", "neutral", "contradiction"),
             ("accuracy",),
-            "gold_label",
-            (HIDDEN, "-"),
+            2,
             measured_split="dev_matched",
-        )
+            training=_training(3, 3e-5, 256),
+        ),
     ),
-    "qnli": GlueTask(*_classes(("question", "sentence"), ENTAILMENT, ("accuracy",))),
-    "rte": GlueTask(*_classes(_PAIR, ENTAILMENT, ("accuracy",))),
-    "wnli": GlueTask(*_classes(_PAIR, ENTAILMENT[::-1], ("accuracy",)), numbered=True),
+    "qnli": GlueTask(
+        Columns(("question", "sentence"), "label"),
+        _classes(ENTAILMENT, ("accuracy",), 2, training=_training(4, 1e-5, 256)),
+    ),
+    "rte": GlueTask(Columns(_PAIR, "label"), _classes(ENTAILMENT, ("accuracy",), 2, training=_training(4, 2e-5, 64))),
+    "wnli": GlueTask(
+        Columns(_PAIR, "label"),
+        _classes(ENTAILMENT[::-1], ("accuracy",), 2, training=_training(4, 2e-5, 64)),
+        numbered=True,
+    ),
 }
+"""Name -> task. WNLI, which the papers leave out, is trained as RTE."""
 ORDER = ("train", "dev", "dev_matched", "dev_mismatched", "test", "test_matched", "test_mismatched")
 SYNTAX = "glue:NAME@FOLDER"
 
@@ -94,12 +112,7 @@ def load(argument: str) -> Collection:
     Raises `UnknownNameError` for another task, `DataError` for a folder without the task's files, `FileFormatError`
     for a malformed line.
     """
-    name, at, folder = argument.partition("@")
-    name = folded(name)
-    if name not in GLUE:
-        raise UnknownNameError("task of GLUE", name, GLUE)
-    if not at:
-        raise UsageError(f"glue:{argument} names no folder: expected {SYNTAX}, the folder that holds {name}/train.tsv")
+    name, folder = _name_and_folder(argument)
     task, place = GLUE[name], task_folder(Path(folder), name)
     tables, left = {}, []
     files = sorted(path for path in place.iterdir() if path.name.removesuffix(".gz").endswith(".tsv"))
@@ -115,6 +128,20 @@ def load(argument: str) -> Collection:
     if left:
         warnings.warn(f"not read, as it is no table of {name}: {'; '.join(left)}", stacklevel=2)
     return pairs_collection(f"glue:{name}", tables, task.columns, task.scored)
+
+
+def describe(argument: str) -> ScoredPairs:
+    """What the task of ``NAME@FOLDER`` asks for; its files are not read."""
+    return GLUE[_name_and_folder(argument)[0]].scored
+
+
+def _name_and_folder(argument: str) -> tuple[str, str]:
+    name, at, folder = argument.partition("@")
+    if folded(name) not in GLUE:
+        raise UnknownNameError("task of GLUE", name, GLUE)
+    if not at:
+        raise UsageError(f"glue:{argument} names no folder: expected {SYNTAX}, the folder that holds {name}/train.tsv")
+    return folded(name), folder
 
 
 def folded(name: str) -> str:

@@ -15,7 +15,7 @@ Tables are TSV without quoting, as GLUE's, CSV, JSON lines or Parquet.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,32 +54,40 @@ def load(argument: str) -> Collection:
     Raises `DataError` for a ``task.yaml`` that is missing or says what cannot be, and what the tables' readers raise.
     """
     folder = Path(argument)
-    file = folder / FILE
-    task = read_task_file(file)
-    paths = {split: folder / str(name) for split, name in task["splits"].items()} if "splits" in task else {}
-    paths = paths or _default_files(folder)
-    texts = tuple(map(str, task["texts"]))
-    ids = tuple(map(str, task.get("ids", ())))
-    label = task["label"]
-    tables = {split: read_table(path, (*texts, *ids), (label,)) for split, path in paths.items()}
-    measured = task.get("measured", "dev" if "dev" in tables else next(reversed(tables)))
-    if measured not in tables:
-        raise DataError(f"{file}: 'measured' is {measured!r}, expected one of the splits {', '.join(tables)}")
-    name = folder.resolve().name
-    if task["kind"] == "ranking":
+    task = read_task_file(folder / FILE)
+    named = {split: folder / str(name) for split, name in task.get("splits", {}).items()}
+    texts, ids, label = task["texts"], task.get("ids", []), task["label"]
+    tables = {
+        split: read_table(path, (*texts, *ids), (label,)) for split, path in (named or _default_files(folder)).items()
+    }
+    name, scored = folder.resolve().name, _scored_pairs(task)
+    if scored is None:
         return _ranking(name, tables, texts, ids, label)
-    columns = Columns(texts, label, (HIDDEN, ""))
+    if scored.measured_split not in tables:
+        raise DataError(
+            f"{folder / FILE}: 'measured' is {scored.measured_split!r}, expected one of the splits {', '.join(tables)}"
+        )
+    return pairs_collection(name, tables, Columns(tuple(texts), label, (HIDDEN, "")), scored)
+
+
+def describe(argument: str) -> ScoredPairs | None:
+    """What the task of a folder asks for, None where that is a ranking; its tables are not read."""
+    return _scored_pairs(read_task_file(Path(argument) / FILE))
+
+
+def _scored_pairs(task: Mapping[str, Any]) -> ScoredPairs | None:
+    if task["kind"] == "ranking":
+        return None
     lowest, highest = task.get("range", (0.0, 1.0))
-    scored = ScoredPairs(
+    return ScoredPairs(
         task["kind"],
         classes=tuple(map(str, task.get("classes", ()))),
         lowest=float(lowest),
         highest=float(highest),
         measures=tuple(map(str, task.get("measures", ()))),
-        n_texts=1 if len(texts) == 1 else 2,
-        measured_split=measured,
+        n_texts=1 if len(task["texts"]) == 1 else 2,
+        measured_split=task.get("measured", "dev"),
     )
-    return pairs_collection(name, tables, columns, scored)
 
 
 def read_task_file(file: Path) -> dict[str, Any]:
@@ -104,6 +112,8 @@ def read_task_file(file: Path) -> dict[str, Any]:
     for name in NEEDED[kind]:
         if name not in task:
             raise DataError(f"{file} lacks {name!r}: expected {ENTRIES[name][1]}")
+    for name in ("texts", "ids", "classes", "measures"):
+        _check(file, name, task.get(name, []), lambda value: all(isinstance(item, str | int) for item in value))
     _check(file, "texts", task["texts"], lambda value: 1 <= len(value) <= 2 and (kind != "ranking" or len(value) == 2))
     _check(file, "range", task.get("range", [0, 1]), _rises)
     _check(file, "ids", task.get("ids", ["", ""]), lambda value: len(value) == 2)
@@ -136,7 +146,7 @@ def _default_files(folder: Path) -> dict[str, Path]:
 
 
 def _ranking(
-    name: str, tables: Mapping[str, Table], texts: tuple[str, ...], ids: tuple[str, ...], label: str
+    name: str, tables: Mapping[str, Table], texts: Sequence[str], ids: Sequence[str], label: str
 ) -> Collection:
     """Build a collection of candidate lists from rows of a query, a document and a grade."""
     queries: dict[str, str] = {}

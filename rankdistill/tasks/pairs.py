@@ -1,0 +1,55 @@
+"""Measure the labels that a model gives scored pairs: classes, or similarities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from rankdistill.arrays import F32
+from rankdistill.data.candidates import Candidates
+from rankdistill.errors import DataError, UnknownNameError
+from rankdistill.evaluation.conventions import Conventions
+from rankdistill.evaluation.pair_metrics import PAIR_METRICS, evaluate_pairs
+
+
+@dataclass(frozen=True)
+class PairEvaluation:
+    """A model's values on the pairs that have a label."""
+
+    values: dict[str, float]
+    """Measure -> value."""
+    pairs: int
+    """Pairs with a label."""
+    unlabelled: int
+    """Pairs without one, which count nowhere."""
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader of the values should know, in sentences."""
+        if not self.unlabelled:
+            return []
+        return [f"{self.unlabelled:,} of {self.unlabelled + self.pairs:,} pairs have no label and are left out"]
+
+
+def evaluate_labels(
+    judgments: Candidates, candidates: Candidates, scores: F32, measures: Sequence[str], conventions: Conventions
+) -> PairEvaluation:
+    """Compare a model's labels, float32 (N,), row for row of the candidates, with theirs; `DataError` without any.
+
+    conventions: of rankings; pairs without a label count nowhere.
+    """
+    labels = candidates.join(judgments, "label")["label"]
+    known = ~np.isnan(labels)
+    if not known.any():
+        raise DataError(f"none of the {len(labels):,} pairs has a label: the labels of test sets are hidden")
+    values = evaluate_pairs(scores[known], labels[known], measures)
+    return PairEvaluation(values, int(known.sum()), int((~known).sum()))
+
+
+def check_pair_measures(measures: Sequence[str]) -> None:
+    """Raise `UnknownNameError` for a measure that scored pairs do not have."""
+    for name in measures:
+        if name not in PAIR_METRICS:
+            raise UnknownNameError("measure of scored pairs", name, PAIR_METRICS)
