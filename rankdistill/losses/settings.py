@@ -28,6 +28,8 @@ SETTINGS: dict[str, Check] = {
     "mu": number(0, 1e6),
     "relevant_from": number(-1e9, 1e9),
     "k": whole(1, 1_000_000),
+    "lowest": number(-1e6, 1e6),
+    "highest": number(-1e6, 1e6),
     "weighting": one_of("lambda weighting", WEIGHTINGS),
     "gain": one_of("gain", GAINS),
     "layers": layers,

@@ -21,6 +21,8 @@ SETTINGS = [(name, {}) for name, loss in LOSSES.items() if not loss.needs_states
     ("cross_entropy", {"relevant_from": 2.0}),
     ("soft_bce", {"temperature": 2.0}),
     ("soft_cross_entropy", {"temperature": 2.0}),
+    ("kl", {"temperature": 2.0}),
+    ("similarity_mse", {"lowest": -1.0, "highest": 5.0}),
     ("lambda", {"weighting": "ndcg2"}),
     ("lambda", {"weighting": "ndcg2++", "mu": 3.0}),
     ("lambda", {"weighting": "ndcg2", "k": 2}),

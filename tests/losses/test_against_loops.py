@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
+from rankdistill.errors import UsageError
 from rankdistill.losses import LOSSES, pairwise_mse
 
 List = list[float]
@@ -113,6 +114,34 @@ def cross_entropy(scores, targets, mask, relevant_from=1.0):
     return average(terms)
 
 
+def known_logits(scores, targets, mask):
+    for q in range(len(scores)):
+        for i in range(len(scores[q])):
+            if mask[q][i] and not any(math.isnan(t) for t in targets[q][i]):
+                yield scores[q][i], targets[q][i]
+
+
+def kl(scores, targets, mask, temperature=1.0):
+    terms = []
+    for z, t in known_logits(scores, targets, mask):
+        student, teacher = (softmax([v / temperature for v in values]) for values in (z, t))
+        terms.append(sum(b * math.log(b / a) for a, b in zip(student, teacher, strict=True)) * temperature**2)
+    return average(terms)
+
+
+def logit_mse(scores, targets, mask):
+    pairs = known_logits(scores, targets, mask)
+    return average([sum((a - b) ** 2 for a, b in zip(z, t, strict=True)) / len(z) for z, t in pairs])
+
+
+def similarity_mse(scores, targets, mask, lowest=0.0, highest=1.0):
+    terms = []
+    for s, y, _ in rows(scores, targets, mask):
+        for a, b in zip(s, y, strict=True):
+            terms.append((lowest + (highest - lowest) / (1 + math.exp(-a)) - b) ** 2)
+    return average(terms)
+
+
 def soft_bce(scores, targets, mask, temperature=1.0):
     two = [[[[0.0, z] for z in zs] for zs in values] for values in (scores, targets)]
     return soft_cross_entropy(*two, mask, temperature)
@@ -199,6 +228,9 @@ NAIVE = {
     "soft_cross_entropy": soft_cross_entropy,
     "cross_entropy": cross_entropy,
     "soft_bce": soft_bce,
+    "kl": kl,
+    "logit_mse": logit_mse,
+    "similarity_mse": similarity_mse,
 }
 
 
@@ -229,6 +261,34 @@ def test_loss_equals_the_plain_loop_on_tied_scores(case, make_batch, seed):
     batch = make_batch(seed, LOSSES[name].n_logits)
     batch.scores = batch.scores.round() / 4
     assert batch.loss(name, settings).item() == pytest.approx(naive(name, settings, batch), rel=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("name", ["kl", "logit_mse", "soft_cross_entropy"])
+def test_losses_of_classes_take_more_than_two(make_batch, name, seed):
+    batch = make_batch(seed, n_logits=4)
+    assert batch.loss(name).item() == pytest.approx(naive(name, {}, batch), rel=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_cross_entropy_of_more_than_two_classes_takes_labels_as_classes(make_batch, seed):
+    batch = make_batch(seed, n_logits=4)
+    scores, labels, mask = (x.tolist() for x in (batch.scores, batch.labels, batch.mask))
+    terms = [
+        -math.log(softmax(scores[q][i])[int(labels[q][i])])
+        for q in range(len(scores))
+        for i in range(len(scores[q]))
+        if mask[q][i] and not math.isnan(labels[q][i])
+    ]
+    assert batch.loss("cross_entropy").item() == pytest.approx(average(terms), rel=1e-12)
+
+
+@pytest.mark.parametrize("label", [3.0, -1.0, 0.5])
+def test_cross_entropy_refuses_a_label_that_is_no_class(make_batch, label):
+    batch = make_batch(0, n_logits=3)
+    batch.labels = torch.where(batch.mask, label, torch.nan)
+    with pytest.raises(UsageError, match="a label that is none of the 3 classes, from 0"):
+        batch.loss("cross_entropy")
 
 
 def test_bce_takes_probabilities_where_asked(make_batch):

@@ -116,7 +116,7 @@ def test_a_kind_is_one_row_that_brings_its_own_evaluation(task: Task, monkeypatc
         seen.update(measures=measures, unjudged=conventions.unjudged, n=len(candidates), shape=scores.shape)
         return KINDS["ranking"].evaluate(judgments, candidates, scores[:, 1], ("RR",), conventions)
 
-    row = dataclasses.replace(KINDS["ranking"], n_logits=2, measures=("accuracy",), evaluate=evaluate)
+    row = dataclasses.replace(KINDS["ranking"], measures=("accuracy",), evaluate=evaluate)
     monkeypatch.setitem(KINDS, "classes", dataclasses.replace(row, check_measures=lambda names: None))
     scores = np.zeros((len(task.candidates), 2), np.float32)
     result = dataclasses.replace(task, kind="classes", measures=()).evaluation(scores)
