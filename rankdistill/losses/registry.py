@@ -21,13 +21,14 @@ from rankdistill.losses.insides import (
 )
 from rankdistill.losses.lambda_loss import lambda_loss
 from rankdistill.losses.listwise import kl_list, list_cross_entropy, listmle, listnet
+from rankdistill.losses.masked import mlm
 from rankdistill.losses.pairwise import hinge, margin_mse, pairwise_mse, ranknet
 from rankdistill.losses.pointwise import bce, cross_entropy, pointwise_mse, soft_bce, soft_cross_entropy
 from rankdistill.losses.settings import settings_of
 
-Sees = Literal["scores", "logits", "insides"]
-"""What a loss is given of the student, and of a teacher beside it: what they rank by (Q, C), the logits (Q, C, L), or
-the `Outputs` of all pairs."""
+Sees = Literal["scores", "logits", "insides", "masked"]
+"""What a loss is given of the student, and of a teacher beside it: what they rank by (Q, C), the logits (Q, C, L), the
+`Outputs` of all pairs, or the loss of a masked language model."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,7 @@ LOSSES: dict[str, Loss] = {
         reads=("hidden before the last",),
         companions=embedding_projection,
     ),
+    "mlm": Loss(mlm, compares=False, sees="masked", reads=()),
 }
 
 

@@ -34,6 +34,7 @@ SETTINGS: dict[str, Check] = {
     "gain": one_of("gain", GAINS),
     "layers": layers,
     "shared": switch,
+    "share": number(0, 1, above=True, below=True),
 }
 """Every setting of the losses in the table -> what checks its value, where it is not None.
 

@@ -6,6 +6,7 @@ encoder. The map's weights are the encoder's word embeddings, of which there is 
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from rankdistill.errors import DataError
 from rankdistill.files.atomic import atomic_path
 from rankdistill.models.families import MaskedLMParts, family_of
 
-NAME = "masked language model"
+MASKED_LM = "masked language model"
 """Name of the head among a student's companions."""
 FILE = "masked_lm_head.safetensors"
 
@@ -46,6 +47,14 @@ class MaskedLMHead(nn.Module):
     def forward(self, states: Tensor, embeddings: Tensor) -> Tensor:
         """Map states (M, hidden) to logits (M, vocabulary), by the word embeddings (vocabulary, width)."""
         return linear(self.norm(self.activation(self.dense(states))), embeddings.to(states.dtype), self.bias)
+
+    def fingerprint(self) -> str:
+        """Hash of the weights."""
+        hashed = hashlib.blake2b(digest_size=16)
+        for name, weights in sorted(self.state_dict().items()):
+            hashed.update(f"{name} {tuple(weights.shape)}".encode())
+            hashed.update(weights.detach().cpu().contiguous().numpy().data)
+        return hashed.hexdigest()
 
     def loss(self, states: Tensor, embeddings: Tensor, targets: Tensor) -> Tensor:
         """Mean cross entropy, in nats, of the right tokens, int64 (M,), float32; 0 with a graph where M is 0."""

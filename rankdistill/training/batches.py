@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol, TypedDict
+from typing import NotRequired, Protocol, TypedDict
 
 import numpy as np
 from torch import Tensor
@@ -12,6 +12,15 @@ from rankdistill.arrays import I64
 MAX_PARTS = 4
 PART_TOKENS = 256
 """What one more pass through the model costs, in tokens: each pass makes a gradient of the whole embedding table."""
+
+
+class MaskedPart(TypedDict):
+    """A part's tokens with some of them masked."""
+
+    input_ids: Tensor
+    """int64 (pairs, length), in place of the part's own."""
+    chosen: Tensor
+    """bool (pairs, length): tokens that are to be predicted."""
 
 
 class Batch(TypedDict):
@@ -29,6 +38,8 @@ class Batch(TypedDict):
     """bool (Q, C), True where there is a candidate; the pairs follow each other row by row, process by process."""
     columns: dict[str, Tensor]
     """Name -> float32 (Q, C), NaN where missing."""
+    masked: NotRequired[list[MaskedPart]]
+    """Of each part, where a masked language model is trained."""
 
 
 class BatchSource(Protocol):

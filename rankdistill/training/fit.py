@@ -10,8 +10,10 @@ from transformers import TrainingArguments
 
 from rankdistill.data.candidates import Candidates
 from rankdistill.errors import UsageError
+from rankdistill.inputs.masking import SHARE, TokenMasker
 from rankdistill.inputs.texts import PairTexts, TextCollection
 from rankdistill.models import CrossEncoder
+from rankdistill.models.masked_lm import MASKED_LM, MaskedLMHead, save_masked_lm_head
 from rankdistill.models.weights import weights_beyond
 from rankdistill.progress import say
 from rankdistill.tasks import Task
@@ -19,6 +21,7 @@ from rankdistill.training.batches import MAX_PARTS
 from rankdistill.training.draw import plan_lists
 from rankdistill.training.list_source import ListSource
 from rankdistill.training.loop import check_outputs, run_training
+from rankdistill.training.masked import Masked
 from rankdistill.training.objective import Objective
 from rankdistill.training.objective_trainer import ObjectiveTrainer
 from rankdistill.training.settings import TrainingSettings
@@ -38,6 +41,7 @@ def fit(
     out: str | Path | None = None,
     teacher: CrossEncoder | None = None,
     facts: Mapping[str, Any] | None = None,
+    masked_lm: MaskedLMHead | None = None,
 ) -> CrossEncoder:
     """Train ``model`` in place and return it, in eval mode.
 
@@ -47,8 +51,9 @@ def fit(
     same call after a kill resumes from its last undamaged checkpoint and ends with the same weights, bit for bit on a
     CPU, and the same log but for its times; after the end it returns the model that is there. Without it nothing is
     written. teacher: runs beside the student where a term of the objective learns from ``teacher``, and reads what the
-    student reads. facts: what the columns were made of, as JSON can hold it, for the error that names what differs; an
-    unfinished training belongs to all that shapes it, whether it is named here or not.
+    student reads. masked_lm: the head that a term ``mlm()`` trains beside the student; it is changed in place, and
+    written beside the model. facts: what the columns were made of, as JSON can hold it, for the error that names what
+    differs; an unfinished training belongs to all that shapes it, whether it is named here or not.
     Raises `UsageError` where such a term has no teacher, or one that does not suit, where ``out`` holds an unfinished
     training of another objective, model, teacher, lists, dev task or settings, and where another process trains into
     it; `DataError` where a term cannot be computed for the family of the model or of the teacher, and where a
@@ -58,6 +63,8 @@ def fit(
     settings = settings or TrainingSettings()
     objective = Objective.parse(objective) if isinstance(objective, str) else objective
     check_objective(objective, model, teacher, candidates.columns)
+    if objective.masking is not None and masked_lm is None:
+        raise UsageError(f"the objective {objective} trains a masked language model: give its head, masked_lm")
     labels = objective.label_columns
     plan = plan_lists(
         candidates,
@@ -78,16 +85,22 @@ def fit(
         candidates,
         collection,
         plan,
-        objective.columns,
+        objective.read_columns(candidates.columns),
         settings.lists_per_batch,
         max_parts=1 if objective.compares_insides else MAX_PARTS,
         task=TASK,
         teacher=teacher if objective.needs_teacher else None,
     )
 
+    masking = objective.masking
+    read: ListSource | Masked = source
+    if masking is not None:
+        share = masking.settings.get("share", SHARE)
+        read = Masked(source, TokenMasker(model.tokenizer, share), settings.seed)
+
     def trainer(arguments: TrainingArguments, dtype: str) -> ObjectiveTrainer:
         return ObjectiveTrainer(
-            model, source, {TASK: objective}, dev, arguments, dtype, teacher, max_steps=settings.max_steps
+            model, read, {TASK: objective}, dev, arguments, dtype, teacher, max_steps=settings.max_steps
         )
 
     claimed: dict[str, Any] = dict(facts or {})
@@ -96,14 +109,19 @@ def fit(
             "objective": str(objective),
             "model": model.fingerprint(),
             "teacher": teacher and teacher.fingerprint(),
-            "lists": source.facts(),
+            "lists": read.facts(),
             "dev": _dev_facts(dev) if dev else None,
+            **({"masked language model": masked_lm.fingerprint()} if masked_lm and masking else {}),
         }
+    companions = objective.companions(model.model, teacher and teacher.model, candidates.columns)
+    if masked_lm is not None and masking is not None:
+        companions[MASKED_LM] = lambda: masked_lm
     return run_training(
         model,
         trainer,
         settings,
-        companions=objective.companions(model.model, teacher and teacher.model),
+        companions=companions,
+        save_beside=(lambda folder: save_masked_lm_head(masked_lm, folder)) if masked_lm and masking else None,
         unread_weights=not objective.trains_own_head and not objective.heads,
         frozen=None if objective.trains_own_head else lambda network: weights_beyond(network, -1),
         dev=dev,

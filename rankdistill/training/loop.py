@@ -52,6 +52,7 @@ def run_training(
     dev: Task | None = None,
     out: str | Path | None = None,
     facts: Mapping[str, Any] | None = None,
+    save_beside: Callable[[Path], object] | None = None,
 ) -> CrossEncoder:
     """Train a model in place and return it, in eval mode.
 
@@ -59,7 +60,8 @@ def run_training(
     trained beside the model; they are gone when this returns or raises. frozen: the weights of the transformers model
     that no loss depends on. unread_weights: whether there are others, which several processes then look for. dev: the
     task that chooses the checkpoint. out: see `fit`. facts: what beside the settings makes the training what it is, as
-    JSON can hold it; texts, weights and the like by their hashes.
+    JSON can hold it; texts, weights and the like by their hashes. save_beside: writes into ``out`` what beside the
+    model is left of the training.
     """
     join_processes()
     dtype = usable_dtype(model.model, settings.dtype, default_device(), trains=True)
@@ -86,6 +88,8 @@ def run_training(
         if folder and processes()[0] == 0:
             with saving(f"the results of the training into {folder}"):
                 model.save(folder / MODEL)
+                if save_beside is not None:
+                    save_beside(folder)
                 with atomic_path(folder / LOG) as path:
                     path.write_text(
                         json.dumps(trainer.state.log_history, indent=1, sort_keys=True) + "\n"

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from rankdistill.errors import UnknownNameError, UsageError
@@ -36,12 +37,15 @@ class ListOutputs:
     """Head -> float32 (Q, C, n_logits); `OWN` is the model's own."""
     insides: Outputs | None = None
     """Of all pairs at once, where a term compares insides."""
+    masked: Tensor | None = None
+    """The loss of the masked language model, where a term is that."""
 
 
 VIEWS: dict[Sees, Callable[[ListOutputs, str], Any]] = {
     "scores": lambda outputs, head: ranking_scores(outputs.logits[head]),
     "logits": lambda outputs, head: outputs.logits[head],
     "insides": lambda outputs, head: outputs.insides,
+    "masked": lambda outputs, head: outputs.masked,
 }
 """What a loss sees of a model's outputs, by a head of it."""
 
@@ -70,6 +74,11 @@ class Term:
                 f"{self.loss} learns from a column of labels, or of scores in their place, and {TEACHER!r} is the "
                 "model beside the student: name the column of its scores, such as t1"
             )
+
+    @property
+    def fits_logits(self) -> bool:
+        """Whether its targets are a classifier's logits."""
+        return get_loss(self.loss).sees == "logits" and get_loss(self.loss).needs_targets
 
     @property
     def name(self) -> str:
@@ -117,6 +126,28 @@ class Objective:
         named = {column for term in self.terms for column in (term.targets, term.labels) if column}
         return sorted(named - {TEACHER})
 
+    def read_columns(self, known: Iterable[str]) -> list[str]:
+        """The columns that the terms read, of those ``known``: of a classifier, each logit's, see `logit_columns`.
+
+        Raises `UnknownNameError` where one is missing.
+        """
+        known = list(known)
+        read = set(self.label_columns)
+        for term in self.terms:
+            if not term.targets or term.targets == TEACHER:
+                continue
+            names = logit_columns(term.targets, known) if term.fits_logits else [term.targets]
+            if names[0] not in known and term.targets in known:
+                raise UsageError(
+                    f"{term.loss} fits a classifier's logits, and the column {term.targets!r} holds scores alone: "
+                    f"write {term.loss}(teacher), for a teacher that runs beside the student"
+                )
+            read.update(names)
+        for name in sorted(read):
+            if name not in known:
+                raise UnknownNameError(f"column of the objective {self}", name, known)
+        return sorted(read)
+
     @property
     def label_columns(self) -> list[str]:
         """Columns of labels among them."""
@@ -148,9 +179,24 @@ class Objective:
         return any(get_loss(term.loss).needs_states for term in self.terms)
 
     @property
-    def heads(self) -> dict[str, int]:
-        """Heads beside the student's own -> their number of logits."""
-        return {term.head: get_loss(term.loss).n_logits for term in self.terms if term.head != OWN}
+    def masking(self) -> Term | None:
+        """The term that is a masked language model's, where there is one."""
+        return next((term for term in self.terms if get_loss(term.loss).sees == "masked"), None)
+
+    @property
+    def heads(self) -> list[str]:
+        """Heads beside the student's own."""
+        return list(dict.fromkeys(term.head for term in self.terms if term.head != OWN))
+
+    def head_sizes(self, columns: Iterable[str] = ()) -> dict[str, int]:
+        """Heads beside the student's own -> their number of logits: as many as the columns that a term fits have."""
+        columns = list(columns)
+        sizes: dict[str, int] = {}
+        for term in self.terms:
+            if term.head != OWN:
+                fits = len(logit_columns(term.targets, columns)) if term.targets and term.fits_logits else 0
+                sizes[term.head] = max(sizes.get(term.head, 0), fits, get_loss(term.loss).n_logits)
+        return sizes
 
     @property
     def trains_own_head(self) -> bool:
@@ -190,14 +236,16 @@ class Objective:
 
     def check_columns(self, columns: Iterable[str]) -> None:
         """Raise `UnknownNameError` where a term reads a column that is not among these."""
-        known = tuple(columns)
-        for name in self.columns:
-            if name not in known:
-                raise UnknownNameError(f"column of the objective {self}", name, known)
+        self.read_columns(columns)
 
-    def companions(self, student: Any, teacher: Any | None) -> dict[str, Callable[[], nn.Module]]:
-        """What makes the modules that are trained beside the student: the terms' projections, and further heads."""
-        modules = new_heads(student, self.heads)
+    def companions(
+        self, student: Any, teacher: Any | None, columns: Iterable[str] = ()
+    ) -> dict[str, Callable[[], nn.Module]]:
+        """What makes the modules that are trained beside the student: the terms' projections, and further heads.
+
+        columns: of the candidates, whose logits some heads fit.
+        """
+        modules = new_heads(student, self.head_sizes(columns))
         for term in self.terms:
             brings = get_loss(term.loss).companions
             if brings is not None and teacher is not None:
@@ -219,6 +267,18 @@ class Objective:
         return total, values  # type: ignore[return-value]  # there is at least one term
 
 
+def logit_columns(name: str, columns: Iterable[str]) -> list[str]:
+    """The columns of a classifier's logits, in their order: ``rte.0``, ``rte.1`` ... for the name ``rte``.
+
+    Where there are none, the name itself, which stands for what is missing.
+    """
+    there = set(columns)
+    found: list[str] = []
+    while f"{name}.{len(found)}" in there:
+        found.append(f"{name}.{len(found)}")
+    return found or [f"{name}.0"]
+
+
 def ranking_scores(logits: Tensor) -> Tensor:
     """What losses over scores see, (Q, C), of logits (Q, C, n_logits): the logit itself, or P(relevant) of two logits.
 
@@ -233,7 +293,10 @@ def _value(
 ) -> Tensor:
     loss = get_loss(term.loss)
     view = VIEWS[loss.sees]
-    targets: Any = columns[term.targets] if term.targets and term.targets != TEACHER else None
+    targets: Any = None
+    if term.targets and term.targets != TEACHER:
+        names = logit_columns(term.targets, columns) if term.fits_logits else []
+        targets = torch.stack([columns[name] for name in names], dim=-1) if names else columns[term.targets]
     if term.targets == TEACHER:
         if teacher is None:
             raise UsageError(f"{term} learns from a teacher that runs beside the student, got none")
@@ -289,7 +352,7 @@ def _term(name: str, node: ast.Call, text: str, weight: float) -> Term:
             f"{name} takes {len(roles)} column{'s' * (len(roles) != 1)}, the {' and the '.join(roles)}, got "
             f"{len(columns)}: write {example}"
         )
-    if loss.sees != "scores" and loss.needs_targets and columns[0] != TEACHER:
+    if loss.sees == "insides" and loss.needs_targets and columns[0] != TEACHER:
         raise UsageError(
             f"{name} fits the {loss.sees} of a teacher beside the student: write {name}(teacher); a column holds "
             "scores alone"

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from rankdistill.models import CrossEncoder
-from rankdistill.models.outputs import OWN, forward
+from rankdistill.models.masked_lm import MASKED_LM, embeddings_of
+from rankdistill.models.outputs import OWN, Outputs, forward
+from rankdistill.models.precision import DTYPES
 from rankdistill.scoring.prepared import PreparedCandidates
 from rankdistill.tasks import Task
 from rankdistill.training.batches import Batch, BatchSource, in_lists
@@ -67,7 +69,12 @@ class ObjectiveTrainer(ListTrainer):
         """
         names = cross_encoder.assembler.input_names
         inputs = [{name: part[name] for name in names} for part in batch["inputs"]]
-        parts = [forward(model, part, objective.reads, dtype=self.dtype, heads=heads) for part in inputs]
+        masking = objective.masking if cross_encoder is self.cross_encoder else None
+        masked_ids = [{"input_ids": part["input_ids"]} for part in batch.get("masked", [])]
+        masked = [{**part, **ids} for part, ids in zip(inputs, masked_ids, strict=False)]
+        shares = masking is not None and masking.settings.get("shared", False)
+        reads = [*objective.reads, *(["hidden"] if shares else [])]
+        parts = [forward(model, part, reads, dtype=self.dtype, heads=heads) for part in (masked if shares else inputs)]
         logits = {
             head: in_lists(
                 gather(torch.cat([part.logits[head] for part in parts])[batch["places"]], batch["counts"]),
@@ -75,7 +82,21 @@ class ObjectiveTrainer(ListTrainer):
             )
             for head in (OWN, *heads)
         }
-        return ListOutputs(logits, parts[0] if objective.compares_insides else None)
+        masked_loss = None
+        if masking is not None:
+            outputs = parts if shares else [forward(model, part, ("hidden",), dtype=self.dtype) for part in masked]
+            masked_loss = self._masked_loss(outputs, batch)
+        return ListOutputs(logits, parts[0] if objective.compares_insides else None, masked_loss)
+
+    def _masked_loss(self, outputs: Sequence[Outputs], batch: Batch) -> Tensor:
+        """Mean cross entropy of the masked tokens of all parts, by the head beside the student."""
+        chosen = [part["chosen"] for part in batch["masked"]]
+        states = torch.cat([part.hidden[-1][places] for part, places in zip(outputs, chosen, strict=True)])
+        ids = [part["input_ids"][places] for part, places in zip(batch["inputs"], chosen, strict=True)]
+        head: Any = outputs[0].companions[MASKED_LM]
+        with torch.autocast(states.device.type, DTYPES[self.dtype], enabled=self.dtype != "float32"):
+            loss: Tensor = head.loss(states, embeddings_of(self.cross_encoder.model), torch.cat(ids))
+        return loss
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         """Score the dev task's candidates and measure them, as ``eval_<measure>``; texts are tokenised once."""

@@ -81,9 +81,20 @@ def test_a_setting_that_a_loss_does_not_have_is_refused() -> None:
     assert Objective.parse("hidden_mse(teacher, layers=[0, 3], shared=True)").compares_insides
 
 
-def test_logits_are_fitted_to_a_teacher_and_to_no_column() -> None:
-    with pytest.raises(UsageError, match=r"write soft_cross_entropy\(teacher\)"):
-        Objective.parse("soft_cross_entropy(t1)")
+def test_logits_are_fitted_to_a_teacher_or_to_columns_of_logits() -> None:
+    objective = Objective.parse("soft_cross_entropy(t1)")
+    with pytest.raises(UsageError, match=r"the column 't1' holds scores alone: write soft_cross_entropy\(teacher\)"):
+        objective.check_columns(["t1"])
+    with pytest.raises(UnknownNameError, match=r"unknown column of the objective soft_cross_entropy\(t1\) 't1.0'"):
+        objective.check_columns(["t2.0"])
+    assert objective.read_columns(["t1.0", "t1.1", "t1.2", "t1.4", "t2.0"]) == ["t1.0", "t1.1", "t1.2"]
+
+
+def test_a_head_has_as_many_logits_as_the_columns_that_it_fits() -> None:
+    objective = Objective.parse("kl(rte, head=rte) + kl(mnli, head=mnli) + pointwise_mse(sts, head=sts)")
+    columns = ["rte.0", "rte.1", "mnli.0", "mnli.1", "mnli.2", "sts"]
+    assert objective.head_sizes(columns) == {"rte": 2, "mnli": 3, "sts": 1}
+    assert objective.read_columns(columns) == sorted(columns)
 
 
 def test_lists_need_labels_that_differ_where_every_term_reads_them() -> None:
@@ -115,7 +126,7 @@ def test_a_term_may_train_a_head_of_its_own() -> None:
     written = "pointwise_mse(t1, head=t1) + 0.5*pairwise_mse(t2, head=t2) + cross_entropy(label, head=c)"
     objective = Objective.parse(written)
     assert [term.head for term in objective.terms] == ["t1", "t2", "c"]
-    assert objective.heads == {"t1": 1, "t2": 1, "c": 2}
+    assert objective.head_sizes() == {"t1": 1, "t2": 1, "c": 2}
     assert not objective.trains_own_head
     assert Objective.parse(str(objective)) == objective
     objective.check_logits(1)
