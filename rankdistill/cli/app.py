@@ -35,6 +35,7 @@ COMMANDS: dict[str, str] = {
     "export": "Export a cross-encoder for ONNX Runtime or OpenVINO, and check it against torch on real pairs.",
     "search": "Search a collection: BM25 finds candidates, a cross-encoder orders them.",
     "corpus": "Turn text into pairs of adjacent sentences, without duplicates, for guided pre-training.",
+    "rekindle": "Guide a base by experts on unlabelled pairs, and fine-tune it to a better expert (UEGP, MoEGP).",
     "stats": "Count what is in a collection.",
 }
 

@@ -47,8 +47,8 @@ class PairAssembler:
     Equal to ``tokenizer(query, document, truncation="longest_first", max_length=max_length, padding="longest")``.
 
     max_length: tokens of a pair, those of the template included. template: the fixed tokens around the texts (None:
-    the special tokens that the tokenizer puts around a pair). With `PairTemplate.of_one` the documents are `NO_TEXT`,
-    all of whose rows are 0. input_names: names out of `INPUTS` (None: those that the tokenizer makes). padding_side:
+    the special tokens that the tokenizer puts around a pair). With `PairTemplate.of_one` documents are not
+    read. input_names: names out of `INPUTS` (None: those that the tokenizer makes). padding_side:
     "left" or "right" (None: the tokenizer's). A tokenizer without a pad token pads with its end-of-sequence token, else
     its unknown token, else 0: the attention mask hides padding whatever it is. prompt: text before every query, a part
     of it.
@@ -124,6 +124,8 @@ class PairAssembler:
     def lengths(self, queries: TokenRows, documents: TokenRows, query_rows: Any, document_rows: Any) -> PairLengths:
         """Compute the tokens that each pair keeps; pair b is query ``query_rows[b]`` and ``document_rows[b]``."""
         true_query, true_document = queries.lengths[query_rows], documents.lengths[document_rows]
+        if self.template.n_texts == 1:
+            true_document = np.zeros_like(true_document)
         query, document = longest_first(true_query, true_document, self.room)
         truncated = true_query + true_document > self.room
         return PairLengths(query, document, query + document + self.template.n_special, truncated)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from torch import nn
 from transformers import TrainingArguments
 
 from rankdistill.data.candidates import Candidates
@@ -13,6 +14,7 @@ from rankdistill.errors import UsageError
 from rankdistill.inputs.masking import SHARE, TokenMasker
 from rankdistill.inputs.texts import PairTexts, TextCollection
 from rankdistill.models import CrossEncoder
+from rankdistill.models.companions import NAME as COMPANIONS
 from rankdistill.models.masked_lm import MASKED_LM, MaskedLMHead, save_masked_lm_head
 from rankdistill.models.weights import weights_beyond
 from rankdistill.progress import say
@@ -42,6 +44,7 @@ def fit(
     teacher: CrossEncoder | None = None,
     facts: Mapping[str, Any] | None = None,
     masked_lm: MaskedLMHead | None = None,
+    only_companions: bool = False,
 ) -> CrossEncoder:
     """Train ``model`` in place and return it, in eval mode.
 
@@ -52,7 +55,8 @@ def fit(
     CPU, and the same log but for its times; after the end it returns the model that is there. Without it nothing is
     written. teacher: runs beside the student where a term of the objective learns from ``teacher``, and reads what the
     student reads. masked_lm: the head that a term ``mlm()`` trains beside the student; it is changed in place, and
-    written beside the model. facts: what the columns were made of, as JSON can hold it, for the error that names what
+    written beside the model. only_companions: train what is beside the model alone, and leave the model as it is.
+    facts: what the columns were made of, as JSON can hold it, for the error that names what
     differs; an unfinished training belongs to all that shapes it, whether it is named here or not.
     Raises `UsageError` where such a term has no teacher, or one that does not suit, where ``out`` holds an unfinished
     training of another objective, model, teacher, lists, dev task or settings, and where another process trains into
@@ -123,11 +127,20 @@ def fit(
         companions=companions,
         save_beside=(lambda folder: save_masked_lm_head(masked_lm, folder)) if masked_lm and masking else None,
         unread_weights=not objective.trains_own_head and not objective.heads,
-        frozen=None if objective.trains_own_head else lambda network: weights_beyond(network, -1),
+        frozen=_frozen(objective, only_companions),
         dev=dev,
         out=out,
         facts=claimed,
     )
+
+
+def _frozen(objective: Objective, only_companions: bool) -> Callable[[Any], list[nn.Parameter]] | None:
+    """What tells the weights of a network that are not trained; None where all are."""
+    if only_companions:
+        return lambda network: [
+            weight for name, weight in network.named_parameters() if not name.startswith(COMPANIONS)
+        ]
+    return None if objective.trains_own_head else lambda network: weights_beyond(network, -1)
 
 
 def _dev_facts(dev: Task) -> dict[str, str]:

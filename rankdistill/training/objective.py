@@ -89,7 +89,8 @@ class Term:
     def __str__(self) -> str:
         """The term as it is written, with its settings and weight."""
         settings = "".join(f", {name}={value!r}" for name, value in self.settings.items())
-        return ("" if self.weight == 1 else f"{_written(self.weight)}*") + f"{self.name[:-1]}{settings})"
+        inside = f"{self.name[len(self.loss) + 1 : -1]}{settings}".removeprefix(", ")
+        return ("" if self.weight == 1 else f"{_written(self.weight)}*") + f"{self.loss}({inside})"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,201 @@
+"""Guided pre-training, UEGP and MoEGP: learn from experts' scores of unlabelled pairs, and keep the language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, get_args
+
+from rankdistill.arrays import F32
+from rankdistill.data import Candidates, Collection
+from rankdistill.errors import DataError, UnknownNameError, UsageError
+from rankdistill.models import CrossEncoder, resolve_base
+from rankdistill.models.contract import CLASSES
+from rankdistill.models.labels import labels_of
+from rankdistill.models.masked_lm import FILE, MaskedLMHead, load_masked_lm_head
+from rankdistill.progress import say
+from rankdistill.scoring.score import score_logits, score_with_report
+from rankdistill.scoring.settings import ScoringSettings
+from rankdistill.training import Objective, TrainingSettings, fit
+
+Terms = Literal["kd+mlm", "kd", "mlm"]
+GUIDED = TrainingSettings(
+    learning_rate=5e-5,
+    lists_per_batch=200,
+    max_steps=2000,
+    epochs=1,
+    lr_scheduler_type="polynomial",
+    weight_decay=0.0,
+    save_steps=500,
+)
+"""UEGP's settings, appendix B, for a shorter training: 1,000 warm-up steps of theirs are a tenth of the steps here."""
+HEAD_STEPS, HEAD_LEARNING_RATE = 500, 1e-3
+
+
+@dataclass(frozen=True)
+class GuidedSettings:
+    """How a model is guided by experts."""
+
+    guided_steps: int = GUIDED.max_steps
+    """Updates of the guided pre-training, which passes over the pairs as often as they need."""
+    guided_learning_rate: float = GUIDED.learning_rate
+    """Highest learning rate of the guided pre-training."""
+    guided_batch: int = GUIDED.lists_per_batch
+    """Pairs between two updates of it."""
+    terms: Terms = "kd+mlm"
+    """What is learned: the experts' scores (kd), the language (mlm), or both."""
+    kd_reads: Literal["plain", "masked"] = "plain"
+    """What the student reads while it learns the experts' scores: the pair as it is, or the one with tokens masked,
+    which saves a forward pass."""
+    head_steps: int = HEAD_STEPS
+    """Updates of the masked language model's head alone, where the base has none."""
+
+    def __post_init__(self) -> None:
+        if self.terms not in get_args(Terms):
+            raise UnknownNameError("terms of guided pre-training", self.terms, get_args(Terms))
+        if self.kd_reads not in ("plain", "masked"):
+            raise UnknownNameError("text that the student reads", self.kd_reads, ("plain", "masked"))
+        if self.guided_steps < 1 or self.guided_batch < 1 or self.head_steps < 0:
+            raise UsageError("guided_steps and guided_batch must be at least 1, and head_steps at least 0")
+
+    def training(self, settings: TrainingSettings, pairs: int, steps: int | None = None) -> TrainingSettings:
+        """The settings of the guided pre-training on so many pairs; seed, dtype and logs are those of ``settings``.
+
+        steps: updates (None: ``guided_steps``).
+        """
+        steps = steps or self.guided_steps
+        return replace(
+            GUIDED,
+            epochs=-(-steps * self.guided_batch // max(1, pairs)),
+            max_steps=steps,
+            learning_rate=self.guided_learning_rate,
+            lists_per_batch=self.guided_batch,
+            seed=settings.seed,
+            dtype=settings.dtype,
+            logging_steps=settings.logging_steps,
+        )
+
+
+def expert_columns(
+    experts: Mapping[str, CrossEncoder],
+    pairs: Collection,
+    scoring: ScoringSettings | None = None,
+) -> Candidates:
+    """Score all pairs by every expert: columns ``NAME.0``, ``NAME.1`` ... of a classifier's logits, else ``NAME``.
+
+    scoring: its store keeps the scores, so that a killed call resumes. Raises what `score_logits` raises.
+    """
+    lists = pairs.candidates
+    if lists is None:
+        raise DataError(f"{pairs.name} has no pairs: expected pairs:FOLDER, such as `rankdistill corpus` writes")
+    columns: dict[str, F32] = {}
+    for name, expert in experts.items():
+        what = f"scoring by {name}"
+        if expert.contract.form == CLASSES:
+            logits, report = score_logits(expert, lists, pairs, scoring, description=what)
+            columns |= {f"{name}.{place}": logits[:, place] for place in range(logits.shape[1])}
+        else:
+            columns[name], report = score_with_report(expert, lists, pairs, scoring, description=what)
+        say(f"{what}: {report}")
+    return lists.with_columns(columns)
+
+
+def guided_objective(experts: Mapping[str, CrossEncoder], settings: GuidedSettings) -> Objective:
+    """Build the objective: a term for each expert, on the student's own head where there is one expert, and ``mlm()``.
+
+    KL to a classifier's distribution, MSE to a similarity of its range, MSE to a ranking score.
+    Source: UEGP eq. 1, 2, 6 and 8; MoEGP eq. 4 (docs/papers.md).
+    """
+    terms = []
+    for name, expert in experts.items() if settings.terms != "mlm" else ():
+        head = f", head={name}" if len(experts) > 1 else ""
+        contract = expert.contract
+        if contract.form == CLASSES:
+            terms.append(f"kl({name}{head})")
+        elif contract.form == "sigmoid":
+            bounds = f"lowest={contract.lowest}, highest={contract.lowest + contract.scale}"
+            terms.append(f"similarity_mse({name}, {bounds}{head})")
+        else:
+            terms.append(f"pointwise_mse({name}{head})")
+    if settings.terms != "kd":
+        terms.append(f"mlm(shared={settings.kd_reads == 'masked'})")
+    return Objective.parse(" + ".join(terms))
+
+
+def guide(
+    base: str | Path,
+    experts: Mapping[str, CrossEncoder],
+    pairs: Collection,
+    settings: GuidedSettings | None = None,
+    training: TrainingSettings | None = None,
+    *,
+    scoring: ScoringSettings | None = None,
+    out: str | Path,
+) -> CrossEncoder:
+    """Train a base on experts' scores of unlabelled pairs and on the pairs' language; return the guided model.
+
+    base: what the experts were trained from, or a larger encoder. experts: name -> model; of one expert the guided
+    model has the head, of several a new head like the first one's. pairs: a collection whose candidates are the pairs.
+    training: seed, dtype and logging of the guided training. out: folder for ``head/``, where the base has no head of a
+    masked language model, and for ``guided/``, each as `fit` leaves it. A killed call resumes.
+    Raises `UsageError` without experts, `DataError` for a base that cannot be a masked language model.
+    Source: UEGP §3.2 to §3.5 (docs/papers.md).
+    """
+    if not experts:
+        raise UsageError("no experts given: expected at least one trained model")
+    settings, training = settings or GuidedSettings(), training or TrainingSettings()
+    lists = expert_columns(experts, pairs, scoring) if settings.terms != "mlm" else pairs.candidates
+    assert lists is not None
+    student = like(next(iter(experts.values())), base, seed=training.seed, n_texts=texts_of(experts))
+    head = None
+    if settings.terms != "kd":
+        head = masked_lm_head(student, base, lists, pairs, settings, training, Path(out) / "head")
+    objective = guided_objective(experts, settings)
+    guided = settings.training(training, len(lists))
+    return fit(student, lists, pairs, objective, guided, out=Path(out) / "guided", masked_lm=head)
+
+
+def like(expert: CrossEncoder, base: str | Path, *, seed: int, n_texts: int = 0) -> CrossEncoder:
+    """Start a model from a base with the head, labels, texts and length that an expert has."""
+    return CrossEncoder.from_base(
+        base,
+        expert.contract.n_logits,
+        contract=expert.contract,
+        labels=labels_of(expert.model.config) if expert.contract.form == CLASSES else (),
+        n_texts=n_texts or expert.n_texts,
+        max_length=expert.max_length,
+        seed=seed,
+    )
+
+
+def texts_of(experts: Mapping[str, CrossEncoder] | Sequence[CrossEncoder]) -> int:
+    """How many texts a student of these experts reads: one only where all of them read one."""
+    models = experts.values() if isinstance(experts, Mapping) else experts
+    return max(model.n_texts for model in models)
+
+
+def masked_lm_head(
+    student: CrossEncoder,
+    base: str | Path,
+    lists: Candidates,
+    pairs: Collection,
+    settings: GuidedSettings,
+    training: TrainingSettings,
+    out: Path,
+) -> MaskedLMHead:
+    """The head of the base's masked language model, or a new one that is trained first, the encoder as it is.
+
+    out: folder where a new one is kept. Says what it was trained to.
+    """
+    head = load_masked_lm_head(student.model, resolve_base(base))
+    if head is not None or not settings.head_steps:
+        return head or MaskedLMHead(student.model)
+    head = MaskedLMHead(student.model)
+    steps = replace(settings.training(training, len(lists), settings.head_steps), learning_rate=HEAD_LEARNING_RATE)
+    say(f"{base} has no head of a masked language model: one is trained first, for {settings.head_steps:,} updates")
+    kept = student.with_model(student.model)
+    fit(kept, lists.only_columns(), pairs, "mlm()", steps, out=out, masked_lm=head, only_companions=True)
+    if (out / FILE).is_file():  # a training that an earlier call finished leaves the head there
+        head = load_masked_lm_head(student.model, out) or head
+    return head
