@@ -23,7 +23,7 @@ KINDS = {
     "run": OUTPUT_RUN,
     "page": OUTPUT_PAGE,
 }
-INPUTS = {"config", "run", "runs", "qrels", "collection", "folder", "log", "preferences", "dev-run"}
+INPUTS = {"config", "run", "runs", "qrels", "collection", "folder", "log", "preferences", "dev-run", "data"}
 """Options that are paths of what is read."""
 
 

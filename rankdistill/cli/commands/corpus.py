@@ -10,6 +10,7 @@ from cyclopts.validators import Number
 
 from rankdistill.cli.options import Json
 from rankdistill.cli.output import print_json, print_rich, say_wrote, table
+from rankdistill.cli.outputs import NEW_PARTS
 from rankdistill.corpus.build import build_corpus
 from rankdistill.corpus.documents import FORMS
 from rankdistill.corpus.settings import CorpusSettings
@@ -23,7 +24,9 @@ def corpus(
         tuple[str, ...],
         Parameter(help=f"Files, folders of files, or collections such as pydocs. Files are {FORMS}."),
     ],
-    out: Annotated[Path, Parameter(help="New folder for 00000.parquet, 00001.parquet, ... and corpus.json.")],
+    out: Annotated[
+        Path, NEW_PARTS, Parameter(help="New folder for 00000.parquet, 00001.parquet, ... and corpus.json.")
+    ],
     settings: Annotated[CorpusSettings, Parameter(name="*")] = DEFAULTS,
     processes: Annotated[
         int | None,

@@ -10,6 +10,7 @@ from cyclopts.validators import Number
 
 from rankdistill.cli.options import Json
 from rankdistill.cli.output import print_json, print_rich, say_wrote, table
+from rankdistill.cli.outputs import OUTPUT_FOLDER
 from rankdistill.data import load_collection
 from rankdistill.data.sources import describe_pairs
 from rankdistill.errors import UsageError
@@ -29,7 +30,7 @@ def rekindle(
     *,
     task: Annotated[str, Parameter(help="Task of scored pairs: glue:NAME@FOLDER, or task:FOLDER.")],
     data: Annotated[Path, Parameter(help="Unlabelled pairs: parts that `rankdistill corpus` wrote.")],
-    out: Annotated[Path, Parameter(help=f"Folder for the models of every step, and {RESULT}.")],
+    out: Annotated[Path, OUTPUT_FOLDER, Parameter(help=f"Folder for the models of every step, and {RESULT}.")],
     base: Annotated[str, Parameter(help="Encoder that the expert and the guided model start from.")] = DEFAULT_BASE,
     experts: Annotated[
         tuple[str, ...],
