@@ -63,6 +63,14 @@ Run = Annotated[
     Path,
     Parameter(help="Run of first-stage candidates: TREC, or three columns, plain or .gz; or a folder of parts."),
 ]
+RunOrOwn = Annotated[
+    Path | None,
+    Parameter(
+        name="run",
+        help="Run of first-stage candidates: TREC, or three columns, plain or .gz; or a folder of parts. [default: the "
+        "candidates that the collection has, as tasks of scored pairs do]",
+    ),
+]
 Out = Annotated[
     Path,
     OUTPUT_RUN,

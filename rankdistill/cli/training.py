@@ -12,12 +12,12 @@ from typing import Annotated, Any
 import yaml
 from cyclopts import Parameter
 
-from rankdistill.cli.options import Json, Measuring, Source
+from rankdistill.cli.options import Json, Measuring, RunOrOwn, Source
 from rankdistill.cli.output import print_json, print_rich, say, say_wrote, table
 from rankdistill.cli.outputs import OUTPUT_FOLDER, SCORE_STORE
 from rankdistill.data import load_collection
+from rankdistill.data.collection import own_candidates
 from rankdistill.data.sources import describe_pairs
-from rankdistill.errors import UsageError
 from rankdistill.evaluation.conventions import Conventions
 from rankdistill.evaluation.pair_metrics import PAIR_METRICS
 from rankdistill.evaluation.report.render import TITLES, count, number
@@ -25,6 +25,7 @@ from rankdistill.files.atomic import atomic_path
 from rankdistill.files.lock import locked
 from rankdistill.files.outputs import check_output_file, check_output_folder
 from rankdistill.models import CrossEncoder, with_two_logits
+from rankdistill.recipes.class_teachers import logit_names
 from rankdistill.recipes.measure import measure_model
 from rankdistill.recipes.start import StartSettings, start_model
 from rankdistill.scoring.settings import ScoringSettings
@@ -53,13 +54,7 @@ class TrainOptions:
     """What every command that trains is given."""
 
     collection: Source
-    run: Annotated[
-        Path | None,
-        Parameter(
-            help="Run of first-stage candidates: TREC, or MS MARCO's three columns, plain or .gz; or a folder of "
-            "parts. [default: the candidates that the collection has, as tasks of scored pairs do]"
-        ),
-    ] = None
+    run: RunOrOwn = None
     out: Annotated[Path, OUTPUT_FOLDER]
     """Folder for model/, run.trec.gz, metrics.json, config.yaml, and for scores/ of teachers that are models."""
     start: Annotated[StartSettings, Parameter(name="*")] = field(default_factory=StartSettings)
@@ -78,9 +73,7 @@ class TrainOptions:
         kind = KINDS[scored.kind if scored else "ranking"]
         kind.check_measures(self.measures or kind.measures)
         collection = load_collection(self.collection)
-        candidates = collection.candidates if self.run is None else self.conventions.candidates(self.run)
-        if candidates is None:
-            raise UsageError(f"{self.collection} has no candidates of its own: give --run, such as `retrieve` writes")
+        candidates = own_candidates(collection) if self.run is None else self.conventions.candidates(self.run)
         return Task(
             collection,
             candidates,
@@ -111,7 +104,7 @@ def train_command(
         task = options.load()
         training, settings = task.training, options.settings
         dev = task.required(options.splits.dev_split) if settings.eval_steps else None
-        objective.check_columns((*task.candidates.columns, *columns))
+        objective.check_columns(logit_names(task, (*task.candidates.columns, *columns)))
         model = start_model(
             task.collection,
             base,

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from rankdistill.data.candidates import Candidates
 from rankdistill.data.scored_pairs import ScoredPairs
 from rankdistill.data.texts import Texts
-from rankdistill.errors import DataError, UnknownNameError
+from rankdistill.errors import DataError, UnknownNameError, UsageError
 
 HASHED_SPLITS = {"train": range(0, 70), "dev": range(70, 80), "test": range(80, 100)}
 
@@ -101,6 +101,13 @@ class Collection:
         if self.candidates is not None:
             numbers["candidates"] = len(self.candidates)
         return numbers
+
+
+def own_candidates(collection: Collection) -> Candidates:
+    """The candidates that came with a collection; `UsageError` where none did."""
+    if collection.candidates is None:
+        raise UsageError(f"{collection.name} has no candidates of its own: give --run, such as `retrieve` writes")
+    return collection.candidates
 
 
 def hashed(text: str) -> int:

@@ -33,6 +33,8 @@ class ScoredPairs:
     """Names of `PAIR_METRICS`; the first one chooses checkpoints (empty: the kind's)."""
     n_texts: Literal[1, 2] = 2
     """Texts a pair: 1 for tasks of single sentences."""
+    numbered: bool = False
+    """Whether files hold the numbers of classes, not their names."""
     measured_split: str = "dev"
     """Split with labels that results are told on."""
     training: Mapping[str, float] = field(default_factory=dict)
@@ -69,6 +71,8 @@ class ScoredPairs:
             return None
         return number if self.lowest <= number <= self.highest else None
 
-    def label_text(self, label: float) -> str:
-        """Write a label as `label` reads it: the class's name, or the number."""
-        return self.classes[int(label)] if self.kind == "classification" else f"{label:.6g}"
+    def written(self, label: float) -> str:
+        """Write a label as `label` reads it: the class's name, or its number where ``numbered``; or the number."""
+        if self.kind == "similarity":
+            return f"{label:.6g}"
+        return str(int(label)) if self.numbered else self.classes[int(label)]

@@ -8,12 +8,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rankdistill.arrays import F32
 from rankdistill.data import Candidates, Collection
 from rankdistill.ensembling import EnsembleReport, ensemble
 from rankdistill.ensembling.settings import EnsembleSettings
 from rankdistill.errors import UsageError
 from rankdistill.evaluation.conventions import Conventions
 from rankdistill.models import CrossEncoder
+from rankdistill.recipes.class_teachers import add_logits, logit_names
 from rankdistill.recipes.labels import with_labels
 from rankdistill.recipes.papers import ENSEMBLED
 from rankdistill.recipes.teachers import Teacher, add_teachers, models_among, name_teachers, teacher_beside
@@ -128,14 +130,18 @@ def distill_on(
     label = scoring.relevant_label if scoring else None
     beside = teacher_beside(lesson.teachers, student, label) if lesson.objective.needs_teacher else None
     # before teachers score, which takes hours
-    check_objective(lesson.objective, student, beside, (*lists.columns, *lesson.columns))
+    check_objective(lesson.objective, student, beside, logit_names(task, (*lists.columns, *lesson.columns)))
     if lesson.reads_scores:
         scoring = scoring or ScoringSettings()
         store = scoring.store or (Path(out) / "scores" if out else None)
         join_processes()
         with first_process_first():  # a store is for one process at a time, and the others find all scores in it
-            lists = add_teachers(lists, task.collection, lesson.teachers, scoring, store=store)
-        lists, report = ensembled(lists, lesson, seed=settings.seed if settings else 0)
+            if task.kind == "classification":
+                lists = add_logits(lists, task, lesson.teachers, TARGET, scoring, store)
+            else:
+                lists = add_teachers(lists, task.collection, lesson.teachers, scoring, store=store)
+        if task.kind != "classification":
+            lists, report = ensembled(lists, lesson, seed=settings.seed if settings else 0)
         facts = _facts(lists, lesson)
     fit(student, lists, task.collection, lesson.objective, settings, dev=dev, out=out, teacher=beside, facts=facts)
     return student, report
@@ -143,8 +149,19 @@ def distill_on(
 
 def _facts(scored: Candidates, lesson: Lesson) -> dict[str, Any]:
     """What the student's target is made of: each teacher's scores, by their hash, and the ensemble's settings."""
-    hashes = {name: hashlib.blake2b(scored[name].tobytes(), digest_size=16).hexdigest() for name in lesson.teachers}
+    columns = {
+        name: [each for each in scored.columns if each == name or each.startswith(f"{name}.")]
+        for name in lesson.teachers
+    }
+    hashes = {name: _hash([scored[each] for each in of_one]) for name, of_one in columns.items()}
     return {"teachers": hashes, "ensembling": asdict(lesson.ensembling)}
+
+
+def _hash(columns: Sequence[F32]) -> str:
+    hashed = hashlib.blake2b(digest_size=16)
+    for values in columns:
+        hashed.update(values.tobytes())
+    return hashed.hexdigest()
 
 
 def ensembled(scored: Candidates, lesson: Lesson, seed: int) -> tuple[Candidates, EnsembleReport]:

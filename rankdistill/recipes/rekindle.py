@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from rankdistill.arrays import F32, F64
-from rankdistill.data import Collection, read_run
+from rankdistill.arrays import F32
+from rankdistill.data import Collection
 from rankdistill.errors import DataError
+from rankdistill.evaluation.pair_significance import interval, resampled
 from rankdistill.files.atomic import atomic_path
 from rankdistill.models import CrossEncoder
 from rankdistill.progress import say
@@ -22,10 +23,10 @@ from rankdistill.recipes.measure import measure_model
 from rankdistill.recipes.start import StartSettings, start_model
 from rankdistill.scoring.settings import ScoringSettings
 from rankdistill.tasks import Task
+from rankdistill.tasks.leaderboard import predictions
 from rankdistill.training import TrainingSettings
 
 RESULT = "rekindle.json"
-RESAMPLES = 2000
 EXPERT, REKINDLED = "expert", "rekindled"
 
 
@@ -98,50 +99,24 @@ def compared(held_out: Task, out: Path, seeds: list[int]) -> dict[str, Any]:
     labels = held_out.labelled()[0]["label"]
     known = np.flatnonzero(~np.isnan(labels))
     scores = {
-        name: np.stack([_scores(held_out, out / f"{name}{seed}" / "run.trec.gz") for seed in seeds])
+        name: np.stack([predictions(held_out, out / f"{name}{seed}" / "run.trec.gz") for seed in seeds])
         for name in (EXPERT, REKINDLED)
     }
     values = {name: [_value(held_out, runs, measure) for runs in each] for name, each in scores.items()}
-    differences = resampled_differences(held_out, scores[EXPERT], scores[REKINDLED], known, measure)
-    low, high = np.percentile(differences, [2.5, 97.5])
+    expert, rekindled = (scores[name][:, known].astype(np.float64) for name in (EXPERT, REKINDLED))
+    low, high = interval(resampled(expert, rekindled, labels[known].astype(np.float64), measure))
     return {
         "task": held_out.name,
         "measure": measure,
         EXPERT: float(np.mean(values[EXPERT])),
         REKINDLED: float(np.mean(values[REKINDLED])),
         "difference": float(np.mean(values[REKINDLED]) - np.mean(values[EXPERT])),
-        "interval": [float(low), float(high)],
+        "interval": [low, high],
         "values": values,
         "seeds": seeds,
         "examples": len(known),
     }
 
 
-def _scores(held_out: Task, run: Path) -> F32:
-    return held_out.candidates.join(read_run(run), "score")["score"]
-
-
 def _value(held_out: Task, scores: F32, measure: str) -> float:
     return held_out.evaluation(scores).values[measure]
-
-
-def resampled_differences(task: Task, first: F32, second: F32, rows: np.ndarray, measure: str) -> F64:
-    """Bootstrap the difference of two models' values, over examples and seeds at once: float64 (`RESAMPLES`,).
-
-    first, second: scores float32 (seeds, N). rows: int (n,), those that have a label. Both models are resampled by the
-    same examples and seeds.
-    """
-    from rankdistill.evaluation.pair_metrics import evaluate_pairs
-
-    rng = np.random.default_rng(0)
-    labels = task.labelled()[0]["label"]
-    differences = np.empty(RESAMPLES)
-    for place in range(RESAMPLES):
-        drawn = rng.choice(rows, len(rows))
-        chosen = rng.integers(0, len(first), len(first))
-        of_both = [
-            np.mean([evaluate_pairs(scores[seed][drawn], labels[drawn], [measure])[measure] for seed in chosen])
-            for scores in (first, second)
-        ]
-        differences[place] = of_both[1] - of_both[0]
-    return differences

@@ -52,7 +52,7 @@ KINDS: dict[str, Kind] = {
     ),
     "classification": Kind(
         objective="cross_entropy(label)",
-        distillation="kl(teacher)",
+        distillation="kl(target)",
         measures=("accuracy",),
         check_measures=check_pair_measures,
         evaluate=evaluate_labels,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -73,6 +74,10 @@ class Task:
     def with_candidates(self, candidates: Candidates) -> Task:
         """The same task over other candidates."""
         return replace(self, candidates=candidates)
+
+    def with_measures(self, measures: Sequence[str]) -> Task:
+        """The same task with other measures."""
+        return replace(self, measures=tuple(measures))
 
     def part(self, split: str) -> Task:
         """The task over the queries of a split, possibly none."""

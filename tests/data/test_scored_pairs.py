@@ -42,12 +42,12 @@ def test_labels_are_classes_their_numbers_or_numbers_of_the_range(
 
 @given(st.floats(0, 5, width=32))
 def test_a_written_similarity_is_read_as_it_is_to_six_digits(label: float) -> None:
-    assert RANGE.label(RANGE.label_text(label)) == pytest.approx(label, rel=1e-5, abs=1e-5)
+    assert RANGE.label(RANGE.written(label)) == pytest.approx(label, rel=1e-5, abs=1e-5)
 
 
 @pytest.mark.parametrize("label", [0, 1, 2])
 def test_a_written_class_is_read_as_the_same(label: int) -> None:
-    assert CLASSES.label(CLASSES.label_text(label)) == label
+    assert CLASSES.label(CLASSES.written(label)) == label
 
 
 @pytest.mark.parametrize(

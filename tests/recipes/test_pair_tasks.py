@@ -85,3 +85,105 @@ def test_what_does_not_suit_a_task_is_refused(
     ]
     assert main([*words, "--max-steps", "1", *options]) in (1, 2)
     assert said in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with GLUE's files, a base, and two models of RTE in runs/: one that learned, and one that did not."""
+    folder = tmp_path_factory.mktemp("pairs")
+    CrossEncoder(make_model(), make_tokenizer()).save(folder / "base")
+    source = f"glue:rte@{write_glue(folder / 'glue')}"
+    words = ["finetune", "--collection", source, "--base", folder / "base", *FAST]
+    assert main([str(word) for word in (*words, "--out", folder / "runs" / "good")]) == 0
+    assert main([str(word) for word in (*words, "--out", folder / "runs" / "poor", "--max-steps", 1)]) == 0
+    return folder
+
+
+def test_evaluate_measures_the_labels_of_a_run(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = str(trained / "runs" / "good" / "run.trec.gz")
+    words = ["evaluate", "--collection", f"glue:rte@{trained / 'glue'}", "--runs", run, "--json"]
+    assert main(words) == 0
+    values = json.loads(capsys.readouterr().out)[run]
+    metrics = json.loads((trained / "runs" / "good" / "metrics.json").read_text())
+    assert values == {"accuracy": metrics["accuracy"]}
+    assert main([*words, "--measures", "f1", "matthews"]) == 0
+    assert set(json.loads(capsys.readouterr().out)[run]) == {"f1", "matthews"}
+
+
+@pytest.mark.parametrize("test", ["bootstrap", "mcnemar"])
+def test_leaderboard_compares_models_of_a_task(
+    trained: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path, test: str
+) -> None:
+    words = ["leaderboard", str(trained / "runs"), "--collection", f"glue:rte@{trained / 'glue'}"]
+    words += ["--baseline", "poor", "--test", test]
+    assert main([*words, "--json"]) == 0
+    best, worst = json.loads(capsys.readouterr().out)
+    assert (best["system"], worst["system"]) == ("good", "poor")
+    assert best["accuracy"] > worst["accuracy"]
+    assert best["p(accuracy)"] < 0.05
+    assert worst["p(accuracy)"] is None
+    assert main([*words, "--export", str(tmp_path / "table.md")]) == 0
+    assert "20 pairs; the best value of each measure is bold" in (tmp_path / "table.md").read_text()
+
+
+def test_score_writes_labels_as_glue_takes_them(trained: Path, tmp_path: Path) -> None:
+    (trained / "glue" / "RTE" / "test.tsv").write_text("index\tsentence1\tsentence2\n0\tcat\tcat\n1\tcat\tdog\n")
+    words = ["score", "--model", trained / "runs" / "good" / "model", "--collection", f"glue:rte@{trained / 'glue'}"]
+    words += ["--split", "test", "--out", tmp_path / "rte.trec", "--predict", tmp_path / "RTE.tsv"]
+    assert main([str(word) for word in words]) == 0
+    lines = (tmp_path / "RTE.tsv").read_text().splitlines()
+    assert lines[0] == "index\tprediction"
+    labels = [line.split("\t")[1] for line in lines[1:]]
+    classes = [["entailment", "not_entailment"][int(label)] for label in read_run(tmp_path / "rte.trec")["score"]]
+    assert labels == classes
+    (trained / "glue" / "RTE" / "test.tsv").unlink()
+
+
+def distil(trained: Path, out: Path, *more: object) -> int:
+    words = ["distill", "--collection", f"glue:rte@{trained / 'glue'}", "--student", trained / "base", *FAST]
+    return main([str(word) for word in (*words, "--out", out, *more)])
+
+
+def test_distill_takes_the_mean_of_classifiers_logits(trained: Path, tmp_path: Path) -> None:
+    teachers = [trained / "runs" / name / "model" for name in ("good", "poor")]
+    assert distil(trained, tmp_path / "one", "--teachers", teachers[0]) == 0
+    metrics = json.loads((tmp_path / "one" / "metrics.json").read_text())
+    assert metrics["accuracy"] > 0.9
+    config = yaml.safe_load((tmp_path / "one" / "config.yaml").read_text())
+    assert (config["objective"], config["method"]) == ("kl(target)", "mean")
+    assert distil(trained, tmp_path / "two", "--teachers", *teachers, "--objective", "kl(t1) + 0.5*logit_mse(t2)") == 0
+
+
+@pytest.mark.parametrize(
+    ("teacher", "said"),
+    [
+        ("runs/good/run.trec.gz", "is a run of labels, and a classification is distilled from models' logits"),
+        ("base", "has no classes, and glue:rte has the classes entailment, not_entailment"),
+    ],
+)
+def test_teachers_that_do_not_suit_a_classification_are_refused(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], teacher: str, said: str
+) -> None:
+    assert distil(trained, tmp_path / "out", "--teachers", trained / teacher) in (1, 2)
+    assert said in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("evaluate --collection {glue} --split train --runs {run}", "the run lacks 60 of the 60 pairs of glue:rte"),
+        ("evaluate --collection {glue} --runs {run} --measures nDCG@10", "unknown measure of scored pairs 'nDCG@10'"),
+        ("leaderboard {runs} --collection {glue} --test t", "unknown significance test of scored pairs 't'"),
+        ("leaderboard {runs} --collection {glue} --html {runs}/page.html", "--html shows rankings"),
+        ("leaderboard {runs} --collection {glue} --baseline none", "unknown system 'none'"),
+        ("score --model {model} --collection {glue} --split none --out {runs}/x.trec", "unknown split of glue:rte"),
+    ],
+)
+def test_mistakes_with_runs_of_a_task_are_told(
+    trained: Path, capsys: pytest.CaptureFixture[str], words: str, said: str
+) -> None:
+    good = trained / "runs" / "good"
+    places = {"glue": f"glue:rte@{trained / 'glue'}", "runs": trained / "runs"}
+    line = words.format(run=good / "run.trec.gz", model=good / "model", **places)
+    assert main(line.split()) in (1, 2)
+    assert said in " ".join(capsys.readouterr().err.split())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,8 +18,7 @@ from rankdistill.data import load_collection
 from rankdistill.data.pair_parts import SCHEMA
 from rankdistill.models import CrossEncoder, ScoreContract
 from rankdistill.recipes.guided import GuidedSettings, expert_columns, guide, guided_objective
-from rankdistill.recipes.rekindle import RESULT, resampled_differences
-from rankdistill.tasks import Task
+from rankdistill.recipes.rekindle import RESULT
 from rankdistill.training import TrainingSettings
 
 
@@ -140,16 +138,6 @@ def test_the_whole_cycle_ends_in_a_comparison_and_is_not_repeated(base: Path, pa
     assert rekindle(*words) == 0
     assert {path: path.stat().st_mtime_ns for path in out.rglob("model.safetensors")} == written
     assert json.loads((out / RESULT).read_text()) == result
-
-
-def test_the_interval_of_equal_models_is_zero_and_of_a_better_one_above_it(tmp_path: Path) -> None:
-    collection: Any = load_collection(f"glue:rte@{write_glue(tmp_path / 'glue')}")
-    task = Task(collection, collection.candidates).held_out
-    labels = task.labelled()[0]["label"]
-    wrong, right = (1 - labels)[None].astype(np.float32), labels[None]
-    rows = np.arange(len(labels))
-    assert not resampled_differences(task, right, right, rows, "accuracy").any()
-    assert (resampled_differences(task, wrong, right, rows, "accuracy") == 1).all()
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ RANGE = ScoredPairs("similarity", lowest=1.0, highest=5.0)
 def test_kind_objective_and_measures_are_those_of_the_labels() -> None:
     task = task_of(CLASSES)
     assert (task.kind, task.measures, task.objective) == ("classification", ("accuracy", "f1"), "cross_entropy(label)")
-    assert task.distillation == "kl(teacher)"
+    assert task.distillation == "kl(target)"
     task = task_of(RANGE)
     assert (task.kind, task.measures) == ("similarity", ("pearson", "spearman"))
     assert task.objective == "similarity_mse(label, lowest=1.0, highest=5.0)"

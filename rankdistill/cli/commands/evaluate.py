@@ -10,12 +10,15 @@ from cyclopts import Parameter
 from rankdistill.cli.judgments import load_judgments
 from rankdistill.cli.options import Json, Judged, JudgedSplit, Measures, Measuring, Qrels
 from rankdistill.cli.output import print_json, print_rich, say, table
+from rankdistill.cli.pair_runs import pair_task
 from rankdistill.errors import DataError
 from rankdistill.evaluation.conventions import Conventions
 from rankdistill.evaluation.evaluate import Evaluation, evaluation
 from rankdistill.evaluation.names import DEFAULT_MEASURES, parse_measures
 from rankdistill.evaluation.report.render import number
 from rankdistill.progress import progress
+from rankdistill.tasks.leaderboard import predictions
+from rankdistill.tasks.task import Task
 
 
 def evaluate(
@@ -40,7 +43,10 @@ def evaluate(
 
         rankdistill evaluate --qrels qrels.txt --runs bm25.trec student.trec.gz --measures nDCG@10 RR@10 PNR
         rankdistill evaluate --collection my-data --split test --runs student.trec.gz
+        rankdistill evaluate --collection glue:rte@glue --runs runs/rte/run.trec.gz
     """
+    if task := pair_task(collection, split) if qrels is None else None:
+        return _evaluate_pairs(task, runs, measures, as_json)
     parse_measures(measures)
     judgments, conventions, _ = load_judgments(qrels, collection, split, conventions)
     results: dict[str, Evaluation] = {}
@@ -62,6 +68,25 @@ def evaluate(
     else:
         rows = ([path, *(number(result.values[m]) for m in measures)] for path, result in results.items())
         print_rich(table(["run", *measures], rows))
+
+
+def _evaluate_pairs(task: Task, runs: Sequence[str], measures: Sequence[str], as_json: bool) -> None:
+    """Measure the labels that runs give the pairs of a task."""
+    results = {}
+    for path in runs:
+        try:
+            result = task.with_measures(measures).evaluation(predictions(task, path))
+        except DataError as error:
+            raise DataError(f"{path}: {error}") from error
+        results[path] = result.values
+        for note in result.notes:
+            say(f"note: {path}: {note}")
+    if as_json:
+        print_json(results)
+    else:
+        print_rich(
+            table(["run", *measures], ([path, *map(number, values.values())] for path, values in results.items()))
+        )
 
 
 def _query_rows(results: dict[str, Evaluation], measures: Sequence[str]) -> list[list[str]]:

@@ -11,7 +11,10 @@ from rankdistill.cli.judgments import load_judgments
 from rankdistill.cli.options import Json, Judged, JudgedSplit, Measures, Measuring, Qrels
 from rankdistill.cli.output import print_json, print_rich, say_wrote
 from rankdistill.cli.outputs import OUTPUT_FILE, OUTPUT_PAGE
+from rankdistill.cli.pair_runs import pair_task
+from rankdistill.data.collection import Collection
 from rankdistill.data.trec.run_files import PATTERNS
+from rankdistill.errors import UsageError
 from rankdistill.evaluation.conventions import Conventions
 from rankdistill.evaluation.names import DEFAULT_MEASURES, parse_measures
 from rankdistill.evaluation.report.leaderboard import find_runs
@@ -20,6 +23,7 @@ from rankdistill.evaluation.report.page import write_html
 from rankdistill.evaluation.report.render import as_table
 from rankdistill.evaluation.report.tables import check_format
 from rankdistill.evaluation.report.tables import export as write_table
+from rankdistill.tasks.leaderboard import pair_leaderboard
 
 
 def leaderboard(
@@ -38,7 +42,10 @@ def leaderboard(
     ] = (),
     measures: Measures = DEFAULT_MEASURES,
     baseline: Annotated[str | None, Parameter(help="Name of the system that the others are tested against.")] = None,
-    test: Annotated[str, Parameter(help="Significance test: t or fisher; corrected after Holm.")] = "t",
+    test: Annotated[
+        str,
+        Parameter(help="Significance test: t or fisher; of scored pairs bootstrap or mcnemar; corrected after Holm."),
+    ] = "t",
     conventions: Measuring = Conventions(),  # noqa: B008  # frozen
     title: Annotated[str, Parameter(help="Title of the page.")] = "Leaderboard",
     as_json: Json = False,
@@ -49,12 +56,19 @@ def leaderboard(
 
         rankdistill leaderboard runs --qrels qrels.txt --baseline bm25 --html leaderboard.html
         rankdistill leaderboard runs --collection my-data --split test --html page/
+        rankdistill leaderboard runs --collection glue:rte@glue --baseline small
     """
-    parse_measures(measures)
     for path in export:
         check_format(path)
-    judgments, conventions, source = load_judgments(qrels, collection, split, conventions)
-    board = compare_runs(find_runs(folder), judgments, measures, baseline, test, conventions=conventions)
+    source: Collection | None = None
+    if task := pair_task(collection, split) if qrels is None else None:
+        if html is not None:
+            raise UsageError("--html shows rankings; write the table of a task of scored pairs by --export")
+        board = pair_leaderboard(find_runs(folder), task, measures, baseline, test)
+    else:
+        parse_measures(measures)
+        judgments, conventions, source = load_judgments(qrels, collection, split, conventions)
+        board = compare_runs(find_runs(folder), judgments, measures, baseline, test, conventions=conventions)
     if as_json:
         print_json(board.rows)
     else:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
 from rankdistill.cli.cluster import ALONE, Cluster, in_parts, score_parts
-from rankdistill.cli.options import SCORING, Model, Out, Run, Scoring, Source
+from rankdistill.cli.options import SCORING, Model, Out, RunOrOwn, Scoring, Source
 from rankdistill.cli.output import say_wrote
+from rankdistill.cli.outputs import OUTPUT_FILE
 from rankdistill.cli.scored import MODEL, saved_beside
-from rankdistill.data.sources import load_collection
+from rankdistill.data.collection import own_candidates
+from rankdistill.data.sources import describe_pairs, load_collection
+from rankdistill.data.sources.pairs.submission import write_submission
 from rankdistill.data.trec.read import read_run
 from rankdistill.data.trec.write import write_run
+from rankdistill.errors import DataError, UsageError
 from rankdistill.scoring.score import score as score_candidates
 
 
@@ -16,8 +25,16 @@ def score(
     *,
     model: Model,
     collection: Source,
-    run: Run,
     out: Out,
+    run: RunOrOwn = None,
+    predict: Annotated[
+        Path | None,
+        OUTPUT_FILE,
+        Parameter(help="Of a task of scored pairs: file to write the labels to, as GLUE takes submissions."),
+    ] = None,
+    split: Annotated[
+        str | None, Parameter(help="Score only the queries of this split of the collection, for example test.")
+    ] = None,
     scoring: Scoring = SCORING,
     cluster: Cluster = ALONE,
 ) -> None:
@@ -29,11 +46,25 @@ def score(
 
         rankdistill score --model runs/teacher1/model --collection pydocs \\
             --run bm25.trec --out teacher1.trec
+        rankdistill score --model runs/rte/model --collection glue:rte@glue --split test \\
+            --out rte.trec --predict RTE.tsv
     """
-    if in_parts([run], cluster, out):
+    if run is not None and in_parts([run], cluster, out):
+        if split is not None or predict is not None:
+            raise UsageError("--split and --predict are for runs in one file")
         return score_parts(model, collection, run, out, scoring, cluster)
     settings = saved_beside(out, scoring)
-    candidates, source = read_run(run), load_collection(collection)
+    if predict is not None and describe_pairs(collection) is None:
+        raise UsageError(f"--predict writes labels of scored pairs, and {collection} is a ranking")
+    source = load_collection(collection)
+    candidates = own_candidates(source) if run is None else read_run(run)
+    if split is not None:
+        candidates = source.in_split(candidates, split)
+        if not candidates.n_queries:
+            raise DataError(f"none of the queries is in split {split!r} of {source.name}")
     scores = score_candidates(model, candidates, source, settings)
     write_run(candidates.with_columns({MODEL: scores}), out, MODEL)
     say_wrote(out, f"{candidates.n_queries:,} queries, {len(candidates):,} candidates")
+    if predict is not None and source.scored_pairs is not None:
+        write_submission(scores, source.scored_pairs, predict)
+        say_wrote(predict, f"{len(scores):,} labels")

@@ -47,6 +47,8 @@ class Leaderboard:
     """System -> the `TOP` best candidates of each judged query, best first, with their labels."""
     notes: list[str]
     """Notes for below the table: systems whose run does not match the judgments, and unjudged candidates."""
+    unit: str = "queries"
+    """What systems are measured on: queries, or pairs."""
 
 
 def leaderboard(

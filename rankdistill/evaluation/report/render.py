@@ -12,10 +12,15 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from rankdistill.evaluation.pair_significance import PAIR_TESTS
 from rankdistill.evaluation.report.leaderboard import Leaderboard
 from rankdistill.evaluation.significance import TESTS
 
 MARKS = ((0.01, "‡"), (0.05, "†"))
+TITLES_OF_TESTS = {
+    **{name: each.title for name, each in TESTS.items()},
+    **{name: each.title for name, each in PAIR_TESTS.items()},
+}
 TITLES = {"parameters": "parameters", "pairs_per_second": "pairs/s"}
 
 
@@ -48,10 +53,10 @@ def cells(board: Leaderboard) -> Iterator[list[Cell]]:
 
 def legend(board: Leaderboard) -> list[str]:
     """Explain the table in lines below it: its marks, the test, the correction and the number of queries."""
-    lines = [f"{board.queries} queries; the best value of each measure is bold."]
+    lines = [f"{board.queries} {board.unit}; the best value of each measure is bold."]
     if board.baseline is not None:
         lines.append(
-            f"Different from {printable(board.baseline)}: † p < .05, ‡ p < .01 ({TESTS[board.test].title}; Holm "
+            f"Different from {printable(board.baseline)}: † p < .05, ‡ p < .01 ({TITLES_OF_TESTS[board.test]}; Holm "
             f"correction for the number of systems, {len(board.comparisons)})."
         )
     return lines + [printable(note) for note in board.notes]

@@ -28,8 +28,6 @@ class GlueTask:
 
     columns: Columns
     scored: ScoredPairs
-    numbered: bool = False
-    """Whether the files and submissions hold the number of the class, not its name."""
     header: tuple[str, ...] = ()
     """Columns of labelled files without a header line; a file whose first line has the names has one."""
 
@@ -51,24 +49,26 @@ _PAIR = ("sentence1", "sentence2")
 GLUE: dict[str, GlueTask] = {
     "cola": GlueTask(
         Columns(("sentence",), "label"),
-        _classes(("unacceptable", "acceptable"), ("matthews", "accuracy"), 1, training=_training(3, 3e-5, 64)),
-        numbered=True,
+        _classes(
+            ("unacceptable", "acceptable"), ("matthews", "accuracy"), 1, numbered=True, training=_training(3, 3e-5, 64)
+        ),
         header=("source", "label", "mark", "sentence"),
     ),
     "sst2": GlueTask(
         Columns(("sentence",), "label"),
-        _classes(("negative", "positive"), ("accuracy",), 1, training=_training(4, 2e-5, 256)),
-        numbered=True,
+        _classes(("negative", "positive"), ("accuracy",), 1, numbered=True, training=_training(4, 2e-5, 256)),
     ),
     "mrpc": GlueTask(
         Columns(("#1 String", "#2 String"), "Quality"),
-        _classes(("not_equivalent", "equivalent"), ("f1", "accuracy"), 2, training=_training(4, 3e-5, 32)),
-        numbered=True,
+        _classes(
+            ("not_equivalent", "equivalent"), ("f1", "accuracy"), 2, numbered=True, training=_training(4, 3e-5, 32)
+        ),
     ),
     "qqp": GlueTask(
         Columns(("question1", "question2"), "is_duplicate"),
-        _classes(("not_duplicate", "duplicate"), ("f1", "accuracy"), 2, training=_training(3, 5e-5, 256)),
-        numbered=True,
+        _classes(
+            ("not_duplicate", "duplicate"), ("f1", "accuracy"), 2, numbered=True, training=_training(3, 5e-5, 256)
+        ),
     ),
     "stsb": GlueTask(
         Columns(_PAIR, "score"),
@@ -97,8 +97,7 @@ GLUE: dict[str, GlueTask] = {
     "rte": GlueTask(Columns(_PAIR, "label"), _classes(ENTAILMENT, ("accuracy",), 2, training=_training(4, 2e-5, 64))),
     "wnli": GlueTask(
         Columns(_PAIR, "label"),
-        _classes(ENTAILMENT[::-1], ("accuracy",), 2, training=_training(4, 2e-5, 64)),
-        numbered=True,
+        _classes(ENTAILMENT[::-1], ("accuracy",), 2, numbered=True, training=_training(4, 2e-5, 64)),
     ),
 }
 """Name -> task. WNLI, which the papers leave out, is trained as RTE."""
