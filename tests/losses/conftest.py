@@ -12,7 +12,7 @@ from torch import Tensor
 
 from rankdistill.losses import LOSSES
 
-SETTINGS = [(name, {}) for name, loss in LOSSES.items() if not loss.needs_states] + [
+SETTINGS = [(name, {}) for name, loss in LOSSES.items() if loss.sees in ("scores", "logits")] + [
     ("hinge", {"margin": 0.3}),
     ("ranknet", {"sigma": 2.0}),
     ("bce", {"relevant_from": 2.0}),

@@ -55,29 +55,27 @@ def load(argument: str) -> Collection:
     """
     folder = Path(argument)
     task = read_task_file(folder / FILE)
-    named = {split: folder / str(name) for split, name in task.get("splits", {}).items()}
     texts, ids, label = task["texts"], task.get("ids", []), task["label"]
-    tables = {
-        split: read_table(path, (*texts, *ids), (label,)) for split, path in (named or _default_files(folder)).items()
-    }
-    name, scored = folder.resolve().name, _scored_pairs(task)
+    files = _files(folder, task)
+    name, scored = folder.resolve().name, _scored_pairs(folder, task, list(files))
+    tables = {split: read_table(path, (*texts, *ids), (label,)) for split, path in files.items()}
     if scored is None:
         return _ranking(name, tables, texts, ids, label)
-    if scored.measured_split not in tables:
-        raise DataError(
-            f"{folder / FILE}: 'measured' is {scored.measured_split!r}, expected one of the splits {', '.join(tables)}"
-        )
     return pairs_collection(name, tables, Columns(tuple(texts), label, (HIDDEN, "")), scored)
 
 
 def describe(argument: str) -> ScoredPairs | None:
     """What the task of a folder asks for, None where that is a ranking; its tables are not read."""
-    return _scored_pairs(read_task_file(Path(argument) / FILE))
+    task = read_task_file(Path(argument) / FILE)
+    return _scored_pairs(Path(argument), task, list(_files(Path(argument), task)))
 
 
-def _scored_pairs(task: Mapping[str, Any]) -> ScoredPairs | None:
+def _scored_pairs(folder: Path, task: Mapping[str, Any], splits: Sequence[str]) -> ScoredPairs | None:
     if task["kind"] == "ranking":
         return None
+    measured = task.get("measured", "dev" if "dev" in splits else splits[-1])
+    if measured not in splits:
+        raise DataError(f"{folder / FILE}: 'measured' is {measured!r}, expected one of the splits {', '.join(splits)}")
     lowest, highest = task.get("range", (0.0, 1.0))
     return ScoredPairs(
         task["kind"],
@@ -86,7 +84,7 @@ def _scored_pairs(task: Mapping[str, Any]) -> ScoredPairs | None:
         highest=float(highest),
         measures=tuple(map(str, task.get("measures", ()))),
         n_texts=1 if len(task["texts"]) == 1 else 2,
-        measured_split=task.get("measured", "dev"),
+        measured_split=measured,
     )
 
 
@@ -128,6 +126,12 @@ def _check(file: Path, name: str, value: Any, holds: Callable[[Any], bool]) -> N
 def _rises(bounds: list[Any]) -> bool:
     numbers = all(isinstance(bound, int | float) and not isinstance(bound, bool) for bound in bounds)
     return numbers and len(bounds) == 2 and -np.inf < bounds[0] < bounds[1] < np.inf
+
+
+def _files(folder: Path, task: Mapping[str, Any]) -> dict[str, Path]:
+    """The tables of a task by split: those that it names, else those with the names of splits."""
+    named = {str(split): folder / str(name) for split, name in task.get("splits", {}).items()}
+    return named or _default_files(folder)
 
 
 def _default_files(folder: Path) -> dict[str, Path]:
