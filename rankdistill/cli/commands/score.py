@@ -18,6 +18,7 @@ from rankdistill.data.sources.pairs.submission import write_submission
 from rankdistill.data.trec.read import read_run
 from rankdistill.data.trec.write import write_run
 from rankdistill.errors import DataError, UsageError
+from rankdistill.files.outputs import check_output_file
 from rankdistill.scoring.score import score as score_candidates
 
 
@@ -49,7 +50,9 @@ def score(
         rankdistill score --model runs/rte/model --collection glue:rte@glue --split test \\
             --out rte.trec --predict RTE.tsv
     """
-    if run is not None and in_parts([run], cluster, out):
+    if run is None:
+        check_output_file(out)  # a folder is for a run in parts
+    elif in_parts([run], cluster, out):
         if split is not None or predict is not None:
             raise UsageError("--split and --predict are for runs in one file")
         return score_parts(model, collection, run, out, scoring, cluster)
