@@ -38,7 +38,7 @@ def test_p_values_of_models_that_are_equally_good_are_spread_evenly() -> None:
 
 
 def test_several_runs_of_a_model_are_resampled_too() -> None:
-    one, other = np.stack([wrong(0.4, 1), wrong(0.1, 2)]), np.stack([wrong(0.4, 3), wrong(0.1, 4)])
+    one, other = np.stack([wrong(0.4, 1), wrong(0.1, 2)]), np.stack([wrong(0.1, 3), wrong(0.4, 4)])
     spread = resampled(one, other, TRUTH, "accuracy", 200).std()
     assert spread > 3 * resampled(one[:1], other[:1], TRUTH, "accuracy", 200).std()
 
