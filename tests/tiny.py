@@ -112,6 +112,7 @@ def make_collection(n_queries: int = 6, n_documents: int = 40) -> SimpleNamespac
         for i in range(n_documents)
     }
     return SimpleNamespace(
+        scored_pairs=None,
         queries=Texts.from_pairs(list(queries), list(queries.values())),
         documents=Texts.from_pairs(list(documents), list(documents.values())),
     )

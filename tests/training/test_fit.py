@@ -90,7 +90,9 @@ def test_the_dev_sets_texts_are_looked_up_once_however_often_they_are_scored() -
             lookups.append(len(ids))
             return collection.documents.take(ids)
 
-    counted = SimpleNamespace(queries=collection.queries, documents=Counted(), qrels=None, unjudged=None)
+    counted = SimpleNamespace(
+        queries=collection.queries, documents=Counted(), qrels=None, unjudged=None, scored_pairs=None
+    )
     dev = Task(counted, candidates, measures=("nDCG@10",), qrels=candidates.only_columns("label"))  # type: ignore[arg-type]
     settings = TrainingSettings(epochs=8, list_size=4, lists_per_batch=4, eval_steps=2)
     fit(start(), candidates, collection, "hinge(label)", settings, dev=dev)

@@ -44,7 +44,7 @@ def write_parquet(path: Path) -> None:
     ("name", "content"),
     [
         ("t.tsv", b"\xef\xbb\xbftext\tlabel\nx\t1\ny,\t0\n"),
-        ("t.tsv.gz", gzip.compress(b"text\tlabel\nx\t1\ny,\t0")),
+        ("t.tsv.gz", gzip.compress(b"text\tlabel\nx\t1\ny,\t0", mtime=0)),
         ("t.csv", b'text,label\nx,1\n"y,",0\n'),
         ("t.jsonl", b'{"text": "x", "label": 1}\n\n{"label": 0, "text": "y,"}\n'),
     ],
