@@ -95,7 +95,7 @@ def stored(made: Made) -> Iterator[Stored]:
         "fastest engine", "cache/engines/*", auto, removed=("out.trec*",), compared=("out.trec",), same_again=False
     )
     trained = ["finetune", *source, *texts, "--base", str(made.encoder), "--start", "plain", "--max-length", "32"]
-    trained += ["--max-steps", "20", "--save-steps", "5", "--list-size", "4", "--out", "out"]
+    trained += ["--epochs", "100", "--max-steps", "60", "--save-steps", "5", "--list-size", "4", "--out", "out"]
     yield Stored(
         "checkpoint", "out/**/checkpoint-*/*", trained, until="out/**/checkpoint-10/*", compared=("out/model/*",)
     )
