@@ -124,6 +124,7 @@ def test_two_forms_stand_beside_each_other(tmp_path: Path) -> None:
     for dtype in ("float32", "int8"):
         export_model(model.model, model.fingerprint(), tmp_path, "onnx", dtype)
     assert sorted(path.name for path in (tmp_path / "onnx").iterdir()) == [
+        ".rankdistill.json.checksum",
         "model.onnx",
         "model_qint8.onnx",
         "rankdistill.json",
