@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,20 +10,21 @@ from typing import Any
 import numpy as np
 import torch
 import transformers
-from tokenizers import normalizers
 from torch import nn
-from transformers import AutoConfig, AutoModel, AutoTokenizer
+from transformers import AutoConfig, AutoModel
 
 from rankdistill.arrays import F32, I64
-from rankdistill.errors import DataError, RankDistillError, UsageError
+from rankdistill.errors import DataError, UsageError
 from rankdistill.inputs.pairs import PairAssembler
 from rankdistill.inputs.template import PairTemplate
 from rankdistill.inputs.tokens import NO_TEXT
 from rankdistill.models.base import DEFAULT_BASE, checked_folder, quiet_loading, resolve_folder
 from rankdistill.models.cross_encoder import CPU_BATCH_TOKENS, GPU_BATCH_TOKENS
+from rankdistill.models.load import check_numbers, check_seal, check_weights, reading
 from rankdistill.models.precision import DTYPES, default_device, evaluating, resolve_dtype
 from rankdistill.models.sentence.modules import pool, step
 from rankdistill.models.sentence.stated import Stated, read_stated
+from rankdistill.models.tokenizer import check_ids, load_tokenizer
 
 _ENCODERS_OF = {"t5": "T5EncoderModel", "mt5": "MT5EncoderModel", "umt5": "UMT5EncoderModel"}
 """Model types with a decoder, too -> the class of the encoder alone."""
@@ -72,7 +71,8 @@ class Encoder:
         """Load an encoder as its folder states: modules, prompts, length, similarity (``modules.json`` and others).
 
         A folder of transformers that states nothing is pooled by the mean. max_length, query_prompt, document_prompt:
-        instead of the folder's own. Raises `DataError` for what a folder states and is not computed here.
+        instead of the folder's own. Raises `DataError` for what a folder states and is not computed here, and for a
+        folder that is damaged or lacks its weights or tokenizer.
         """
         folder = resolve_folder(name_or_path)
         stated = read_stated(folder)
@@ -80,7 +80,8 @@ class Encoder:
         prompts = replace(stated.prompts, **{side: text for side, text in given.items() if text is not None})
         stated = replace(stated, prompts=prompts)
         place = checked_folder(stated.transformer)
-        model, tokenizer = _load_model(place), _load_tokenizer(place, stated.lower_case)
+        model, tokenizer = _load_model(place), load_tokenizer(place, stated.lower_case, shortest=1)
+        check_ids(place, tokenizer, model)
         limit = _positions(model)
         wanted = max_length or stated.max_length or min(tokenizer.model_max_length, limit or _LONGEST)
         return cls(model, tokenizer, int(min(wanted, limit or wanted)), dtype, stated)
@@ -156,7 +157,9 @@ class Encoder:
 
 def _load_model(folder: Path) -> Any:
     """Load a folder's transformer, of one with a decoder the encoder alone, in float32 and eval mode."""
-    with _reading(folder, "no encoder that transformers can load"):
+    check_seal(folder)
+    check_weights(folder)
+    with reading(folder, "weights and config.json do not make an encoder that transformers can load"):
         config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         name = _ENCODERS_OF.get(config.model_type)
         if name is None and getattr(config, "is_encoder_decoder", False):
@@ -178,33 +181,8 @@ def _load_model(folder: Path) -> Any:
     missing = sorted(key for key in report["missing_keys"] if "pooler" not in key)
     if missing:
         raise DataError(f"{folder} lacks weights of its encoder, the first is {missing[0]}: is it a whole model?")
+    check_numbers(folder, model)
     return model.eval()
-
-
-def _load_tokenizer(folder: Path, lower_case: bool) -> Any:
-    """Load a folder's tokenizer; lower_case: texts are lower-cased first, special tokens in them are not."""
-    with _reading(folder, "no folder with a tokenizer that transformers can load"):
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    if lower_case:
-        backend = getattr(tokenizer, "backend_tokenizer", None)
-        if backend is None:
-            warnings.warn(f"{folder} states do_lower_case, which its tokenizer must do by itself", stacklevel=3)
-        else:
-            known = backend.normalizer
-            steps = [normalizers.Lowercase(), *([known] if known is not None else [])]
-            backend.normalizer = normalizers.Sequence(steps)
-    return tokenizer
-
-
-@contextmanager
-def _reading(folder: Path, what: str) -> Iterator[None]:
-    """Turn what transformers raises inside the block, one of a dozen types, into a `DataError` that says ``what``."""
-    try:
-        yield
-    except (RankDistillError, MemoryError):
-        raise
-    except Exception as error:
-        raise DataError(f"{folder} is {what} ({type(error).__name__}: {' '.join(str(error).split())[:300]})") from error
 
 
 def _positions(model: Any) -> int | None:

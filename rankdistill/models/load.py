@@ -39,7 +39,7 @@ def load_classifier(folder: str | Path, n_logits: int | None = None) -> tuple[An
     """
     folder = Path(folder)
     checked_config(folder)
-    _check_weights(folder)
+    check_weights(folder)
     options = {} if n_logits is None else {"num_labels": n_logits}
     with reading(folder, "weights do not make the model that its config.json describes"), quiet_loading():
         model, report = AutoModelForSequenceClassification.from_pretrained(
@@ -67,7 +67,7 @@ def load_classifier(folder: str | Path, n_logits: int | None = None) -> tuple[An
             stacklevel=3,
         )
     _check_positions(folder, model)
-    _check_numbers(folder, model)
+    check_numbers(folder, model)
     _check_all_used(folder, model, report["unexpected_keys"])
     return model, sorted({*report["missing_keys"], *(name for name, _, _ in mismatched)})
 
@@ -159,7 +159,7 @@ def _own_class(config: dict[str, Any]) -> str:
     )
 
 
-def _check_weights(folder: Path) -> None:
+def check_weights(folder: Path) -> None:
     """Raise `DataError` where a file of weights is missing, outside the folder or not whole."""
     names = [WEIGHTS]
     if not (folder / WEIGHTS).is_file() and (folder / INDEX).is_file():
@@ -192,7 +192,8 @@ def _check_positions(folder: Path, model: Any) -> None:
             )
 
 
-def _check_numbers(folder: Path, model: nn.Module) -> None:
+def check_numbers(folder: Path, model: nn.Module) -> None:
+    """Raise `DataError` where a weight is infinite or undefined."""
     for name, weight in model.named_parameters():
         if not bool(torch.isfinite(weight).all()):
             raise DataError(

@@ -38,12 +38,13 @@ _SAMPLES = (
 )
 
 
-def load_tokenizer(folder: str | Path, lower_case: bool = False) -> Any:
+def load_tokenizer(folder: str | Path, lower_case: bool = False, shortest: int = SHORTEST) -> Any:
     """Load a folder's fast tokenizer.
 
     transformers 5 takes only the vocabulary from ``tokenizer.json`` for tokenizers with a class of their own, and makes
     the rest anew: where that gives other tokens than the file, the file is followed, as `tokenizers` and servers in
-    other languages do, and a warning says so. lower_case: fold texts to lower case first.
+    other languages do, and a warning says so. lower_case: fold texts to lower case first. shortest: least
+    number of tokens that it may read.
     Raises `DataError` for a file that is damaged, for code and for a tokenizer without a vocabulary.
     """
     folder = Path(folder)
@@ -56,7 +57,7 @@ def load_tokenizer(folder: str | Path, lower_case: bool = False) -> Any:
         raise DataError(f"{folder}: {type(tokenizer).__name__} is not a fast tokenizer{hint}")
     if len(tokenizer) <= len(tokenizer.all_special_ids):
         raise DataError(f"{folder} holds no vocabulary, looked for {FILE}: copy the tokenizer into the folder, too")
-    _check_settings(folder, tokenizer)
+    _check_settings(folder, tokenizer, shortest)
     if FILE in stated and type(tokenizer).__name__ not in _PLAIN:
         with reading(folder, f"{FILE} describes no tokenizer"):
             as_stated = Tokenizer.from_file(str(folder / FILE))
@@ -93,13 +94,13 @@ def check_ids(folder: str | Path, tokenizer: Any, model: Any) -> None:
         )
 
 
-def _check_settings(folder: Path, tokenizer: Any) -> None:
+def _check_settings(folder: Path, tokenizer: Any, shortest: int) -> None:
     """Raise `DataError` for settings of a tokenizer under which no pair can be read."""
     length, names = tokenizer.model_max_length, tokenizer.model_input_names
-    if not isinstance(length, int | float) or length < SHORTEST:
+    if not isinstance(length, int | float) or length < shortest:
         raise DataError(
             f"{folder / SETTINGS}: got model_max_length {length!r}, expected the number of tokens that the model "
-            f"reads, at least {SHORTEST}"
+            f"reads, at least {shortest}"
         )
     if "input_ids" not in names:
         raise DataError(f"{folder / SETTINGS}: got model_input_names {names}, expected input_ids among them")

@@ -271,7 +271,7 @@ class Objective:
 def logit_columns(name: str, columns: Iterable[str]) -> list[str]:
     """The columns of a classifier's logits, in their order: ``rte.0``, ``rte.1`` ... for the name ``rte``.
 
-    Where there are none, the name itself, which stands for what is missing.
+    Where there are none, the first of them, which stands for what is missing.
     """
     there = set(columns)
     found: list[str] = []
