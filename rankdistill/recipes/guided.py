@@ -91,6 +91,7 @@ class GuidedSettings:
             GUIDED,
             epochs=-(-steps * lists_per_batch // max(1, len(sizes))),
             max_steps=steps,
+            warmup_ratio=GUIDED.warmup_ratio if steps > 1 else 0.0,  # transformers divides by the updates after it
             learning_rate=self.guided_learning_rate,
             lists_per_batch=lists_per_batch,
             list_size=max(2, size),
@@ -151,9 +152,8 @@ def guided_objective(
     expert), else each has a head beside it. Raises `UsageError` for another number of weights than of experts.
     Source: UEGP eq. 1, 2, 6, 8 and 9; MoEGP eq. 4 (docs/papers.md).
     """
+    check_weights(settings, len(experts))
     weights = settings.expert_weights or (1.0,) * len(experts)
-    if len(weights) != len(experts):
-        raise UsageError(f"got {len(weights)} expert weights for {len(experts)} experts: give one for each, or none")
     own_head = len(experts) == 1 if own_head is None else own_head
     terms = []
     for (name, expert), weight in zip(experts.items(), weights, strict=True) if settings.terms != "mlm" else ():
@@ -162,6 +162,14 @@ def guided_objective(
     if settings.terms != "kd":
         terms.append(f"{settings.mlm_weight!r}*mlm(shared={settings.kd_reads == 'masked'})")
     return Objective.parse(" + ".join(terms))
+
+
+def check_weights(settings: GuidedSettings, n_experts: int) -> None:
+    """Raise `UsageError` for another number of weights than of experts."""
+    if settings.expert_weights and len(settings.expert_weights) != n_experts:
+        raise UsageError(
+            f"got {len(settings.expert_weights)} expert weights for {n_experts} experts: give one for each, or none"
+        )
 
 
 def _terms(name: str, contract: ScoreContract, head: str, lists: bool) -> list[str]:

@@ -17,7 +17,7 @@ from rankdistill.files.finite_json import finite
 from rankdistill.models import CrossEncoder
 from rankdistill.progress import say
 from rankdistill.recipes.finetune import finetune_on
-from rankdistill.recipes.guided import GuidedSettings, guide, guided_objective, like
+from rankdistill.recipes.guided import GuidedSettings, check_weights, guide, like
 from rankdistill.recipes.measure import measure_model
 from rankdistill.recipes.start import StartSettings, start_model
 from rankdistill.scoring.settings import ScoringSettings
@@ -59,8 +59,7 @@ def rekindle(
     out, training = Path(out), training or TrainingSettings()
     start, guided = start or StartSettings(), guided or GuidedSettings()
     check_measurable(task)
-    if experts:
-        guided_objective(experts, guided)  # refuses a number of weights that does not fit, before any work
+    check_weights(guided, len(experts or ("its own",)))
     scoring = scoring or ScoringSettings()
     if scoring.store is None:
         scoring = replace(scoring, store=out / "scores")
