@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -64,12 +65,10 @@ def rekindle(
     if scoring.store is None:
         scoring = replace(scoring, store=out / "scores")
     runs = [replace(training, seed=training.seed + number) for number in range(seeds)]
-    own = [
-        finetuned(task, started(task, base, start, settings, training, out), settings, out / f"{EXPERT}{settings.seed}")
-        for settings in runs
-    ]
+    start_of = starts(task, base, start, training, out)
+    own = [finetuned(task, start_of(settings.seed), settings, out / f"{EXPERT}{settings.seed}") for settings in runs]
     taught = experts or {EXPERT: own[0]}
-    student = started(task, base, start, training, training, out)
+    student = start_of(training.seed)
     guide(base, taught, pairs, guided, training, scoring=scoring, student=student, out=out)
     for settings in runs:
         model = like(own[0], out / "guided" / "model", seed=settings.seed)
@@ -90,22 +89,20 @@ def check_measurable(task: Task) -> None:
     task.held_out.labelled()
 
 
-def started(
-    task: Task,
-    base: str | Path,
-    start: StartSettings,
-    settings: TrainingSettings,
-    training: TrainingSettings,
-    out: Path,
-) -> CrossEncoder:
-    """Make the model that a fine-tuning and the guided training start from; a new head is the seed's.
+def starts(
+    task: Task, base: str | Path, start: StartSettings, training: TrainingSettings, out: Path
+) -> Callable[[int], CrossEncoder]:
+    """Make what gives, for a seed, the model that a fine-tuning and the guided training start from.
 
-    Layers that are chosen imitate all once, by the seed of ``training``, in a folder of ``out``.
+    A ranking's, and one of chosen layers, is made once, by the seed of ``training``; else a new head is the seed's.
     """
-    imitates = bool(start.layers) and start.imitate
-    seed = training.seed if imitates else settings.seed
     lists = task.training.candidates
-    return start_model(task.collection, base, start, candidates=lists, training=training, seed=seed, out=out / "start")
+    if task.kind != "ranking" and not (start.layers and start.imitate):
+        return lambda seed: start_model(task.collection, base, start, seed=seed)
+    model = start_model(
+        task.collection, base, start, candidates=lists, training=training, seed=training.seed, out=out / "start"
+    )
+    return lambda seed: model.with_model(copy.deepcopy(model.model))
 
 
 def finetuned(task: Task, model: CrossEncoder, settings: TrainingSettings, out: Path) -> CrossEncoder:
