@@ -51,25 +51,35 @@ class Size:
     """BM25's best passages of a query, all of which are one list."""
     guided: GuidedSettings
     training: TrainingSettings = EXPERT
+    judged: int | None = None
+    """Queries of each year, and of BM25's best that are measured; None: all."""
 
 
 FULL = Size(3490, 16, GuidedSettings(guided_steps=600, guided_batch=192, head_steps=300))
 QUICK = Size(
-    60, 4, GuidedSettings(guided_steps=4, guided_batch=16, head_steps=3), replace(EXPERT, epochs=1, max_steps=3)
+    queries=24,
+    depth=4,
+    guided=GuidedSettings(guided_steps=3, guided_batch=8, head_steps=2),
+    training=replace(EXPERT, epochs=1, max_steps=2, list_size=2, lists_per_batch=4),
+    judged=6,
 )
 
 
 # -- data --------------------------------------------------------------------------------------------------------------
 
 
-def load_task() -> Task:
-    """DL 2020 and 2021 to train on, what BM25 and strong systems retrieved; and BM25's 100 best of DL 2019."""
+def load_task(judged: int | None = None) -> Task:
+    """DL 2020 and 2021 to train on, what BM25 and strong systems retrieved; and BM25's 100 best of DL 2019.
+
+    judged: see `Size`.
+    """
     if not V1.is_dir():
         raise SystemExit(f"the study reads {V1}, which is not there")
     first, second = rd.load_collection(V1), rd.load_collection(V2)
-    test = rd.read_run(V1 / "runs" / "dl19.bm25.trec.gz").only_columns()
-    train = [_pooled(V1, "dl20"), _pooled(V2, "dl21")]
-    judged = (V1 / "qrels.dl19.txt", V1 / "qrels.dl20.txt", V2 / "qrels.dl21.txt")
+    run, few = rd.read_run(V1 / "runs" / "dl19.bm25.trec.gz", column="bm25"), slice(0, judged)
+    test = (run.top_k(judged, "bm25") if judged else run).take_queries(few).only_columns()
+    train = [part.take_queries(few) for part in (_pooled(V1, "dl20"), _pooled(V2, "dl21"))]
+    qrels = (V1 / "qrels.dl19.txt", V1 / "qrels.dl20.txt", V2 / "qrels.dl21.txt")
     splits = {
         "train": [query for part in train for query in part.query_ids.to_pylist()],
         "test": test.query_ids.to_pylist(),
@@ -78,7 +88,7 @@ def load_task() -> Task:
         "msmarco-dl",
         concatenate_texts([first.queries, second.queries]),
         concatenate_texts([first.documents, second.documents]),
-        concatenate([rd.read_qrels(file) for file in judged]),
+        concatenate([rd.read_qrels(file) for file in qrels]),
         splits=splits,
     )
     return Task(
@@ -109,7 +119,7 @@ def unlabelled_lists(size: Size) -> Collection:
 
 def rows(folder: Path, size: Size) -> Iterator[Row]:
     """The expert, then each way to guide its base, compared with the expert; UEGP also with its halves."""
-    task, runs = load_task(), [replace(size.training, seed=seed) for seed in SEEDS]
+    task, runs = load_task(size.judged), [replace(size.training, seed=seed) for seed in SEEDS]
     test = task.held_out
     start_of = starts(task, DEFAULT_BASE, StartSettings(max_length=LENGTH), size.training, folder)
 

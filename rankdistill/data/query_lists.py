@@ -20,9 +20,10 @@ from rankdistill.data.candidates import Candidates
 from rankdistill.data.collection import Collection
 from rankdistill.data.parts import QUERIES_PER_PART, SCORE, is_parts, write_parts
 from rankdistill.data.texts import Texts
-from rankdistill.errors import DataError, UsageError
+from rankdistill.errors import DataError
 from rankdistill.files.atomic import atomic_path
 from rankdistill.files.facts import write_facts
+from rankdistill.files.outputs import check_output_folder
 
 LISTS, REPORT = "lists", "lists.json"
 SCHEMA = pa.schema([("_id", pa.large_string()), ("text", pa.large_string())])
@@ -45,7 +46,7 @@ def write_lists(
     folder has anything in it, `DataError` for a run without a candidate and for an id without a text.
     """
     folder = Path(folder)
-    check_lists_folder(folder)
+    check_output_folder(folder, new=True)
     sizes = np.diff(run.offsets)
     found = run.take_queries(sizes > 0)
     counts = {
@@ -64,12 +65,6 @@ def write_lists(
         write_parts(found.only_columns().with_columns({SCORE: scores}), temporary / LISTS, queries_per_part)
         write_facts(temporary / REPORT, {"made of": dict(facts or {}), "counts": counts})
     return counts
-
-
-def check_lists_folder(folder: Path) -> None:
-    """Raise `UsageError` where lists cannot be written, as there is something already."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(f"{folder} already exists: give a new folder")
 
 
 def is_lists(folder: str | Path) -> bool:

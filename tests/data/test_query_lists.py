@@ -60,7 +60,7 @@ def test_what_cannot_be_written_leaves_nothing(made: tuple[Collection, Candidate
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "lists").mkdir()
     (tmp_path / "lists" / "mine.txt").write_text("keep")
-    with pytest.raises(UsageError, match="already exists: give a new folder"):
+    with pytest.raises(UsageError, match="already exists and is not empty"):
         write_lists(run, collection, tmp_path / "lists")
     assert (tmp_path / "lists" / "mine.txt").read_text() == "keep"
 

@@ -12,12 +12,12 @@ from rankdistill.cli.options import Source
 from rankdistill.cli.output import say_wrote
 from rankdistill.cli.outputs import OUTPUT_RUN
 from rankdistill.data.collection import Collection
-from rankdistill.data.query_lists import check_lists_folder, write_lists
+from rankdistill.data.query_lists import write_lists
 from rankdistill.data.sources import load_collection
 from rankdistill.data.sources.query_file import FORMS, read_queries
 from rankdistill.data.trec.write import write_run
 from rankdistill.errors import DataError, UsageError
-from rankdistill.files.outputs import check_output_file
+from rankdistill.files.outputs import check_output_file, check_output_folder
 from rankdistill.retrieval import retriever
 
 
@@ -70,7 +70,7 @@ def retrieve(
             --lists --out runs/log.lists
     """
     if lists:
-        check_lists_folder(out)
+        check_output_folder(out, new=True)
     else:
         check_output_file(out)
     if queries is not None and split != "all":
