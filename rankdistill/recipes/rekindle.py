@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
+import copy
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from rankdistill.arrays import F32
 from rankdistill.data import Collection
 from rankdistill.errors import DataError
-from rankdistill.evaluation.pair_significance import interval, resampled
 from rankdistill.files.atomic import atomic_path
+from rankdistill.files.finite_json import finite
 from rankdistill.models import CrossEncoder
 from rankdistill.progress import say
 from rankdistill.recipes.finetune import finetune_on
-from rankdistill.recipes.guided import GuidedSettings, guide, like
+from rankdistill.recipes.guided import GuidedSettings, check_weights, guide, like
 from rankdistill.recipes.measure import measure_model
 from rankdistill.recipes.start import StartSettings, start_model
 from rankdistill.scoring.settings import ScoringSettings
 from rankdistill.tasks import Task
-from rankdistill.tasks.leaderboard import predictions
+from rankdistill.tasks.compare_runs import compare_runs
 from rankdistill.training import TrainingSettings
 
 RESULT = "rekindle.json"
@@ -47,43 +47,65 @@ def rekindle(
 
     The base is fine-tuned on the task to the expert; the expert, or the ``experts`` given, score the pairs; the base is
     trained on their scores and the pairs' language; and the guided model is fine-tuned on the task by the expert's own
-    settings, ``training``. With ``seeds`` both fine-tunings are repeated by as many seeds. Each step is kept in a
-    folder of ``out`` and is not repeated by the next call.
+    settings, ``training``. pairs: pairs of texts, or for a ranking the lists that a first stage retrieved, unlabelled.
+    With ``seeds`` both fine-tunings are repeated by as many seeds. Each step is kept in a folder of ``out`` and is not
+    repeated by the next call.
 
     The result: the task's first measure of the ``expert`` and of the ``rekindled`` model, means over the seeds, their
-    ``difference``, and its ``interval``, from the 2.5th to the 97.5th percentile of resampled pairs and seeds.
-    Raises `DataError` where the task has no labelled pairs to measure on.
-    Source: UEGP §3.1 and Figure 1 (docs/papers.md).
+    ``difference``, its ``interval`` over resampled pairs (of a ranking: queries) and seeds, and its ``p_value``; and
+    the same of all ``measures``, see `compare_runs`.
+    Raises `DataError` where the task has no labelled pairs to measure on, and what `guide` raises.
+    Source: UEGP §3.1 and Figure 1, appendix D for rankings (docs/papers.md).
     """
     out, training = Path(out), training or TrainingSettings()
     start, guided = start or StartSettings(), guided or GuidedSettings()
-    if not task.held_out.n_queries:
-        raise DataError(f"{task.name} has no pairs to measure on in its split: name one with labels by --test-split")
+    check_measurable(task)
+    check_weights(guided, len(experts or ("its own",)))
     scoring = scoring or ScoringSettings()
     if scoring.store is None:
         scoring = replace(scoring, store=out / "scores")
     runs = [replace(training, seed=training.seed + number) for number in range(seeds)]
-
-    def expert_of(settings: TrainingSettings) -> CrossEncoder:
-        return start_model(task.collection, base, start, seed=settings.seed)
-
-    own = [_trained(task, expert_of(settings), settings, out / f"{EXPERT}{settings.seed}") for settings in runs]
+    start_of = starts(task, base, start, training, out)
+    own = [finetuned(task, start_of(settings.seed), settings, out / f"{EXPERT}{settings.seed}") for settings in runs]
     taught = experts or {EXPERT: own[0]}
-    guide(base, taught, pairs, guided, training, scoring=scoring, out=out)
-
-    def guided_of(settings: TrainingSettings) -> CrossEncoder:
-        return like(own[0], out / "guided" / "model", seed=settings.seed)
-
+    student = start_of(training.seed)
+    guide(base, taught, pairs, guided, training, scoring=scoring, student=student, out=out)
     for settings in runs:
-        _trained(task, guided_of(settings), settings, out / f"{REKINDLED}{settings.seed}")
+        model = like(own[0], out / "guided" / "model", seed=settings.seed)
+        finetuned(task, model, settings, out / f"{REKINDLED}{settings.seed}")
     result = compared(task.held_out, out, [settings.seed for settings in runs])
     result |= {"experts": list(taught), "pairs": len(pairs.candidates) if pairs.candidates is not None else 0}
     with atomic_path(out / RESULT) as path:
-        path.write_text(json.dumps(result, indent=1) + "\n")
+        path.write_text(json.dumps(finite(result), indent=1) + "\n")
     return result
 
 
-def _trained(task: Task, model: CrossEncoder, settings: TrainingSettings, out: Path) -> CrossEncoder:
+def check_measurable(task: Task) -> None:
+    """Raise `DataError`, before any work, where nothing can be learned or nothing of the result could be measured."""
+    unit = "queries" if task.kind == "ranking" else "pairs"
+    if not task.held_out.n_queries:
+        raise DataError(f"{task.name} has no {unit} to measure on in its split: name one with labels by --test-split")
+    task.training.labelled()  # raises where none of them has a label
+    task.held_out.labelled()
+
+
+def starts(
+    task: Task, base: str | Path, start: StartSettings, training: TrainingSettings, out: Path
+) -> Callable[[int], CrossEncoder]:
+    """Make what gives, for a seed, the model that a fine-tuning and the guided training start from.
+
+    A ranking's, and one of chosen layers, is made once, by the seed of ``training``; else a new head is the seed's.
+    """
+    lists = task.training.candidates
+    if task.kind != "ranking" and not (start.layers and start.imitate):
+        return lambda seed: start_model(task.collection, base, start, seed=seed)
+    model = start_model(
+        task.collection, base, start, candidates=lists, training=training, seed=training.seed, out=out / "start"
+    )
+    return lambda seed: model.with_model(copy.deepcopy(model.model))
+
+
+def finetuned(task: Task, model: CrossEncoder, settings: TrainingSettings, out: Path) -> CrossEncoder:
     """Fine-tune on the task's part to train on, and measure on the held-out one; the model as it was written."""
     dev = task.dev if settings.eval_steps else None
     finetune_on(task.training, model, settings, dev=dev, out=out)
@@ -93,30 +115,23 @@ def _trained(task: Task, model: CrossEncoder, settings: TrainingSettings, out: P
     return trained
 
 
-def compared(held_out: Task, out: Path, seeds: list[int]) -> dict[str, Any]:
-    """Compare the runs of both models: means, difference and interval of the task's first measure."""
-    measure = held_out.measures[0]
-    labels = held_out.labelled()[0]["label"]
-    known = np.flatnonzero(~np.isnan(labels))
-    scores = {
-        name: np.stack([predictions(held_out, out / f"{name}{seed}" / "run.trec.gz") for seed in seeds])
-        for name in (EXPERT, REKINDLED)
-    }
-    values = {name: [_value(held_out, runs, measure) for runs in each] for name, each in scores.items()}
-    expert, rekindled = (scores[name][:, known].astype(np.float64) for name in (EXPERT, REKINDLED))
-    low, high = interval(resampled(expert, rekindled, labels[known].astype(np.float64), measure))
+def compared(held_out: Task, out: Path, seeds: Sequence[int]) -> dict[str, Any]:
+    """Compare the runs of both models: the task's first measure, and all of them under ``measures``."""
+    runs = {name: [out / f"{name}{seed}" / "run.trec.gz" for seed in seeds] for name in (EXPERT, REKINDLED)}
+    measures = compare_runs(held_out, runs, (EXPERT, REKINDLED))
+    first = held_out.measures[0]
     return {
         "task": held_out.name,
-        "measure": measure,
-        EXPERT: float(np.mean(values[EXPERT])),
-        REKINDLED: float(np.mean(values[REKINDLED])),
-        "difference": float(np.mean(values[REKINDLED]) - np.mean(values[EXPERT])),
-        "interval": [low, high],
-        "values": values,
-        "seeds": seeds,
-        "examples": len(known),
+        "measure": first,
+        **measures[first],
+        "seeds": list(seeds),
+        "examples": examples(held_out),
+        "measures": measures,
     }
 
 
-def _value(held_out: Task, scores: F32, measure: str) -> float:
-    return held_out.evaluation(scores).values[measure]
+def examples(held_out: Task) -> int:
+    """What the measures are means over: queries with a judgment, or pairs with a label."""
+    if held_out.kind == "ranking":
+        return held_out.judged().n_queries
+    return int((~np.isnan(held_out.labelled()[0]["label"])).sum())

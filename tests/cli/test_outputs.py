@@ -23,7 +23,19 @@ KINDS = {
     "run": OUTPUT_RUN,
     "page": OUTPUT_PAGE,
 }
-INPUTS = {"config", "run", "runs", "qrels", "collection", "folder", "log", "preferences", "dev-run", "data"}
+INPUTS = {
+    "config",
+    "run",
+    "runs",
+    "qrels",
+    "collection",
+    "folder",
+    "log",
+    "preferences",
+    "dev-run",
+    "data-run",
+    "queries",
+}
 """Options that are paths of what is read."""
 
 

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from tiny_encoders import make_encoder
 
-from rankdistill.data import read_run
+from rankdistill.data import load_collection, read_run
+from rankdistill.data.parts import read_parts
 from rankdistill.models import Encoder
 
 Run = Callable[..., Any]
@@ -72,3 +73,42 @@ def test_search_builds_a_damaged_index_again_and_says_so(run: Run, files, cache:
     assert (again.code, again.out) == (0, expected.out)
     assert "built again" in " ".join(again.err.split())
     assert "built again" not in run(*words).err
+
+
+def test_queries_of_a_file_are_looked_up_among_the_documents(run: Run, files, tmp_path: Path) -> None:
+    (tmp_path / "log.tsv").write_text("n1\tthe book list\nn2\thow to sort\n")
+    words = ["--collection", files.collection, "--queries", tmp_path / "log.tsv", "--k", 5]
+    assert run("retrieve", *words, "--out", tmp_path / "log.trec").code == 0
+    outcome = run("retrieve", *words, "--lists", "--out", tmp_path / "log.lists")
+    assert "2 queries, 0 queries without a candidate" in outcome.err
+    found, lists = read_run(tmp_path / "log.trec"), load_collection(f"lists:{tmp_path / 'log.lists'}")
+    assert lists.candidates is not None
+    assert found.query_ids.to_pylist() == ["n1", "n2"]
+    assert [each.doc_ids for each in found.queries()] == [each.doc_ids for each in lists.candidates.queries()]
+    assert run("score", "--model", files.model, "--collection", f"lists:{tmp_path / 'log.lists'}", "--out",
+               tmp_path / "own.trec").code == 0  # fmt: skip
+    parts = ["--collection", tmp_path / "log.lists", "--run", tmp_path / "log.lists" / "lists"]
+    assert run("score", "--model", files.model, *parts, "--out", tmp_path / "own.parts").code == 0
+    own, in_parts = read_run(tmp_path / "own.trec", column="own"), read_parts(tmp_path / "own.parts", "parts")
+    np.testing.assert_allclose(own.join(in_parts)["parts"], own["own"], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--queries", "{}/log.tsv", "--split", "test"], "--split is of the collection's queries, and --queries"),
+        (["--queries", "{}/absent.tsv"], "there is no file of queries"),
+        (["--queries", "{}/broken.tsv"], "broken.tsv:1"),
+        (["--lists"], "already exists and is not empty"),
+    ],
+)
+def test_retrieve_refuses_what_it_cannot_do(run: Run, files, tmp_path: Path, options: list[str], said: str) -> None:
+    (tmp_path / "log.tsv").write_text("n1\tthe book list\n")
+    (tmp_path / "broken.tsv").write_text("the book list\n")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine").touch()
+    out = tmp_path / "full" if "--lists" in options else tmp_path / "x.trec"
+    words = (word.format(tmp_path) for word in options)
+    outcome = run("retrieve", "--collection", files.collection, "--out", out, *words)
+    assert outcome.code in (1, 2)
+    assert said in outcome.err

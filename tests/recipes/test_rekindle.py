@@ -143,7 +143,6 @@ def test_the_whole_cycle_ends_in_a_comparison_and_is_not_repeated(base: Path, pa
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--task", "pydocs"], "pydocs is no task of scored pairs: expected glue:NAME@FOLDER"),
         (["--data", "absent"], "is a folder without parts|there is no"),
         (["--terms", "mse"], "terms"),
         (["--test-split", "absent"], "unknown split"),

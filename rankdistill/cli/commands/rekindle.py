@@ -1,26 +1,29 @@
-"""rekindle: an expert teaches its own base on unlabelled pairs, which then becomes a better expert."""
+"""rekindle: an expert teaches its own base on unlabelled pairs or lists, which then becomes a better expert."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from rankdistill.cli.options import Json
-from rankdistill.cli.output import print_json, print_rich, say_wrote, table
+from rankdistill.cli.options import Json, Measuring, RunOrOwn
+from rankdistill.cli.output import print_json, print_rich, say, say_wrote, table
 from rankdistill.cli.outputs import OUTPUT_FOLDER
-from rankdistill.data import load_collection
-from rankdistill.data.sources import describe_pairs
+from rankdistill.cli.rekindle_data import labelled_task, unlabelled
+from rankdistill.cli.training import Measures
+from rankdistill.data.sources import SYNTAX, describe_pairs
 from rankdistill.errors import UsageError
+from rankdistill.evaluation.conventions import Conventions
 from rankdistill.files.lock import locked
 from rankdistill.models import DEFAULT_BASE, CrossEncoder
-from rankdistill.recipes.guided import GuidedSettings
+from rankdistill.recipes.guided import GuidedSettings, check_weights
 from rankdistill.recipes.rekindle import RESULT
 from rankdistill.recipes.rekindle import rekindle as rekindled
 from rankdistill.recipes.start import StartSettings
-from rankdistill.tasks import Splits, Task
+from rankdistill.tasks import KINDS, Splits
 from rankdistill.training import TrainingSettings
 
 START, SPLITS, GUIDED, TRAINING = StartSettings(), Splits(), GuidedSettings(), TrainingSettings()
@@ -28,40 +31,62 @@ START, SPLITS, GUIDED, TRAINING = StartSettings(), Splits(), GuidedSettings(), T
 
 def rekindle(
     *,
-    task: Annotated[str, Parameter(help="Task of scored pairs: glue:NAME@FOLDER, or task:FOLDER.")],
-    data: Annotated[Path, Parameter(help="Unlabelled pairs: parts that `rankdistill corpus` wrote.")],
+    task: Annotated[
+        str, Parameter(help=f"Task that the expert is of, scored pairs or a ranking, with judgments: {SYNTAX}.")
+    ],
+    data: Annotated[
+        str,
+        Parameter(
+            help="Unlabelled pairs, parts that `rankdistill corpus` wrote; or lists, a folder that `rankdistill "
+            "retrieve --lists` wrote; or any collection with candidates."
+        ),
+    ],
     out: Annotated[Path, OUTPUT_FOLDER, Parameter(help=f"Folder for the models of every step, and {RESULT}.")],
+    run: RunOrOwn = None,
+    data_run: Annotated[
+        Path | None, Parameter(help="Of a collection as --data: run of its unlabelled lists, in a file or in parts.")
+    ] = None,
     base: Annotated[str, Parameter(help="Encoder that the expert and the guided model start from.")] = DEFAULT_BASE,
     experts: Annotated[
         tuple[str, ...],
-        Parameter(help="Models that guide, of any tasks. [default: the task's own expert, trained first]"),
+        Parameter(help="Models that guide, of any tasks and kinds. [default: the task's own expert, trained first]"),
     ] = (),
     seeds: Annotated[
         int, Parameter(help="Fine-tunings of each kind, by seeds that count up.", validator=Number(gte=1))
     ] = 1,
     start: Annotated[StartSettings, Parameter(name="*")] = START,
     splits: Annotated[Splits, Parameter(name="*")] = SPLITS,
+    measures: Measures = (),
+    conventions: Measuring = Conventions(),  # noqa: B008  # frozen
     guided: Annotated[GuidedSettings, Parameter(name="*")] = GUIDED,
     training: Annotated[TrainingSettings, Parameter(name="*")] = TRAINING,
     as_json: Annotated[Json, Parameter(name="--json")] = False,
 ) -> None:
-    """Guide a base by experts on unlabelled pairs, and fine-tune it to a better expert (UEGP, MoEGP).
+    """Guide a base by experts on unlabelled pairs or lists, and fine-tune it to a better expert (UEGP, MoEGP).
 
     For example
 
         rankdistill corpus --text wikipedia/ --out runs/wikipedia.pairs
         rankdistill rekindle --task glue:rte@glue --data runs/wikipedia.pairs --out runs/rte
+        rankdistill retrieve --collection my-data --queries log.tsv --k 32 --lists --out runs/log.lists
+        rankdistill rekindle --task my-data --run bm25.trec --data runs/log.lists --out runs/better
     """
-    if describe_pairs(task) is None:
-        raise UsageError(f"{task} is no task of scored pairs: expected glue:NAME@FOLDER, or task:FOLDER")
+    scored = describe_pairs(task)
+    check_weights(guided, len(experts) or 1)
+    if scored is not None and run is not None:
+        raise UsageError(f"--run is for rankings, and {task} has its own pairs")
+    kind = KINDS[scored.kind if scored else "ranking"]
+    kind.check_measures(measures or kind.measures)
     with locked(out):
-        collection, pairs = load_collection(task), load_collection(f"pairs:{data}")
-        assert collection.candidates is not None
+        pairs = unlabelled(data, data_run)
+        models = {f"e{place}": CrossEncoder.from_pretrained(expert) for place, expert in enumerate(experts, start=1)}
+        for (name, model), expert in zip(models.items(), experts, strict=True):
+            say(f"{name}: {expert}, {model.contract.form}")
         result = rekindled(
-            Task(collection, collection.candidates, splits=splits),
+            labelled_task(task, run, splits, measures, conventions),
             pairs,
             base,
-            {f"e{place}": CrossEncoder.from_pretrained(expert) for place, expert in enumerate(experts, start=1)},
+            models,
             out=out,
             start=start,
             training=training,
@@ -71,8 +96,14 @@ def rekindle(
     if as_json:
         print_json(result)
     else:
-        low, high = result["interval"]
-        row = [f"{result[name]:.4f}" for name in ("expert", "rekindled", "difference")]
-        headings = ["measure", "expert", "rekindled", "difference", "95 % interval"]
-        print_rich(table(headings, [[result["measure"], *row, f"{low:.4f} to {high:.4f}"]]))
+        headings = ["measure", "expert", "rekindled", "difference", "95 % interval", "p"]
+        print_rich(table(headings, [_row(name, values) for name, values in result["measures"].items()]))
     say_wrote(out / RESULT)
+
+
+def _row(name: str, values: Mapping[str, Any]) -> list[str]:
+    """A measure's line of the table."""
+    numbers = [f"{values[which]:.4f}" for which in ("expert", "rekindled", "difference")]
+    bounds, p_value = values["interval"], values["p_value"]
+    between = f"{bounds[0]:.4f} to {bounds[1]:.4f}" if bounds else "unknown"
+    return [name, *numbers, between, "" if p_value is None else f"{p_value:.3g}"]

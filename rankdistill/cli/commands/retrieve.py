@@ -10,17 +10,25 @@ from cyclopts.validators import Number
 
 from rankdistill.cli.options import Source
 from rankdistill.cli.output import say_wrote
-from rankdistill.cli.outputs import OUTPUT_FILE
+from rankdistill.cli.outputs import OUTPUT_RUN
+from rankdistill.data.collection import Collection
+from rankdistill.data.query_lists import write_lists
 from rankdistill.data.sources import load_collection
+from rankdistill.data.sources.query_file import FORMS, read_queries
 from rankdistill.data.trec.write import write_run
 from rankdistill.errors import DataError, UsageError
+from rankdistill.files.outputs import check_output_file, check_output_folder
 from rankdistill.retrieval import retriever
 
 
 def retrieve(
     *,
     collection: Source,
-    out: Annotated[Path, OUTPUT_FILE, Parameter(help="TREC run to write, compressed where the name ends in .gz.")],
+    out: Annotated[
+        Path,
+        OUTPUT_RUN,
+        Parameter(help="TREC run to write, compressed where the name ends in .gz; with --lists a new folder."),
+    ],
     retriever_name: Annotated[
         str, Parameter(name="--retriever", help="First stage: bm25, dense (extra: dense) or lucene (extra: lucene).")
     ] = "bm25",
@@ -28,6 +36,17 @@ def retrieve(
     split: Annotated[
         str, Parameter(help="Queries: train, dev, test (or a split of the collection's own), or all.")
     ] = "all",
+    queries: Annotated[
+        Path | None, Parameter(help=f"File of other queries, in place of the collection's: {FORMS}.")
+    ] = None,
+    lists: Annotated[
+        bool,
+        Parameter(
+            help="Write a folder of lists with the texts of their queries and documents, in parts: data for rekindle, "
+            "and a collection of its own, lists:FOLDER.",
+            show_default=False,
+        ),
+    ] = False,
     encoder: Annotated[
         str | None, Parameter(help="For dense: base encoder, a folder or hub id. [default: all-MiniLM-L6-v2]")
     ] = None,
@@ -47,7 +66,15 @@ def retrieve(
 
         rankdistill retrieve --collection pydocs --retriever bm25 --k 100 \\
             --split test --out bm25.trec
+        rankdistill retrieve --collection pydocs --queries log.tsv --k 32 \\
+            --lists --out runs/log.lists
     """
+    if lists:
+        check_output_folder(out, new=True)
+    else:
+        check_output_file(out)
+    if queries is not None and split != "all":
+        raise UsageError("--split is of the collection's queries, and --queries gives others: leave one of them out")
     first_stage = retriever(retriever_name)
     given = {"encoder": encoder, "query-prompt": query_prompt, "document-prompt": document_prompt}
     for option, value in given.items():
@@ -65,9 +92,16 @@ def retrieve(
         )
         settings = {"encode": loaded.encode_documents, "encode_queries": loaded.encode_queries}
     source = load_collection(collection)
+    if queries is not None:
+        source = Collection(source.name, read_queries(queries), source.documents)
     query_ids = None if split == "all" else source.split(split)
     if query_ids is not None and not query_ids:
         raise DataError(f"split {split!r} of {source.name} has no queries")
     run = first_stage(source, query_ids, k, **settings)
-    write_run(run, out, retriever_name, tag=retriever_name)
-    say_wrote(out, f"{run.n_queries:,} queries, {len(run):,} candidates")
+    if not lists:
+        write_run(run, out, retriever_name, tag=retriever_name)
+        say_wrote(out, f"{run.n_queries:,} queries, {len(run):,} candidates")
+        return
+    made_of = {"collection": collection, "split": split, "queries": queries and queries.name}
+    counts = write_lists(run, source, out, facts=made_of | {"retriever": retriever_name, "k": k})
+    say_wrote(out, ", ".join(f"{number:,} {what}" for what, number in counts.items()))

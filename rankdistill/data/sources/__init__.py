@@ -42,6 +42,7 @@ SOURCES: dict[str, Source] = {
     "glue": Source("pairs.glue", "glue:NAME@FOLDER", describes=True),
     "task": Source("pairs.task_file", "task:FOLDER (with a task.yaml)", describes=True),
     "pairs": Source("pairs.parts", "pairs:FOLDER (parts of sentence pairs)"),
+    "lists": Source("query_lists", "lists:FOLDER (retrieved lists with their texts)"),
     FOLDER: Source("beir", "or a folder in the BEIR layout (FOLDER#TAG chooses among its files)", is_folder=True),
 }
 """Prefix -> source. What begins with no prefix is a folder."""
