@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
-from rankdistill.arrays import F32
+import numpy as np
+
 from rankdistill.data import Candidates, Collection
 from rankdistill.errors import DataError, UnknownNameError, UsageError
 from rankdistill.models import CrossEncoder, resolve_base
 from rankdistill.models.contract import CLASSES
-from rankdistill.models.labels import labels_of
-from rankdistill.models.masked_lm import FILE, MaskedLMHead, load_masked_lm_head
+from rankdistill.models.expert import Expert
+from rankdistill.models.masked_lm import FILE, MaskedLMHead, load_masked_lm_head, new_masked_lm_head
 from rankdistill.progress import say
-from rankdistill.scoring.score import score_logits, score_with_report
+from rankdistill.scoring.experts import score_experts
 from rankdistill.scoring.settings import ScoringSettings
 from rankdistill.training import Objective, TrainingSettings, fit
+from rankdistill.training.distributed import first_process_first, join_processes
 
 Terms = Literal["kd+mlm", "kd", "mlm"]
 GUIDED = TrainingSettings(
@@ -29,7 +31,8 @@ GUIDED = TrainingSettings(
     weight_decay=0.0,
     save_steps=500,
 )
-"""UEGP's settings, appendix B, for a shorter training: 1,000 warm-up steps of theirs are a tenth of the steps here."""
+"""UEGP's settings, appendix B: 5e-5, batch 200, linear warm-up, polynomial decay. Its 1,000 warm-up steps are a share
+of the updates here, so that they scale with the length of a training, which the paper does not state."""
 HEAD_STEPS, HEAD_LEARNING_RATE = 500, 1e-3
 
 
@@ -41,8 +44,12 @@ class GuidedSettings:
     """Updates of the guided pre-training, which passes over the pairs as often as they need."""
     guided_learning_rate: float = GUIDED.learning_rate
     """Highest learning rate of the guided pre-training."""
+    guided_warmup_ratio: float = GUIDED.warmup_ratio
+    """Share of the updates in which its learning rate rises; then it decays, by a polynomial of degree 1, to 0."""
     guided_batch: int = GUIDED.lists_per_batch
     """Pairs between two updates of it."""
+    guided_save_steps: int = GUIDED.save_steps
+    """Updates between two checkpoints of it, from which a killed training resumes; 0 for none."""
     terms: Terms = "kd+mlm"
     """What is learned: the experts' scores (kd), the language (mlm), or both."""
     kd_reads: Literal["plain", "masked"] = "plain"
@@ -50,14 +57,27 @@ class GuidedSettings:
     which saves a forward pass."""
     head_steps: int = HEAD_STEPS
     """Updates of the masked language model's head alone, where the base has none."""
+    keep_steps: tuple[int, ...] = ()
+    """Updates after which the guided model is kept, as guided/steps/UPDATES: models to fine-tune, for a curve over the
+    length of the training."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "keep_steps", tuple(sorted(set(self.keep_steps or ()))))
         if self.terms not in get_args(Terms):
             raise UnknownNameError("terms of guided pre-training", self.terms, get_args(Terms))
         if self.kd_reads not in ("plain", "masked"):
             raise UnknownNameError("text that the student reads", self.kd_reads, ("plain", "masked"))
-        if self.guided_steps < 1 or self.guided_batch < 1 or self.head_steps < 0:
-            raise UsageError("guided_steps and guided_batch must be at least 1, and head_steps at least 0")
+        if self.guided_steps < 1 or self.guided_batch < 1 or self.head_steps < 0 or self.guided_save_steps < 0:
+            raise UsageError(
+                "guided_steps and guided_batch must be at least 1, and head_steps and guided_save_steps at least 0"
+            )
+        if not 0 <= self.guided_warmup_ratio <= 1:
+            raise UsageError(f"guided_warmup_ratio is a share and must be from 0 to 1, got {self.guided_warmup_ratio}")
+        if self.keep_steps and not 1 <= self.keep_steps[0] <= self.keep_steps[-1] <= self.guided_steps:
+            raise UsageError(
+                f"keep_steps must be from 1 to the {self.guided_steps:,} guided_steps, got "
+                f"{', '.join(map(str, self.keep_steps))}"
+            )
 
     def training(self, settings: TrainingSettings, pairs: int, steps: int | None = None) -> TrainingSettings:
         """The settings of the guided pre-training on so many pairs; seed, dtype and logs are those of ``settings``.
@@ -70,38 +90,41 @@ class GuidedSettings:
             epochs=-(-steps * self.guided_batch // max(1, pairs)),
             max_steps=steps,
             learning_rate=self.guided_learning_rate,
+            warmup_ratio=self.guided_warmup_ratio,
             lists_per_batch=self.guided_batch,
             seed=settings.seed,
             dtype=settings.dtype,
+            save_steps=self.guided_save_steps,
             logging_steps=settings.logging_steps,
         )
 
 
 def expert_columns(
-    experts: Mapping[str, CrossEncoder],
+    experts: Mapping[str, CrossEncoder | Expert],
     pairs: Collection,
     scoring: ScoringSettings | None = None,
 ) -> Candidates:
     """Score all pairs by every expert: columns ``NAME.0``, ``NAME.1`` ... of a classifier's logits, else ``NAME``.
 
-    scoring: its store keeps the scores, so that a killed call resumes. Raises what `score_logits` raises.
+    experts: models; or descriptions of those whose scores the pairs hold, see `stored_experts`. scoring: its store
+    keeps the scores, so that a killed call resumes. Raises what `score_experts` raises, and `DataError` where the pairs
+    lack scores that they should hold.
     """
     lists = pairs.candidates
     if lists is None:
         raise DataError(f"{pairs.name} has no pairs: expected pairs:FOLDER, such as `rankdistill corpus` writes")
-    columns: dict[str, F32] = {}
-    for name, expert in experts.items():
-        what = f"scoring by {name}"
-        if expert.contract.form == CLASSES:
-            logits, report = score_logits(expert, lists, pairs, scoring, description=what)
-            columns |= {f"{name}.{place}": logits[:, place] for place in range(logits.shape[1])}
-        else:
-            columns[name], report = score_with_report(expert, lists, pairs, scoring, description=what)
-        say(f"{what}: {report}")
+    stored = [column for name, each in experts.items() if isinstance(each, Expert) for column in each.columns(name)]
+    for column in stored:
+        if column not in lists.columns or np.isnan(lists[column]).any():
+            raise DataError(f"{pairs.name} lacks scores in the column {column!r}: score its parts again")
+    models = {name: each for name, each in experts.items() if isinstance(each, CrossEncoder)}
+    columns, reports = score_experts(models, lists, pairs, scoring)
+    for name, report in reports.items():
+        say(f"scoring by {name}: {report}")
     return lists.with_columns(columns)
 
 
-def guided_objective(experts: Mapping[str, CrossEncoder], settings: GuidedSettings) -> Objective:
+def guided_objective(experts: Mapping[str, CrossEncoder | Expert], settings: GuidedSettings) -> Objective:
     """Build the objective: a term for each expert, on the student's own head where there is one expert, and ``mlm()``.
 
     KL to a classifier's distribution, MSE to a similarity of its range, MSE to a ranking score.
@@ -125,7 +148,7 @@ def guided_objective(experts: Mapping[str, CrossEncoder], settings: GuidedSettin
 
 def guide(
     base: str | Path,
-    experts: Mapping[str, CrossEncoder],
+    experts: Mapping[str, CrossEncoder | Expert],
     pairs: Collection,
     settings: GuidedSettings | None = None,
     training: TrainingSettings | None = None,
@@ -135,17 +158,19 @@ def guide(
 ) -> CrossEncoder:
     """Train a base on experts' scores of unlabelled pairs and on the pairs' language; return the guided model.
 
-    base: what the experts were trained from, or a larger encoder. experts: name -> model; of one expert the guided
-    model has the head, of several a new head like the first one's. pairs: a collection whose candidates are the pairs.
-    training: seed, dtype and logging of the guided training. out: folder for ``head/``, where the base has no head of a
-    masked language model, and for ``guided/``, each as `fit` leaves it. A killed call resumes.
+    base: what the experts were trained from, or a larger encoder. experts: name -> model, see `expert_columns`; of one
+    expert the guided model has the head, of several a new head like the first one's. pairs: a collection whose
+    candidates are the pairs. training: seed, dtype and logging of the guided training. out: folder for ``head/``, where
+    the base has no head of a masked language model, and for ``guided/``, as `fit` leaves them. A killed call resumes.
     Raises `UsageError` without experts, `DataError` for a base that cannot be a masked language model.
     Source: UEGP §3.2 to §3.5 (docs/papers.md).
     """
     if not experts:
         raise UsageError("no experts given: expected at least one trained model")
     settings, training = settings or GuidedSettings(), training or TrainingSettings()
-    lists = expert_columns(experts, pairs, scoring) if settings.terms != "mlm" else pairs.candidates
+    join_processes()
+    with first_process_first():  # others find its scores in the store
+        lists = expert_columns(experts, pairs, scoring) if settings.terms != "mlm" else pairs.candidates
     assert lists is not None
     student = like(next(iter(experts.values())), base, seed=training.seed, n_texts=texts_of(experts))
     head = None
@@ -153,26 +178,27 @@ def guide(
         head = masked_lm_head(student, base, lists, pairs, settings, training, Path(out) / "head")
     objective = guided_objective(experts, settings)
     guided = settings.training(training, len(lists))
-    return fit(student, lists, pairs, objective, guided, out=Path(out) / "guided", masked_lm=head)
+    target = Path(out) / "guided"
+    return fit(student, lists, pairs, objective, guided, out=target, masked_lm=head, keep_steps=settings.keep_steps)
 
 
-def like(expert: CrossEncoder, base: str | Path, *, seed: int, n_texts: int = 0) -> CrossEncoder:
+def like(expert: CrossEncoder | Expert, base: str | Path, *, seed: int, n_texts: int = 0) -> CrossEncoder:
     """Start a model from a base with the head, labels, texts and length that an expert has."""
+    expert = Expert.of(expert)
     return CrossEncoder.from_base(
         base,
         expert.contract.n_logits,
         contract=expert.contract,
-        labels=labels_of(expert.model.config) if expert.contract.form == CLASSES else (),
+        labels=expert.labels,
         n_texts=n_texts or expert.n_texts,
         max_length=expert.max_length,
         seed=seed,
     )
 
 
-def texts_of(experts: Mapping[str, CrossEncoder] | Sequence[CrossEncoder]) -> int:
+def texts_of(experts: Mapping[str, CrossEncoder | Expert]) -> int:
     """How many texts a student of these experts reads: one only where all of them read one."""
-    models = experts.values() if isinstance(experts, Mapping) else experts
-    return max(model.n_texts for model in models)
+    return max(expert.n_texts for expert in experts.values())
 
 
 def masked_lm_head(
@@ -190,8 +216,8 @@ def masked_lm_head(
     """
     head = load_masked_lm_head(student.model, resolve_base(base))
     if head is not None or not settings.head_steps:
-        return head or MaskedLMHead(student.model)
-    head = MaskedLMHead(student.model)
+        return head or new_masked_lm_head(student.model, training.seed)
+    head = new_masked_lm_head(student.model, training.seed)  # the same in a call that goes on after a kill
     steps = replace(settings.training(training, len(lists), settings.head_steps), learning_rate=HEAD_LEARNING_RATE)
     say(f"{base} has no head of a masked language model: one is trained first, for {settings.head_steps:,} updates")
     kept = student.with_model(student.model)
