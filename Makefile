@@ -27,7 +27,7 @@ check: install
 
 # Engines and Ray, which only their tests need.
 $(VENV)/.extras: $(VENV)/.installed
-	@$(INSTALL) -e '.[corpus,onnx,openvino-int8,ray]'
+	@$(INSTALL) -e '.[corpus,hub,onnx,openvino-int8,ray]'
 	@touch $@
 
 test: check $(VENV)/.extras

@@ -48,6 +48,10 @@ def commands(made: Made) -> Iterator[Killed]:
     if find_spec("onnxruntime") and find_spec("onnx"):
         engine = ["--engine", "onnx", "--queries", "5", "--out", "out", "--json"]
         yield Killed("export (ONNX)", ["export", *model, *texts, *engine], reduced={"standard output": without_speeds})
+    if find_spec("sentencex") and find_spec("rensa"):
+        yield Killed("corpus", ["corpus", "--text", str(made.text), "--processes", "2", "--out", "out", "--json"])
+    experts = ["--experts", f"nli={made.classifier}", f"rank={made.model}"]
+    yield Killed("score, experts", ["score", *experts, "--collection", f"pairs:{made.pairs}", "--out", "out"])
     yield Killed("search", ["search", "how to sort a long list", *model, "--json"])
 
 

@@ -1,4 +1,4 @@
-"""Kill finetune and distill at random moments, and compare the end with an uninterrupted run's.
+"""Kill finetune, distill and rekindle at random moments, and compare the end with an uninterrupted run's.
 
 Run in the project's root: python -m benchmarks.faults.kill_training [--kills 20] [--seed 0] [--quick]
 Compared are the model, the runs, the metrics, `log.json` and what is printed, without times and speeds. See
@@ -24,6 +24,9 @@ QUICK = 2
 TRAINING = ["--list-size", "4", "--lists-per-batch", "4", "--max-length", "64", "--start", "plain"]
 TRAINING += ["--save-steps", "4", "--logging-steps", "3", "--out", "out", "--json"]
 
+REKINDLING = ["--lists-per-batch", "8", "--epochs", "2", "--save-steps", "4", "--logging-steps", "3"]
+REKINDLING += ["--out", "out", "--json"]
+
 
 def commands(made: Made) -> Iterator[Killed]:
     """The commands, so that every step is there to be killed in: teachers, imitation, training, dev set, measuring."""
@@ -34,6 +37,11 @@ def commands(made: Made) -> Iterator[Killed]:
     reduced = dict.fromkeys((PRINTED, "out/log.json", "out/metrics.json"), without_times)
     yield Killed("finetune", ["finetune", *shared, *from_model["finetune"], *choosing], reduced=reduced)
     yield Killed("distill", ["distill", *shared, *from_model["distill"], *imitating], reduced=reduced)
+    task = ["--task", f"glue:rte@{made.glue}", "--data", str(made.pairs), "--base", str(made.model), "--seeds", "2"]
+    task += ["--guided-steps", "12", "--guided-batch", "8", "--head-steps", "6", "--keep-steps", "3", "8"]
+    task += ["--guided-save-steps", "4"]
+    of_guided = dict.fromkeys((PRINTED, "out/*log.json", "out/*metrics.json"), without_times)
+    yield Killed("rekindle", ["rekindle", *task, "--max-length", "32", *REKINDLING], reduced=of_guided)
 
 
 def without_times(content: bytes) -> bytes:
@@ -46,14 +54,16 @@ def main(
     kills: Annotated[int, Parameter(help="Kills of each command.")] = 20,
     seed: int = 0,
     quick: Annotated[bool, Parameter(help=f"{QUICK} kills of each command, and no result is written.")] = False,
+    only: Annotated[str, Parameter(help="Commands whose names contain this; no result is written.")] = "",
 ) -> None:
     """Kill, resume, compare."""
     with tempfile.TemporaryDirectory() as folder:
         made = make(Path(folder) / "made", n_queries=60, n_documents=120, k=10)
         kills = QUICK if quick else kills
-        rows = (kill_until_done(command, Path(folder) / "runs", kills, seed) for command in commands(made))
+        chosen = [command for command in commands(made) if only in command.name]
+        rows = (kill_until_done(command, Path(folder) / "runs", kills, seed) for command in chosen)
         seen: list[Row] = []
-        if quick:
+        if quick or only:
             for row in rows:
                 print(json.dumps(row), flush=True)
                 seen.append(row)

@@ -31,6 +31,14 @@ class Made:
     """Folder of both runs."""
     model: Path
     encoder: Path
+    text: Path
+    """A file of documents, of several sentences each."""
+    pairs: Path
+    """Pairs of sentences in parts."""
+    glue: Path
+    """A folder with the files of RTE."""
+    classifier: Path
+    """An expert of three classes."""
 
 
 def make(folder: Path, n_queries: int = 120, n_documents: int = 400, k: int = 50) -> Made:
@@ -58,6 +66,10 @@ def make(folder: Path, n_queries: int = 120, n_documents: int = 400, k: int = 50
         folder / "runs",
         folder / "model",
         folder / "encoder",
+        make_text(folder / "text.txt", n_documents),
+        make_pairs(folder / "pairs", n_documents),
+        make_glue(folder / "glue"),
+        folder / "classifier",
     )
 
 
@@ -74,13 +86,54 @@ def make_collection(folder: Path, n_queries: int, n_documents: int) -> None:
     (folder / "qrels.txt").write_text("".join(judged), encoding="utf-8")
 
 
+def make_text(file: Path, n_documents: int) -> Path:
+    """Write documents of six sentences, some of which are repeated."""
+    draw = np.random.default_rng(2)
+    documents = []
+    for number in range(n_documents):
+        sentences = [" ".join(draw.choice(WORDS, 9)).capitalize() for _ in range(6)]
+        documents.append(" ".join(f"{sentence} in {number % (n_documents // 2)}." for sentence in sentences))
+    file.write_text("\n\n".join(documents) + "\n", encoding="utf-8")
+    return file
+
+
+def make_pairs(folder: Path, n_pairs: int) -> Path:
+    """Write pairs of sentences in four parts."""
+    import pyarrow as pa
+
+    from rankdistill.data.pair_parts import SCHEMA, pair_ids, write_pair_part
+
+    draw = np.random.default_rng(3)
+    texts = [[" ".join(draw.choice(WORDS, 7)) for _ in range(n_pairs)] for _ in range(2)]
+    table = pa.table([pair_ids(0, n_pairs), *map(pa.array, texts)], SCHEMA.names).cast(SCHEMA)
+    folder.mkdir()
+    size = -(-n_pairs // 4)
+    for part in range(4):
+        write_pair_part(table.slice(part * size, size), folder / f"{part:05}.parquet")
+    return folder
+
+
+def make_glue(folder: Path) -> Path:
+    """Write RTE's files, 60 pairs to train on and 20 to measure on: two different animals are not entailed."""
+    draw = np.random.default_rng(4)
+    (folder / "RTE").mkdir(parents=True)
+    for split, rows in (("train", 60), ("dev", 20)):
+        lines = ["index\tsentence1\tsentence2\tlabel"]
+        for row in range(rows):
+            same = draw.random() < 0.5
+            other = "cat" if same else "dog"
+            lines.append(f"{row}\tthe cat is a list\tthe {other} is a list\t{'' if same else 'not_'}entailment")
+        (folder / "RTE" / f"{split}.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder
+
+
 def make_models(folder: Path) -> None:
-    """Save a BERT cross-encoder of four small layers, and its encoder alone."""
+    """Save a BERT cross-encoder of four small layers, its encoder alone, and a classifier of three classes."""
     import torch
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
     from transformers import AutoModelForSequenceClassification, BertConfig, PreTrainedTokenizerFast
 
-    from rankdistill.models import CrossEncoder
+    from rankdistill.models import CrossEncoder, ScoreContract
 
     special = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
     pieces = [*special.values(), "[MASK]", *WORDS, *(f"##{c}" for c in "abcdefghijklmnopqrstuvwxyz0123456789"), "0"]
@@ -104,6 +157,10 @@ def make_models(folder: Path) -> None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)
         model = AutoModelForSequenceClassification.from_config(config).eval()
+        of_classes = BertConfig(**{**config.to_dict(), "num_labels": 3, "id2label": None, "label2id": None})
+        classifier = AutoModelForSequenceClassification.from_config(of_classes).eval()
+    contract = ScoreContract("classes", n_classes=3)
+    CrossEncoder(classifier, tokenizer, contract, max_length=LONGEST).save(folder / "classifier")
     CrossEncoder(model, tokenizer, max_length=LONGEST).save(folder / "model")
     model.bert.save_pretrained(folder / "encoder")
     tokenizer.save_pretrained(folder / "encoder")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from rankdistill.cli.expert_names import named_experts
 from rankdistill.cli.output import say, say_wrote
 from rankdistill.cluster.settings import ClusterSettings
 from rankdistill.data.sources import absolute_source
@@ -65,8 +66,22 @@ def score_parts(
     )
 
 
+def score_pairs(
+    experts: Sequence[str], folder: Path, out: Path, scoring: ScoringSettings, cluster: ClusterSettings
+) -> None:
+    """Score pairs of sentences in parts by several experts; for their names see `named_experts`."""
+    if scoring.engine == "auto" and cluster.cluster:
+        raise UsageError("--engine auto would choose for each worker: name the engine")
+    from rankdistill.cluster.expert_parts import ExpertParts
+    from rankdistill.scoring.experts import stored_experts
+
+    earlier = stored_experts(folder)
+    models = {name: absolute_model(model) for name, model in named_experts(experts, earlier).items()}
+    work_on_parts(ExpertParts(models, scoring, earlier), folder, out, cluster)
+
+
 def work_on_parts(work: PartWork, run: Path, out: Path, cluster: ClusterSettings) -> None:
-    """Write the run ``out``, in parts, from the parts of ``run``."""
+    """Write the folder ``out``, in parts, from the parts of ``run``."""
     from rankdistill.cluster.over_parts import over_parts
 
     n_written, counts = over_parts(work, run, out, cluster)

@@ -14,7 +14,7 @@ from typing import Any
 
 from rankdistill.cluster.settings import ClusterSettings
 from rankdistill.cluster.work import DoPart, PartWork
-from rankdistill.data.parts import begin_parts, part_identities, parts_of, write_part
+from rankdistill.data.parts import begin_parts, part_identities, parts_of
 from rankdistill.errors import DataError, MissingExtraError, RankDistillError, UsageError
 from rankdistill.files.checksums import damage
 from rankdistill.files.lock import locked
@@ -92,8 +92,7 @@ def _here(work: PartWork, parts: list[Path], out: Path) -> Iterator[Counter[str]
 def _write_part(do: DoPart, part: Path, out: Path) -> Counter[str]:
     """Do one part and return its counts; the scores that were saved meanwhile are deleted once it is written."""
     store = out / STORES / part.stem
-    run, counts = do(part, store)
-    write_part(run, out / part.name)
+    counts = do(part, store, out / part.name)
     shutil.rmtree(store, ignore_errors=True)
     return counts
 

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from rankdistill.arrays import F32, F64
-from rankdistill.data.candidates import Candidates
 from rankdistill.data.collection import Collection
 from rankdistill.data.digest import documents_digest, texts_digest
-from rankdistill.data.parts import SCORE, part_identities, read_part
+from rankdistill.data.parts import SCORE, part_identities, read_part, write_part
 from rankdistill.data.sources import load_collection
 from rankdistill.data.trec.read import read_qrels
 from rankdistill.ensembling.ensemble import ensemble
@@ -27,8 +26,8 @@ from rankdistill.scoring.settings import ScoringSettings
 if TYPE_CHECKING:  # torch is imported by what loads a model
     from rankdistill.models.cross_encoder import CrossEncoder
 
-DoPart = Callable[[Path, Path], tuple[Candidates, Counter[str]]]
-"""(file of a part, folder for what is saved meanwhile) -> (part of the new run, what was counted)."""
+DoPart = Callable[[Path, Path, Path], Counter[str]]
+"""(file of a part, folder for what is saved meanwhile, file of the new part to write) -> what was counted."""
 
 
 class PartWork(Protocol):
@@ -40,7 +39,7 @@ class PartWork(Protocol):
     def start(self) -> DoPart:
         """Load what all parts need, and return the function that does one part.
 
-        Its counts, by name, are summed over the parts.
+        It writes the new part, whole or not at all. Its counts, by name, are summed over the parts.
         """
 
 
@@ -92,7 +91,7 @@ class ScoreParts:
         """Load the model and open the collection."""
         model, collection = self.__dict__.pop("_loaded", None) or self._load()
 
-        def do(part: Path, store: Path) -> tuple[Candidates, Counter[str]]:
+        def do(part: Path, store: Path, out: Path) -> Counter[str]:
             run = read_part(part)
             if self.top_k is not None:
                 run = run.top_k(self.top_k, by=SCORE)
@@ -108,7 +107,8 @@ class ScoreParts:
                     "empty documents, counted in each part that has them": report.n_empty_documents,
                 }
             )
-            return run.only_columns().with_columns({SCORE: scores}).ranked(SCORE), counts
+            write_part(run.only_columns().with_columns({SCORE: scores}).ranked(SCORE), out)
+            return counts
 
         return do
 
@@ -137,7 +137,7 @@ class EnsembleParts:
         """Read the judgments."""
         qrels = read_qrels(self.qrels) if self.qrels else None
 
-        def do(part: Path, store: Path) -> tuple[Candidates, Counter[str]]:
+        def do(part: Path, store: Path, out: Path) -> Counter[str]:
             runs = {folder: read_part(Path(folder) / part.name) for folder in self.folders}
             first, *others = runs.values()
             if any(set(other.query_ids.to_pylist()) - set(first.query_ids.to_pylist()) for other in others):
@@ -160,6 +160,7 @@ class EnsembleParts:
                 counts["pairs reversed before PILE"] = report.pile.reversed_before
                 counts["pairs reversed after PILE"] = report.pile.reversed_after
                 counts["queries stopped at PILE's cap"] = report.pile.capped_queries
-            return run.only_columns().with_columns({SCORE: run[self.settings.method]}).ranked(SCORE), counts
+            write_part(run.only_columns().with_columns({SCORE: run[self.settings.method]}).ranked(SCORE), out)
+            return counts
 
         return do

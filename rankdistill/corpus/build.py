@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from rankdistill.arrays import Bools
 from rankdistill.corpus.block import Block, process_block
@@ -22,10 +22,11 @@ from rankdistill.corpus.documents import blocks, documents
 from rankdistill.corpus.duplicates import bands_for, repeated
 from rankdistill.corpus.sentences import letters_of
 from rankdistill.corpus.settings import CorpusSettings
-from rankdistill.data.pair_parts import PAIRS_PER_PART, SCHEMA, pair_ids
+from rankdistill.data.pair_parts import PAIRS_PER_PART, SCHEMA, pair_ids, write_pair_part
+from rankdistill.data.parts import check_parts_folder, is_parts, seal_parts
 from rankdistill.errors import DataError, UsageError
 from rankdistill.files.atomic import atomic_path
-from rankdistill.files.facts import write_facts
+from rankdistill.files.facts import differing, read_facts, write_facts
 from rankdistill.progress import progress
 
 In = TypeVar("In")
@@ -47,16 +48,17 @@ def build_corpus(
 
     sources: text files, folders of them, or collections, see `documents`. processes: of this machine (None: one per
     core); the bytes written do not depend on it. Documents stream through; memory holds the keys of one band, eight
-    bytes a pair. Of duplicates the first one is kept. Raises `DataError` where no pair is left, `UsageError` where
-    ``out`` is a folder that is not empty. Source: UEGP §3.3, appendix A (docs/papers.md).
+    bytes a pair. Of duplicates the first one is kept. A folder that has the same parts already, as after a kill
+    at the very end, is written again. Raises `DataError` where no pair is left, `UsageError` where ``out`` is a folder
+    that has anything else. Source: UEGP §3.3, appendix A (docs/papers.md).
     """
     settings = settings or CorpusSettings()
     letters_of(settings.script)  # an unknown script is refused before any work
     if not sources:
         raise UsageError("no text given: expected at least one file, folder or collection")
     out = Path(out)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UsageError(f"{out} already exists: give a new folder")
+    made_of = {"settings": asdict(settings), "sources": [str(source) for source in sources]}
+    _check_folder(out, made_of)
     texts = (text for source in sources for text in documents(source))
     with atomic_path(out) as folder:
         work = folder / _WORK
@@ -75,12 +77,19 @@ def build_corpus(
         if not counts["kept"]:
             raise DataError(f"no pair of sentences is left of {_named(sources)}: {_in_words(counts)}")
         _write_parts(work, sizes, kept, folder, pairs_per_part)
-        facts = {"settings": asdict(settings), "sources": [str(source) for source in sources], "counts": dict(counts)}
-        write_facts(folder / REPORT, facts)
-        for file in work.iterdir():
-            file.unlink()
-        work.rmdir()
+        write_facts(folder / REPORT, {**made_of, "counts": dict(counts)})
+        shutil.rmtree(work)
+        seal_parts(folder, out)
     return dict(counts)
+
+
+def _check_folder(out: Path, made_of: Mapping[str, Any]) -> None:
+    """Raise `UsageError`, before any work, where ``out`` has anything but a corpus of the same settings and sources."""
+    check_parts_folder(out)
+    if is_parts(out):
+        known = read_facts(out / REPORT)
+        if other := differing(made_of, {name: known.get(name) for name in made_of}):
+            raise UsageError(f"{out} holds parts that were made with other {', '.join(other)}: give a new folder")
 
 
 def in_order(function: Callable[[In], Out], items: Iterable[In], processes: int) -> Iterator[Out]:
@@ -135,7 +144,7 @@ def _write_parts(work: Path, sizes: Sequence[int], kept: Bools, folder: Path, pa
             ids = pair_ids(n_written + len(rest), len(table))
             rest = pa.concat_tables([rest, table.add_column(0, "id", ids)])
             while len(rest) >= pairs_per_part or (number == len(sizes) - 1 and len(rest)):
-                pq.write_table(rest.slice(0, pairs_per_part).combine_chunks(), folder / f"{part:05}.parquet")
+                write_pair_part(rest.slice(0, pairs_per_part), folder / f"{part:05}.parquet")
                 advance(min(len(rest), pairs_per_part))
                 n_written += min(len(rest), pairs_per_part)
                 rest, part = rest.slice(pairs_per_part), part + 1

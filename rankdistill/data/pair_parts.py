@@ -1,14 +1,18 @@
-"""Pairs of sentences as a folder of Parquet parts: an id and two texts a row."""
+"""Pairs of sentences as a folder of Parquet parts: an id and two texts a row, and columns of experts' scores."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rankdistill.data.parts import parts_of
+from rankdistill.arrays import F32
+from rankdistill.data.parquet import read_table
+from rankdistill.data.parts import check_part, parts_of
 from rankdistill.errors import DataError
+from rankdistill.files.atomic import atomic_path
 
 SCHEMA = pa.schema([("id", pa.large_string()), ("first", pa.large_string()), ("second", pa.large_string())])
 PAIRS_PER_PART = 100_000
@@ -20,17 +24,50 @@ def pair_ids(start: int, number: int) -> pa.Array:
 
 
 def read_pairs(path: str | Path) -> pa.Table:
-    """Read a part, or all parts of a folder in order: a table of `SCHEMA`; `DataError` for other files."""
+    """Read a part, or all parts of a folder in order: a table of `SCHEMA`, and float32 columns of scores after it.
+
+    Columns of anything else than numbers are left out. Raises `DataError` for other files, for parts that are missing
+    or not as they were written, for a null, and for parts that differ in their columns.
+    """
     path = Path(path)
-    tables = []
-    for file in parts_of(path) if path.is_dir() else [path]:
-        try:
-            table = pq.read_table(file, memory_map=True)
-        except FileNotFoundError as error:
-            raise DataError(f"there is no file {file}") from error
-        except (pa.ArrowException, OSError) as error:
-            raise DataError(f"{file} is not a Parquet file of sentence pairs: {error}") from error
-        if lacking := [name for name in SCHEMA.names if name not in table.schema.names]:
-            raise DataError(f"{file} has the columns {', '.join(table.schema.names)}, and no {lacking[0]!r}")
-        tables.append(table.select(SCHEMA.names).cast(SCHEMA))
+    files = parts_of(path) if path.is_dir() else [path]
+    tables = [read_pair_part(file) for file in files]
+    for file, table in zip(files, tables, strict=True):
+        if table.schema.names != tables[0].schema.names:
+            raise DataError(
+                f"{file} has the columns {', '.join(table.schema.names)}, and {files[0].name} has "
+                f"{', '.join(tables[0].schema.names)}: parts of one folder have the same"
+            )
     return pa.concat_tables(tables)
+
+
+def read_pair_part(file: Path) -> pa.Table:
+    """Read one part, see `read_pairs`."""
+    check_part(file)
+    table = read_table(file)
+    names = table.schema.names
+    if lacking := [name for name in SCHEMA.names if name not in names]:
+        raise DataError(f"{file} has the columns {', '.join(names)}, and no {lacking[0]!r}")
+    for name in SCHEMA.names:
+        if table[name].null_count:
+            raise DataError(f"{file}: column {name!r} has {table[name].null_count:,} nulls, expected texts")
+    scores = [field.name for field in table.schema if field.name not in SCHEMA.names and _is_number(field.type)]
+    schema = pa.schema([*SCHEMA, *((name, pa.float32()) for name in scores)])
+    try:
+        return table.select(schema.names).cast(schema)
+    except pa.ArrowException as error:
+        raise DataError(f"{file} is no part of sentence pairs: {error}") from error
+
+
+def write_pair_part(table: pa.Table, file: Path, columns: Mapping[str, F32] | None = None) -> None:
+    """Write one part, and its checksum. columns: scores float32 (rows,) to add, or to put in place of old ones."""
+    for name, values in (columns or {}).items():
+        if name in table.schema.names:
+            table = table.drop_columns(name)
+        table = table.append_column(name, pa.array(values, pa.float32()))
+    with atomic_path(file, sealed=True) as temporary:
+        pq.write_table(table.combine_chunks(), temporary, write_page_checksum=True)
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return pa.types.is_floating(kind) or pa.types.is_integer(kind)

@@ -39,15 +39,21 @@ def write_parts(candidates: Candidates, folder: str | Path, queries: int = QUERI
     folder = Path(folder)
     check_parts_folder(folder)
     with atomic_path(folder) as temporary:
-        contents = {}
         for number, part in enumerate(_slices(candidates, queries)):
-            file = temporary / f"{number:05}.parquet"
-            write_part(part, file)
-            contents[file.name] = checksum(file)["sha256"]
-        if is_parts(folder):
-            begin_parts(folder, list(contents), {"contents": contents})
-        _write_list(temporary, list(contents), {"contents": contents})
+            write_part(part, temporary / f"{number:05}.parquet")
+        seal_parts(temporary, folder)
     return parts_of(folder)
+
+
+def seal_parts(temporary: Path, folder: Path) -> None:
+    """Write the list of the parts in a new folder that is about to get the name ``folder``.
+
+    Raises `UsageError` where a folder of that name has other parts; the same ones may be written again.
+    """
+    contents = {file.name: checksum(file)["sha256"] for file in _files(temporary)}
+    if is_parts(folder):
+        begin_parts(folder, list(contents), {"contents": contents})
+    _write_list(temporary, list(contents), {"contents": contents})
 
 
 def check_parts_folder(folder: str | Path) -> None:
@@ -105,7 +111,10 @@ def parts_of(folder: str | Path) -> list[Path]:
     folder = Path(folder)
     files = _files(folder)
     if not files:
-        raise DataError(f"{folder} is a folder without parts (00000.parquet, …): write them with `rankdistill parts`")
+        raise DataError(
+            f"{folder} is a folder without parts (00000.parquet, …): write them with `rankdistill parts`, or "
+            "pairs of sentences with `rankdistill corpus`"
+        )
     listed = _read_list(folder)
     if listed is not None:
         names, found = listed["parts"], {file.name for file in files}
@@ -117,6 +126,12 @@ def parts_of(folder: str | Path) -> list[Path]:
         if more := sorted(found - set(names)):
             raise DataError(f"{folder / more[0]} is not among the parts that {LIST} lists: move it elsewhere")
     return files
+
+
+def made_by(folder: str | Path) -> dict[str, Any]:
+    """The facts that shape the parts in a folder; empty where it has no list of them. `DataError` for a damaged one."""
+    listed = _read_list(Path(folder))
+    return dict(listed["made by"]) if listed is not None else {}
 
 
 def part_identities(folder: str | Path) -> dict[str, str]:

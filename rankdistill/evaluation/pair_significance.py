@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,18 +30,27 @@ def resampled(first: F64, second: F64, labels: F64, metric: str, resamples: int 
     (N,). Both models are resampled by the same pairs and runs, with replacement. Raises `UnknownNameError` for a metric
     that is none of `PAIR_METRICS`.
     """
+    if len(first) != len(second):
+        raise UsageError(f"both models need as many runs, got {len(first)} and {len(second)}")
+    first_values, second_values = (resampled_values(runs, labels, metric, resamples, seed) for runs in (first, second))
+    return second_values - first_values
+
+
+def resampled_values(runs: F64, labels: F64, metric: str, resamples: int = RESAMPLES, seed: int = 0) -> F64:
+    """A metric on resampled pairs and runs, the mean over the runs: float64 (resamples,).
+
+    The same seed resamples the same pairs and runs of every model, see `resampled` for the arguments and errors.
+    """
     if metric not in PAIR_METRICS:
         raise UnknownNameError("metric", metric, PAIR_METRICS)
     if resamples < 1:
         raise UsageError(f"resamples must be at least 1, got {resamples}")
     rng, value = np.random.default_rng(seed), PAIR_METRICS[metric]
-    differences = np.empty(resamples)
+    values = np.empty(resamples)
     for place in range(resamples):
-        pairs, runs = rng.integers(0, len(labels), len(labels)), rng.integers(0, len(first), len(first))
-        truth = labels[pairs]
-        values = [np.mean([value(model[run][pairs], truth) for run in runs]) for model in (first, second)]
-        differences[place] = values[1] - values[0]
-    return differences
+        pairs, drawn = rng.integers(0, len(labels), len(labels)), rng.integers(0, len(runs), len(runs))
+        values[place] = np.mean([value(runs[run][pairs], labels[pairs]) for run in drawn])
+    return values
 
 
 def bootstrap_p(first: F64, second: F64, labels: F64, metric: str) -> float:
@@ -49,7 +58,10 @@ def bootstrap_p(first: F64, second: F64, labels: F64, metric: str) -> float:
 
     Source: Efron and Tibshirani 1993, §15.4 (docs/papers.md); the 1 added, Phipson & Smyth 2010.
     """
-    differences = resampled(first[None], second[None], labels, metric)
+    return _bootstrap_p(resampled(first[None], second[None], labels, metric))
+
+
+def _bootstrap_p(differences: F64) -> float:
     least = min((differences <= 0).sum(), (differences >= 0).sum())
     return float(min(1.0, 2 * (1 + least) / (1 + len(differences))))
 
@@ -70,6 +82,28 @@ def mcnemar_p(first: F64, second: F64, labels: F64, metric: str = "accuracy") ->
     from scipy.stats import binomtest  # takes a second to import
 
     return float(binomtest(wins, wins + losses).pvalue)
+
+
+def pairwise(
+    given: Sequence[F64], labels: F64, metric: str, test: str, advance: Callable[[int], None] = lambda n: None
+) -> F64:
+    """Test each pair of models: p-values float64 (S, S), symmetric, NaN on the diagonal and where there is no test.
+
+    given: a model's labels each, (N,). test: a name of `PAIR_TESTS`. advance: told of each model that is done.
+    """
+    p = np.full((len(given), len(given)), np.nan)
+    if test == "mcnemar" and metric != "accuracy":
+        return p
+    # The bootstrap resamples the same pairs for every model, so that its values are computed once a model.
+    values: list[F64] = []
+    for i, one in enumerate(given):
+        if test == "bootstrap":
+            values.append(resampled_values(one[None], labels, metric))
+        for j in range(i):
+            other = _bootstrap_p(values[i] - values[j]) if test == "bootstrap" else mcnemar_p(given[j], one, labels)
+            p[i, j] = p[j, i] = other
+        advance(1)
+    return p
 
 
 def interval(differences: F64, level: float = 0.95) -> tuple[float, float]:

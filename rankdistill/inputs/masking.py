@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from rankdistill.arrays import I64, Bools
+from rankdistill.arrays import F64, I64, Bools
 from rankdistill.errors import DataError, UsageError
 
 SHARE = 0.15
@@ -37,16 +37,16 @@ class TokenMasker:
         special[[token for token in tokenizer.all_special_ids if token < self.vocabulary]] = True
         self._special = special
 
-    def __call__(self, ids: I64, attention_mask: I64, rng: np.random.Generator) -> tuple[I64, Bools]:
+    def __call__(self, ids: I64, attention_mask: I64, draws: F64) -> tuple[I64, Bools]:
         """Mask a batch: ids and attention_mask int64 (P, L) -> the replaced ids, and which are to be predicted.
 
-        The ids given are left as they are. The result depends on the batch and the generator alone.
+        draws: float64 (P, L), uniform from 0 to 1; each decides all of its token. The ids given are left as they are.
         """
-        draws = rng.random(ids.shape)
         chosen = (draws < self.share) & (attention_mask == 1) & ~self._special[ids]
         kind = draws / self.share  # uniform again where a token is chosen
         masked = ids.copy()
         masked[chosen & (kind < MASKED)] = self.mask_id
         randomly = chosen & (kind >= MASKED) & (kind < MASKED + RANDOM)
-        masked[randomly] = rng.integers(0, self.vocabulary, int(randomly.sum()))
+        which = (kind[randomly] - MASKED) / RANDOM  # and again
+        masked[randomly] = np.minimum((which * self.vocabulary).astype(np.int64), self.vocabulary - 1)
         return masked, chosen

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -73,7 +74,11 @@ class PairTexts:
             yield texts
 
     def digest(self) -> str:
-        """Hash every pair's two texts in order; ids are left out, as they do not change a score."""
+        """Hash every pair's two texts in order, once; ids are left out, as they do not change a score."""
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> str:
         digest = hashlib.blake2b(digest_size=20)
         for slices in (self.queries(), self.documents()):
             for texts in slices:

@@ -35,6 +35,20 @@ def beside(model: nn.Module, companions: Mapping[str, Callable[[], nn.Module]], 
         delattr(model, NAME)
 
 
+@contextmanager
+def without_companions(model: nn.Module) -> Iterator[None]:
+    """Take the modules away from beside a model inside the block, as where it is saved in the middle of a training."""
+    modules = getattr(model, NAME, None)
+    if modules is None:
+        yield
+        return
+    delattr(model, NAME)
+    try:
+        yield
+    finally:
+        model.add_module(NAME, modules)
+
+
 def companions_of(model: nn.Module) -> Mapping[str, nn.Module]:
     """The modules beside a model, by name; empty where there are none."""
     modules = getattr(model, NAME, None)

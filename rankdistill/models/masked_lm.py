@@ -58,9 +58,15 @@ class MaskedLMHead(nn.Module):
 
     def loss(self, states: Tensor, embeddings: Tensor, targets: Tensor) -> Tensor:
         """Mean cross entropy, in nats, of the right tokens, int64 (M,), float32; 0 with a graph where M is 0."""
-        if not len(targets):
-            return states.float().sum() * 0
-        return cross_entropy(self(states, embeddings).float(), targets)
+        logits = self(states, embeddings).float()
+        return cross_entropy(logits, targets) if len(targets) else logits.sum() * 0
+
+
+def new_masked_lm_head(model: Any, seed: int) -> MaskedLMHead:
+    """Make a new head for a model; the same seed gives the same weights, whatever was drawn before."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return MaskedLMHead(model)
 
 
 def load_masked_lm_head(model: Any, folder: str | Path) -> MaskedLMHead | None:

@@ -10,12 +10,11 @@ import numpy as np
 
 from rankdistill.arrays import F32
 from rankdistill.data import Candidates
-from rankdistill.errors import DataError, UsageError
+from rankdistill.errors import UsageError
 from rankdistill.models import CrossEncoder
-from rankdistill.models.contract import CLASSES
-from rankdistill.models.labels import labels_of
 from rankdistill.progress import say
 from rankdistill.recipes.teachers import Teacher, is_run
+from rankdistill.scoring.fits import check_head
 from rankdistill.scoring.score import score_logits
 from rankdistill.scoring.settings import ScoringSettings
 from rankdistill.tasks import Task
@@ -42,9 +41,7 @@ def add_logits(
         if is_run(teacher):
             raise UsageError(f"{teacher} is a run of labels, and a classification is distilled from models' logits")
         model = teacher if isinstance(teacher, CrossEncoder) else CrossEncoder.from_pretrained(teacher)
-        if model.contract.form != CLASSES or labels_of(model.model.config) != list(scored.classes):
-            has = ", ".join(labels_of(model.model.config)) if model.contract.form == CLASSES else "no classes"
-            raise DataError(f"{teacher} has {has}, and {task.name} has the classes {', '.join(scored.classes)}")
+        check_head(model, lists, task.collection, str(teacher) if model is not teacher else f"the teacher {name}")
         kept = replace(scoring, store=Path(store)) if store is not None else scoring
         logits, report = score_logits(model, lists, task.collection, kept, description=f"scoring by {name}")
         say(f"scoring by {name}: {report}")

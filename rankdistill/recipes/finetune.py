@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from rankdistill.data import Candidates, Collection
-from rankdistill.errors import UsageError
+from rankdistill.errors import DataError, UsageError
 from rankdistill.evaluation.conventions import Conventions
 from rankdistill.models import CrossEncoder
 from rankdistill.recipes.labels import with_labels
-from rankdistill.tasks import Task
+from rankdistill.tasks import LABEL, Task
 from rankdistill.training import Objective, TrainingSettings, fit
 
 
@@ -53,7 +53,26 @@ def finetune_on(
 ) -> CrossEncoder:
     """`finetune` on all candidates of a task; objective None: that of the task's kind."""
     lists = sample_queries(with_labels(task), share, sample_seed)
-    return fit(model, lists, task.collection, objective or task.objective, settings, dev=dev, out=out)
+    objective = objective or task.objective
+    objective = Objective.parse(objective) if isinstance(objective, str) else objective
+    if objective.label_columns:
+        _check_classes(task, lists)
+    return fit(model, lists, task.collection, objective, settings, dev=dev, out=out)
+
+
+def _check_classes(task: Task, lists: Candidates) -> None:
+    """Raise `DataError` where a class of the task is on none of the pairs to train on: it would never be predicted."""
+    scored = task.collection.scored_pairs
+    if scored is None or scored.kind != "classification":
+        return
+    labels = lists[LABEL]
+    counts = {name: int((labels == place).sum()) for place, name in enumerate(scored.classes)}
+    if unseen := [name for name, count in counts.items() if not count]:
+        found = ", ".join(f"{name} {count:,}" for name, count in counts.items() if count) or "none"
+        raise DataError(
+            f"no pair of {task.name} to train on has the class {unseen[0]!r} (labels: {found}), so that a model never "
+            "learns it: train on pairs that have it, or leave it out of the task's classes"
+        )
 
 
 def sample_queries(candidates: Candidates, share: float, seed: int) -> Candidates:

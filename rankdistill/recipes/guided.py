@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
 
-from rankdistill.arrays import F32
 from rankdistill.data import Candidates, Collection
 from rankdistill.errors import DataError, UnknownNameError, UsageError
 from rankdistill.models import CrossEncoder, resolve_base
 from rankdistill.models.contract import CLASSES, ScoreContract
-from rankdistill.models.labels import labels_of
-from rankdistill.models.masked_lm import FILE, MaskedLMHead, load_masked_lm_head
+from rankdistill.models.expert import Expert
+from rankdistill.models.masked_lm import FILE, MaskedLMHead, load_masked_lm_head, new_masked_lm_head
 from rankdistill.progress import say
-from rankdistill.scoring.score import score_logits, score_with_report
+from rankdistill.scoring.experts import score_experts
 from rankdistill.scoring.settings import ScoringSettings
 from rankdistill.training import Objective, TrainingSettings, fit
+from rankdistill.training.distributed import first_process_first, join_processes
 from rankdistill.training.objective import WEIGHTS
 
 Terms = Literal["kd+mlm", "kd", "mlm"]
@@ -32,7 +32,8 @@ GUIDED = TrainingSettings(
     weight_decay=0.0,
     save_steps=500,
 )
-"""UEGP's settings, appendix B, for a shorter training: 1,000 warm-up steps of theirs are a tenth of the steps here."""
+"""UEGP's settings, appendix B: 5e-5, batch 200, linear warm-up, polynomial decay. Its 1,000 warm-up steps are a share
+of the updates here, so that they scale with the length of a training, which the paper does not state."""
 HEAD_STEPS, HEAD_LEARNING_RATE = 500, 1e-3
 
 
@@ -44,11 +45,15 @@ class GuidedSettings:
     """Updates of the guided pre-training, which passes over the pairs as often as they need."""
     guided_learning_rate: float = GUIDED.learning_rate
     """Highest learning rate of the guided pre-training."""
+    guided_warmup_ratio: float = GUIDED.warmup_ratio
+    """Share of the updates in which its learning rate rises; then it decays, by a polynomial of degree 1, to 0."""
     guided_batch: int = GUIDED.lists_per_batch
     """Pairs between two updates of it; of lists, as many lists as hold no more pairs, or one."""
     guided_list_size: int = 0
     """Candidates of a list that are read together, drawn anew in every pass; 0 for whole lists. guided_batch at
     most."""
+    guided_save_steps: int = GUIDED.save_steps
+    """Updates between two checkpoints of it, from which a killed training resumes; 0 for none."""
     terms: Terms = "kd+mlm"
     """What is learned: the experts' scores (kd), the language (mlm), or both."""
     expert_weights: tuple[float, ...] = ()
@@ -60,14 +65,27 @@ class GuidedSettings:
     which saves a forward pass."""
     head_steps: int = HEAD_STEPS
     """Updates of the masked language model's head alone, where the base has none."""
+    keep_steps: tuple[int, ...] = ()
+    """Updates after which the guided model is kept, as guided/steps/UPDATES: models to fine-tune, for a curve over the
+    length of the training."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "keep_steps", tuple(sorted(set(self.keep_steps or ()))))
         if self.terms not in get_args(Terms):
             raise UnknownNameError("terms of guided pre-training", self.terms, get_args(Terms))
         if self.kd_reads not in ("plain", "masked"):
             raise UnknownNameError("text that the student reads", self.kd_reads, ("plain", "masked"))
-        if self.guided_steps < 1 or self.guided_batch < 1 or self.head_steps < 0:
-            raise UsageError("guided_steps and guided_batch must be at least 1, and head_steps at least 0")
+        if self.guided_steps < 1 or self.guided_batch < 1 or self.head_steps < 0 or self.guided_save_steps < 0:
+            raise UsageError(
+                "guided_steps and guided_batch must be at least 1, and head_steps and guided_save_steps at least 0"
+            )
+        if not 0 <= self.guided_warmup_ratio <= 1:
+            raise UsageError(f"guided_warmup_ratio is a share and must be from 0 to 1, got {self.guided_warmup_ratio}")
+        if self.keep_steps and not 1 <= self.keep_steps[0] <= self.keep_steps[-1] <= self.guided_steps:
+            raise UsageError(
+                f"keep_steps must be from 1 to the {self.guided_steps:,} guided_steps, got "
+                f"{', '.join(map(str, self.keep_steps))}"
+            )
         if self.guided_list_size < 0 or self.guided_list_size == 1:
             raise UsageError(f"guided_list_size must be 0, for whole lists, or at least 2, got {self.guided_list_size}")
         object.__setattr__(self, "expert_weights", tuple(self.expert_weights or ()))
@@ -91,25 +109,27 @@ class GuidedSettings:
             GUIDED,
             epochs=-(-steps * lists_per_batch // max(1, len(sizes))),
             max_steps=steps,
-            warmup_ratio=GUIDED.warmup_ratio if steps > 1 else 0.0,  # transformers divides by the updates after it
+            warmup_ratio=self.guided_warmup_ratio,
             learning_rate=self.guided_learning_rate,
             lists_per_batch=lists_per_batch,
             list_size=max(2, size),
             seed=settings.seed,
             dtype=settings.dtype,
+            save_steps=self.guided_save_steps,
             logging_steps=settings.logging_steps,
         )
 
 
 def expert_columns(
-    experts: Mapping[str, CrossEncoder],
+    experts: Mapping[str, CrossEncoder | Expert],
     pairs: Collection,
     scoring: ScoringSettings | None = None,
 ) -> Candidates:
     """Score all pairs by every expert: columns ``NAME.0``, ``NAME.1`` ... of a classifier's logits, else ``NAME``.
 
-    A ranking's score is its logit, the margin of two: what one logit learns. scoring: its store keeps the scores, so
-    that a killed call resumes. Raises what `score_logits` raises.
+    experts: models; or descriptions of those whose scores the pairs hold, see `stored_experts`. scoring: its store
+    keeps the scores, so that a killed call resumes. Raises what `score_experts` raises, and `DataError` where the pairs
+    lack scores that they should hold.
     """
     lists = pairs.candidates
     if lists is None:
@@ -117,29 +137,19 @@ def expert_columns(
             f"{pairs.name} has no pairs: expected pairs:FOLDER, such as `rankdistill corpus` writes, or "
             "lists:FOLDER, such as `rankdistill retrieve --lists` writes"
         )
-    columns: dict[str, F32] = {}
-    for name, expert in experts.items():
-        what = f"scoring by {name}"
-        if expert.contract.form == CLASSES:
-            logits, report = score_logits(expert, lists, pairs, scoring, description=what)
-            columns |= {f"{name}.{place}": logits[:, place] for place in range(logits.shape[1])}
-        else:
-            columns[name], report = score_with_report(_plain(expert), lists, pairs, scoring, description=what)
-        say(f"{what}: {report}")
+    stored = [column for name, each in experts.items() if isinstance(each, Expert) for column in each.columns(name)]
+    for column in stored:
+        if column not in lists.columns or np.isnan(lists[column]).any():
+            raise DataError(f"{pairs.name} lacks scores in the column {column!r}: score its parts again")
+    models = {name: each for name, each in experts.items() if isinstance(each, CrossEncoder)}
+    columns, reports = score_experts(models, lists, pairs, scoring)
+    for name, report in reports.items():
+        say(f"scoring by {name}: {report}")
     return lists.with_columns(columns)
 
 
-def _plain(expert: CrossEncoder) -> CrossEncoder:
-    """A ranking expert whose score is its logit, or the margin of two, without a scale; others as they are."""
-    form = {"probability": "margin"}.get(expert.contract.form, expert.contract.form)
-    if form not in ("logit", "margin"):
-        return expert
-    contract = ScoreContract(form, relevant=expert.contract.relevant)
-    return expert if contract == expert.contract else expert.with_model(expert.model, contract)
-
-
 def guided_objective(
-    experts: Mapping[str, CrossEncoder],
+    experts: Mapping[str, CrossEncoder | Expert],
     settings: GuidedSettings,
     *,
     lists: bool = False,
@@ -184,7 +194,7 @@ def _terms(name: str, contract: ScoreContract, head: str, lists: bool) -> list[s
 
 def guide(
     base: str | Path,
-    experts: Mapping[str, CrossEncoder],
+    experts: Mapping[str, CrossEncoder | Expert],
     pairs: Collection,
     settings: GuidedSettings | None = None,
     training: TrainingSettings | None = None,
@@ -195,13 +205,13 @@ def guide(
 ) -> CrossEncoder:
     """Train a base on experts' scores of unlabelled pairs, or lists, and on their language; return the guided model.
 
-    base: what the experts were trained from, or a larger encoder. experts: name -> model; of one expert the guided
-    model has the head, of several a new head like the first one's. pairs: a collection whose candidates are the pairs,
-    or the lists that a first stage retrieved, over which ranking experts are learned with the differences in a list.
-    student: what training starts from, made of the base (None: the base and a head like the first expert's); one of
-    another head than the expert's keeps its own, and learns by a head beside it. training: seed, dtype and logging of
-    the guided training. out: folder for ``head/``, where the base has no head of a masked language model, and for
-    ``guided/``, each as `fit` leaves it. A killed call resumes.
+    base: what the experts were trained from, or a larger encoder. experts: name -> model, see `expert_columns`; of
+    one expert the guided model has the head, of several a new head like the first one's. pairs: a collection whose
+    candidates are the pairs, or the lists that a first stage retrieved, over which ranking experts are learned with
+    the differences in a list. student: what training starts from, made of the base (None: the base and a head like
+    the first expert's); one of another head than the expert's keeps its own, and learns by a head beside it.
+    training: seed, dtype and logging of the guided training. out: folder for ``head/``, where the base has no head
+    of a masked language model, and for ``guided/``, each as `fit` leaves it. A killed call resumes.
     Raises `UsageError` without experts, and for another number of weights; `DataError` for a base that cannot be a
     masked language model. Source: UEGP §3.2 to §3.5, appendix D (docs/papers.md).
     """
@@ -212,7 +222,9 @@ def guide(
     own_head = len(experts) == 1 and (student is None or _same_head(student, first))
     in_lists = pairs.candidates is not None and bool((np.diff(pairs.candidates.offsets) > 1).any())
     objective = guided_objective(experts, settings, lists=in_lists, own_head=own_head)
-    lists = expert_columns(experts, pairs, scoring) if settings.terms != "mlm" else pairs.candidates
+    join_processes()
+    with first_process_first():  # others find its scores in the store
+        lists = expert_columns(experts, pairs, scoring) if settings.terms != "mlm" else pairs.candidates
     assert lists is not None
     if student is None:
         student = like(first, base, seed=training.seed, n_texts=texts_of(experts))
@@ -221,17 +233,19 @@ def guide(
     if settings.terms != "kd":
         head = masked_lm_head(student, base, lists, pairs, settings, training, Path(out) / "head")
     guided = settings.training(training, lists, compared=objective.compares)
-    return fit(student, lists, pairs, objective, guided, out=Path(out) / "guided", masked_lm=head)
+    target = Path(out) / "guided"
+    return fit(student, lists, pairs, objective, guided, out=target, masked_lm=head, keep_steps=settings.keep_steps)
 
 
-def like(expert: CrossEncoder, base: str | Path, *, seed: int, n_texts: int = 0) -> CrossEncoder:
+def like(expert: CrossEncoder | Expert, base: str | Path, *, seed: int, n_texts: int = 0) -> CrossEncoder:
     """Start a model from a base with the head, labels, texts and length that an expert has; rankings have one logit."""
+    expert = Expert.of(expert)
     contract = student_contract(expert.contract)
     return CrossEncoder.from_base(
         base,
         contract.n_logits,
         contract=contract,
-        labels=labels_of(expert.model.config) if contract.form == CLASSES else (),
+        labels=expert.labels,
         n_texts=n_texts or expert.n_texts,
         max_length=expert.max_length,
         seed=seed,
@@ -257,17 +271,16 @@ def _reading(student: CrossEncoder, n_texts: int) -> CrossEncoder:
     )
 
 
-def _same_head(student: CrossEncoder, expert: CrossEncoder) -> bool:
+def _same_head(student: CrossEncoder, expert: CrossEncoder | Expert) -> bool:
     """Whether the student's own head says what the expert's says."""
     if student.contract != student_contract(expert.contract):
         return False
-    return student.contract.form != CLASSES or labels_of(student.model.config) == labels_of(expert.model.config)
+    return Expert.of(student).labels == Expert.of(expert).labels
 
 
-def texts_of(experts: Mapping[str, CrossEncoder] | Sequence[CrossEncoder]) -> int:
+def texts_of(experts: Mapping[str, CrossEncoder | Expert]) -> int:
     """How many texts a student of these experts reads: one only where all of them read one."""
-    models = experts.values() if isinstance(experts, Mapping) else experts
-    return max(model.n_texts for model in models)
+    return max(expert.n_texts for expert in experts.values())
 
 
 def masked_lm_head(
@@ -285,8 +298,8 @@ def masked_lm_head(
     """
     head = load_masked_lm_head(student.model, resolve_base(base))
     if head is not None or not settings.head_steps:
-        return head or MaskedLMHead(student.model)
-    head = MaskedLMHead(student.model)
+        return head or new_masked_lm_head(student.model, training.seed)
+    head = new_masked_lm_head(student.model, training.seed)  # the same in a call that goes on after a kill
     steps = replace(settings.training(training, lists, settings.head_steps), learning_rate=HEAD_LEARNING_RATE)
     say(f"{base} has no head of a masked language model: one is trained first, for {settings.head_steps:,} updates")
     kept = student.with_model(student.model)

@@ -16,6 +16,7 @@ from rankdistill.errors import DataError
 from rankdistill.files.atomic import atomic_path
 from rankdistill.files.finite_json import finite
 from rankdistill.models import CrossEncoder
+from rankdistill.models.expert import Expert
 from rankdistill.progress import say
 from rankdistill.recipes.finetune import finetune_on
 from rankdistill.recipes.guided import GuidedSettings, check_weights, guide, like
@@ -25,6 +26,7 @@ from rankdistill.scoring.settings import ScoringSettings
 from rankdistill.tasks import Task
 from rankdistill.tasks.compare_runs import compare_runs
 from rankdistill.training import TrainingSettings
+from rankdistill.training.distributed import join_processes, processes, wait_for_all
 
 RESULT = "rekindle.json"
 EXPERT, REKINDLED = "expert", "rekindled"
@@ -34,7 +36,7 @@ def rekindle(
     task: Task,
     pairs: Collection,
     base: str | Path,
-    experts: Mapping[str, CrossEncoder] | None = None,
+    experts: Mapping[str, CrossEncoder | Expert] | None = None,
     *,
     out: str | Path,
     start: StartSettings | None = None,
@@ -57,6 +59,7 @@ def rekindle(
     Raises `DataError` where the task has no labelled pairs to measure on, and what `guide` raises.
     Source: UEGP §3.1 and Figure 1, appendix D for rankings (docs/papers.md).
     """
+    join_processes()
     out, training = Path(out), training or TrainingSettings()
     start, guided = start or StartSettings(), guided or GuidedSettings()
     check_measurable(task)
@@ -67,7 +70,7 @@ def rekindle(
     runs = [replace(training, seed=training.seed + number) for number in range(seeds)]
     start_of = starts(task, base, start, training, out)
     own = [finetuned(task, start_of(settings.seed), settings, out / f"{EXPERT}{settings.seed}") for settings in runs]
-    taught = experts or {EXPERT: own[0]}
+    taught: Mapping[str, CrossEncoder | Expert] = experts or {EXPERT: own[0]}
     student = start_of(training.seed)
     guide(base, taught, pairs, guided, training, scoring=scoring, student=student, out=out)
     for settings in runs:
@@ -75,8 +78,9 @@ def rekindle(
         finetuned(task, model, settings, out / f"{REKINDLED}{settings.seed}")
     result = compared(task.held_out, out, [settings.seed for settings in runs])
     result |= {"experts": list(taught), "pairs": len(pairs.candidates) if pairs.candidates is not None else 0}
-    with atomic_path(out / RESULT) as path:
-        path.write_text(json.dumps(finite(result), indent=1) + "\n")
+    if processes()[0] == 0:
+        with atomic_path(out / RESULT) as path:
+            path.write_text(json.dumps(finite(result), indent=1) + "\n")
     return result
 
 
@@ -110,8 +114,10 @@ def finetuned(task: Task, model: CrossEncoder, settings: TrainingSettings, out: 
     dev = task.dev if settings.eval_steps else None
     finetune_on(task.training, model, settings, dev=dev, out=out)
     trained = CrossEncoder.from_pretrained(out / "model")
-    metrics = measure_model(trained, task.held_out, out)
-    say(f"{out.name}: " + ", ".join(f"{name} {metrics[name]:.4f}" for name in task.measures))
+    if processes()[0] == 0:
+        metrics = measure_model(trained, task.held_out, out)
+        say(f"{out.name}: " + ", ".join(f"{name} {metrics[name]:.4f}" for name in task.measures))
+    wait_for_all()  # others read the run that this one wrote
     return trained
 
 

@@ -20,6 +20,7 @@ from rankdistill.inputs.texts import PairTexts
 from rankdistill.inputs.tokens import GrowingTexts, TokenizedTexts
 from rankdistill.inputs.windows import COMBINE, Passages, Windows
 from rankdistill.progress import progress
+from rankdistill.scoring.shared_tokens import SharedTokens
 
 if TYPE_CHECKING:  # torch is imported by what loads a model
     from rankdistill.models.cross_encoder import CrossEncoder
@@ -42,9 +43,16 @@ class ChunkScorer:
     """Computes logits and scores of slices of rows; the results of a slice depend on that slice alone."""
 
     def __init__(
-        self, model: CrossEncoder, texts: PairTexts, batch_tokens: int, passages: Passages, description: str
+        self,
+        model: CrossEncoder,
+        texts: PairTexts,
+        batch_tokens: int,
+        passages: Passages,
+        description: str,
+        shared: SharedTokens | None = None,
     ) -> None:
-        self.model, self.texts, self.batch_tokens = model, texts, batch_tokens
+        """shared: the tokens of the texts, for several models (None: this one alone scores them)."""
+        self.model, self.texts, self.batch_tokens, self.shared = model, texts, batch_tokens, shared
         self.passages, self.description = passages, description
         self.assembler = model.assembler
         self._n_tokens = self._n_padded = 0
@@ -55,8 +63,11 @@ class ChunkScorer:
         check: look every document up first, so that one without a text is reported before hours of work.
         """
         tokenizer = self.model.tokenizer
-        self.queries = self.assembler.tokenize_queries(tokenizer, self.texts.queries())
         self.documents: GrowingTexts | Windows
+        if self.shared is not None and self.passages == "first":
+            self.queries, self.documents = self.shared.of(self.model, check)
+            return
+        self.queries = self.assembler.tokenize_queries(tokenizer, self.texts.queries())
         n_documents = len(self.texts.document_ids)
         if self.passages == "first":
             if check:
@@ -86,7 +97,7 @@ class ChunkScorer:
         if isinstance(self.documents, Windows):
             document_rows, firsts = self.documents.of(document_rows)
             query_rows = np.repeat(query_rows, np.diff(firsts, append=len(document_rows)))
-        else:
+        elif self.model.n_texts == 2:
             self.documents.up_to(int(document_rows.max()) + 1)
         lengths = self.assembler.lengths(self.queries, self.documents, query_rows, document_rows)
         batches = []

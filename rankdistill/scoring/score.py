@@ -16,8 +16,10 @@ from rankdistill.inputs.texts import PairTexts, TextCollection
 from rankdistill.progress import progress, say
 from rankdistill.scoring.chunks import ChunkScorer
 from rankdistill.scoring.doubts import warn_of_doubts
+from rankdistill.scoring.fits import check_head
 from rankdistill.scoring.report import ScoreReport
 from rankdistill.scoring.settings import ScoringSettings
+from rankdistill.scoring.shared_tokens import SharedTokens
 from rankdistill.scoring.store import ScoreStore
 
 if TYPE_CHECKING:  # imported with the first model: commands that only read the settings start without torch
@@ -55,22 +57,27 @@ def score_with_report(
     *,
     description: str = "scoring",
     chunk_pairs: int = CHUNK_PAIRS,
+    shared: SharedTokens | None = None,
     **overrides: Any,
 ) -> tuple[F32, ScoreReport]:
     """Score every candidate with a cross-encoder: float32 (N,), row for row; and report what that took.
 
     model: a `CrossEncoder`, whose engine and dtype hold where the settings say None, or a folder or hub id. settings,
     overrides: see `score`. With a store the same call after a kill resumes and ends with the same bytes. chunk_pairs:
-    pairs between two writes to the store; batches never span chunks, so they do not depend on kills.
+    pairs between two writes to the store; batches never span chunks, so they do not depend on kills. shared: tokens of
+    the candidates' texts that several models read (None: they are tokenised for this call).
     Windows of long documents hold three quarters of the tokens that a pair has room for and begin half of that apart;
     the pairs then reported as truncated have a query longer than the rest. Where the collection has judgments that the
     scores contradict, and where scores are rounded to one number, a warning says so.
-    Raises `DataError` for an id without a text or an empty query, `UnknownNameError` for a name that is no setting. In
-    float32 scores depend on batch_tokens and chunk_pairs by less than 1e-5.
+    Raises `DataError` for an id without a text, an empty query and a head that does not fit the collection, see
+    `check_head`; `UnknownNameError` for a name that is no setting. In float32 scores depend on batch_tokens and
+    chunk_pairs by less than 1e-5.
     """
     settings = ScoringSettings.of(settings, overrides)
+    named = "the model" if not isinstance(model, str | Path) else str(model)
     model = load_model(model, settings)
-    numbers, report = _run(model, candidates, collection, settings, description, chunk_pairs, keep_logits=False)
+    check_head(model, candidates, collection, named)
+    numbers, report = _run(model, candidates, collection, settings, description, chunk_pairs, False, shared)
     warn_of_doubts(numbers[:, 0], model.contract, candidates, collection)
     return numbers[:, 0], report
 
@@ -83,6 +90,7 @@ def score_logits(
     *,
     description: str = "scoring",
     chunk_pairs: int = CHUNK_PAIRS,
+    shared: SharedTokens | None = None,
     **overrides: Any,
 ) -> tuple[F32, ScoreReport]:
     """Compute all logits of the model's head for every candidate: float32 (N, n_logits), row for row.
@@ -96,7 +104,7 @@ def score_logits(
             f"logits are those of a document's first tokens: passages must be 'first', got {settings.passages!r}"
         )
     model = load_model(model, settings)
-    return _run(model, candidates, collection, settings, description, chunk_pairs, keep_logits=True)
+    return _run(model, candidates, collection, settings, description, chunk_pairs, True, shared)
 
 
 def load_model(model: CrossEncoder | str | Path, settings: ScoringSettings) -> CrossEncoder:
@@ -120,13 +128,14 @@ def _run(
     description: str,
     chunk_pairs: int,
     keep_logits: bool,
+    shared: SharedTokens | None,
 ) -> tuple[F32, ScoreReport]:
     """Compute the scores of all candidates, float32 (N, 1), or the logits, (N, n_logits), by chunks."""
     if chunk_pairs < 1:
         raise UsageError(f"chunk_pairs must be at least 1, got {chunk_pairs}")
     batch_tokens = model.batch_tokens if settings.batch_tokens is None else settings.batch_tokens
-    texts = PairTexts(candidates, collection)
-    scorer = ChunkScorer(model, texts, batch_tokens, settings.passages, description)
+    texts = shared.texts if shared is not None else PairTexts(candidates, collection)
+    scorer = ChunkScorer(model, texts, batch_tokens, settings.passages, description, shared)
     n_pairs, width = len(candidates), model.contract.n_logits if keep_logits else 1
     opened: ScoreStore | nullcontext[None] = nullcontext()
     if settings.store is not None:

@@ -15,6 +15,7 @@ from rankdistill.data.trec.read import read_run
 from rankdistill.errors import DataError, UnknownNameError, UsageError
 from rankdistill.evaluation.pair_significance import PAIR_TESTS
 from rankdistill.evaluation.report.leaderboard import Leaderboard
+from rankdistill.evaluation.report.pair_answers import PairAnswers
 from rankdistill.evaluation.significance import Comparison, effect_size, holm
 from rankdistill.progress import progress
 from rankdistill.tasks.pairs import check_pair_measures
@@ -85,7 +86,11 @@ def pair_leaderboard(
         facts = {"parameters": None, "pairs_per_second": None, "queries": len(pairs), "missing_queries": 0}
         rows.append({"system": name, **values[name], **facts, **tests})
     rows.sort(key=lambda row: -row[names[0]])
-    return Leaderboard(rows, names, len(pairs), baseline, test, comparisons, {}, {}, notes, unit="pairs")
+    labelled = task.candidates.take_rows(known)
+    answers = PairAnswers(pairs, labelled.doc_ids.to_pylist(), truth[known], given, task.collection.scored_pairs)
+    return Leaderboard(
+        rows, names, len(pairs), baseline, test, comparisons, {}, {}, notes, unit="pairs", answers=answers
+    )
 
 
 def _comparisons(

@@ -67,6 +67,22 @@ def mean_over_processes(values: Sequence[float]) -> list[float]:
     return [float(value) / n for value in summed]
 
 
+def mean_of_all(values: Tensor, count: int) -> Tensor:
+    """The mean of some values that all processes have, as a single process computes it; 0 where there are none.
+
+    values: the mean of this process's, with gradients; count: how many they are, possibly 0. Gradients flow to this
+    process's values alone, multiplied by the number of processes, see `gather`.
+    """
+    n = processes()[1]
+    if n == 1:
+        return values
+    summed = torch.stack([values.detach().double() * count, values.new_tensor(count, dtype=torch.float64)])
+    dist.all_reduce(summed)
+    total, counts = summed.tolist()
+    own = values * (n * count / max(1.0, counts))
+    return own - own.detach() + total / max(1.0, counts)
+
+
 def gather(logits: Tensor, counts: Sequence[int]) -> Tensor:
     """The logits of all processes, one after the other: float (sum of counts, n_logits).
 

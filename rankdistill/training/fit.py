@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,7 @@ def fit(
     facts: Mapping[str, Any] | None = None,
     masked_lm: MaskedLMHead | None = None,
     only_companions: bool = False,
+    keep_steps: Sequence[int] = (),
 ) -> CrossEncoder:
     """Train ``model`` in place and return it, in eval mode.
 
@@ -56,6 +57,7 @@ def fit(
     written. teacher: runs beside the student where a term of the objective learns from ``teacher``, and reads what the
     student reads. masked_lm: the head that a term ``mlm()`` trains beside the student; it is changed in place, and
     written beside the model. only_companions: train what is beside the model alone, and leave the model as it is.
+    keep_steps: updates after which the model is kept, as ``steps/UPDATES/`` in ``out``.
     facts: what the columns were made of, as JSON can hold it, for the error that names what
     differs; an unfinished training belongs to all that shapes it, whether it is named here or not.
     Raises `UsageError` where such a term has no teacher, or one that does not suit, where ``out`` holds an unfinished
@@ -69,6 +71,8 @@ def fit(
     check_objective(objective, model, teacher, candidates.columns)
     if objective.masking is not None and masked_lm is None:
         raise UsageError(f"the objective {objective} trains a masked language model: give its head, masked_lm")
+    if keep_steps and not out:
+        raise UsageError("models after chosen updates are kept in a folder: give out")
     labels = objective.label_columns
     plan = plan_lists(
         candidates,
@@ -115,6 +119,7 @@ def fit(
             "teacher": teacher and teacher.fingerprint(),
             "lists": read.facts(),
             "dev": _dev_facts(dev) if dev else None,
+            **({"kept steps": list(keep_steps)} if keep_steps else {}),
             **({"masked language model": masked_lm.fingerprint()} if masked_lm and masking else {}),
         }
     companions = objective.companions(model.model, teacher and teacher.model, candidates.columns)
@@ -126,11 +131,12 @@ def fit(
         settings,
         companions=companions,
         save_beside=(lambda folder: save_masked_lm_head(masked_lm, folder)) if masked_lm and masking else None,
-        unread_weights=not objective.trains_own_head and not objective.heads,
+        unread_weights=not (objective.trains_own_head or objective.heads or masking),
         frozen=_frozen(objective, only_companions),
         dev=dev,
         out=out,
         facts=claimed,
+        keep_steps=keep_steps,
     )
 
 

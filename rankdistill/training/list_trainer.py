@@ -79,6 +79,14 @@ class ListTrainer(Trainer, ABC):
         """Whole batches in the source's order, in every process; the source takes this process's share of each."""
         return DataLoader(self.train_dataset, batch_size=1, collate_fn=_only)  # type: ignore[arg-type]
 
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
+        """The schedule of the learning rate; a warm-up leaves an update to a polynomial, which divides by the rest."""
+        if self.args.lr_scheduler_type == "polynomial" and self.args.get_warmup_steps(num_training_steps) >= (
+            num_training_steps
+        ):
+            self.args.warmup_steps = num_training_steps - 1
+        return super().create_scheduler(num_training_steps, optimizer)
+
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:

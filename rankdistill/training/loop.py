@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
@@ -34,6 +34,7 @@ from rankdistill.tasks import Task
 from rankdistill.training.checkpoints import last_whole, remove_all, saving
 from rankdistill.training.distributed import join_processes, processes, shared, wait_for_all
 from rankdistill.training.finished import MODEL, RECORD, is_finished, read_weights, record
+from rankdistill.training.kept import STEPS, KeepModels
 from rankdistill.training.list_trainer import ListTrainer
 from rankdistill.training.settings import TrainingSettings
 
@@ -53,6 +54,7 @@ def run_training(
     out: str | Path | None = None,
     facts: Mapping[str, Any] | None = None,
     save_beside: Callable[[Path], object] | None = None,
+    keep_steps: Sequence[int] = (),
 ) -> CrossEncoder:
     """Train a model in place and return it, in eval mode.
 
@@ -61,7 +63,7 @@ def run_training(
     that no loss depends on. unread_weights: whether there are others, which several processes then look for. dev: the
     task that chooses the checkpoint. out: see `fit`. facts: what beside the settings makes the training what it is, as
     JSON can hold it; texts, weights and the like by their hashes. save_beside: writes into ``out`` what beside the
-    model is left of the training.
+    model is left of the training. keep_steps: updates after which the model is kept, see `KeepModels`.
     """
     join_processes()
     dtype = usable_dtype(model.model, settings.dtype, default_device(), trains=True)
@@ -81,6 +83,8 @@ def run_training(
         arguments._n_gpu = min(arguments._n_gpu, 1)  # more than one GPU is left to torchrun
         with beside(model.model, companions or {}), _frozen(frozen(model.model) if frozen else []):
             trainer = make_trainer(arguments, dtype)
+            if folder:
+                trainer.add_callback(KeepModels(model, folder / STEPS, keep_steps))
             with quiet_loading(), float32_attention(trainer.model) if dtype == "bfloat16" else nullcontext():
                 _train(trainer, checkpoints, resume=folder is not None)
         wait_for_all()  # some may still be reading the best checkpoint

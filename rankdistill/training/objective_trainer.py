@@ -15,7 +15,7 @@ from rankdistill.models.precision import DTYPES
 from rankdistill.scoring.prepared import PreparedCandidates
 from rankdistill.tasks import Task
 from rankdistill.training.batches import Batch, BatchSource, in_lists
-from rankdistill.training.distributed import gather
+from rankdistill.training.distributed import gather, mean_of_all
 from rankdistill.training.list_trainer import ListTrainer
 from rankdistill.training.objective import ListOutputs, Objective
 
@@ -89,14 +89,14 @@ class ObjectiveTrainer(ListTrainer):
         return ListOutputs(logits, parts[0] if objective.compares_insides else None, masked_loss)
 
     def _masked_loss(self, outputs: Sequence[Outputs], batch: Batch) -> Tensor:
-        """Mean cross entropy of the masked tokens of all parts, by the head beside the student."""
+        """Mean cross entropy of the masked tokens of all parts and processes, by the head beside the student."""
         chosen = [part["chosen"] for part in batch["masked"]]
         states = torch.cat([part.hidden[-1][places] for part, places in zip(outputs, chosen, strict=True)])
         ids = [part["input_ids"][places] for part, places in zip(batch["inputs"], chosen, strict=True)]
         head: Any = outputs[0].companions[MASKED_LM]
         with torch.autocast(states.device.type, DTYPES[self.dtype], enabled=self.dtype != "float32"):
             loss: Tensor = head.loss(states, embeddings_of(self.cross_encoder.model), torch.cat(ids))
-        return loss
+        return mean_of_all(loss, len(states))
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         """Score the dev task's candidates and measure them, as ``eval_<measure>``; texts are tokenised once."""

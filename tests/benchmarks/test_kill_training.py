@@ -19,9 +19,10 @@ def test_times_and_speeds_are_left_out_and_nothing_else_is() -> None:
 
 def test_every_step_of_a_training_is_there_to_be_killed_in() -> None:
     made = Made(*[Path("/made") / field.name for field in fields(Made)])
-    finetune, distill = commands(made)
+    finetune, distill, rekindle = commands(made)
     assert "--eval-steps" in finetune.words
     assert {"--layers", "--teachers"} <= set(distill.words)
-    for command in (finetune, distill):
+    assert {"--head-steps", "--guided-steps", "--keep-steps", "--seeds"} <= set(rekindle.words)
+    for command in (finetune, distill, rekindle):
         assert command.words[command.words.index("--out") + 1] == "out"
         assert not command.may_differ

@@ -282,12 +282,12 @@ class Dying:
     def start(self) -> DoPart:
         do = self.work.start()
 
-        def done(part: Path, store: Path) -> tuple[Candidates, Counter[str]]:
-            made = do(part, store)
+        def done(part: Path, store: Path, out: Path) -> Counter[str]:
             if part.name == "00002.parquet" and not self.mark.exists():
+                do(part, store, self.mark.with_name("lost.parquet"))
                 self.mark.write_text(str(len(list(store.glob("*.scores")))))
                 os.kill(os.getpid(), signal.SIGKILL)
-            return made
+            return do(part, store, out)
 
         return done
 
@@ -358,7 +358,7 @@ class Failing:
         if self.at == "start":
             raise self.error
 
-        def fail(part: Path, store: Path) -> tuple[Candidates, Counter[str]]:
+        def fail(part: Path, store: Path, out: Path) -> Counter[str]:
             raise self.error
 
         return fail
@@ -389,7 +389,7 @@ class Fatal:
         return {}
 
     def start(self) -> DoPart:
-        def die(part: Path, store: Path) -> tuple[Candidates, Counter[str]]:
+        def die(part: Path, store: Path, out: Path) -> Counter[str]:
             os.kill(os.getpid(), signal.SIGKILL)
             raise AssertionError
 

@@ -12,6 +12,7 @@ from rankdistill.corpus.build import REPORT, build_corpus
 from rankdistill.corpus.documents import blocks, documents
 from rankdistill.corpus.settings import CorpusSettings
 from rankdistill.data.pair_parts import read_pairs
+from rankdistill.data.parts import LIST
 from rankdistill.errors import DataError, FileFormatError, UsageError
 
 pytest.importorskip("sentencex", reason="the extra 'corpus' is not installed")
@@ -53,7 +54,8 @@ def test_bytes_do_not_depend_on_the_number_of_processes(text: Path, tmp_path: Pa
         settings = CorpusSettings(pairs=20, seed=3)
         build_corpus([text], tmp_path / str(processes), settings, processes=processes, pairs_per_part=16)
     assert files(tmp_path / "1") == files(tmp_path / "2")
-    assert sorted(files(tmp_path / "1")) == ["00000.parquet", "00001.parquet", REPORT]
+    names = ["00000.parquet", "00001.parquet"]
+    assert sorted(files(tmp_path / "1")) == [*(f".{name}.checksum" for name in names), *names, REPORT, LIST]
 
 
 def test_a_sample_depends_on_the_seed_and_ids_count_the_pairs(text: Path, tmp_path: Path) -> None:
@@ -118,5 +120,32 @@ def test_a_source_without_text_is_refused(tmp_path: Path, source: str) -> None:
 def test_a_folder_that_is_not_empty_is_left_alone(text: Path, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine").touch()
-    with pytest.raises(UsageError, match="already exists: give a new folder"):
+    with pytest.raises(UsageError, match="already exists and is not empty: give a new folder"):
         build_corpus([text], tmp_path / "out")
+
+
+def test_the_same_corpus_may_be_written_again_and_no_other(text: Path, tmp_path: Path) -> None:
+    """A command that was killed after its last file is simply run again."""
+    settings = CorpusSettings(pairs=20)
+    build_corpus([text], tmp_path / "out", settings, processes=1)
+    before = files(tmp_path / "out")
+    build_corpus([text], tmp_path / "out", settings, processes=1)
+    assert files(tmp_path / "out") == before
+    with pytest.raises(UsageError, match=r"holds parts that were made with other settings\.pairs: give a new folder"):
+        build_corpus([text], tmp_path / "out", CorpusSettings(pairs=10), processes=1)
+    (text / "b.txt").unlink()
+    with pytest.raises(UsageError, match=r"made otherwise, with other contents"):
+        build_corpus([text], tmp_path / "out", settings, processes=1)
+    assert files(tmp_path / "out") == before
+
+
+@pytest.mark.parametrize("harm", ["flip", "cut", "delete"])
+def test_a_damaged_corpus_is_refused_by_name(text: Path, tmp_path: Path, harm: str) -> None:
+    build_corpus([text], tmp_path / "out", CorpusSettings(), processes=1, pairs_per_part=20)
+    file = tmp_path / "out" / "00001.parquet"
+    data = file.read_bytes()
+    file.write_bytes(data[:99] + bytes([data[99] ^ 1]) + data[100:] if harm == "flip" else data[:99])
+    if harm == "delete":
+        file.unlink()
+    with pytest.raises(DataError, match=r"00001\.parquet"):
+        read_pairs(tmp_path / "out")

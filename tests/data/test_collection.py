@@ -70,9 +70,7 @@ def test_stats_count_what_is_there():
 
 @pytest.mark.parametrize("source", ["no/such/folder", "irds", "beir:scifact", "no/such#tag", "folder:no/such", ""])
 def test_an_unknown_source_lists_how_sources_are_written(source):
-    with pytest.raises(
-        UsageError, match=r"pydocs, irds:DATASET_ID, glue:NAME@FOLDER, .*or a folder in the BEIR layout"
-    ):
+    with pytest.raises(UsageError, match=r"pydocs, irds:DATASET_ID, glue:NAME@FOLDER .*or a folder in the BEIR layout"):
         load_collection(source)
 
 

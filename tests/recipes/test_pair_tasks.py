@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import yaml
 from pair_tasks import write_glue
-from tiny import make_model, make_tokenizer
+from tiny import judged_collection, make_model, make_tokenizer, write_collection
 
 from rankdistill.cli.entry import main
 from rankdistill.data import read_run
@@ -87,6 +87,22 @@ def test_what_does_not_suit_a_task_is_refused(
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("word", "unseen"), [("not_entailment", "entailment"), ("entailment", "not_entailment")])
+def test_a_class_that_is_on_no_pair_to_train_on_is_refused(
+    tmp_path: Path, base: Path, capsys: pytest.CaptureFixture[str], word: str, unseen: str
+) -> None:
+    folder = write_glue(tmp_path / "glue")
+    lines = (folder / "RTE" / "train.tsv").read_text().splitlines(keepends=True)
+    (folder / "RTE" / "train.tsv").write_text(
+        "".join(lines[:1] + [line for line in lines if line.endswith(f"\t{word}\n")])
+    )
+    words = ["finetune", "--collection", f"glue:rte@{folder}", "--base", str(base), "--max-length", "16"]
+    assert main([*words, "--out", str(tmp_path / "o")]) == 1
+    told = " ".join(capsys.readouterr().err.split())
+    assert f"no pair of glue:rte to train on has the class {unseen!r} (labels: {word} " in told
+    assert not (tmp_path / "o" / "model").exists()
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with GLUE's files, a base, and two models of RTE in runs/: one that learned, and one that did not."""
@@ -124,6 +140,10 @@ def test_leaderboard_compares_models_of_a_task(
     assert worst["p(accuracy)"] is None
     assert main([*words, "--export", str(tmp_path / "table.md")]) == 0
     assert "20 pairs; the best value of each measure is bold" in (tmp_path / "table.md").read_text()
+    assert main([*words, "--html", str(tmp_path / "page")]) == 0
+    page = (tmp_path / "page" / "index.html").read_text()
+    assert {"bootstrap": "paired bootstrap, 1,000 resamples", "mcnemar": "McNemar's exact test"}[test] in page
+    assert '"unit":"pair"' in page
 
 
 def test_score_writes_labels_as_glue_takes_them(trained: Path, tmp_path: Path) -> None:
@@ -169,12 +189,41 @@ def test_teachers_that_do_not_suit_a_classification_are_refused(
 
 
 @pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("sst2", "has the classes entailment, not_entailment, and glue:sst2 has the classes negative, positive"),
+        ("stsb", "is a classifier (entailment, not_entailment), and glue:stsb asks for numbers from 0 to 5"),
+        ("ranking", "is a classifier (entailment, not_entailment), and ranking asks for scores to rank by"),
+    ],
+)
+def test_a_classifier_of_other_classes_scores_nothing(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, said: str
+) -> None:
+    source, more = f"glue:{name}@{trained / 'glue'}", []
+    if name == "ranking":
+        source = str(write_collection(judged_collection(4, 6), tmp_path / "ranking"))
+        (tmp_path / "run.trec").write_text("q0 Q0 d0 1 2 x\nq0 Q0 d1 2 1 x\n")
+        more = ["--run", tmp_path / "run.trec"]
+    words = ["score", "--model", trained / "runs" / "good" / "model", "--collection", source, *more]
+    assert main([str(word) for word in (*words, "--out", tmp_path / "out.trec")]) == 1
+    assert said in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "out.trec").exists()
+
+
+def test_a_model_without_classes_scores_no_classification(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["score", "--model", trained / "base", "--collection", f"glue:rte@{trained / 'glue'}"]
+    assert main([str(word) for word in (*words, "--out", tmp_path / "out.trec")]) == 1
+    assert "base has no classes, and glue:rte has the classes" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize(
     ("words", "said"),
     [
         ("evaluate --collection {glue} --split train --runs {run}", "the run lacks 60 of the 60 pairs of glue:rte"),
         ("evaluate --collection {glue} --runs {run} --measures nDCG@10", "unknown measure of scored pairs 'nDCG@10'"),
         ("leaderboard {runs} --collection {glue} --test t", "unknown significance test of scored pairs 't'"),
-        ("leaderboard {runs} --collection {glue} --html {runs}/page.html", "--html shows rankings"),
         ("leaderboard {runs} --collection {glue} --baseline none", "unknown system 'none'"),
         ("score --model {model} --collection {glue} --split none --out {runs}/x.trec", "unknown split of glue:rte"),
     ],

@@ -12,6 +12,7 @@ import pytest
 import torch
 from pair_tasks import write_glue
 from tiny import WORDS, make_model, make_tokenizer
+from tokenizers import Tokenizer
 
 from rankdistill.cli.entry import main
 from rankdistill.data import load_collection
@@ -104,6 +105,16 @@ def test_a_base_without_a_language_models_head_gets_one_that_is_trained_first(
         assert np.array_equal(weights, after.model.base_model.state_dict()[name]), f"{name} was trained with the head"
 
 
+def test_what_was_drawn_before_changes_nothing(base: Path, parts: Path, tmp_path: Path) -> None:
+    """A call that goes on after a kill skips what is done, and has drawn less when it comes to the rest."""
+    pairs, settings, results = load_collection(f"pairs:{parts}"), GuidedSettings(guided_steps=2, head_steps=2), []
+    for name in ("one", "two"):
+        torch.rand(1 if name == "one" else 7)
+        guided = guide(base, {"sts": experts(base)["sts"]}, pairs, settings, out=tmp_path / name)
+        results.append((guided.fingerprint(), (tmp_path / name / "head" / "masked_lm_head.safetensors").read_bytes()))
+    assert results[0] == results[1]
+
+
 def test_one_experts_head_is_the_students_own(base: Path, parts: Path, tmp_path: Path) -> None:
     pairs, teacher = load_collection(f"pairs:{parts}"), {"nli": experts(base)["nli"]}
     settings = GuidedSettings(guided_steps=60, guided_batch=16, head_steps=0, terms="kd", guided_learning_rate=5e-3)
@@ -116,6 +127,31 @@ def test_one_experts_head_is_the_students_own(base: Path, parts: Path, tmp_path:
     ]
     assert log[-1] < log[0]
     assert guided.logits(texts).shape == (40, 3)
+
+
+def test_experts_may_have_a_vocabulary_of_their_own(base: Path, parts: Path, tmp_path: Path) -> None:
+    """Each expert reads the texts by its own tokenizer, as do the student and the masked language model."""
+    other = make_tokenizer()
+    words = json.loads(other.backend_tokenizer.to_str())
+    vocabulary = words["model"]["vocab"]
+    ordinary = [word for word in vocabulary if not word.startswith("[")]
+    places = [vocabulary[word] for word in ordinary]
+    vocabulary.update(zip(ordinary, reversed(places), strict=True))
+    other.backend_tokenizer.model = Tokenizer.from_str(json.dumps(words)).model
+    model = expert(base, 1, 3, ScoreContract("classes", n_classes=3))
+    foreign = CrossEncoder(model.model, other, model.contract, max_length=32)
+    assert foreign.tokenizer.get_vocab() != model.tokenizer.get_vocab()
+    pairs = load_collection(f"pairs:{parts}")
+    assert pairs.candidates is not None
+    scored = expert_columns({"own": model, "foreign": foreign}, pairs)
+    texts = [(pairs.queries[name], pairs.documents[name]) for name in pairs.candidates.query_ids.to_pylist()]
+    for name, each in (("own", model), ("foreign", foreign)):
+        given = np.stack([scored[f"{name}.{place}"] for place in range(3)], axis=1)
+        np.testing.assert_allclose(given, each.logits(texts), atol=1e-5)
+    assert not np.allclose(scored["own.0"], scored["foreign.0"])
+    settings = GuidedSettings(guided_steps=2, guided_batch=8, head_steps=0)
+    guided = guide(base, {"foreign": foreign}, pairs, settings, out=tmp_path / "out")
+    assert guided.tokenizer.get_vocab() == model.tokenizer.get_vocab()
 
 
 def rekindle(*more: object) -> int:
@@ -140,9 +176,45 @@ def test_the_whole_cycle_ends_in_a_comparison_and_is_not_repeated(base: Path, pa
     assert json.loads((out / RESULT).read_text()) == result
 
 
+def test_pairs_that_hold_experts_scores_are_not_scored_again(
+    base: Path, parts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, scored = f"glue:rte@{write_glue(tmp_path / 'glue')}", tmp_path / "scored"
+    models = {name: each.save(tmp_path / name) for name, each in experts(base).items() if name in ("nli", "sts")}
+    words = [f"{name}={folder}" for name, folder in models.items()]
+    assert main(["score", "--experts", *words, "--collection", f"pairs:{parts}", "--out", str(scored)]) == 0
+    given = ["--task", source, "--base", base, "--keep-steps", 1, 3]
+    assert rekindle(*given, "--data", scored, "--out", tmp_path / "stored") == 0
+    told = capsys.readouterr().err
+    assert f"experts: nli, sts, whose scores are in {scored}" in told
+    assert "scoring by nli" not in told
+    assert rekindle(*given, "--data", parts, "--experts", *words, "--out", tmp_path / "fresh") == 0
+    assert "scoring by nli" in capsys.readouterr().err
+    results = [json.loads((tmp_path / name / RESULT).read_text()) for name in ("stored", "fresh")]
+    assert [each["experts"] for each in results] == [["nli", "sts"]] * 2
+    for step in (1, 3):
+        weights = [
+            CrossEncoder.from_pretrained(tmp_path / name / "guided" / "steps" / str(step)).model.state_dict()
+            for name in ("stored", "fresh")
+        ]
+        for name, tensor in weights[0].items():
+            torch.testing.assert_close(tensor, weights[1][name], rtol=0, atol=1e-4)
+    one = [f"sts={models['sts']}", "--data", scored, "--out", tmp_path / "one"]
+    assert rekindle(*given, "--experts", *one) == 0
+    told = " ".join(capsys.readouterr().err.split())
+    assert f"{models['sts']}: its scores are in {scored}, under the name sts" in told
+    assert json.loads((tmp_path / "one" / RESULT).read_text())["experts"] == ["sts"]
+    assert rekindle(*given, "--experts", f"sts={models['nli']}x", "--data", scored, "--out", tmp_path / "no") == 1
+    other = [f"sts={base}", "--data", scored, "--out", tmp_path / "no"]
+    assert rekindle(*given, "--experts", *other) == 2
+    assert "has scores of another expert 'sts'" in " ".join(capsys.readouterr().err.split())
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
+        (["--keep-steps", "9"], "keep_steps must be from 1 to the 3 guided_steps, got 9"),
+        (["--guided-warmup-ratio", "1.5"], "guided_warmup_ratio is a share"),
         (["--data", "absent"], "is a folder without parts|there is no"),
         (["--terms", "mse"], "terms"),
         (["--test-split", "absent"], "unknown split"),

@@ -30,6 +30,7 @@ from rankdistill.training.list_source import ListSource
 from rankdistill.training.masked import Masked
 from rankdistill.training.objective_trainer import ObjectiveTrainer
 
+KEPT = (2, 3, 6)
 SETTINGS = TrainingSettings(lists_per_batch=8, learning_rate=1e-3, logging_steps=1, save_steps=2, dtype="float32")
 
 
@@ -108,7 +109,7 @@ def test_both_losses_fall_and_the_head_is_written_beside_the_model(tmp_path: Pat
 
 def test_a_resumed_training_ends_in_the_same_weights(tmp_path: Path) -> None:
     collection, candidates = pairs()
-    objective, results = "kl(nli, head=nli) + mlm()", []
+    objective, results, kept = "kl(nli, head=nli) + mlm()", [], []
     for folder, steps in (("whole", 6), ("cut", 3), ("cut", 6)):
         model = student()
         head = head_for(model)
@@ -117,9 +118,26 @@ def test_a_resumed_training_ends_in_the_same_weights(tmp_path: Path) -> None:
             with pytest.raises(KeyboardInterrupt):
                 interrupted(model, candidates, collection, objective, settings, tmp_path / folder, head)
             continue
-        fit(model, candidates, collection, objective, settings, out=tmp_path / folder, masked_lm=head)
-        results.append((model.fingerprint(), (tmp_path / folder / FILE).read_bytes()))
+        out = tmp_path / folder
+        fit(model, candidates, collection, objective, settings, out=out, masked_lm=head, keep_steps=KEPT)
+        results.append((model.fingerprint(), (out / FILE).read_bytes()))
+        kept.append([CrossEncoder.from_pretrained(out / "steps" / str(step)).fingerprint() for step in KEPT])
+        last = [out / name / "model.safetensors" for name in ("model", "steps/6")]
+        assert last[0].read_bytes() == last[1].read_bytes()
+        assert sorted(path.name for path in (out / "steps").iterdir()) == [str(step) for step in KEPT]
     assert results[0] == results[1]
+    assert kept[0] == kept[1]
+    assert len(set(kept[0])) == len(KEPT)
+
+
+def test_models_after_chosen_updates_are_not_those_of_an_earlier_training(tmp_path: Path) -> None:
+    collection, candidates = pairs()
+    for steps, epochs in (((1, 2), 1), ((3,), 2)):
+        settings = TrainingSettings(**{**SETTINGS.__dict__, "epochs": epochs})
+        fit(student(), candidates, collection, "pointwise_mse(sts)", settings, out=tmp_path, keep_steps=steps)
+        assert {path.name for path in (tmp_path / "steps").iterdir()} == set(map(str, steps))
+    with pytest.raises(UsageError, match="are kept in a folder: give out"):
+        fit(student(), candidates, collection, "pointwise_mse(sts)", SETTINGS, keep_steps=(1,))
 
 
 def interrupted(
@@ -136,7 +154,7 @@ def interrupted(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ObjectiveTrainer, "losses", losses)
-        fit(model, candidates, collection, objective, settings, out=out, masked_lm=head)
+        fit(model, candidates, collection, objective, settings, out=out, masked_lm=head, keep_steps=KEPT)
 
 
 def test_masks_depend_on_the_place_and_the_seed_alone() -> None:
@@ -149,6 +167,18 @@ def test_masks_depend_on_the_place_and_the_seed_alone() -> None:
             assert torch.equal(one["chosen"], other["chosen"])
     first, second = (torch.cat([part["chosen"].sum(1) for part in source[index]["masked"]]) for index in (0, 3))
     assert not torch.equal(first, second), "each epoch masks other tokens"
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3])
+@pytest.mark.parametrize("schedule", ["polynomial", "linear"])
+def test_a_warm_up_may_take_all_updates(steps: int, schedule: str) -> None:
+    collection, candidates = pairs()
+    settings = {**SETTINGS.__dict__, "max_steps": steps, "lr_scheduler_type": schedule, "warmup_ratio": 1.0}
+    model = student()
+    before = model.fingerprint()
+    fit(model, candidates, collection, "pointwise_mse(sts)", TrainingSettings(**settings))
+    changed = model.fingerprint() != before
+    assert changed == (steps > 1 or schedule == "polynomial"), "the rate of the first update of a warm-up is 0"
 
 
 def test_a_masked_language_model_needs_its_head() -> None:

@@ -22,7 +22,7 @@ SCRIPT = Path(__file__).with_name("torchrun_script.py")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folders one/, two/ and four/, by the number of processes."""
     folder = tmp_path_factory.mktemp("torchrun")
-    same = ["labels_alone", "beside", "distilled", "imitated"]
+    same = ["labels_alone", "beside", "distilled", "imitated", "guided", "language"]
     for name, processes, wanted in (("one", 1, same), ("two", 2, [*same, "resumed"]), ("four", 4, ["labels_alone"])):
         command = [sys.executable]
         if processes > 1:
@@ -48,7 +48,7 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
     return load_file(folder / "model" / "model.safetensors")
 
 
-@pytest.mark.parametrize("what", ["labels_alone", "distilled"])
+@pytest.mark.parametrize("what", ["labels_alone", "distilled", "guided", "language"])
 def test_two_processes_have_the_loss_curve_of_one(trained: Path, what: str) -> None:
     alone = losses(trained / "one" / what)
     assert len(alone) == 7, "13 queries three times, 6 lists an update: the last has 3"

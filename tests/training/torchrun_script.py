@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from tiny import make_candidates, make_collection, make_model, make_tokenizer
 
 from rankdistill.models import CrossEncoder, keep_layers
+from rankdistill.models.masked_lm import MaskedLMHead
 from rankdistill.recipes import distill
 from rankdistill.tasks import Task
 from rankdistill.training import TrainingSettings, batches, fit, imitate
@@ -23,6 +25,7 @@ collection.name, collection.qrels, collection.unjudged = "made", dev.qrels, "irr
 settings = TrainingSettings(
     epochs=3, list_size=4, lists_per_batch=6, learning_rate=1e-3, logging_steps=1, dtype="float32", eval_steps=3
 )
+alone = replace(settings, eval_steps=0)
 
 
 def model():
@@ -68,7 +71,27 @@ def imitated(out):
     imitate(model(), [0, 3], candidates, collection, settings, out=out)
 
 
-TRAININGS = {each.__name__: each for each in (labels_alone, resumed, beside, distilled, imitated)}
+def guided(out):
+    """A head of an expert, and a masked language model; of a last batch of one pair, a process has none."""
+    pairs = candidates.take_rows(np.arange(0, len(candidates), 10))  # one a query
+    columns = {f"e.{place}": np.random.default_rng(place).normal(size=len(pairs)) for place in range(3)}
+    torch.nn.Dropout.forward = lambda self, x: x  # that of the new head: each process draws its own
+    student = model()
+    torch.manual_seed(0)
+    head = MaskedLMHead(student.model)
+    objective = "kl(e, head=e) + mlm()"
+    fit(student, pairs.with_columns(columns), collection, objective, alone, out=out, masked_lm=head)
+
+
+def language(out):
+    student = model()
+    torch.manual_seed(0)
+    head = MaskedLMHead(student.model)
+    pairs = candidates.take_rows(np.arange(0, len(candidates), 10))
+    fit(student, pairs, collection, "mlm()", alone, out=out, masked_lm=head)
+
+
+TRAININGS = {each.__name__: each for each in (labels_alone, resumed, beside, distilled, imitated, guided, language)}
 
 
 if __name__ == "__main__":

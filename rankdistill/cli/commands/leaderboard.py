@@ -14,7 +14,6 @@ from rankdistill.cli.outputs import OUTPUT_FILE, OUTPUT_PAGE
 from rankdistill.cli.pair_runs import pair_task
 from rankdistill.data.collection import Collection
 from rankdistill.data.trec.run_files import PATTERNS
-from rankdistill.errors import UsageError
 from rankdistill.evaluation.conventions import Conventions
 from rankdistill.evaluation.names import DEFAULT_MEASURES, parse_measures
 from rankdistill.evaluation.report.leaderboard import find_runs
@@ -62,9 +61,7 @@ def leaderboard(
         check_format(path)
     source: Collection | None = None
     if task := pair_task(collection, split) if qrels is None else None:
-        if html is not None:
-            raise UsageError("--html shows rankings; write the table of a task of scored pairs by --export")
-        board = pair_leaderboard(find_runs(folder), task, measures, baseline, test)
+        board, source = pair_leaderboard(find_runs(folder), task, measures, baseline, test), task.collection
     else:
         parse_measures(measures)
         judgments, conventions, source = load_judgments(qrels, collection, split, conventions)

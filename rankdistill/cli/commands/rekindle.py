@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from rankdistill.cli.experts import experts_over
 from rankdistill.cli.options import Json, Measuring, RunOrOwn
-from rankdistill.cli.output import print_json, print_rich, say, say_wrote, table
+from rankdistill.cli.output import print_json, print_rich, say_wrote, table
 from rankdistill.cli.outputs import OUTPUT_FOLDER
 from rankdistill.cli.rekindle_data import labelled_task, unlabelled
 from rankdistill.cli.training import Measures
@@ -18,13 +20,14 @@ from rankdistill.data.sources import SYNTAX, describe_pairs
 from rankdistill.errors import UsageError
 from rankdistill.evaluation.conventions import Conventions
 from rankdistill.files.lock import locked
-from rankdistill.models import DEFAULT_BASE, CrossEncoder
+from rankdistill.models import DEFAULT_BASE
 from rankdistill.recipes.guided import GuidedSettings, check_weights
 from rankdistill.recipes.rekindle import RESULT
 from rankdistill.recipes.rekindle import rekindle as rekindled
 from rankdistill.recipes.start import StartSettings
 from rankdistill.tasks import KINDS, Splits
 from rankdistill.training import TrainingSettings
+from rankdistill.training.distributed import join_processes, processes
 
 START, SPLITS, GUIDED, TRAINING = StartSettings(), Splits(), GuidedSettings(), TrainingSettings()
 
@@ -49,7 +52,10 @@ def rekindle(
     base: Annotated[str, Parameter(help="Encoder that the expert and the guided model start from.")] = DEFAULT_BASE,
     experts: Annotated[
         tuple[str, ...],
-        Parameter(help="Models that guide, of any tasks and kinds. [default: the task's own expert, trained first]"),
+        Parameter(
+            help="Models that guide, of any tasks and kinds, each as MODEL or NAME=MODEL. [default: those whose scores "
+            "the pairs hold (`rankdistill score --experts`), else the task's own expert, trained first]"
+        ),
     ] = (),
     seeds: Annotated[
         int, Parameter(help="Fine-tunings of each kind, by seeds that count up.", validator=Number(gte=1))
@@ -72,27 +78,28 @@ def rekindle(
         rankdistill rekindle --task my-data --run bm25.trec --data runs/log.lists --out runs/better
     """
     scored = describe_pairs(task)
-    check_weights(guided, len(experts) or 1)
     if scored is not None and run is not None:
         raise UsageError(f"--run is for rankings, and {task} has its own pairs")
     kind = KINDS[scored.kind if scored else "ranking"]
     kind.check_measures(measures or kind.measures)
-    with locked(out):
+    join_processes()
+    with locked(out) if processes()[0] == 0 else nullcontext():
+        guides = experts_over(Path(data.removeprefix("pairs:")), experts)
+        check_weights(guided, len(guides) or 1)
         pairs = unlabelled(data, data_run)
-        models = {f"e{place}": CrossEncoder.from_pretrained(expert) for place, expert in enumerate(experts, start=1)}
-        for (name, model), expert in zip(models.items(), experts, strict=True):
-            say(f"{name}: {expert}, {model.contract.form}")
         result = rekindled(
             labelled_task(task, run, splits, measures, conventions),
             pairs,
             base,
-            models,
+            guides,
             out=out,
             start=start,
             training=training,
             guided=guided,
             seeds=seeds,
         )
+    if processes()[0]:  # what is left is for the first of torchrun's processes
+        return
     if as_json:
         print_json(result)
     else:

@@ -39,7 +39,7 @@ FOLDER = "folder"
 SOURCES: dict[str, Source] = {
     "pydocs": Source("pydocs.load", "pydocs", needs_argument=False),
     "irds": Source("irds", "irds:DATASET_ID"),
-    "glue": Source("pairs.glue", "glue:NAME@FOLDER", describes=True),
+    "glue": Source("pairs.glue", "glue:NAME@FOLDER (or glue:NAME, from the hub)", describes=True),
     "task": Source("pairs.task_file", "task:FOLDER (with a task.yaml)", describes=True),
     "pairs": Source("pairs.parts", "pairs:FOLDER (parts of sentence pairs)"),
     "lists": Source("query_lists", "lists:FOLDER (retrieved lists with their texts)"),

@@ -16,6 +16,7 @@ from rankdistill.errors import DataError, UnknownNameError, UsageError
 from rankdistill.evaluation.conventions import Conventions
 from rankdistill.evaluation.evaluate import UNJUDGED_IN_PNR, Evaluation, evaluation
 from rankdistill.evaluation.names import DEFAULT_MEASURES, parse_measures
+from rankdistill.evaluation.report.pair_answers import PairAnswers
 from rankdistill.evaluation.significance import TESTS, Comparison, compare, holm
 from rankdistill.progress import progress
 
@@ -49,6 +50,8 @@ class Leaderboard:
     """Notes for below the table: systems whose run does not match the judgments, and unjudged candidates."""
     unit: str = "queries"
     """What systems are measured on: queries, or pairs."""
+    answers: PairAnswers | None = None
+    """Of a task of scored pairs, instead of ``results`` and ``tops``."""
 
 
 def leaderboard(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import math
 import re
 from collections.abc import Sequence
 from html import escape
@@ -14,15 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from rankdistill.data.collection import Collection
-from rankdistill.data.texts import Texts
 from rankdistill.evaluation.report.leaderboard import TOP, Leaderboard
+from rankdistill.evaluation.report.page_values import DIGITS, number, rounded, systems, texts, three_digits
+from rankdistill.evaluation.report.pair_page import pair_page_data
 from rankdistill.evaluation.report.rank_intervals import pairwise_p_values, rank_intervals
 from rankdistill.evaluation.report.render import cells, headings, legend, printable
 from rankdistill.evaluation.significance import TESTS
 from rankdistill.files.atomic import atomic_path
-
-TEXT_LENGTH = 300
-DIGITS = 4
 
 
 def as_html(board: Leaderboard, title: str = "Leaderboard", collection: Collection | None = None) -> str:
@@ -41,7 +38,7 @@ def as_html(board: Leaderboard, title: str = "Leaderboard", collection: Collecti
         "style": (parts / "style.css").read_text(encoding="utf-8"),
         "table": _static_table(board),
         "legend": "\n".join(f"<p>{escape(line)}</p>" for line in legend(board)),
-        "data": _as_script_data(page_data(board, collection)),
+        "data": _as_script_data((page_data if board.answers is None else pair_page_data)(board, collection)),
         "script": script,
     }
     page = (parts / "page.html").read_text(encoding="utf-8")
@@ -62,9 +59,9 @@ def write_html(
 def page_data(board: Leaderboard, collection: Collection | None = None) -> dict[str, Any]:
     """Collect the data of the page's script, as JSON can hold it.
 
-    ``systems`` (their facts), ``measures``, ``queries`` (ids), ``values`` and ``shares`` (measure -> a list per system
-    of a value per query; shares are the values that tests compare, given where they differ), ``p`` (measure ->
-    systems x systems), ``ranks`` (measure -> [best, worst] per system), ``lists`` (per query its documents, and per
+    ``unit``, ``systems`` (their facts), ``measures``, ``queries`` (ids), ``values`` and ``shares`` (measure -> a list
+    per system of a value per query; shares are the values that tests compare, given where they differ), ``p`` (measure
+    -> systems x systems), ``ranks`` (measure -> [best, worst] per system), ``lists`` (per query its documents, and per
     system the indices of its best), ``baseline``, ``test``, ``top`` (the length of those lists).
     """
     names = [row["system"] for row in board.rows]
@@ -73,28 +70,23 @@ def page_data(board: Leaderboard, collection: Collection | None = None) -> dict[
     for measure in board.measures:
         per_query = [board.results[name].per_query[measure] for name in names]
         compared = [board.results[name].shares[measure] for name in names]
-        values[measure] = [_rounded(list(system.values())) for system in per_query]
+        values[measure] = [rounded(list(system.values())) for system in per_query]
         if compared != per_query:
-            shares[measure] = [_rounded(list(system.values())) for system in compared]
+            shares[measure] = [rounded(list(system.values())) for system in compared]
         p = pairwise_p_values(compared, board.test)
-        p_values[measure] = [[None if math.isnan(x) else float(f"{x:.3g}") for x in line] for line in p.tolist()]
+        p_values[measure] = three_digits(p)
         ranks[measure] = rank_intervals([row[measure] for row in board.rows], p)
-    shown = {"system", *board.measures, "queries", *(f"p({measure})" for measure in board.measures)}
     return {
+        "unit": "query",
         "measures": board.measures,
-        "systems": [
-            {"name": printable(row["system"]), "missing": row["missing_queries"]}
-            | {"values": {measure: _number(row[measure], 6) for measure in board.measures}}
-            | {"facts": {key: _number(value, 6) for key, value in row.items() if key not in shown}}
-            for row in board.rows
-        ],
+        "systems": systems(board),
         "queries": [printable(query) for query in queries],
         "values": values,
         "shares": shares,
         "p": p_values,
         "ranks": ranks,
         "lists": _lists(board, names, queries, collection),
-        "queryTexts": _texts(collection.queries, queries) if collection else None,
+        "queryTexts": texts(collection.queries, queries) if collection else None,
         "baseline": None if board.baseline is None else names.index(board.baseline),
         "test": TESTS[board.test].title,
         "top": TOP,
@@ -115,35 +107,14 @@ def _lists(
             for document, label in zip(best.doc_ids, best.columns["label"].tolist(), strict=True):
                 if document not in entry["docs"]:
                     entry["docs"][document] = len(entry["docs"])
-                    entry["labels"].append(_number(label, DIGITS))
+                    entry["labels"].append(number(label, DIGITS))
                 entry["tops"][s].append(entry["docs"][document])
     for entry in entries:
         documents = list(entry["docs"])
         entry["docs"] = [printable(document) for document in documents]
         if collection is not None:
-            entry["texts"] = _texts(collection.documents, documents)
+            entry["texts"] = texts(collection.documents, documents)
     return entries
-
-
-def _texts(texts: Texts, ids: Sequence[str]) -> list[str]:
-    """Get the beginnings of the texts; empty where an id has none."""
-    known = [id_ for id_, row in zip(ids, texts.positions(ids), strict=True) if row >= 0]
-    beginnings = (" ".join(text[: 2 * TEXT_LENGTH].split())[:TEXT_LENGTH] for text in texts.take(known))
-    shown = dict(zip(known, map(printable, beginnings), strict=True))
-    return [shown.get(id_, "") for id_ in ids]
-
-
-def _rounded(values: Sequence[float]) -> list[float | None]:
-    return [_number(value, DIGITS) for value in values]
-
-
-def _number(value: Any, digits: int) -> Any:
-    """Round a number; None for a missing or infinite one; text becomes printable."""
-    if isinstance(value, str):
-        return printable(value)
-    if value is None or not math.isfinite(value):
-        return None
-    return round(float(value), digits) if value != int(value) else int(value)
 
 
 def _as_script_data(data: dict[str, Any]) -> str:

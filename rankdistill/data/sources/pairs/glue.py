@@ -1,4 +1,4 @@
-"""GLUE's tasks: ``glue:NAME@FOLDER`` reads the benchmark's own files as they are.
+"""GLUE's tasks: ``glue:NAME@FOLDER`` reads the benchmark's own files as they are, ``glue:NAME`` those of the hub.
 
 FOLDER holds a folder per task (``rte``, ``RTE``, ``SST-2`` ...) with ``train.tsv``, ``dev.tsv`` and ``test.tsv``, each
 also gzipped; every other ``.tsv`` with the columns of the task is a split under the name of its file. Source: Wang et
@@ -15,6 +15,7 @@ from typing import Any, Literal
 from rankdistill.data.collection import Collection
 from rankdistill.data.scored_pairs import ScoredPairs
 from rankdistill.data.sources.pairs.build import HIDDEN, Columns, pairs_collection
+from rankdistill.data.sources.pairs.hub import hub_tables
 from rankdistill.data.sources.pairs.tables import Table, read_table
 from rankdistill.errors import DataError, UnknownNameError, UsageError
 from rankdistill.files.reading import read_bytes
@@ -102,17 +103,22 @@ GLUE: dict[str, GlueTask] = {
 }
 """Name -> task. WNLI, which the papers leave out, is trained as RTE."""
 ORDER = ("train", "dev", "dev_matched", "dev_mismatched", "test", "test_matched", "test_mismatched")
-SYNTAX = "glue:NAME@FOLDER"
+SYNTAX = "glue:NAME@FOLDER, or glue:NAME for the hub's"
 
 
 def load(argument: str) -> Collection:
     """Load ``NAME@FOLDER``; splits are the names of the files, and test sets without labels are unjudged.
 
-    Raises `UnknownNameError` for another task, `DataError` for a folder without the task's files, `FileFormatError`
-    for a malformed line.
+    ``NAME`` alone is loaded from the hub, with the same ids, texts and labels, see `hub_tables`. Raises
+    `UnknownNameError` for another task, `DataError` for a folder without the task's files, `FileFormatError` for a
+    malformed line, and of the hub what `hub_tables` raises.
     """
     name, folder = _name_and_folder(argument)
-    task, place = GLUE[name], task_folder(Path(folder), name)
+    task = GLUE[name]
+    if folder is None:
+        rows = hub_tables(name, task.needed, task.columns.label, task.scored)
+        return pairs_collection(f"glue:{name}", rows, task.columns, task.scored)
+    place = task_folder(Path(folder), name)
     tables, left = {}, []
     files = sorted(path for path in place.iterdir() if path.name.removesuffix(".gz").endswith(".tsv"))
     for path in sorted(files, key=lambda path: (_place(path), path.name)):
@@ -130,17 +136,18 @@ def load(argument: str) -> Collection:
 
 
 def describe(argument: str) -> ScoredPairs:
-    """What the task of ``NAME@FOLDER`` asks for; its files are not read."""
+    """What the task of ``NAME@FOLDER``, or ``NAME``, asks for; its files are not read."""
     return GLUE[_name_and_folder(argument)[0]].scored
 
 
-def _name_and_folder(argument: str) -> tuple[str, str]:
+def _name_and_folder(argument: str) -> tuple[str, str | None]:
+    """Split an argument into the name of a task and a folder, None where none is named."""
     name, at, folder = argument.partition("@")
     if folded(name) not in GLUE:
         raise UnknownNameError("task of GLUE", name, GLUE)
-    if not at:
+    if at and not folder:
         raise UsageError(f"glue:{argument} names no folder: expected {SYNTAX}, the folder that holds {name}/train.tsv")
-    return folded(name), folder
+    return folded(name), folder if at else None
 
 
 def folded(name: str) -> str:

@@ -91,12 +91,13 @@ def _scored_pairs(folder: Path, task: Mapping[str, Any], splits: Sequence[str]) 
 def read_task_file(file: Path) -> dict[str, Any]:
     """Read and check a ``task.yaml``; `DataError` says which entry is wrong and what it should be."""
     try:
-        task = yaml.safe_load(file.read_text(encoding="utf-8"))
+        # Nothing is taken for more than text: "no" and "yes" are names of classes, not truth values.
+        task = yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
     except OSError as error:
         raise DataError(f"cannot read {file}: {error.strerror}; a task's folder holds a {FILE}") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise DataError(f"{file} is no YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(task, Mapping):
+    if not isinstance(task, dict):
         raise DataError(f"{file} holds {type(task).__name__}, expected entries such as kind: similarity")
     for name, value in task.items():
         if name not in ENTRIES:
@@ -104,6 +105,8 @@ def read_task_file(file: Path) -> dict[str, Any]:
         kinds, expected = ENTRIES[name]
         if not isinstance(value, kinds) or not value:
             raise DataError(f"{file}: {name!r} is {value!r}, expected {expected}")
+    if "range" in task:
+        task["range"] = [_number(bound) for bound in task["range"]]
     kind = task.get("kind")
     if kind not in KINDS:
         raise UnknownNameError(f"kind in {file}", str(kind), KINDS)
@@ -123,8 +126,17 @@ def _check(file: Path, name: str, value: Any, holds: Callable[[Any], bool]) -> N
         raise DataError(f"{file}: {name!r} is {value!r}, expected {ENTRIES[name][1]}")
 
 
+def _number(bound: Any) -> Any:
+    """Read a number; anything else is returned as it is."""
+    try:
+        number = float(bound)
+    except (TypeError, ValueError):
+        return bound
+    return int(number) if number.is_integer() else number
+
+
 def _rises(bounds: list[Any]) -> bool:
-    numbers = all(isinstance(bound, int | float) and not isinstance(bound, bool) for bound in bounds)
+    numbers = all(isinstance(bound, int | float) for bound in bounds)
     return numbers and len(bounds) == 2 and -np.inf < bounds[0] < bounds[1] < np.inf
 
 

@@ -5,6 +5,8 @@ const SVG = "http://www.w3.org/2000/svg";
 const LEVELS = [[0.01, "‡"], [0.05, "†"]];
 const state = {sort: data.measures[0], falling: true, baseline: data.baseline, chosen: 0, order: []};
 const at = (id) => document.getElementById(id);
+const ofPairs = data.unit === "pair", many = ofPairs ? "pairs" : "queries", Unit = ofPairs ? "Pair" : "Query";
+const each = (measure) => data.shares[measure] || data.values[measure] || data.values[data.measures[0]];
 
 function element(tag, attributes = {}, text = null, space = null) {
   const made = space ? document.createElementNS(space, tag) : document.createElement(tag);
@@ -113,7 +115,7 @@ function drawTable() {
   table.append(thead, body);
   at("table").replaceChildren(table);
   const lines = [
-    data.queries.length.toLocaleString("en") + " queries; the best value of each measure is bold. Ranks by " +
+    data.queries.length.toLocaleString("en") + " " + many + "; the best value of each measure is bold. Ranks by " +
       data.measures[0] + ", as an interval where no difference is significant (p < .05, Holm correction for all pairs)."];
   if (state.baseline !== null && data.systems.length > 1) {
     lines.push("Different from " + data.systems[state.baseline].name + ": † p < .05, ‡ p < .01 (" + data.test +
@@ -191,7 +193,7 @@ function drawCost() {
 const compared = () => ({a: Number(at("a").value), b: Number(at("b").value), measure: at("measure").value});
 
 function differences() {
-  const {a, b, measure} = compared(), values = (data.shares[measure] || data.values[measure]);
+  const {a, b, measure} = compared(), values = each(measure);
   return data.queries.map((_, q) => (values[a][q] === null || values[b][q] === null ? 0 : values[a][q] - values[b][q]));
 }
 
@@ -213,7 +215,7 @@ function drawDifferences() {
   at("difference-plot").replaceChildren(svg);
   const wins = deltas.filter((d) => d > 0).length, losses = deltas.filter((d) => d < 0).length;
   const p = data.p[measure][a][b], q = state.order[state.chosen];
-  at("summary").textContent = `${data.systems[a].name} is better on ${wins} queries, ${data.systems[b].name} on ${losses}, ` +
+  at("summary").textContent = `${data.systems[a].name} is better on ${wins} ${many}, ${data.systems[b].name} on ${losses}, ` +
     `equal on ${deltas.length - wins - losses}` + (p === null ? "" : ` (p = ${p.toPrecision(3)}, uncorrected)`) +
     `. Chosen: ${data.queries[q]}, ${signed(deltas[q])}.`;
   const plot = at("difference-plot");
@@ -251,15 +253,25 @@ function listOf(entry, mine, other) {
   return entry.tops[mine].length ? list : element("p", {}, "nothing found");
 }
 
+// What a system answered to a pair, beside the label.
+function answerOf(entry, mine) {
+  const right = entry.answers[mine] === entry.label, box = element("p", right ? {class: "relevant"} : {});
+  box.append(element("span", {class: "label"}, entry.answers[mine]), " ",
+    element("span", {class: "soft"}, right ? "as labelled" : "label " + entry.label));
+  return box;
+}
+
 function openQuery(q, move = true) {
   const {a, b, measure} = compared(), entry = data.lists[q];
   at("query").hidden = false;
-  at("query-heading").textContent = "Query " + data.queries[q];
-  at("query-text").textContent = data.queryTexts ? data.queryTexts[q] : "";
+  at("query-heading").textContent = Unit + " " + data.queries[q];
+  const shown = [data.queryTexts ? data.queryTexts[q] : "", ...(entry.second === undefined ? [] : [entry.second])];
+  at("query-text").replaceChildren(...shown.flatMap((text, i) => (i ? [element("br"), text] : [text])));
   const columns = [[a, b], [b, a]].map(([mine, other]) => {
     const column = element("div");
-    column.append(element("h3", {}, `${data.systems[mine].name}: ${measure} ${number(data.values[measure][mine][q])}`));
-    column.append(listOf(entry, mine, other));
+    const value = ofPairs ? "" : `: ${measure} ${number(data.values[measure][mine][q])}`;
+    column.append(element("h3", {}, data.systems[mine].name + value));
+    column.append(ofPairs ? answerOf(entry, mine) : listOf(entry, mine, other));
     return column;
   });
   at("lists").replaceChildren(...columns);
@@ -294,6 +306,9 @@ if (costs.length) {
 }
 
 at("differences").hidden = false;
+at("differences-heading").textContent = `${Unit} by ${data.unit}`;
+at("difference-plot").setAttribute("aria-label", `Differences, a bar a ${data.unit}; arrow keys choose one, Enter opens it`);
+at("find").querySelector("label").firstChild.textContent = `Open ${data.unit} `;
 const second = data.systems.length > 1 ? 1 : 0;
 const reference = state.baseline === null || state.baseline === 0 ? second : state.baseline;
 options(at("a"), byName, 0);
@@ -320,7 +335,7 @@ plot.addEventListener("keydown", (event) => {
 at("find").addEventListener("submit", (event) => {
   event.preventDefault();
   const q = data.queries.indexOf(at("query-id").value);
-  at("query-id").setCustomValidity(q < 0 ? "there is no such query" : "");
+  at("query-id").setCustomValidity(q < 0 ? "there is no such " + data.unit : "");
   if (q < 0) at("query-id").reportValidity();
   else openQuery(q);
 });

@@ -83,7 +83,7 @@ def test_other_tables_are_named_and_left_out(tmp_path: Path) -> None:
     ("source", "rows", "error", "said"),
     [
         ("rt@{}", RTE, UnknownNameError, "unknown task of GLUE 'rt'; did you mean 'rte'"),
-        ("rte", RTE, UsageError, "names no folder: expected glue:NAME@FOLDER"),
+        ("rte@", RTE, UsageError, "names no folder: expected glue:NAME@FOLDER"),
         ("rte@{}/absent", RTE, DataError, "there is no folder"),
         ("sst2@{}", RTE, DataError, "holds no folder sst2; there are rte"),
         ("rte@{}", RTE.replace("label", "labels"), DataError, "has no column 'label'; its columns are"),

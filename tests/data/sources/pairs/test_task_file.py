@@ -114,6 +114,17 @@ def test_a_description_that_cannot_be_meant_is_refused(
         task(tmp_path, description, SICK_train__txt=rows, SICK_test__jsonl=line)
 
 
+@pytest.mark.parametrize("classes", [("no", "yes"), ("off", "on"), ("null", "~"), ("1.0", "2.0"), ("007", "0x1F")])
+def test_names_of_classes_are_text_whatever_yaml_takes_them_for(tmp_path: Path, classes: tuple[str, str]) -> None:
+    rows = "".join(f"x{place}\t{name}\n" for place, name in enumerate(classes))
+    kind = f"kind: classification\ntexts: [a]\nlabel: y\nclasses: [{', '.join(classes)}]\n"
+    collection = task(tmp_path, kind, train__tsv=f"a\ty\n{rows}")
+    assert collection.scored_pairs is not None
+    assert collection.scored_pairs.classes == classes
+    assert collection.qrels is not None
+    assert collection.qrels["label"].tolist() == [0, 1]
+
+
 def test_a_label_outside_the_range_is_refused_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(FileFormatError, match=r"train.tsv:2: got '0.5', expected a number from 1 to 5, under 'y'"):
         task(tmp_path, "kind: similarity\ntexts: [a, b]\nlabel: y\nrange: [1, 5]\n", train__tsv="a\tb\ty\nx\tz\t0.5\n")

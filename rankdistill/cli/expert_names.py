@@ -1,0 +1,50 @@
+"""Names of experts on the command line: models, each under a name of its own or one that counts them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from rankdistill.data.pair_parts import SCHEMA
+from rankdistill.errors import UsageError
+
+RESERVED = (*SCHEMA.names, "label", "teacher", "score")
+"""Names that columns and objectives have for something else."""
+
+
+def named_experts(words: Sequence[str], taken: Collection[str] = ()) -> dict[str, str]:
+    """Name the experts that were given, ``NAME=MODEL`` or ``MODEL`` -> name -> model.
+
+    taken: names that others have. Raises `UsageError` for a name that is no word, is taken or given twice.
+    """
+    named: dict[str, str] = {}
+    free = (f"e{place}" for place in range(1, 2 + len(words) + len(taken)))
+    given = {word.partition("=")[0] for word in words if has_name(word)}
+    for word in words:
+        name, _, model = word.partition("=")
+        if not has_name(word):
+            name, model = next(each for each in free if each not in taken and each not in given), word
+        if not name.isidentifier() or name in RESERVED:
+            raise UsageError(f"{name!r} is no name of an expert: expected a word such as rte, and none of {RESERVED}")
+        if name in named or name in taken:
+            raise UsageError(f"two experts are called {name!r}: give each a name of its own, NAME=MODEL")
+        if not model:
+            raise UsageError(f"the expert {name!r} has no model: expected NAME=MODEL")
+        named[name] = model
+    return named
+
+
+def pairs_folder(collection: str) -> Path:
+    """The folder of parts that ``pairs:FOLDER`` names; `UsageError` for any other collection."""
+    prefix, _, folder = collection.partition(":")
+    if prefix != "pairs" or not Path(folder).is_dir():
+        raise UsageError(
+            f"--experts score pairs in parts, got the collection {collection!r}: expected pairs:FOLDER, such as "
+            "`rankdistill corpus` writes"
+        )
+    return Path(folder)
+
+
+def has_name(word: str) -> bool:
+    """Whether an expert is given as ``NAME=MODEL``; a folder may have the sign in its own name."""
+    return "=" in word and not Path(word).exists()

@@ -1,0 +1,43 @@
+"""Experts that guide on pairs: models that score them, or those whose scores the pairs hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rankdistill.cli.expert_names import has_name, named_experts
+from rankdistill.data.parts import LIST
+from rankdistill.errors import UsageError
+from rankdistill.models import CrossEncoder
+from rankdistill.models.expert import Expert
+from rankdistill.progress import say
+from rankdistill.scoring.experts import stored_experts
+
+
+def experts_over(data: Path, words: Sequence[str]) -> dict[str, CrossEncoder | Expert]:
+    """The experts that guide on pairs: those given, else those whose scores the pairs hold; empty where none are.
+
+    An expert that is given and whose scores the pairs hold is not loaded for good: it need not score again.
+    """
+    stored = stored_experts(data) if data.is_dir() else {}
+    if not words:
+        if stored:
+            say(f"experts: {', '.join(stored)}, whose scores are in {data}")
+        return dict(stored)
+    known = {expert.fingerprint: name for name, expert in stored.items()}
+    experts: dict[str, CrossEncoder | Expert] = {}
+    for name, folder in named_experts(words, [name for name in stored if not _named(words, name)]).items():
+        model = CrossEncoder.from_pretrained(folder)
+        place = known.get(model.fingerprint())
+        if place is None and name in stored:
+            raise UsageError(f"{data / LIST} has scores of another expert {name!r}: name yours otherwise, NAME=MODEL")
+        if place is not None:
+            say(f"{folder}: its scores are in {data}, under the name {place}")
+            experts[place] = stored[place]
+        else:
+            experts[name] = model
+    return experts
+
+
+def _named(words: Sequence[str], name: str) -> bool:
+    return any(has_name(word) and word.partition("=")[0] == name for word in words)

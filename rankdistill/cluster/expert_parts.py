@@ -1,0 +1,89 @@
+"""ExpertParts: score pairs of sentences, part by part, by several experts at once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rankdistill.cluster.work import DoPart
+from rankdistill.data.pair_parts import read_pair_part, write_pair_part
+from rankdistill.data.sources.pairs.parts import collection_of_pairs
+from rankdistill.errors import DataError, UsageError
+from rankdistill.scoring.experts import EXPERTS, check_passages, score_experts
+from rankdistill.scoring.score import load_model
+from rankdistill.scoring.settings import ScoringSettings
+
+if TYPE_CHECKING:  # torch is imported by what loads a model
+    from rankdistill.models.cross_encoder import CrossEncoder
+    from rankdistill.models.expert import Expert
+
+
+@dataclass(frozen=True)
+class ExpertParts:
+    """Add the scores of experts to the parts of pairs, every logit of a classifier, as `score_experts` does.
+
+    experts: name -> folder or hub id. settings: without a store, as finished parts are the store. earlier: the experts
+    whose scores the parts hold already, which are kept.
+    """
+
+    experts: Mapping[str, str]
+    settings: ScoringSettings = field(default_factory=ScoringSettings)
+    earlier: Mapping[str, Expert] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.experts:
+            raise UsageError("no experts given: expected at least one trained model")
+        if self.settings.store is not None:
+            raise UsageError("a store is for a run in one file: of pairs in parts, finished parts are in the output")
+        if taken := sorted(set(self.experts) & set(self.earlier)):
+            raise UsageError(
+                f"the parts already hold scores of an expert {taken[0]!r}: name yours otherwise, NAME=MODEL"
+            )
+
+    def facts(self) -> dict[str, Any]:
+        """Return the settings and what describes each expert, by content rather than by name.
+
+        The models that were loaded for that are kept for `start`, in this process.
+        """
+        from rankdistill.models.contract import CLASSES
+        from rankdistill.models.expert import Expert
+
+        models = self.__dict__["_loaded"] = self._load()
+        if any(model.contract.form == CLASSES for model in models.values()):
+            check_passages(self.settings)
+        described = {**self.earlier, **{name: Expert.of(model) for name, model in models.items()}}
+        return {
+            EXPERTS: {name: expert.to_facts() for name, expert in described.items()},
+            "computed by": {name: model.engine.identity for name, model in models.items()},
+            **self.settings.facts(),
+            "batch_tokens": {name: self.settings.batch_tokens or model.batch_tokens for name, model in models.items()},
+        }
+
+    def _load(self) -> dict[str, CrossEncoder]:
+        return {name: load_model(model, self.settings) for name, model in self.experts.items()}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what is loaded: each process loads it itself."""
+        return {name: value for name, value in self.__dict__.items() if name != "_loaded"}
+
+    def start(self) -> DoPart:
+        """Load the models."""
+        models = self.__dict__.pop("_loaded", None) or self._load()
+
+        def do(part: Path, store: Path, out: Path) -> Counter[str]:
+            table = read_pair_part(part)
+            pairs = collection_of_pairs(table, part.stem)
+            assert pairs.candidates is not None
+            settings = replace(self.settings, store=store)
+            columns, reports = score_experts(models, pairs.candidates, pairs, settings, description=part.stem)
+            if clash := sorted(set(columns) & set(table.schema.names)):
+                raise DataError(f"{part} already has a column {clash[0]!r}: name the expert otherwise, NAME=MODEL")
+            write_pair_part(table, out, columns)
+            counts = Counter({"pairs": len(table)})
+            counts.update({f"pairs truncated for {name}": report.n_truncated for name, report in reports.items()})
+            return counts
+
+        return do

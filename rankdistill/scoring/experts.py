@@ -1,0 +1,93 @@
+"""Scores of several experts over the same pairs: every logit is kept, texts are tokenised once for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rankdistill.arrays import F32
+from rankdistill.data.candidates import Candidates
+from rankdistill.data.parts import LIST, made_by
+from rankdistill.errors import UsageError
+from rankdistill.inputs.texts import PairTexts, TextCollection
+from rankdistill.scoring.report import ScoreReport
+from rankdistill.scoring.score import load_model, score_logits, score_with_report
+from rankdistill.scoring.settings import ScoringSettings
+from rankdistill.scoring.shared_tokens import SharedTokens
+
+if TYPE_CHECKING:  # torch is imported by what loads a model
+    from rankdistill.models.cross_encoder import CrossEncoder
+    from rankdistill.models.expert import Expert
+
+EXPERTS = "experts"
+"""Name, among what parts were made by, of the descriptions of the experts whose scores they hold."""
+
+
+def score_experts(
+    experts: Mapping[str, CrossEncoder | str | Path],
+    candidates: Candidates,
+    collection: TextCollection,
+    settings: ScoringSettings | None = None,
+    *,
+    description: str = "scoring",
+) -> tuple[dict[str, F32], dict[str, ScoreReport]]:
+    """Score all candidates by every expert: columns float32 (N,) by name, and a report by expert.
+
+    A classifier has a column for each of its logits, ``NAME.0``, ``NAME.1`` ..., every other expert one of its scores,
+    ``NAME``; a ranking's is its logit, the margin of two, without a scale: what the one logit of a student learns.
+    Experts with the same tokenizer share the tokens. settings: its store keeps each expert's numbers, so that a killed
+    call resumes. Raises what `score_logits` and `score_with_report` raise.
+    """
+    from rankdistill.models.contract import CLASSES
+    from rankdistill.models.expert import columns_of
+
+    settings = settings or ScoringSettings()
+    models = {name: load_model(expert, settings) for name, expert in experts.items()}
+    shared = SharedTokens(PairTexts(candidates, collection), models.values())
+    columns: dict[str, F32] = {}
+    reports: dict[str, ScoreReport] = {}
+    for name, model in models.items():
+        what = f"{description} by {name}"
+        if model.contract.form == CLASSES:
+            check_passages(settings)
+            logits, reports[name] = score_logits(
+                model, candidates, collection, settings, description=what, shared=shared
+            )
+            columns |= dict(zip(columns_of(model.contract, name), logits.T, strict=True))
+        else:
+            columns[name], reports[name] = score_with_report(
+                _plain(model), candidates, collection, settings, description=what, shared=shared
+            )
+    return columns, reports
+
+
+def _plain(expert: CrossEncoder) -> CrossEncoder:
+    """A ranking expert whose score is its logit, or the margin of two, without a scale; others as they are."""
+    from rankdistill.models.contract import ScoreContract
+
+    form = {"probability": "margin"}.get(expert.contract.form, expert.contract.form)
+    if form not in ("logit", "margin"):
+        return expert
+    contract = ScoreContract(form, relevant=expert.contract.relevant)
+    return expert if contract == expert.contract else expert.with_model(expert.model, contract)
+
+
+def check_passages(settings: ScoringSettings) -> None:
+    """Raise `UsageError` where a classifier would have to combine windows of a long document."""
+    if settings.passages != "first":
+        raise UsageError(
+            f"a classifier's logits are those of a text's first tokens: passages must be 'first', got "
+            f"{settings.passages!r}"
+        )
+
+
+def stored_experts(folder: str | Path) -> dict[str, Expert]:
+    """Describe the experts whose scores a folder of parts holds: name -> description; empty where it holds none.
+
+    Raises `DataError` where the list of parts is damaged.
+    """
+    from rankdistill.models.expert import Expert
+
+    known = made_by(folder).get(EXPERTS, {})
+    return {name: Expert.from_facts(facts, str(Path(folder) / LIST)) for name, facts in known.items()}

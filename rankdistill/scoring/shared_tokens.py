@@ -1,0 +1,60 @@
+"""SharedTokens: the texts of candidates tokenised once for all models whose tokenizers are the same."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from rankdistill.files.facts import digest
+from rankdistill.inputs.texts import PairTexts
+from rankdistill.inputs.tokens import GrowingTexts, TokenizedTexts
+
+if TYPE_CHECKING:  # torch is imported by what loads a model
+    from rankdistill.models.cross_encoder import CrossEncoder
+
+Tokens = tuple[TokenizedTexts, GrowingTexts]
+
+
+class SharedTokens:
+    """Token ids of the queries and documents of some candidates, for several models that score them one by one.
+
+    Models share them where tokenizers and prompts are the same, whatever their lengths: as many tokens of a text are
+    kept as the longest of them reads. Nothing is tokenised before a model asks.
+    """
+
+    def __init__(self, texts: PairTexts, models: Iterable[CrossEncoder]) -> None:
+        self.texts = texts
+        self._rooms: dict[str, int] = {}
+        for model in models:
+            key = _same_tokens(model)
+            self._rooms[key] = max(self._rooms.get(key, 0), model.assembler.room)
+        self._tokens: dict[str, Tokens] = {}
+
+    @property
+    def n_tokenizations(self) -> int:
+        """How often the texts were tokenised so far."""
+        return len(self._tokens)
+
+    def of(self, model: CrossEncoder, check: bool) -> Tokens:
+        """Token ids for one of the models; check: look every document up first, see `ChunkScorer.tokenize`."""
+        key = _same_tokens(model)
+        if key not in self._tokens:
+            if check:
+                deque(self.texts.documents(), maxlen=0)
+            room = self._rooms[key]
+            prompted = ([f"{model.prompt}{text}" for text in slice_] for slice_ in self.texts.queries())
+            queries = TokenizedTexts.from_texts(model.tokenizer, prompted, room)
+            n_documents = len(self.texts.document_ids)
+            documents = GrowingTexts(model.tokenizer, n_documents, self.texts.documents(), room)
+            self._tokens[key] = queries, documents
+        return self._tokens[key]
+
+
+def _same_tokens(model: CrossEncoder) -> str:
+    """Hash of what makes the tokens of a text: the tokenizer without its cutting and padding, and the prompt."""
+    tokenizer = json.loads(model.tokenizer.backend_tokenizer.to_str())
+    for setting in ("truncation", "padding"):
+        tokenizer.pop(setting, None)
+    return digest([tokenizer, model.prompt])
