@@ -29,6 +29,7 @@ from rankdistill.models.layers import keep_layers
 from rankdistill.models.load import load_classifier
 from rankdistill.models.probe import reads_padding
 from rankdistill.models.sentence.chain import is_chain
+from rankdistill.models.sentence.classifier import ENTRY as CHAIN_ENTRY
 from rankdistill.models.sentence.classifier import ChainForSequenceClassification, load_chain
 from rankdistill.models.sentence.listed import transformer_folder
 from rankdistill.models.stated import Stated, check_activation
@@ -195,13 +196,7 @@ class CrossEncoder:
         ``rankdistill`` entry; the tokenizer is written with the same length, which is where other libraries read it.
         The folder is sealed by checksums, which `from_pretrained` checks. Returns the path.
         """
-        config = self.model.config
-        stated: dict[str, Any] = {"prompt": self.prompt} if self.prompt else {}
-        stated |= {"n_texts": self.n_texts} if self.n_texts != 2 else {}
-        setattr(config, ENTRY, {**self.contract.to_config(), "max_length": self.max_length, **stated})
-        config.sentence_transformers = {"activation_fn": self.contract.activation}
-        tokenizer = copy.deepcopy(self.tokenizer)
-        tokenizer.model_max_length = self.max_length
+        tokenizer = self._note_contract()
         with atomic_path(path, sealed=True) as folder, quiet_loading():
             if isinstance(self.model, ChainForSequenceClassification):
                 self.model.write(folder)
@@ -210,6 +205,27 @@ class CrossEncoder:
             save_tokenizer(tokenizer, folder)
             Stated(self.prompt).write(folder, self.contract.activation)
         return Path(path)
+
+    def save_without_weights(self, folder: str | Path) -> None:
+        """Write config and tokenizer into a folder, for tools that read an exported model there; see `save`."""
+        tokenizer = self._note_contract()
+        config = copy.deepcopy(self.model.config)
+        if hasattr(config, CHAIN_ENTRY):
+            delattr(config, CHAIN_ENTRY)
+        with quiet_loading():
+            config.save_pretrained(folder)
+            save_tokenizer(tokenizer, Path(folder))
+
+    def _note_contract(self) -> Any:
+        """Note in the config all that `save` writes there; return a tokenizer with the model's length."""
+        config = self.model.config
+        stated: dict[str, Any] = {"prompt": self.prompt} if self.prompt else {}
+        stated |= {"n_texts": self.n_texts} if self.n_texts != 2 else {}
+        setattr(config, ENTRY, {**self.contract.to_config(), "max_length": self.max_length, **stated})
+        config.sentence_transformers = {"activation_fn": self.contract.activation}
+        tokenizer = copy.deepcopy(self.tokenizer)
+        tokenizer.model_max_length = self.max_length
+        return tokenizer
 
     # -- scoring -------------------------------------------------------------------------------------------------------
 

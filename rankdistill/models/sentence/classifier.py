@@ -26,11 +26,11 @@ from rankdistill.models.sentence.transformer import load_transformer
 
 ENTRY = "sentence_modules"
 """Name of the config's entry that holds the chain while a model is in memory; folders hold `MODULES` instead."""
-POOLINGS = {("cls",): "first", ("mean",): "mean"}
+POOLINGS: dict[tuple[str, ...], str] = {("cls",): "first", ("mean",): "mean"}
 """Modes of a pooling -> what the head reads, as the table of families calls it; others are the model's own."""
 
 
-class ChainForSequenceClassification(PreTrainedModel):  # type: ignore[misc]
+class ChainForSequenceClassification(PreTrainedModel):
     """A transformer without a head, and after it the modules that its config lists.
 
     config: the transformer's, with the entry `ENTRY`; its ``num_labels`` is the width of the last module.
@@ -82,7 +82,8 @@ class ChainForSequenceClassification(PreTrainedModel):  # type: ignore[misc]
         return self._forward({"input_ids": input_ids, "attention_mask": attention_mask}, output_hidden_states)
 
     def _forward(self, inputs: dict[str, Tensor | None], hidden_states: bool | None) -> SequenceClassifierOutput:
-        given = self.base_model(**inputs, **({"output_hidden_states": True} if hidden_states else {}))
+        transformer: Any = self.base_model
+        given = transformer(**inputs, **({"output_hidden_states": True} if hidden_states else {}))
         mask = inputs["attention_mask"]
         tokens = given.last_hidden_state
         mask = torch.ones_like(inputs["input_ids"]) if mask is None else mask  # type: ignore[arg-type]
@@ -95,7 +96,7 @@ class ChainForSequenceClassification(PreTrainedModel):  # type: ignore[misc]
         """Write the modules' files and ``modules.json``, as sentence-transformers reads them."""
         config = copy.deepcopy(self.config)
         delattr(config, ENTRY)
-        transformer = self.base_model
+        transformer: Any = self.base_model
         transformer.config = config
         try:
             transformer.save_pretrained(folder)
