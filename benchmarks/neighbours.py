@@ -27,7 +27,7 @@ from benchmarks.results import Row, run, study
 from rankdistill.arrays import F32
 from rankdistill.models import cosine_start
 from rankdistill.models.engines.export import export_model
-from rankdistill.models.tokenizer import write_special_tokens
+from rankdistill.models.tokenizer import complete_files
 
 PACKAGES = ("rankdistill", "torch", "transformers", "onnxruntime")
 QUERY = "how to sort a list of numbers"
@@ -47,10 +47,11 @@ def shows(scores: F32, logits: F32, int8: bool) -> str:
     """Say what the scores of all documents but the last are, and whether the last is cut where the model cuts it."""
     near = INT8_TOLERANCE if int8 else TOLERANCE
     for what, function in SHOWN.items():
-        apart = np.abs(scores - function(logits))
-        if apart[:-1].max() <= near:
+        apart = np.abs(scores - function(logits[: len(scores)]))
+        if apart[: len(logits) - 1].max() <= near:
             return what if apart[-1] <= near else f"{what}; cuts a long document elsewhere"
-    same = np.array_equal(np.argsort(-scores[:-1]), np.argsort(-logits[:-1]))
+    n = len(logits) - 1
+    same = np.array_equal(np.argsort(-scores[:n]), np.argsort(-logits[:n]))
     return "other scores in the same order" if same else "other scores in another order"
 
 
@@ -67,7 +68,7 @@ def tries(model: Path | None, pythons: list[str], timeout: int) -> Iterator[Row]
         scorer = rd.CrossEncoder.from_pretrained(folder / "model")
         for dtype in ("float32", "int8"):
             export_model(scorer.model, scorer.fingerprint(), folder / "model", "onnx", dtype)
-        write_special_tokens(scorer.tokenizer, folder / "model")
+        complete_files(folder / "model")
         (folder / "pairs.json").write_text(json.dumps({"query": QUERY, "documents": DOCUMENTS}), encoding="utf-8")
         logits = scorer.predict([(QUERY, document) for document in DOCUMENTS])
         for python in pythons:
@@ -92,6 +93,7 @@ def _by(python: str, folder: Path, timeout: int) -> Iterator[dict[str, Any]]:
 def _shown(row: dict[str, Any], logits: F32) -> Row:
     if "scores" in row:
         said = shows(np.array(row["scores"], np.float32), logits, "int8" in row["reads"])
+        said += f"; a long document fails: {row['error'][:80]}" if "error" in row else ""
     else:
         said = f"fails: {row['error'][:120]}"
     return {

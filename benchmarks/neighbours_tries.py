@@ -6,13 +6,14 @@ left out. Called by `benchmarks.neighbours`:
     PYTHON benchmarks/neighbours_tries.py FOLDER
 
 FOLDER holds `model/`, and `pairs.json`: {"query": …, "documents": […]}. A line of JSON for each try goes to standard
-output: the package, its version, and the scores in the order of the documents, or the error.
+output: the package, its version, and the scores in the order of the documents, or the error. Where
+the last document, a long one, fails, both.
 """
 
 from __future__ import annotations
 
 import asyncio
-import importlib
+import importlib.util
 import json
 import sys
 from collections.abc import Callable
@@ -184,6 +185,7 @@ ST, ST_ONNX = "sentence_transformers", ("sentence_transformers", "optimum.onnxru
 HAYSTACK = "haystack_integrations.components.rankers.sentence_transformers"
 SBERT = "llama_index.postprocessor.sbert_rerank"
 LANGCHAIN = ("langchain_community", ST)
+OLDEST_WITH_ONNX = 5
 TRIES = [
     Try("sentence-transformers", "sentence-transformers", (ST,), WEIGHTS, "predict", sentence_transformers),
     Try(
@@ -240,19 +242,29 @@ def version_of(package: str) -> str | None:
         return None
 
 
+def _scored(each: Try, model: Path, query: str, documents: list[str]) -> dict[str, Any]:
+    """The scores of a try, or the error."""
+    try:
+        return {"scores": each.score(model, query, documents)}
+    except Exception as error:  # whatever a package does with our folder is the result
+        lines = (line.strip() for line in str(error).splitlines() if line.strip())
+        return {"error": f"{type(error).__name__}: {next(lines, '')[:300]}"}
+
+
 def main(folder: Path) -> None:
     """Try all that is installed, and print a line of JSON for each."""
     given = json.loads((folder / "pairs.json").read_text(encoding="utf-8"))
     for each in TRIES:
         if version_of(each.package) is None or not all(is_installed(name) for name in each.needs):
             continue
+        if each.needs == ST_ONNX and int(str(version_of(each.package)).partition(".")[0]) < OLDEST_WITH_ONNX:
+            continue
         row: dict[str, Any] = {"name": each.name, "reads": each.reads, "call": each.call}
         row |= {"version": f"{each.package} {version_of(each.package)}", "transformers": version_of("transformers")}
-        try:
-            row["scores"] = each.score(folder / "model", given["query"], given["documents"])
-        except Exception as error:  # whatever a package does with our folder is the result
-            lines = (line.strip() for line in str(error).splitlines() if line.strip())
-            row["error"] = f"{type(error).__name__}: {next(lines, '')[:300]}"
+        row |= _scored(each, folder / "model", given["query"], given["documents"])
+        if "error" in row:
+            shorter = _scored(each, folder / "model", given["query"], given["documents"][:-1])
+            row = row if "error" in shorter else row | shorter
         print(f"TRY {json.dumps(row)}", flush=True)
 
 

@@ -225,6 +225,8 @@ class CrossEncoder:
         config.sentence_transformers = {"activation_fn": self.contract.activation}
         tokenizer = copy.deepcopy(self.tokenizer)
         tokenizer.model_max_length = self.max_length
+        taken = self.assembler.input_names  # tools that pass on all that the tokenizer makes fail on what is not taken
+        tokenizer.model_input_names = [name for name in tokenizer.model_input_names if name in taken]
         return tokenizer
 
     # -- scoring -------------------------------------------------------------------------------------------------------

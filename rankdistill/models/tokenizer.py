@@ -73,10 +73,10 @@ def save_tokenizer(tokenizer: Any, folder: Path) -> None:
     """Write a tokenizer so that it is read as it is, by transformers too; see `load_tokenizer`.
 
     The class of a tokenizer without a class of its own, and its further special tokens, are written by the names that
-    transformers 4 knows, too, and all special tokens once more by their roles, which FlashRank wants.
+    transformers 4 knows, too; see `complete_files`.
     """
     tokenizer.save_pretrained(folder)
-    write_special_tokens(tokenizer, folder)
+    complete_files(folder)
     _name_as_before(folder / SETTINGS)
     if type(tokenizer).__name__ in _PLAIN:
         return
@@ -101,12 +101,14 @@ def _name_as_before(file: Path) -> None:
         file.write_text(json.dumps(settings, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def write_special_tokens(tokenizer: Any, folder: Path) -> None:
-    """Write a tokenizer's special tokens by their roles, a file that transformers 4 wrote, unless there is one."""
+def complete_files(folder: Path) -> None:
+    """Write the file of special tokens that transformers 4 wrote, unless it is there: FlashRank fails without it.
+
+    It is empty, as the tokens stand in the tokenizer's settings, which it would override.
+    """
     file = folder / SPECIAL_TOKENS
     if not file.exists():
-        tokens = {role: str(token) for role, token in tokenizer.special_tokens_map.items() if isinstance(token, str)}
-        file.write_text(json.dumps(tokens, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        file.write_text("{}\n", encoding="utf-8")
 
 
 def check_ids(folder: str | Path, tokenizer: Any, model: Any) -> None:

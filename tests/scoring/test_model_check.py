@@ -99,7 +99,7 @@ def state_sigmoid(folder: Path) -> None:
 
 def saturate(folder: Path) -> None:
     edit(folder / "config.json", rankdistill={"score": {"form": "sigmoid", "scale": 1.0}, "max_length": 48})
-    reweigh(folder, lambda weights: weights["classifier.weight"].mul_(1000))
+    reweigh(folder, lambda weights: weights["classifier.weight"].mul_(1e5))
 
 
 def make_constant(folder: Path) -> None:

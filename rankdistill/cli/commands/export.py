@@ -70,7 +70,7 @@ def export(
     from rankdistill.models import CrossEncoder
     from rankdistill.models.engines.export import format_of, publish
     from rankdistill.models.heads import as_one_logit
-    from rankdistill.models.tokenizer import write_special_tokens
+    from rankdistill.models.tokenizer import complete_files
     from rankdistill.scoring.export_check import export_checked
 
     name = format_of(engine, dtype).file
@@ -107,7 +107,7 @@ def export(
             encoder.save(folder)
         file = publish(scratch, folder, engine, dtype)
     if (folder / "config.json").is_file():
-        write_special_tokens(encoder.tokenizer, folder)
+        complete_files(folder)
     else:
         encoder.save_without_weights(folder)
     facts = {
