@@ -57,10 +57,10 @@ def check(
         rankdistill check --runs bm25.trec student.trec.gz --qrels qrels.txt --collection my-data
     """
     files = bool(runs) or qrels is not None
-    if model is None and not files:
-        raise UsageError("nothing to check, expected --model, or --runs, --qrels or both")
     if model is None and (run is not None or relevant_label is not None):
         raise UsageError("--run and --relevant-label belong to --model; runs are checked by --runs")
+    if model is None and not files:
+        raise UsageError("nothing to check, expected --model, or --runs, --qrels or both")
     if files and model is not None:
         raise UsageError("a model and runs are checked one after the other: give --model without --runs and --qrels")
     source = load_collection(collection) if collection else None

@@ -213,3 +213,18 @@ def test_a_prompt_that_is_left_out_of_the_pooling_is_refused(make: Make) -> None
     edit(folder / "1_Pooling" / "config.json", include_prompt=False)
     with pytest.raises(DataError, match="include_prompt false"):
         CrossEncoder.from_pretrained(folder)
+
+
+def test_check_finds_nothing_wrong_and_says_who_does_not_read_modules(make: Make) -> None:
+    from rankdistill.scoring.model_check.check import check_model
+
+    findings = check_model(make("mean", *ETTIN))
+    assert [each for each in findings if each.level == "error"] == []
+    assert "make a random head" in next(each.what for each in findings if each.check == "modules")
+
+
+def test_a_sigmoid_as_the_last_modules_activation_is_named_by_check(make: Make) -> None:
+    from rankdistill.scoring.model_check.check import check_model
+
+    findings = check_model(make("mean", scores_of(activation=nn.Sigmoid())))
+    assert "the last module ends in a Sigmoid" in next(each.what for each in findings if each.level == "error")
