@@ -73,6 +73,8 @@ def tries(model: Path | None, pythons: list[str], timeout: int) -> Iterator[Row]
         logits = scorer.predict([(QUERY, document) for document in DOCUMENTS])
         for python in pythons:
             for row in _by(python, folder, timeout):
+                if "error" in row:
+                    row["error"] = row["error"].replace(f"{folder}/", "")
                 yield _shown(row, logits)
 
 

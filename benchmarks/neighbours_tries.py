@@ -251,7 +251,7 @@ def _scored(each: Try, model: Path, query: str, documents: list[str]) -> dict[st
         return {"error": f"{type(error).__name__}: {next(lines, '')[:300]}"}
 
 
-def main(folder: Path) -> None:
+def print_tries(folder: Path) -> None:
     """Try all that is installed, and print a line of JSON for each."""
     given = json.loads((folder / "pairs.json").read_text(encoding="utf-8"))
     for each in TRIES:
@@ -269,4 +269,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    print_tries(Path(sys.argv[1]))

@@ -14,6 +14,8 @@ from rankdistill.models.sentence.stated import SETTINGS, Module, Pooling, read_m
 
 SCORES = "scores"
 """Name under which the last module gives the logits."""
+TOKENS = "LogitScore"
+"""The module after a causal language model, whose score is the logits of tokens."""
 TRANSFORMER = "sentence_transformers.base.modules.transformer.Transformer"
 CLASSES = {
     "Transformer": TRANSFORMER,
@@ -55,8 +57,11 @@ def is_cross_encoder(folder: Path) -> bool:
 
 
 def is_chain(folder: Path) -> bool:
-    """Whether a folder holds a re-ranker of several modules."""
-    return is_cross_encoder(folder) and len(listed_modules(folder)) > 1
+    """Whether a folder holds a re-ranker of several modules, and none that reads a language model's tokens."""
+    if not is_cross_encoder(folder):
+        return False
+    kinds = [name.rpartition(".")[2] for name, _ in listed_modules(folder)]
+    return len(kinds) > 1 and TOKENS not in kinds
 
 
 def read_chain(folder: Path) -> Chain:
