@@ -150,6 +150,7 @@ def store_in_16_bits(folder: Path) -> None:
         (make_constant, "ties", "no text matters"),
         (other_padding_token, "padding token", r"states the padding token 7 .*, the tokenizer pads with 0"),
         (pad_by_a_word, "padding token", "the tokenizer pads with .*'the'"),
+        (lose_the_template, "template", "its template was lost"),
         (prompt_without_room, "truncation", "leave 0 for query and document"),
         (other_exported_weights, "onnx/model.onnx", "it holds other weights"),
         (store_in_16_bits, "sentence-transformers", "mass ties: it computes in bfloat16"),

@@ -14,7 +14,7 @@ from rankdistill.models.labels import labels_of, shown
 from rankdistill.models.sentence.chain import is_chain
 from rankdistill.models.sentence.json_file import read_object
 from rankdistill.models.sentence.stated import SETTINGS
-from rankdistill.scoring.model_check.finding import Checked, ModelFinding
+from rankdistill.scoring.model_check.finding import Checked, Level, ModelFinding
 
 SQUASHING = ("Sigmoid", "Tanh", "Hardsigmoid", "Hardtanh", "Softmax")
 """Activations that have an end, at which scores tie."""
@@ -149,6 +149,12 @@ def length(checked: Checked) -> Iterator[ModelFinding]:
     """Find a template or prompt that truncation cuts, or that leaves no room, and a tokenizer of another length."""
     model, name = checked.model, "truncation"
     tokenizer, template = model.tokenizer, model.assembler.template
+    if template.n_special == 0 and model.n_texts == 2:
+        level: Level = "error" if pooling_of(model.model) == "first" else "warning"
+        what = "the tokenizer puts no special token around or between query and document"
+        if level == "error":
+            what += ", whose first token the head reads: its template was lost (post_processor in tokenizer.json)"
+        yield ModelFinding("template", level, what)
     prompt = len(tokenizer(model.prompt, add_special_tokens=False)["input_ids"]) if model.prompt else 0
     room = model.max_length - template.n_special - prompt
     if room < FEWEST_TOKENS:
