@@ -20,7 +20,7 @@ from rankdistill.errors import DataError, UsageError
 from rankdistill.files.atomic import atomic_path
 from rankdistill.inputs.pairs import PairAssembler
 from rankdistill.inputs.template import PairTemplate
-from rankdistill.models.base import DEFAULT_BASE, quiet_loading, resolve_base
+from rankdistill.models.base import DEFAULT_BASE, checked_folder, quiet_loading, resolve_base, resolve_folder
 from rankdistill.models.contract import ENTRY, ScoreContract, entry_of
 from rankdistill.models.engines.table import Engine, make_engine
 from rankdistill.models.families import family_of, head_of
@@ -28,6 +28,10 @@ from rankdistill.models.labels import chosen_logit, labels_of, name_logits
 from rankdistill.models.layers import keep_layers
 from rankdistill.models.load import load_classifier
 from rankdistill.models.probe import reads_padding
+from rankdistill.models.sentence.chain import is_chain
+from rankdistill.models.sentence.classifier import ENTRY as CHAIN_ENTRY
+from rankdistill.models.sentence.classifier import ChainForSequenceClassification, load_chain
+from rankdistill.models.sentence.listed import transformer_folder
 from rankdistill.models.stated import Stated, check_activation
 from rankdistill.models.tokenizer import SHORTEST, check_ids, load_tokenizer, save_tokenizer
 
@@ -95,9 +99,9 @@ class CrossEncoder:
         tokenizer can read. A sentence-transformers folder's prompt and other settings are done, see `Stated`.
         Raises `DataError` for a folder without weights or head, for one that is damaged, and for what is not done here.
         """
-        folder = resolve_base(path)
+        folder = _whole_folder(path)
         stated = Stated.by(folder)
-        model, missing = load_classifier(folder)
+        model, missing = _loaded(folder)
         if missing:
             raise DataError(
                 f"{folder} is no trained cross-encoder: its weights lack {', '.join(missing[:3])}; "
@@ -105,7 +109,7 @@ class CrossEncoder:
             )
         check_activation(folder, model.config)
         entry = entry_of(model.config)
-        tokenizer = load_tokenizer(folder, stated.lower_case)
+        tokenizer = load_tokenizer(transformer_folder(Path(folder)), stated.lower_case)
         check_ids(folder, tokenizer, model)
         return cls(
             model,
@@ -141,11 +145,11 @@ class CrossEncoder:
         whose logits have other names is a new one. n_texts: see the class. Raises as `from_pretrained` does, but for a
         missing head.
         """
-        folder = resolve_base(base)
+        folder = _whole_folder(base)
         stated = Stated.by(folder)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            model, missing = load_classifier(folder, n_logits)
+            model, missing = _loaded(folder, n_logits)
             if not missing and labels and labels_of(model.config) != list(labels):
                 head = head_of(model)
                 nn.init.normal_(head.weight, std=getattr(model.config, "initializer_range", 0.02))
@@ -162,7 +166,7 @@ class CrossEncoder:
         contract = contract or ScoreContract.of_config(model.config, None, folder)
         if layers is not None:
             model = keep_layers(model, layers)
-        tokenizer = load_tokenizer(folder, stated.lower_case)
+        tokenizer = load_tokenizer(transformer_folder(Path(folder)), stated.lower_case)
         check_ids(folder, tokenizer, model)
         return cls(
             model, tokenizer, contract, max_length=max_length, dtype=dtype, prompt=stated.prompt, n_texts=n_texts
@@ -192,6 +196,28 @@ class CrossEncoder:
         ``rankdistill`` entry; the tokenizer is written with the same length, which is where other libraries read it.
         The folder is sealed by checksums, which `from_pretrained` checks. Returns the path.
         """
+        tokenizer = self._note_contract()
+        with atomic_path(path, sealed=True) as folder, quiet_loading():
+            if isinstance(self.model, ChainForSequenceClassification):
+                self.model.write(folder)
+            else:
+                self.model.save_pretrained(folder)
+            save_tokenizer(tokenizer, folder)
+            Stated(self.prompt).write(folder, self.contract.activation)
+        return Path(path)
+
+    def save_without_weights(self, folder: str | Path) -> None:
+        """Write config and tokenizer into a folder, for tools that read an exported model there; see `save`."""
+        tokenizer = self._note_contract()
+        config = copy.deepcopy(self.model.config)
+        if hasattr(config, CHAIN_ENTRY):
+            delattr(config, CHAIN_ENTRY)
+        with quiet_loading():
+            config.save_pretrained(folder)
+            save_tokenizer(tokenizer, Path(folder))
+
+    def _note_contract(self) -> Any:
+        """Note in the config all that `save` writes there; return a tokenizer with the model's length."""
         config = self.model.config
         stated: dict[str, Any] = {"prompt": self.prompt} if self.prompt else {}
         stated |= {"n_texts": self.n_texts} if self.n_texts != 2 else {}
@@ -199,11 +225,9 @@ class CrossEncoder:
         config.sentence_transformers = {"activation_fn": self.contract.activation}
         tokenizer = copy.deepcopy(self.tokenizer)
         tokenizer.model_max_length = self.max_length
-        with atomic_path(path, sealed=True) as folder, quiet_loading():
-            self.model.save_pretrained(folder)
-            save_tokenizer(tokenizer, folder)
-            Stated(self.prompt).write(folder, self.contract.activation)
-        return Path(path)
+        taken = self.assembler.input_names  # tools that pass on all that the tokenizer makes fail on what is not taken
+        tokenizer.model_input_names = [name for name in tokenizer.model_input_names if name in taken]
+        return tokenizer
 
     # -- scoring -------------------------------------------------------------------------------------------------------
 
@@ -326,6 +350,22 @@ class CrossEncoder:
             digest.update(f"{name} {weight.dtype} {tuple(weight.shape)}".encode())
             digest.update(weight.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
         return digest.hexdigest()
+
+
+def _whole_folder(name_or_path: str | Path) -> str:
+    """The folder that a cross-encoder is read from: the whole one where it is of several modules."""
+    whole = resolve_folder(name_or_path)
+    if not is_chain(whole):
+        return resolve_base(name_or_path)
+    checked_folder(transformer_folder(whole))
+    return str(whole)
+
+
+def _loaded(folder: str, n_logits: int | None = None) -> tuple[Any, list[str]]:
+    """Load a classification model, of one file of weights or of several modules; see `load_classifier`."""
+    if is_chain(Path(folder)):
+        return load_chain(Path(folder), n_logits)
+    return load_classifier(folder, n_logits)
 
 
 def _agreed(folder: str, name: str, entry: dict[str, Any], stated: Any) -> Any:

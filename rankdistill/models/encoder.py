@@ -9,25 +9,21 @@ from typing import Any
 
 import numpy as np
 import torch
-import transformers
 from torch import nn
-from transformers import AutoConfig, AutoModel
 
 from rankdistill.arrays import F32, I64
-from rankdistill.errors import DataError, UsageError
+from rankdistill.errors import UsageError
 from rankdistill.inputs.pairs import PairAssembler
 from rankdistill.inputs.template import PairTemplate
 from rankdistill.inputs.tokens import NO_TEXT
-from rankdistill.models.base import DEFAULT_BASE, checked_folder, quiet_loading, resolve_folder
+from rankdistill.models.base import DEFAULT_BASE, checked_folder, resolve_folder
 from rankdistill.models.cross_encoder import CPU_BATCH_TOKENS, GPU_BATCH_TOKENS
-from rankdistill.models.load import check_numbers, check_seal, check_weights, reading
 from rankdistill.models.precision import DTYPES, default_device, evaluating, resolve_dtype
 from rankdistill.models.sentence.modules import pool, step
 from rankdistill.models.sentence.stated import Stated, read_stated
+from rankdistill.models.sentence.transformer import load_transformer
 from rankdistill.models.tokenizer import check_ids, load_tokenizer
 
-_ENCODERS_OF = {"t5": "T5EncoderModel", "mt5": "MT5EncoderModel", "umt5": "UMT5EncoderModel"}
-"""Model types with a decoder, too -> the class of the encoder alone."""
 _LONGEST = 512
 
 
@@ -80,7 +76,7 @@ class Encoder:
         prompts = replace(stated.prompts, **{side: text for side, text in given.items() if text is not None})
         stated = replace(stated, prompts=prompts)
         place = checked_folder(stated.transformer)
-        model, tokenizer = _load_model(place), load_tokenizer(place, stated.lower_case, shortest=1)
+        model, tokenizer = load_transformer(place), load_tokenizer(place, stated.lower_case, shortest=1)
         check_ids(place, tokenizer, model)
         limit = _positions(model)
         wanted = max_length or stated.max_length or min(tokenizer.model_max_length, limit or _LONGEST)
@@ -153,36 +149,6 @@ class Encoder:
             if self.stated.similarity == "cosine":
                 vectors = nn.functional.normalize(vectors, dim=1)
             return vectors.cpu().numpy()
-
-
-def _load_model(folder: Path) -> Any:
-    """Load a folder's transformer, of one with a decoder the encoder alone, in float32 and eval mode."""
-    check_seal(folder)
-    check_weights(folder)
-    with reading(folder, "weights and config.json do not make an encoder that transformers can load"):
-        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-        name = _ENCODERS_OF.get(config.model_type)
-        if name is None and getattr(config, "is_encoder_decoder", False):
-            raise DataError(
-                f"{folder} is of type {config.model_type!r}, an encoder with a decoder; of these "
-                f"{', '.join(_ENCODERS_OF)} are read as encoders"
-            )
-        kind = AutoModel if name is None else getattr(transformers, name)
-        with quiet_loading():
-            model, report = kind.from_pretrained(
-                folder,
-                output_loading_info=True,
-                use_safetensors=True,
-                local_files_only=True,
-                trust_remote_code=False,
-                dtype=torch.float32,
-            )
-    # A pooler is no part of what is read here, and many encoders are stored without one.
-    missing = sorted(key for key in report["missing_keys"] if "pooler" not in key)
-    if missing:
-        raise DataError(f"{folder} lacks weights of its encoder, the first is {missing[0]}: is it a whole model?")
-    check_numbers(folder, model)
-    return model.eval()
 
 
 def _positions(model: Any) -> int | None:

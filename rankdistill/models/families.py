@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Literal
 
@@ -17,8 +17,9 @@ from torch import nn
 from rankdistill.errors import DataError
 from rankdistill.models.first_token import bert_layer_at_first_token
 
-Pooling = Literal["first", "last", "mean"]
-"""The token that a head reads: the first, the last that is no padding, or the mean of all that are no padding."""
+Pooling = Literal["first", "last", "mean", "own"]
+"""The token that a head reads: the first, the last that is no padding, the mean of all that are no padding, or what the
+model's own method ``pooled`` makes of them."""
 
 
 @dataclass(frozen=True)
@@ -171,12 +172,18 @@ def family_of(model: Any) -> Family:
     """
     model_type = model.config.model_type
     if model_type in FAMILIES:
-        return FAMILIES[model_type]
+        return _as_built(FAMILIES[model_type], model)
     key = type(model), n_layers_of(model), int(model.config.num_labels)
     if key not in _GUESSES:
         _GUESSES[key] = _guess(model)
         _report_guess(model_type, _GUESSES[key].layers, _GUESSES[key].head)
-    return _GUESSES[key]
+    return _as_built(_GUESSES[key], model)
+
+
+def _as_built(family: Family, model: Any) -> Family:
+    """The family, with what a model built of modules states about itself (``family_changes``)."""
+    changes = getattr(model, "family_changes", None)
+    return family if changes is None else replace(family, **changes)
 
 
 def n_layers_of(model: Any) -> int:
@@ -212,6 +219,8 @@ def head_of(model: Any) -> nn.Linear:
 
 def pooling_of(model: Any) -> Pooling:
     """The token that the head reads."""
+    if hasattr(model, "family_changes"):
+        return family_of(model).pooling
     stated: dict[str, Pooling] = {"cls": "first", "mean": "mean"}
     return stated.get(getattr(model.config, "classifier_pooling", ""), family_of(model).pooling)
 

@@ -140,7 +140,9 @@ def forward(
             given = model(**inputs, **states)
             own_logits = given.logits
     hidden = tuple(given.hidden_states) if wants_hidden else ()
-    pooled = _pooled(hidden[-1], tokens, pooling) if wants_hidden else None
+    pooled = None
+    if wants_hidden:
+        pooled = inner.pooled(hidden[-1], tokens.long()) if pooling == "own" else _pooled(hidden[-1], tokens, pooling)
     companions = companions_of(inner)
     logits = {OWN: own_logits.float()}
     for name in heads:

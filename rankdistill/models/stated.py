@@ -11,9 +11,11 @@ from typing import Any
 from rankdistill.errors import DataError
 from rankdistill.files.facts import write_facts
 from rankdistill.models.load import json_object
+from rankdistill.models.sentence.chain import SCORES, TRANSFORMER, check_prompt, is_chain, read_chain
+from rankdistill.models.sentence.listed import MODULES, listed_modules
+from rankdistill.models.sentence.stated import SETTINGS
 
-SETTINGS, MODULES, MODULE_SETTINGS = "config_sentence_transformers.json", "modules.json", "sentence_bert_config.json"
-TRANSFORMER = "sentence_transformers.base.modules.transformer.Transformer"
+MODULE_SETTINGS = "sentence_bert_config.json"
 
 
 def _words(text: str) -> frozenset[str]:
@@ -30,6 +32,12 @@ _IGNORED = _words(
     "document_length"
 )
 """Settings of the module that are done, or say nothing about pairs of texts."""
+_TASKS = {
+    "sequence-classification": ("logits", SCORES),
+    "feature-extraction": ("last_hidden_state", "token_embeddings"),
+}
+"""Task of the transformer -> what is taken of its output, and the name that this is given."""
+_ALONE, _IN_CHAIN = _TASKS
 _HOW_TO_LOAD = _words("torch_dtype dtype attn_implementation device_map use_safetensors trust_remote_code")
 
 
@@ -53,6 +61,9 @@ class Stated:
         """
         folder = Path(folder)
         settings, module = (_object(folder / name) for name in (SETTINGS, MODULE_SETTINGS))
+        chain = read_chain(folder) if is_chain(folder) else None
+        if chain is not None and chain.transformer != folder:
+            module = _object(chain.transformer / MODULE_SETTINGS)
         if not (folder / MODULES).is_file():
             if settings.get("default_prompt_name") is not None:
                 warnings.warn(
@@ -64,21 +75,34 @@ class Stated:
         lower_case = module.get("do_lower_case") is True
         if settings.get("model_type") != "CrossEncoder":
             return cls(lower_case=lower_case)
-        _check_modules(folder)
-        _check_module_settings(folder / MODULE_SETTINGS, module)
-        return cls(_prompt(folder / SETTINGS, settings), _length(folder / MODULE_SETTINGS, module), lower_case)
+        if chain is None:
+            _check_modules(folder)
+        place = (folder if chain is None else chain.transformer) / MODULE_SETTINGS
+        _check_module_settings(place, module, _ALONE if chain is None else _IN_CHAIN)
+        prompt = _prompt(folder / SETTINGS, settings)
+        if chain is not None:
+            check_prompt(folder, chain, prompt)
+        return cls(prompt, _length(place, module), lower_case)
 
     def write(self, folder: Path, activation: str) -> None:
-        """Write the files by which sentence-transformers puts the prompt before every query, where there is one."""
-        if not self.prompt:
+        """Write the files by which sentence-transformers puts the prompt before every query, where there is one.
+
+        A folder of several modules, whose list is written, has such files in any case.
+        """
+        in_chain = (folder / MODULES).is_file()
+        if not self.prompt and not in_chain:
             return
-        named = {"prompts": {"query": self.prompt}, "default_prompt_name": "query", "activation_fn": activation}
+        prompts = {"query": self.prompt} if self.prompt else {}
+        named = {"prompts": prompts, "default_prompt_name": "query" if prompts else None, "activation_fn": activation}
         write_facts(folder / SETTINGS, {"model_type": "CrossEncoder", **named})
-        modules = [{"idx": 0, "name": "0", "path": "", "type": TRANSFORMER}]
-        (folder / MODULES).write_text(json.dumps(modules, indent=1) + "\n", encoding="utf-8")
-        output = {"text": {"method": "forward", "method_output_name": "logits"}}
-        task = {"transformer_task": "sequence-classification", "modality_config": output}
-        write_facts(folder / MODULE_SETTINGS, {**task, "module_output_name": "scores"})
+        if not in_chain:
+            modules = [{"idx": 0, "name": "0", "path": "", "type": TRANSFORMER}]
+            (folder / MODULES).write_text(json.dumps(modules, indent=1) + "\n", encoding="utf-8")
+        task = _IN_CHAIN if in_chain else _ALONE
+        taken, name = _TASKS[task]
+        output = {"text": {"method": "forward", "method_output_name": taken}}
+        how = {"transformer_task": task, "modality_config": output, "module_output_name": name}
+        write_facts(folder / MODULE_SETTINGS, how)
 
 
 def check_activation(folder: str | Path, config: Any) -> None:
@@ -102,29 +126,25 @@ def check_activation(folder: str | Path, config: Any) -> None:
 
 def _check_modules(folder: Path) -> None:
     """Raise `DataError` unless the folder's one module is a transformers model in the folder itself."""
-    file = folder / MODULES
-    try:
-        modules = json.loads(file.read_text(encoding="utf-8"))
-        types = [str(module["type"]) for module in modules]
-        paths = [str(module["path"]) for module in modules]
-    except (ValueError, TypeError, KeyError) as error:
-        raise DataError(f"{file} is damaged: expected a list of modules, each with a type and a path") from error
-    plain = [name.startswith("sentence_transformers.") and name.endswith(".Transformer") for name in types]
-    if plain != [True] or paths != [""]:
+    modules = listed_modules(folder)
+    plain = [name.startswith("sentence_transformers.") and name.endswith(".Transformer") for name, _ in modules]
+    if plain != [True] or modules[0][1] != folder:
         raise DataError(
-            f"{file} states the modules {', '.join(types) or '(none)'}; computed here is one Transformer, in the "
-            "folder itself: give the run that this model made elsewhere as a teacher"
+            f"{folder / MODULES} states the modules {', '.join(name for name, _ in modules) or '(none)'}; computed "
+            "here is one Transformer, in the folder itself, or a Transformer, a Pooling and what follows it to a "
+            "Dense: give the run that this model made elsewhere as a teacher"
         )
 
 
-def _check_module_settings(file: Path, module: dict[str, Any]) -> None:
-    """Raise `DataError` for a setting of the transformer module that is not done here."""
-    task = module.get("transformer_task", "sequence-classification")
-    if task != "sequence-classification":
-        raise DataError(f"{file} states the task {task!r}, expected 'sequence-classification': it is no cross-encoder")
-    how = module.get("modality_config", {"text": {"method": "forward", "method_output_name": "logits"}})
+def _check_module_settings(file: Path, module: dict[str, Any], expected: str) -> None:
+    """Raise `DataError` for a setting of the transformer module that is not done here; expected: its task."""
+    task = module.get("transformer_task", expected)
+    if task != expected:
+        raise DataError(f"{file} states the task {task!r}, expected {expected!r}: it is no cross-encoder")
+    taken = _TASKS[expected][0]
+    how = module.get("modality_config", {"text": {"method": "forward", "method_output_name": taken}})
     given = how.get("text") if isinstance(how, dict) and "message" not in how else None
-    if not isinstance(given, dict) or (given.get("method"), given.get("method_output_name")) != ("forward", "logits"):
+    if not isinstance(given, dict) or (given.get("method"), given.get("method_output_name")) != ("forward", taken):
         raise DataError(
             f"{file} states by modality_config that texts are read in another way than as a pair ({how!r:.200})"
             ": chat templates and other inputs are not done here"

@@ -16,7 +16,8 @@ from rankdistill.models.base import quiet_loading
 from rankdistill.models.load import INSTEAD, NO_CODE, json_object, reading
 
 FILE, SETTINGS = "tokenizer.json", "tokenizer_config.json"
-_OBJECTS = (FILE, SETTINGS, "special_tokens_map.json", "added_tokens.json")
+SPECIAL_TOKENS = "special_tokens_map.json"
+_OBJECTS = (FILE, SETTINGS, SPECIAL_TOKENS, "added_tokens.json")
 SHORTEST = 8
 """Tokens of a pair, at least."""
 _PARTS = ("normalizer", "pre_tokenizer", "post_processor")
@@ -69,8 +70,14 @@ def load_tokenizer(folder: str | Path, lower_case: bool = False, shortest: int =
 
 
 def save_tokenizer(tokenizer: Any, folder: Path) -> None:
-    """Write a tokenizer so that it is read as it is, by transformers too; see `load_tokenizer`."""
+    """Write a tokenizer so that it is read as it is, by transformers too; see `load_tokenizer`.
+
+    The class of a tokenizer without a class of its own, and its further special tokens, are written by the names that
+    transformers 4 knows, too; see `complete_files`.
+    """
     tokenizer.save_pretrained(folder)
+    complete_files(folder)
+    _name_as_before(folder / SETTINGS)
     if type(tokenizer).__name__ in _PLAIN:
         return
     again = AutoTokenizer.from_pretrained(folder, local_files_only=True)
@@ -80,6 +87,28 @@ def save_tokenizer(tokenizer: Any, folder: Path) -> None:
         settings |= {"tokenizer_class": _PLAIN[1], "model_input_names": list(tokenizer.model_input_names)}
         settings |= {name: str(token) for name, token in tokenizer.special_tokens_map.items() if isinstance(token, str)}
         file.write_text(json.dumps(settings, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _name_as_before(file: Path) -> None:
+    """Write what transformers 5 renamed by its name of version 4, which both read."""
+    settings = json_object(file)
+    before = dict(settings)
+    if settings.get("tokenizer_class") == _PLAIN[0]:
+        settings["tokenizer_class"] = _PLAIN[1]
+    if isinstance(settings.get("extra_special_tokens"), list):  # version 4 takes a table alone
+        settings["additional_special_tokens"] = settings.pop("extra_special_tokens")
+    if settings != before:
+        file.write_text(json.dumps(settings, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def complete_files(folder: Path) -> None:
+    """Write the file of special tokens that transformers 4 wrote, unless it is there: FlashRank fails without it.
+
+    It is empty, as the tokens stand in the tokenizer's settings, which it would override.
+    """
+    file = folder / SPECIAL_TOKENS
+    if not file.exists():
+        file.write_text("{}\n", encoding="utf-8")
 
 
 def check_ids(folder: str | Path, tokenizer: Any, model: Any) -> None:

@@ -12,7 +12,10 @@ from tiny import lively
 
 from rankdistill.errors import DataError, UsageError
 from rankdistill.models import CrossEncoder
-from rankdistill.models.stated import MODULE_SETTINGS, MODULES, SETTINGS, TRANSFORMER, Stated
+from rankdistill.models.sentence.chain import TRANSFORMER
+from rankdistill.models.sentence.listed import MODULES
+from rankdistill.models.sentence.stated import SETTINGS
+from rankdistill.models.stated import MODULE_SETTINGS, Stated
 from rankdistill.scoring import score
 from rankdistill.training.fit import check_objective
 from rankdistill.training.objective import Objective
@@ -61,11 +64,14 @@ def test_prompt_without_modules_is_left_out_and_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"modules": [*WHOLE[MODULES], {"path": "1_Dense", "type": "x.Dense"}]}, "states the modules .*x.Dense"),
+        (
+            {"modules": [*WHOLE[MODULES], {"path": "1_Dense", "type": "x.Dense"}]},
+            "x.Dense', which is code of",
+        ),
         ({"modules": [{"path": "", "type": "own.Transformer"}]}, "states the modules own.Transformer"),
         ({"modules": [{"path": "0_Transformer", "type": TRANSFORMER}]}, "in the folder itself"),
         ({"modules": {}}, "states the modules"),
-        ({"modules": [5]}, "modules.json is damaged"),
+        ({"modules": [5]}, "modules.json: got 5, expected an object with path and type"),
         ({"settings": {"default_prompt_name": "c"}}, "default prompt 'c' is none of its prompts, a, b"),
         ({"settings": {"prompts": ["a"]}}, "expected an object of names and texts"),
         ({"module": {"transformer_task": "text-generation"}}, "states the task 'text-generation'"),

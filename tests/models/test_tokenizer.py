@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tiny import make_tokenizer
 from tokenizers import Tokenizer, normalizers
 from tokenizers.processors import TemplateProcessing
 from transformers import AutoTokenizer, BertTokenizer
@@ -108,3 +109,16 @@ def test_tokenizer_without_a_fast_version_is_refused(folder: Path) -> None:
     (folder / "tokenizer_config.json").write_text(json.dumps(settings))
     with pytest.raises(DataError, match="CanineTokenizer is not a fast tokenizer"):
         load_tokenizer(folder)
+
+
+def test_saved_tokenizers_have_the_names_that_transformers_4_reads(tmp_path: Path) -> None:
+    tokenizer = make_tokenizer()
+    tokenizer.add_special_tokens({"additional_special_tokens": ["[Q]"]})
+    save_tokenizer(tokenizer, tmp_path)
+    settings = json.loads((tmp_path / "tokenizer_config.json").read_text())
+    assert settings["tokenizer_class"] == "PreTrainedTokenizerFast"
+    assert isinstance(settings.get("extra_special_tokens", {}), dict)
+    assert json.loads((tmp_path / "special_tokens_map.json").read_text()) == {}
+    again = load_tokenizer(tmp_path)
+    assert again("a dog [Q]")["input_ids"] == tokenizer("a dog [Q]")["input_ids"]
+    assert again.convert_tokens_to_ids("[Q]") in again.all_special_ids

@@ -33,7 +33,11 @@ def export(
         Parameter(help="Precision; bfloat16 is for openvino, whose int8 needs the extra openvino-int8."),
     ] = "float32",
     out: Annotated[
-        Path | None, OUTPUT_FOLDER, Parameter(help="Folder for onnx/ or openvino/. [default: the model's own folder]")
+        Path | None,
+        OUTPUT_FOLDER,
+        Parameter(
+            help="Folder for onnx/ or openvino/, and for config and tokenizer. [default: the model's own folder]"
+        ),
     ] = None,
     queries: Annotated[
         int, Parameter(help="Queries of the run that are scored for the comparison.", validator=Number(gte=1))
@@ -66,6 +70,7 @@ def export(
     from rankdistill.models import CrossEncoder
     from rankdistill.models.engines.export import format_of, publish
     from rankdistill.models.heads import as_one_logit
+    from rankdistill.models.tokenizer import complete_files
     from rankdistill.scoring.export_check import export_checked
 
     name = format_of(engine, dtype).file
@@ -101,6 +106,10 @@ def export(
         if one_logit:
             encoder.save(folder)
         file = publish(scratch, folder, engine, dtype)
+    if (folder / "config.json").is_file():
+        complete_files(folder)
+    else:
+        encoder.save_without_weights(folder)
     facts = {
         "pairs": check.pairs,
         "greatest difference": check.difference,

@@ -67,7 +67,7 @@ def _last(tokens: Tensor, mask: Tensor, positions: Tensor) -> Tensor:
 
 
 def _token(tokens: Tensor, at: Tensor) -> Tensor:
-    return tokens[torch.arange(len(tokens), device=tokens.device), at]
+    return tokens[torch.arange(tokens.shape[0], device=tokens.device), at]  # `len` is a constant in an export
 
 
 _POOLED: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
@@ -83,54 +83,86 @@ _POOLED: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
 def step(module: Module, width: int, device: torch.device) -> tuple[Step, int]:
     """Make the function of a module after the pooling, and the width of what it gives; ``width``: of what it reads.
 
-    Raises `DataError` for weights that are missing, damaged or of another shape, and for unknown activations.
+    Its weights are loaded, in float32, and not trained. Raises `DataError` for weights that are missing, damaged or of
+    another shape, and for unknown activations.
     """
-    if module.kind == "Dropout":
-        return lambda vectors: vectors, width
-    if module.kind == "Normalize":
-        return lambda vectors: nn.functional.normalize(vectors, dim=-1), width
-    return _MADE[module.kind](module, width, device)
+    made, out = make_module(module, width)
+    load_weights(made, module)
+    return made.to(device).eval().requires_grad_(False), out
 
 
-def _dense(module: Module, width: int, device: torch.device) -> tuple[Step, int]:
-    settings = module.settings
+def make_module(module: Module, width: int) -> tuple[nn.Module, int]:
+    """Make a module after the pooling with new weights, and tell the width of what it gives; see `step`."""
+    return _MADE[module.kind](module, width)
+
+
+class Dense(nn.Module):
+    """A linear map and an activation, with what it reads added where it is stated (``use_residual``)."""
+
+    def __init__(self, width: int, out: int, bias: bool, activation: nn.Module, residual: bool) -> None:
+        super().__init__()
+        self.linear = nn.Linear(width, out, bias=bias)
+        self.apply_activation = activation
+        self.adds = residual
+        if residual and width != out:
+            self.residual = nn.Linear(width, out, bias=False)
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """Map float (B, width) to (B, out)."""
+        given: Tensor = self.apply_activation(self.linear(vectors))
+        if not self.adds:
+            return given
+        return given + (self.residual(vectors) if hasattr(self, "residual") else vectors)
+
+
+class LayerNorm(nn.Module):
+    """A layer norm, under the name that its file gives it."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """Normalise float (B, width)."""
+        normed: Tensor = self.norm(vectors)
+        return normed
+
+
+class Normalize(nn.Module):
+    """Vectors scaled to length 1."""
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """Scale float (B, width)."""
+        return nn.functional.normalize(vectors, dim=-1)
+
+
+def _dense(module: Module, width: int) -> tuple[nn.Module, int]:
+    settings, file = module.settings, module.folder / "config.json"
     name = settings.get("activation_function", "torch.nn.modules.activation.Tanh")
     activation = ACTIVATIONS.get(str(name).rpartition(".")[2])
     if activation is None or not str(name).startswith("torch.nn."):
-        raise DataError(
-            f"{module.folder / 'config.json'} states the activation {name!r}; computed are those of torch: "
-            f"{', '.join(ACTIVATIONS)}"
-        )
-    out = int(settings.get("out_features", 0))
-    linear = nn.Linear(width, out, bias=bool(settings.get("bias", True)))
-    residual = bool(settings.get("use_residual", False))
-    if residual and width != out:
-        parts = nn.ModuleDict({"linear": linear, "residual": nn.Linear(width, out, bias=False)})
-    else:
-        parts = nn.ModuleDict({"linear": linear})
-    _load(parts, module, device)
-    apply = activation()
-
-    def dense(vectors: Tensor) -> Tensor:
-        given: Tensor = apply(linear(vectors))
-        if not residual:
-            return given
-        return given + (parts["residual"](vectors) if "residual" in parts else vectors)
-
-    return dense, out
+        raise DataError(f"{file} states the activation {name!r}; computed are those of torch: {', '.join(ACTIVATIONS)}")
+    out, reads = settings.get("out_features", 0), settings.get("in_features", width)
+    if not isinstance(out, int) or out < 1:
+        raise DataError(f"{file}: got out_features {out!r}, expected a number above 0")
+    if reads != width:
+        raise DataError(f"{file} states in_features {reads!r}, but what comes before it gives vectors of width {width}")
+    bias, residual = bool(settings.get("bias", True)), bool(settings.get("use_residual", False))
+    return Dense(width, out, bias, activation(), residual), out
 
 
-def _layer_norm(module: Module, width: int, device: torch.device) -> tuple[Step, int]:
-    norm = nn.LayerNorm(width)
-    _load(nn.ModuleDict({"norm": norm}), module, device)
-    return norm, width
+_MADE: dict[str, Callable[[Module, int], tuple[nn.Module, int]]] = {
+    "Dense": _dense,
+    "LayerNorm": lambda _, width: (LayerNorm(width), width),
+    "Normalize": lambda _, width: (Normalize(), width),
+    "Dropout": lambda module, width: (nn.Dropout(float(module.settings.get("dropout", 0.2))), width),
+}
 
 
-_MADE: dict[str, Callable[[Module, int, torch.device], tuple[Step, int]]] = {"Dense": _dense, "LayerNorm": _layer_norm}
-
-
-def _load(parts: nn.Module, module: Module, device: torch.device) -> None:
-    """Load a module's weights into ``parts``, in float32."""
+def load_weights(made: nn.Module, module: Module) -> None:
+    """Load a module's weights into what `make_module` made, in float32; raises as `step` does."""
+    if not made.state_dict():
+        return
     file = module.folder / "model.safetensors"
     if not file.is_file():
         pickled = (module.folder / "pytorch_model.bin").is_file()
@@ -143,10 +175,9 @@ def _load(parts: nn.Module, module: Module, device: torch.device) -> None:
         raise DataError(f"the module {module.kind} lacks its weights, {file}{hint}")
     try:
         weights: dict[str, Any] = load_file(file)
-        parts.load_state_dict({name: weight.float() for name, weight in weights.items()})
+        made.load_state_dict({name: weight.float() for name, weight in weights.items()})
     except (SafetensorError, OSError, RuntimeError) as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         raise DataError(
             f"{file} does not hold the weights that {module.folder / 'config.json'} states: {lines[-1]}"
         ) from error
-    parts.to(device).eval().requires_grad_(False)

@@ -117,7 +117,7 @@ def read_stated(folder: Path) -> Stated:
     lengths = _transformer_settings(first.folder)
     return Stated(
         first.folder,
-        _pooling(modules[1]),
+        read_pooling(modules[1]),
         tuple(modules[2:]),
         lengths.get("max_seq_length"),
         bool(lengths.get("do_lower_case")),
@@ -135,7 +135,7 @@ def _modules(folder: Path) -> list[Module]:
         if numbered:
             raise DataError(f"{folder} holds {numbered[0]} but no {MODULES}, which says what it is: copy that, too")
         return [Module("Transformer", folder), Module("Pooling", folder / "1_Pooling", _default_pooling(folder))]
-    modules = [_module(file, name, inside) for name, inside in listed_modules(folder)]
+    modules = [read_module(file, name, inside) for name, inside in listed_modules(folder)]
     kinds = [module.kind for module in modules]
     if kinds[:2] != ["Transformer", "Pooling"] or not set(kinds[2:]) <= set(AFTER_POOLING):
         raise DataError(
@@ -145,12 +145,17 @@ def _modules(folder: Path) -> list[Module]:
     return modules
 
 
-def _module(file: Path, name: str, inside: Path) -> Module:
+def read_module(file: Path, name: str, inside: Path, gives: str = "") -> Module:
+    """Read a module's settings. name: its class. inside: its folder. gives: another name that it may write to.
+
+    Raises `DataError`, which names ``file`` or the module's own, for code of the model's own, for what is not computed
+    here, and where its settings are missing.
+    """
     kind = name.rpartition(".")[2]
     if not name.startswith(LIBRARY):
         raise DataError(
-            f"{file} states the module {name!r}, which is code of the model's own: it is never executed. Give an "
-            "encoder whose modules are those of sentence-transformers"
+            f"{file} states the module {name!r}, which is code of the model's own: it is never executed. Give a model "
+            "whose modules are those of sentence-transformers, or the run that this one made elsewhere"
         )
     if kind not in KNOWN:
         raise DataError(
@@ -162,7 +167,8 @@ def _module(file: Path, name: str, inside: Path) -> Module:
     if not settings and kind not in ("Normalize", "Dropout"):
         raise DataError(f"{file} states a {kind} in {inside}, where there is no config.json: copy it, too")
     for key in ("module_input_name", "module_output_name"):
-        if settings.get(key, "sentence_embedding") not in ("sentence_embedding", None):
+        allowed = ("sentence_embedding", None, *([gives] if gives and key == "module_output_name" else []))
+        if settings.get(key, "sentence_embedding") not in allowed:
             raise DataError(
                 f"{inside / 'config.json'} states {key} {settings[key]!r}; computed are modules that read and write "
                 "sentence_embedding"
@@ -178,7 +184,8 @@ def _default_pooling(folder: Path) -> dict[str, Any]:
     return stated or {"pooling_mode": "lasttoken" if decoder else "mean"}
 
 
-def _pooling(module: Module) -> Pooling:
+def read_pooling(module: Module) -> Pooling:
+    """Read a pooling module's settings; `DataError` for a mode that is not computed here."""
     settings = module.settings
     stated = settings.get("pooling_mode")
     if stated is None:

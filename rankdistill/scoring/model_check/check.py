@@ -1,0 +1,109 @@
+"""check_model: find silent score corruption in a model's folder, before its scores are trusted."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+
+from rankdistill.arrays import F32, I64
+from rankdistill.data.candidates import Candidates
+from rankdistill.data.collection import Collection
+from rankdistill.errors import DataError, RankDistillError, UsageError
+from rankdistill.inputs.texts import PairTexts
+from rankdistill.models.base import resolve_base, resolve_folder
+from rankdistill.models.cross_encoder import CrossEncoder
+from rankdistill.models.sentence.chain import is_chain
+from rankdistill.scoring.model_check import folder, scores
+from rankdistill.scoring.model_check.finding import Checked, ModelFinding
+
+QUERIES, CANDIDATES = 20, 10
+"""Of a run: queries, and candidates of each, that are scored."""
+CHECKS: tuple[Callable[[Checked], Iterator[ModelFinding]], ...] = (
+    folder.head,
+    folder.activation,
+    folder.labels,
+    folder.padding,
+    folder.length,
+    scores.ties,
+    scores.transformers,
+    scores.exported,
+    scores.sentence_transformers,
+)
+_QUERIES = (
+    "how to sort a list of numbers",
+    "what is the capital of france",
+    "who wrote the first book about cats",
+    "symptoms of a cold",
+)
+_DOCUMENTS = (
+    "sorted(x) returns a new list with the numbers of x in ascending order.",
+    "Paris is the capital and the largest city of France.",
+    "A dog is an animal that barks.",
+    "The first long list of books about cats was written by hand, and it is kept in a library to this day.",
+    "A cold brings a runny nose, a sore throat and a cough; it ends after a week.",
+    "what",
+    "The cat sat on the mat, then slept. " * 60,
+    "2 + 2 = 4",
+)
+
+
+def check_model(
+    model: str | Path,
+    collection: Collection | None = None,
+    candidates: Candidates | None = None,
+    *,
+    relevant_label: str | None = None,
+) -> list[ModelFinding]:
+    """Check a model for faults that leave no trace but wrong scores; one finding for each check, in order.
+
+    Errors: weights that the folder lacks, a sigmoid on top, two logits of which the first is the relevant one, a
+    padding token that the model does not take for one, a template that truncation cuts, mass ties, scores that
+    transformers, exported files in the folder or sentence-transformers compute otherwise, and scores that contradict
+    the judgments.
+    collection, candidates: the pairs to score, the first `CANDIDATES` of the first `QUERIES` queries (None: a few
+    texts of its own, without judgments). Raises `UsageError` for one of the two without the other, and `DataError` for
+    a candidate without a text.
+    """
+    if (collection is None) != (candidates is None):
+        raise UsageError("a model is checked on a collection's candidates: give both --collection and --run, or none")
+    findings: list[ModelFinding] = []
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        try:
+            place = resolve_folder(model)
+            loaded = CrossEncoder.from_pretrained(model, relevant_label=relevant_label)
+        except RankDistillError as error:
+            return [ModelFinding("weights", "error", str(error))]
+        place = place if is_chain(place) else Path(resolve_base(model))
+        checked = Checked(loaded, place, [(query, text) for query in _QUERIES for text in _DOCUMENTS])
+        if collection is not None and candidates is not None:
+            checked = _on_candidates(checked, collection, candidates)
+        for each in CHECKS:
+            try:
+                findings += each(checked)
+            except DataError as error:
+                findings.append(ModelFinding(each.__name__, "error", str(error)))
+    ours = [str(each.message) for each in said if issubclass(each.category, UserWarning)]
+    notes = [text for text in dict.fromkeys(ours) if str(place) in text]
+    return [*findings, *(ModelFinding("folder", "warning", text) for text in notes)]
+
+
+def _on_candidates(checked: Checked, collection: Collection, candidates: Candidates) -> Checked:
+    """The same check, on the first candidates of a run."""
+    chosen = candidates.take_queries(np.arange(candidates.n_queries) < QUERIES)
+    rank = np.arange(len(chosen)) - chosen.offsets[chosen.query_of_row]
+    chosen = chosen.take_rows(np.flatnonzero(rank < CANDIDATES))
+    texts = PairTexts(chosen, collection)
+    queries, documents = [*chain.from_iterable(texts.queries())], [*chain.from_iterable(texts.documents())]
+    rows = zip(texts.query_rows.tolist(), texts.document_rows.tolist(), strict=True)
+    pairs = [(queries[query], documents[document]) for query, document in rows]
+    labels: F32 | None = None
+    offsets: I64 | None = None
+    if collection.qrels is not None:
+        labels, offsets = chosen.join(collection.qrels, "label")["label"], chosen.offsets
+    return replace(checked, pairs=pairs, labels=labels, offsets=offsets)

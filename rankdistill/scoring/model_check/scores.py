@@ -1,0 +1,202 @@
+"""Checks of a model's scores: ties, ends, and agreement of transformers, exported files and sentence-transformers."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import logging
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from rankdistill.arrays import F32
+from rankdistill.errors import RankDistillError
+from rankdistill.models.base import quiet_loading
+from rankdistill.models.contract import CLASSES
+from rankdistill.models.engines.check import TIED, TOLERANCES, is_rounded
+from rankdistill.models.engines.outside import LOADERS
+from rankdistill.models.precision import evaluating
+from rankdistill.scoring.model_check.finding import Checked, ModelFinding, line
+
+AGREEMENT = 1e-3
+"""Greatest difference of two logits in float32, as a share of the logits' size."""
+HALF_AGREEMENT = 0.05
+"""The same where weights are stored in 16 bits, in which others then compute."""
+LARGE = 17.0
+"""A logit whose sigmoid float32 rounds to 1."""
+EXPORTS = {"onnx": "onnx/*.onnx", "openvino": "openvino/*.xml"}
+INT8_NAMES = ("int8", "quantized", "uint8")
+
+
+def ties(checked: Checked) -> Iterator[ModelFinding]:
+    """Find pairs of other tokens that score alike, scores that are no numbers, and logits too large for a sigmoid."""
+    name, logits = "ties", checked.logits
+    if not np.isfinite(logits).all():
+        n_bad = int((~np.isfinite(logits).all(axis=1)).sum())
+        yield ModelFinding(name, "error", f"{n_bad} of {len(logits)} scores are no finite numbers")
+        return
+    if checked.model.contract.form == CLASSES:
+        return
+    scores = checked.scores[checked.distinct]
+    values, counts = np.unique(scores, return_counts=True)
+    if len(scores) > 1 and len(values) == 1:
+        yield ModelFinding(name, "error", f"all {len(scores)} different pairs score {values[0]:g}: no text matters")
+        return
+    if len(values) < TIED * len(scores):
+        most = values[counts.argmax()]
+        ends = "saturated at an end" if most in (values[0], values[-1]) else "in the middle of the range"
+        yield ModelFinding(
+            name,
+            "error",
+            f"mass ties: {len(scores)} different pairs have {len(values)} scores, and {counts.max()} score {most:g}, "
+            f"{ends}",
+        )
+        return
+    if is_rounded(checked.logits[checked.distinct]):
+        yield ModelFinding(name, "error", "all logits are rounded to 8 bits (bfloat16): many candidates will tie")
+        return
+    yield ModelFinding(name, "ok", f"{len(values)} scores of {len(scores)} different pairs")
+    margins = np.abs(checked.model.contract.margins(logits))
+    if np.median(margins) > LARGE:
+        yield ModelFinding(
+            "saturation",
+            "warning",
+            f"half of the logits are beyond ±{LARGE:g} (median {np.median(margins):.3g}): tools that show their "
+            "sigmoid show 0 or 1",
+        )
+
+
+def transformers(checked: Checked) -> Iterator[ModelFinding]:
+    """Compare with the plain way: tokenizer and model of transformers, each pair alone, and all in a padded batch."""
+    model, name, rows = checked.model, "transformers", slice(0, 16)
+    expected = checked.logits[rows]
+    queries = [model.prompt + query for query, _ in checked.pairs[rows]]
+    texts = [queries, [document for _, document in checked.pairs[rows]]][: model.n_texts]
+    takes = inspect.signature(model.model.forward).parameters
+    allowed = set(checked.batch)
+
+    def logits_of(*columns: list[str]) -> F32:
+        padding = {"padding": True} if len(columns[0]) > 1 else {}
+        given = model.tokenizer(*columns, truncation=True, max_length=model.max_length, return_tensors="pt", **padding)
+        inputs = {key: value.to(model.model.device) for key, value in given.items() if key in takes and key in allowed}
+        with evaluating(model.model), torch.inference_mode():
+            found: F32 = model.model(**inputs).logits.float().cpu().numpy()
+        return found
+
+    try:
+        alone = np.concatenate([logits_of(*([text] for text in row)) for row in zip(*texts, strict=True)])
+        together = logits_of(*texts)
+    except Exception as error:  # whatever transformers says of this model is the finding
+        yield ModelFinding(name, "error", f"transformers cannot score a padded batch of pairs ({line(error)})")
+        return
+    for what, found in (("alone", alone), ("in a padded batch", together)):
+        apart = float(np.abs(found - expected).max())
+        if not apart <= AGREEMENT * checked.size:
+            level, hint = "error", "is the padding token right?" if what != "alone" else "is the tokenizer the model's?"
+            if what != "alone" and model.reads_padding:
+                level, hint = "warning", "this family reads its padding, rankdistill gives it none"
+            yield ModelFinding(
+                name,
+                level,  # type: ignore[arg-type]
+                f"pairs scored {what} by transformers differ by {apart:.3g}, where logits are of size "
+                f"{checked.size:.3g}: {hint}",
+            )
+            return
+    yield ModelFinding(name, "ok", "the same scores alone and in a padded batch")
+
+
+def exported(checked: Checked) -> Iterator[ModelFinding]:
+    """Compare each exported file in the folder with torch, whoever wrote it."""
+    for engine, pattern in EXPORTS.items():
+        for file in sorted(checked.folder.glob(pattern)):
+            name = f"{engine}/{file.name}"
+            if importlib.util.find_spec({"onnx": "onnxruntime"}.get(engine, engine)) is None:
+                yield ModelFinding(name, "note", f"not checked, as {engine} is not installed")
+                continue
+            yield _of_file(checked, engine, file, name)
+
+
+def _of_file(checked: Checked, engine: str, file: Path, name: str) -> ModelFinding:
+    int8 = any(part in file.stem for part in INT8_NAMES)
+    try:
+        runner = LOADERS[engine](file, torch.get_num_threads(), "f32")
+        logits = np.concatenate([runner(checked.batch_of(slice(at, at + 8))) for at in range(0, len(checked.pairs), 8)])
+    except Exception as error:  # a file of another tool's may be anything
+        return ModelFinding(name, "error", f"{engine} cannot score with it ({line(error)}): export it again")
+    if logits.shape != checked.logits.shape:
+        return ModelFinding(
+            name, "error", f"it gives logits of shape {logits.shape}, torch {checked.logits.shape}: export it again"
+        )
+    apart = np.abs(logits - checked.logits)
+    found = float(np.median(apart) if int8 else apart.max())
+    if not found <= TOLERANCES["int8" if int8 else "float32"] * checked.size:
+        return ModelFinding(
+            name,
+            "error",
+            f"its logits differ from torch's by {found:.3g}, where they are of size {checked.size:.3g}: it holds other "
+            "weights, or another model. Delete it, or export again (`rankdistill export`)",
+        )
+    return ModelFinding(name, "ok", f"as torch, {found:.2g} apart{' in the median' if int8 else ''}")
+
+
+def sentence_transformers(checked: Checked) -> Iterator[ModelFinding]:
+    """Compare with sentence-transformers' CrossEncoder on the same folder, where that is installed."""
+    name = "sentence-transformers"
+    if importlib.util.find_spec("sentence_transformers") is None:
+        yield ModelFinding(name, "note", "not compared, as it is not installed (pip install sentence-transformers)")
+        return
+    if checked.model.n_texts == 1:
+        yield ModelFinding(name, "note", "not compared: the model reads single texts")
+        return
+    logging.getLogger("sentence_transformers").setLevel(logging.ERROR)
+    try:
+        with quiet_loading(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            theirs, found = _by_sentence_transformers(checked)
+    except Exception as error:  # whatever it says of this folder is the finding
+        yield ModelFinding(name, "error", f"it cannot score with this folder ({line(error)})")
+        return
+    found = found.reshape(len(found), -1)
+    dtype = str(next(iter(theirs.parameters())).dtype).removeprefix("torch.")
+    if found.shape != checked.logits.shape:
+        what = f"it gives scores of shape {found.shape}, expected {checked.logits.shape}"
+        yield ModelFinding(name, "error", what)
+        return
+    apart = float(np.abs(found - checked.logits).max())
+    n_distinct = len(np.unique(found[checked.distinct], axis=0))
+    if dtype != "float32" and n_distinct < TIED * len(checked.distinct):
+        yield ModelFinding(
+            name,
+            "error",
+            f"mass ties: it computes in {dtype}, as the weights are stored, and gives {len(checked.distinct)} "
+            f"different pairs {n_distinct} scores. Store the weights in float32 (rankdistill saves them so)",
+        )
+    elif not apart <= (AGREEMENT if dtype == "float32" else HALF_AGREEMENT) * checked.size:
+        yield ModelFinding(
+            name,
+            "error",
+            f"it gives other logits, {apart:.3g} apart where they are of size {checked.size:.3g}: it reads another "
+            "length, prompt, tokenizer or head from this folder",
+        )
+    else:
+        level = "ok" if dtype == "float32" else "warning"
+        said = f"the same logits ({apart:.2g} apart)" if level == "ok" else f"it computes in {dtype}, {apart:.2g} apart"
+        yield ModelFinding(name, level, said)  # type: ignore[arg-type]
+
+
+def _by_sentence_transformers(checked: Checked) -> tuple[Any, F32]:
+    import sentence_transformers as library
+
+    theirs: Any = library.CrossEncoder(
+        str(checked.folder), device="cpu", local_files_only=True, activation_fn=nn.Identity(), trust_remote_code=False
+    )
+    if not isinstance(theirs, nn.Module):
+        raise RankDistillError(f"sentence-transformers {library.__version__} is too old, 5 or later is needed")
+    scorer: Any = theirs
+    found: F32 = np.asarray(scorer.predict(checked.pairs, batch_size=16, show_progress_bar=False), np.float32)
+    return theirs, found
