@@ -73,7 +73,9 @@ class TrainOptions:
         kind = KINDS[scored.kind if scored else "ranking"]
         kind.check_measures(self.measures or kind.measures)
         collection = load_collection(self.collection)
-        candidates = own_candidates(collection) if self.run is None else self.conventions.candidates(self.run)
+        candidates = (
+            own_candidates(collection) if self.run is None else self.conventions.candidates(self.run, collection)
+        )
         return Task(
             collection,
             candidates,
