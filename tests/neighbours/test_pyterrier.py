@@ -29,9 +29,8 @@ def model() -> CrossEncoder:
 
 @pytest.fixture
 def results() -> pd.DataFrame:
-    rows = [
-        (f"q{q}", f"query {q} sort", f"d{d}", f"text {d} of list {q * d}", 9.0 - d) for q in (2, 1) for d in range(5)
-    ]
+    texts = ["a dog", "sort the list", "what is a book", "the cat wrote", "how long is the first list"]
+    rows = [(f"q{q}", QUERIES[q], f"d{d}", text, 9.0 - d) for q in (2, 1) for d, text in enumerate(texts)]
     return pt.model.add_ranks(pd.DataFrame(rows, columns=COLUMNS[:5]))
 
 
