@@ -36,7 +36,7 @@ def json_parts(path: Path, data: FileBytes, start: int, form: Form, counts: Coun
     Raises `FileFormatError` with file and line for an entry that is not of the form.
     """
     bounds = pieces(data, start, PIECE).tolist()
-    n_entries, n_lines = 0, 1
+    n_entries, n_lines = 0, 1 + bytes(data[:start]).count(b"\n")
     schemas = None
     for begin, end in itertools.pairwise(bounds):
         piece = bytes(data[begin:end])
@@ -80,7 +80,7 @@ def bind(form: Form, names: Any) -> dict[str, str]:
 
 def line_fault(path: Path, data: FileBytes, start: int, entry: int, got: str, expected: str) -> FileFormatError:
     """Make the error for an entry of JSON lines, by its line."""
-    lines = text_lines(path, bytes(data[start:]))
+    lines = text_lines(path, bytes(data[start:]), 1 + bytes(data[:start]).count(b"\n"))
     return FileFormatError(path, next(islice(lines, entry, None))[0], got, expected)
 
 

@@ -21,7 +21,7 @@ QUERY_IDS = ("query_id", "query-id", "qid", "queryid", "_id")
 DOCUMENT_IDS = ("doc_id", "corpus-id", "corpus_id", "docid", "document_id", "doc-id", "passage_id", "pid", "docno")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Form:
     """A form of file whose entries are objects: lines of JSON, or rows of a Parquet file.
 

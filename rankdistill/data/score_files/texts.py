@@ -58,15 +58,15 @@ class Resolver:
             part = Part(part.queries, sizes, ids, part.scores[rows], part.entries)
         if self.queries is not None:
             lists, ids = self.queries.find(part.queries)
-            self._count("lists of queries", part.queries, lists)
+            self._count("lists of queries", part.queries, lists, part.entries)
             starts, sizes = np.cumsum(part.sizes) - part.sizes, part.sizes[lists]
             rows = np.arange(int(sizes.sum())) + np.repeat(starts[lists] - (np.cumsum(sizes) - sizes), sizes)
             part = Part(ids, sizes, take_ids(part.documents, rows), part.scores[rows], part.entries[lists])
         return part
 
-    def _count(self, kind: str, texts: pa.Array, found: I64) -> None:
+    def _count(self, kind: str, texts: pa.Array, found: I64, entries: I64 | None = None) -> None:
         lost = np.setdiff1d(np.arange(len(texts)), found)
-        self.lost[kind] += len(lost)
+        self.lost[kind] += len(lost) if entries is None else len(np.unique(entries[lost]))
         if lost.size:
             self.examples.setdefault(kind, texts[int(lost[0])].as_py())
 

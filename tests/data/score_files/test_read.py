@@ -93,6 +93,9 @@ SCORED: dict[str, Callable[[Lists], str]] = {
 }
 
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*is read as:UserWarning")
+
+
 def read(path: Path, collection: Collection | None = None) -> tuple[Lists, str]:
     """Read a file: query -> document -> score, and what was said."""
     with warnings.catch_warnings(record=True) as said:
@@ -137,7 +140,7 @@ def test_small_pieces_zipped_and_whole_numbers_as_ids_give_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(entries, "PIECE", 30)
-    rows = [{"query_id": q, "document_ids": [q, 7, 8], "scores": [1, 2.5, -q]} for q in range(20)]
+    rows = [{"query_id": q, "document_ids": [q, 70, 80], "scores": [1, 2.5, -q]} for q in range(20)]
     path = tmp_path / "scores.jsonl.gz"
     path.write_bytes(gzip.compress(("\n" + lines(rows[:9]) + "\n \n" + lines(rows[9:])).encode()))
     expected = {str(r["query_id"]): dict(zip(map(str, r["document_ids"]), r["scores"], strict=True)) for r in rows[:7]}
@@ -256,6 +259,14 @@ BAD: dict[str, tuple[str, int, str]] = {
 }
 
 
+def test_the_line_of_a_repeated_pair_counts_blank_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(entries, "PIECE", 10)
+    path = tmp_path / "scores.jsonl"
+    path.write_text("\n" + lines([GOOD]) + "\n\n" + lines([{**GOOD, "scores": [2]}]))
+    with pytest.raises(FileFormatError, match=r"jsonl:5: got 'document a again for query q"):
+        read(path)
+
+
 @pytest.mark.parametrize(("text", "line", "says"), BAD.values(), ids=BAD)
 def test_a_bad_file_is_refused_with_its_line_and_what_was_expected(
     tmp_path: Path, text: str, line: int, says: str
@@ -291,7 +302,7 @@ BAD_WHOLES = {
 def test_a_bad_whole_is_refused_by_name(tmp_path: Path, text: str, says: str) -> None:
     path = tmp_path / "scores.x"
     path.write_text(text)
-    with pytest.raises(RankDistillError, match="scores.x") as caught:
+    with pytest.raises(RankDistillError, match=r"scores\.x") as caught:
         read(path)
     assert says in str(caught.value)
 
