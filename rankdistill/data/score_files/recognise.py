@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -158,16 +160,27 @@ def check_shards(files: list[Path]) -> None:
             raise DataError(f"{folder} lacks {len(lacking)} of its {n} files, the first is {name}: fetch it again")
 
 
+def scores_by_id(path: Path) -> bool:
+    """Tell whether a file of JSON lines or Parquet has scores of documents that are named by their ids."""
+    form = _form_in(path)
+    return form is not None and "text" not in (form.query_is, form.document_is)
+
+
 def _holds_scores(path: Path) -> bool:
     """Tell whether a file in a folder has a known form; columns of `write_parts` are left to the reader of parts."""
+    form = _form_in(path)
+    return form is not None and not (form is PAIRS and path.name.endswith(PARQUET))
+
+
+def _form_in(path: Path) -> Form | None:
+    """Recognise a file by its first row or line; None for all else."""
     try:
         if is_parquet(path):
-            return recognise_parquet(path)[0] is not PAIRS
-        with path.open("rb") as file:
-            first = file.readline() if not path.name.endswith(".gz") else b""
-        return bool(first) and form_of(json.loads(first)) is not None
-    except (DataError, FileFormatError, ValueError, RecursionError, AttributeError, OSError):
-        return False
+            return recognise_parquet(path)[0]
+        with gzip.open(path) if path.name.endswith(".gz") else path.open("rb") as file:
+            return form_of(json.loads(file.readline()))
+    except (DataError, FileFormatError, ValueError, RecursionError, AttributeError, OSError, EOFError, zlib.error):
+        return None
 
 
 def _is_map(entry: dict[str, Any]) -> bool:
