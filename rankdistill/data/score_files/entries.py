@@ -111,6 +111,7 @@ def _schemas(form: Form, first: Mapping[str, Any]) -> list[tuple[pa.Schema, dict
             if field not in ("answer", "history")
         ]
         others = [(name, form.types[field]) for field, name in bound.items() if field in ("answer", "history")]
+        others += [(name, form.types[field]) for field in form.may if field not in bound for name in form.may[field]]
         found.append((pa.schema(fields + others), bound))
     return found
 
@@ -158,6 +159,8 @@ def _by_arrow(piece: bytes, form: Form, schemas: list[tuple[pa.Schema, dict[str,
 def _of_table(table: pa.Table, form: Form, bound: Mapping[str, str]) -> Part | None:
     """Make lists of the columns of a table; None where some are odd."""
     columns = {field: table[name] for field, name in bound.items()}
+    if any(table[name].null_count < len(table) for name in set(table.column_names) - set(bound.values())):
+        return None  # a field that the first entry lacks
     if any(field not in columns or columns[field].null_count for field in form.needs):
         return None
     lacking = {field: pa.nulls(len(table), kind) for field, kind in form.types.items() if field not in columns}

@@ -10,6 +10,7 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from rankdistill.data.candidates import as_ids
+from rankdistill.data.kernels.ids import take_ids
 from rankdistill.data.score_files.forms import as_number
 from rankdistill.data.score_files.lists import Part, odd_part
 from rankdistill.data.sources.lines import text_lines
@@ -87,13 +89,14 @@ def margin_parts(path: Path, data: FileBytes, columns: Columns) -> Iterator[Part
         n_lines += piece.count(b"\n")
 
 
-def _part(scores: list[pa.Array], queries: pa.Array, documents: list[pa.Array]) -> Part:
+def _part(scores: list[Any], queries: pa.Array, documents: list[pa.Array]) -> Part:
+    """Make two lists of one document of each line, in the order of the lines."""
     n = len(queries)
-    values = np.concatenate([np.asarray(each, np.float64) for each in scores])
-    entries = np.tile(np.arange(n), 2)
-    return Part(
-        pa.concat_arrays([queries, queries]), np.ones(2 * n, np.int64), pa.concat_arrays(documents), values, entries
-    )
+    in_turn = np.arange(2 * n).reshape(2, n).T.ravel()
+    values = np.concatenate([np.asarray(each, np.float64) for each in scores])[in_turn]
+    ids = take_ids(pa.concat_arrays(documents), in_turn)
+    lines = np.repeat(np.arange(n), 2)
+    return Part(take_ids(queries, lines), np.ones(2 * n, np.int64), ids, values, lines)
 
 
 def _by_arrow(piece: bytes, columns: Columns) -> Part | None:

@@ -12,12 +12,14 @@ import numpy as np
 import pyarrow as pa
 
 from rankdistill.data.candidates import as_ids
-from rankdistill.data.score_files.forms import QUERY_IDS, STRING, Cleaned, Form, as_id, ids_of, listed
+from rankdistill.data.score_files.forms import NUMBER, QUERY_IDS, STRING, Cleaned, Form, as_id, ids_of, listed
 from rankdistill.data.score_files.lists import Part, order_scores
 
 
 def part(table: pa.Table) -> Part | None:
     sizes, documents = listed(table["documents"])
+    if table["scores"].null_count < len(table):
+        return None
     return Part(as_ids(table["query"]), sizes, as_ids(documents), order_scores(sizes), np.arange(len(table)))
 
 
@@ -25,6 +27,8 @@ def clean(fields: Cleaned, counts: Counter[str]) -> Cleaned | str:
     query, documents = as_id(fields["query"]), ids_of(fields["documents"])
     if query is None or documents is None:
         return "a query id and a list of document ids"
+    if "scores" in fields:
+        return "no scores, as the first entry has none"
     return {"query": query, "documents": documents}
 
 
@@ -32,7 +36,8 @@ ORDER_NAMES = ("corpus-ids", "corpus_ids", "bm25-ranked-ids", "document_ids", "d
 TOP_RANKED = Form(
     title="candidates in order (top_ranked, NanoBEIR's bm25)",
     needs={"query": QUERY_IDS, "documents": ORDER_NAMES},
-    types={"query": STRING, "documents": pa.list_(STRING)},
+    may={"scores": ("scores", "score", "teacher_scores")},
+    types={"query": STRING, "documents": pa.list_(STRING), "scores": pa.list_(NUMBER)},
     part=part,
     clean=clean,
     is_order=True,

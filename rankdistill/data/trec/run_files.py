@@ -32,7 +32,7 @@ JSON_RUN = re.compile(rb'\s*\{\s*"[^"]*"\s*:\s*\{\s*"[^"]*"\s*:\s*-?[0-9]')
 def runs_in(folder: Path) -> tuple[list[tuple[str, Path]], list[Path]]:
     """List the runs in a folder, each with its name, by path, and the files that look like runs and are not taken.
 
-    Runs are files with the names and contents of `PATTERNS`, other ``.txt`` and ``.tsv`` files whose first line is TREC's, and
+    Runs are files with names as in `PATTERNS`, other ``.txt`` and ``.tsv`` files whose first line is TREC's, and
     folders of parts. Raises `DataError` where there is no such folder.
     """
     if not folder.is_dir():

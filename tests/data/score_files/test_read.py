@@ -248,6 +248,11 @@ BAD: dict[str, tuple[str, int, str]] = {
     "a field twice": (lines([GOOD]) + '{"query_id":"a","query_id":"b","document_ids":[],"scores":[]}\n', 2, "once"),
     "an empty id": (lines([{**GOOD, "document_ids": [""]}]), 1, "document ids"),
     "unknown fields": (lines([{"a": 1, "b": 2}]), 1, "query_id, document_ids, scores (an id-based score set)"),
+    "scores after an order": (
+        lines([{"query_id": "q", "document_ids": ["a"]}, {**GOOD, "query_id": "r"}]),
+        2,
+        "no scores, as the first entry has none",
+    ),
     "triples of texts": ("pos_score\tneg_score\tquery\tpos_text\tneg_text\n1\t2\tq\ta\tb\n", 1, "not their texts"),
     "a triple of four fields": ("1\t2\tq\ta\tb\n1\t2\tq\ta\n", 2, "5 fields"),
     "a triple without a number": ("1\t2\tq\ta\tb\nx\t2\tq\ta\tc\n", 2, "finite float32"),
@@ -313,6 +318,12 @@ def test_repeated_pairs_of_triples_keep_the_first_score_and_are_counted(tmp_path
     found, said = read(path)
     assert found == {"q": {"a": 3.5, "b": 1.0, "c": 2.0}}
     assert "1 scores of pairs that have another one (by up to 0.25) are left out; 2 pairs are listed again" in said
+
+
+def test_the_first_line_counts_also_where_a_passage_is_once_relevant_and_once_not(tmp_path: Path) -> None:
+    path = tmp_path / "triples.tsv"
+    path.write_text("3.5\t1\tq\ta\tb\n2\t3.5\tq\tb\ta\n")
+    assert read(path)[0] == {"q": {"a": 3.5, "b": 1.0}}
 
 
 def test_a_header_tells_the_columns_of_triples(tmp_path: Path) -> None:
