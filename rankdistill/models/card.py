@@ -75,7 +75,7 @@ def write_card(folder: str | Path, model: CrossEncoder, training: Training) -> b
     }
     what = "re-ranker: it scores a query and a document together" if ranks else "classifier of texts or pairs of texts"
     body = [
-        f"# {Path(folder).resolve().parent.name}\n\nA cross-encoder of {model.n_parameters:,} parameters, a {what}.\n",
+        f"# {_title(model)}\n\nA cross-encoder of {model.n_parameters:,} parameters, a {what}.\n",
         _training(training),
         MEASURED + "Not measured yet.\n" + END,
         _contract(model),
@@ -157,6 +157,14 @@ def _own(path: Path) -> tuple[dict[str, Any], str] | None:
 
 def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _title(model: CrossEncoder) -> str:
+    """Name a model by its shape, which does not depend on where it lies."""
+    config = model.model.config
+    layers, width = getattr(config, "num_hidden_layers", 0), getattr(config, "hidden_size", 0)
+    kind = "Classifier" if model.contract.form == CLASSES else "Re-ranker"
+    return f"{kind}: {config.model_type}, {layers} x {width}"
 
 
 def _training(training: Training) -> str:

@@ -38,7 +38,7 @@ def test_a_card_tells_the_training_the_scores_and_the_measured_values(model: Cro
     read = metadata(folder)
     assert read["base_model"] == "org/base"
     (result,) = read["model-index"][0]["results"]
-    assert read["model-index"][0]["name"] == "student"
+    assert read["model-index"][0]["name"] == "Re-ranker: bert, 4 x 32"
     assert result["dataset"] == {"name": "my data", "type": "my-data"}
     assert result["metrics"] == [{"type": "ndcg_10", "name": "nDCG@10", "value": 0.5124}]
     text = (folder / CARD).read_text()
@@ -83,7 +83,7 @@ def test_the_code_of_a_card_gives_the_models_scores(n_logits: int, tmp_path: Pat
 def test_a_card_has_the_same_bytes_each_time_and_leaves_the_folder_sealed(model: CrossEncoder, tmp_path: Path) -> None:
     cards = []
     for place in ("a", "b"):
-        folder = model.save(tmp_path / place / "student" / "model")
+        folder = model.save(tmp_path / place / "model")
         for _ in range(2):
             assert write_card(folder, model, TRAINING)
             assert add_measured(folder, {"nDCG@10": 0.5}, "d", 3, tmp_path)
