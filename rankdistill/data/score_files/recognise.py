@@ -19,6 +19,7 @@ from rankdistill.data.score_files.margins import Columns, columns_of
 from rankdistill.data.score_files.pairs import PAIRS
 from rankdistill.data.score_files.tevatron import TEVATRON, TEVATRON_LISTS, TEVATRON_TEXTS
 from rankdistill.data.score_files.top_ranked import TOP_RANKED
+from rankdistill.data.trec.forms import JSON
 from rankdistill.errors import DataError, FileFormatError
 from rankdistill.files.reading import BYTE_ORDER_MARK, FileBytes, map_bytes
 
@@ -52,13 +53,13 @@ def recognise_bytes(path: Path, data: FileBytes) -> Recognised | None:
     start = len(BYTE_ORDER_MARK) if data[:3] == BYTE_ORDER_MARK else 0
     while start < len(data) and data[start] in BLANK:
         start += 1
-    if data[start : start + 1] == b"[":
-        return Recognised("array", start=start)
-    if data[start : start + 1] != b"{":
-        columns = columns_of(path, data, start)
-        return None if columns is None else Recognised("margins", columns=columns)
     end = data.find(b"\n", start) + 1 or len(data)
     line = bytes(data[start:end])
+    if not JSON.match(line):  # an id in a run can begin with a bracket, too
+        columns = columns_of(path, data, start)
+        return None if columns is None else Recognised("margins", columns=columns)
+    if line.startswith(b"["):
+        return Recognised("array", start=start)
     try:
         first = json.loads(line)
     except (ValueError, RecursionError):

@@ -326,6 +326,13 @@ def test_the_first_line_counts_also_where_a_passage_is_once_relevant_and_once_no
     assert read(path)[0] == {"q": {"a": 3.5, "b": 1.0}}
 
 
+@pytest.mark.parametrize("query", ["{", "[", "{x", "[1]"])
+def test_a_run_whose_first_id_begins_with_a_bracket_is_a_run(tmp_path: Path, query: str) -> None:
+    path = tmp_path / "run.trec"
+    path.write_text(f"{query} Q0 d 1 2.5 t\n")
+    assert read(path) == ({query: {"d": 2.5}}, "")
+
+
 def test_a_header_tells_the_columns_of_triples(tmp_path: Path) -> None:
     path = tmp_path / "triples.tsv"
     path.write_text("qid\tpos_pid\tneg_pid\tpos_score\tneg_score\nq\ta\tb\t2\t1\n")
