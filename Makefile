@@ -25,9 +25,9 @@ check: install
 	@$(RUN)/ruff format --check $(CODE)
 	@$(RUN)/mypy
 
-# Engines and Ray, which only their tests need.
+# Engines, Ray and the neighbours, which only their tests need.
 $(VENV)/.extras: $(VENV)/.installed
-	@$(INSTALL) -e '.[corpus,hub,onnx,openvino-int8,ray]'
+	@$(INSTALL) -e '.[corpus,hub,mteb,onnx,openvino-int8,pyterrier,ray]'
 	@touch $@
 
 test: check $(VENV)/.extras

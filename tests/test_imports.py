@@ -23,6 +23,7 @@ ORDER = [
     "retrieval",
     "models",
     "scoring",
+    "neighbours",
     "ensembling",
     "losses",
     "training",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 from collections.abc import Callable, Sequence
@@ -13,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.faults import references
+from benchmarks.faults import references, score_references
 from benchmarks.faults.mutations import damaged, mutated, mutated_gzip
 from benchmarks.faults.references import Rows
 from rankdistill.cli.options_file import read_options
@@ -157,6 +158,18 @@ OPTIONS = (
 SCORED = {query: {document: n / 7 for n, document in enumerate(DOC_IDS)} for query in QUERY_IDS}
 
 
+ID_SET = objects([{"query_id": q, "document_ids": [*docs], "scores": [*docs.values()]} for q, docs in SCORED.items()])
+TOP_RANKED = objects([{"query-id": query, "corpus-ids": [*docs]} for query, docs in SCORED.items()])
+SCORE_PAIRS = objects(
+    [{"query_id": q, "doc_id": d, "score": score} for q, docs in SCORED.items() for d, score in docs.items()]
+)
+TRIPLES = "".join(
+    f"{docs[a]}\t{docs[b]}\t{query}\t{a}\t{b}\n"
+    for query, docs in SCORED.items()
+    for a, b in itertools.pairwise(DOC_IDS)
+).encode()
+
+
 def float32_lists(lists: dict[str, dict[str, float]]) -> Rows:
     return as_lists(Candidates.from_dict(lists, "score"), "score")
 
@@ -259,6 +272,22 @@ def run(
     return Reader(name, file, sound, read, unzipping(must, zipped), may, mutated_gzip if zipped else mutated)
 
 
+def scores(
+    name: str,
+    sound: bytes,
+    reference: Callable[[bytes], Rows],
+    file: str = "a.json",
+    other: Callable[[bytes], Rows] = nothing,
+) -> Reader:
+    """Scores in another tool's form; ``other``: what a mutation may make of them."""
+
+    def may(data: bytes) -> list[Rows]:
+        found = other(data)
+        return [rows for rows in (reference(data), *(found if isinstance(found, list) else [found])) if rows]
+
+    return Reader(name, file, sound, run_rows, nothing, may)
+
+
 def qrels(name: str, sound: bytes, form: tuple[int, int, int], file: str = "a.txt") -> Reader:
     zipped = file.endswith(".gz")
     must = unzipping(lambda data: references.table(data, False, *form, True, form[0] == 3), zipped)
@@ -307,6 +336,11 @@ READERS: dict[str, Reader] = {
         run("run of three columns, ranks", THREE, nothing),
         run("run of three columns, scores", run_text("{query} {document} {score:.4f}"), nothing),
         run("run of four columns", run_text("{query} {document} {rank} {score:.4f}"), nothing),
+        scores("id-based score set", ID_SET, score_references.id_set, "a.jsonl", score_references.order),
+        scores("scores of pairs", SCORE_PAIRS, score_references.pairs, "a.jsonl"),
+        scores("candidates in order", TOP_RANKED, score_references.order, "a.jsonl"),
+        scores("Margin-MSE's triples", TRIPLES, score_references.triples, "a.tsv", references.run_readings),
+        scores("map of scores", json.dumps(SCORED, ensure_ascii=False, indent=1).encode(), score_references.score_map),
         qrels("TREC judgments", TREC_QRELS, (4, 2, 3)),
         qrels("TREC judgments, gzipped", TREC_QRELS, (4, 2, 3), "a.txt.gz"),
         qrels("BEIR judgments", BEIR_QRELS, (3, 1, 2), "a.tsv"),

@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from rankdistill.cli.expert_names import named_experts
 from rankdistill.cli.output import say, say_wrote
 from rankdistill.cluster.settings import ClusterSettings
+from rankdistill.data.score_files.recognise import is_score_folder
 from rankdistill.data.sources import absolute_source
 from rankdistill.errors import UsageError
 from rankdistill.files.outputs import check_output_file, check_output_folder
@@ -32,7 +33,7 @@ def in_parts(runs: Iterable[Path], cluster: ClusterSettings, out: Path) -> bool:
     runs = list(runs)
     if out.exists() and any(run.exists() and run.samefile(out) for run in runs):
         raise UsageError(f"{out} is read as a run: give another name for what is written")
-    folders = [run.is_dir() for run in runs]
+    folders = [run.is_dir() and not is_score_folder(run) for run in runs]
     if any(folders) and not all(folders):
         raise UsageError("some runs are folders of parts and some are files: split all of them by `rankdistill parts`")
     if not all(folders) and cluster != ALONE:

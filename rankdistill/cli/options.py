@@ -26,11 +26,19 @@ Qrels = Annotated[
     Path | None,
     Parameter(help="Relevance judgments: TREC or BEIR qrels, plain or .gz. [default: the collection's]"),
 ]
-Runs = Annotated[tuple[str, ...], Parameter(help="Runs: TREC, or three columns, plain or .gz; or parts.")]
+RUN_FORMS = "TREC, or three columns, plain or .gz; or scores as JSON, JSON lines, Parquet or Margin-MSE's triples"
+Runs = Annotated[tuple[str, ...], Parameter(help=f"Runs: {RUN_FORMS}; or folders of parts.")]
 """Paths as text, since the results of a run are named by its path as it was given."""
 Judged = Annotated[
     str | None,
     Parameter(name="--collection", help=f"Collection whose judgments or texts are used: {SYNTAX}."),
+]
+Texts = Annotated[
+    str | None,
+    Parameter(
+        name="--collection",
+        help=f"Collection that has the ids where files of scores name queries and passages by their texts: {SYNTAX}.",
+    ),
 ]
 JudgedSplit = Annotated[
     str | None,
@@ -61,14 +69,14 @@ Source = Annotated[
 Model = Annotated[str, Parameter(help="Cross-encoder: its folder or hub id.")]
 Run = Annotated[
     Path,
-    Parameter(help="Run of first-stage candidates: TREC, or three columns, plain or .gz; or a folder of parts."),
+    Parameter(help=f"Run of first-stage candidates: {RUN_FORMS}; or a folder of parts."),
 ]
 RunOrOwn = Annotated[
     Path | None,
     Parameter(
         name="run",
-        help="Run of first-stage candidates: TREC, or three columns, plain or .gz; or a folder of parts. [default: the "
-        "candidates that the collection has, as tasks of scored pairs do]",
+        help=f"Run of first-stage candidates: {RUN_FORMS}; or a folder of parts. [default: the candidates that the "
+        "collection has, as tasks of scored pairs do]",
     ),
 ]
 Out = Annotated[

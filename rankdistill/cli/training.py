@@ -25,6 +25,7 @@ from rankdistill.files.atomic import atomic_path
 from rankdistill.files.lock import locked
 from rankdistill.files.outputs import check_output_file, check_output_folder
 from rankdistill.models import CrossEncoder, with_two_logits
+from rankdistill.models.card import add_measured
 from rankdistill.recipes.class_teachers import logit_names
 from rankdistill.recipes.measure import measure_model
 from rankdistill.recipes.start import StartSettings, start_model
@@ -73,7 +74,9 @@ class TrainOptions:
         kind = KINDS[scored.kind if scored else "ranking"]
         kind.check_measures(self.measures or kind.measures)
         collection = load_collection(self.collection)
-        candidates = own_candidates(collection) if self.run is None else self.conventions.candidates(self.run)
+        candidates = (
+            own_candidates(collection) if self.run is None else self.conventions.candidates(self.run, collection)
+        )
         return Task(
             collection,
             candidates,
@@ -121,18 +124,23 @@ def train_command(
             return
         with atomic_path(options.out / "config.yaml") as path:
             path.write_text(yaml.safe_dump(dict(parameters), sort_keys=False))
-        measure(task.held_out, options)
+        measure(task.held_out, options, base)
         shutil.rmtree(options.out / "start", ignore_errors=True)  # only now: a kill before must not imitate again
         say_wrote(options.out, "model/, config.yaml and, of held-out queries, run.trec.gz and metrics.json")
 
 
-def measure(held_out: Task, options: TrainOptions) -> None:
-    """Measure the model as it was written on the held-out queries, where there are any, and show its metrics."""
+def measure(held_out: Task, options: TrainOptions, base: str | None = None) -> None:
+    """Measure the model as it was written on the held-out queries, where there are any, and show its metrics.
+
+    The values are added to the model's card. base: what the training started from, for it.
+    """
     if not held_out.n_queries:
         say("no held-out queries in the run: nothing measured")
         return
     model = CrossEncoder.from_pretrained(options.out / "model")
     metrics = measure_model(model, held_out, options.out, scoring=options.scoring)
+    measured = {name: metrics[name] for name in held_out.measures}
+    add_measured(options.out / "model", measured, held_out.name, held_out.n_queries, base)
     if options.as_json:
         print_json(metrics)
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -83,9 +84,41 @@ def read_table(path: str | Path) -> pa.Table:
     except FileNotFoundError as error:
         raise DataError(f"there is no file {path}") from error
     except (pa.ArrowException, OSError, OverflowError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"{path} is not a Parquet file, or is damaged: {reason}; write or fetch it again") from error
+        raise _damaged(path, error) from error
     return table
+
+
+def read_batches(path: str | Path, columns: Sequence[str], rows: int = 1 << 16) -> Iterator[pa.Table]:
+    """Read some columns of a Parquet file, at most so many rows at a time; raise the errors of `read_table`."""
+    path = Path(path)
+    try:
+        file = pq.ParquetFile(path, memory_map=True, page_checksum_verification=True)
+        _check_names(file)
+        for batch in file.iter_batches(rows, columns=list(columns)):
+            batch.validate(full=True)
+            yield pa.Table.from_batches([batch])
+    except FileNotFoundError as error:
+        raise DataError(f"there is no file {path}") from error
+    except (pa.ArrowException, OSError, OverflowError, ValueError) as error:
+        raise _damaged(path, error) from error
+
+
+def column_names(path: str | Path) -> list[str]:
+    """Read the names of a Parquet file's columns; raise the errors of `read_table`."""
+    path = Path(path)
+    try:
+        file = pq.ParquetFile(path, memory_map=True)
+        _check_names(file)
+        return list(file.schema_arrow.names)
+    except FileNotFoundError as error:
+        raise DataError(f"there is no file {path}") from error
+    except (pa.ArrowException, OSError, OverflowError, ValueError) as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> DataError:
+    reason = " ".join(str(error).split())
+    return DataError(f"{path} is not a Parquet file, or is damaged: {reason}; write or fetch it again")
 
 
 def _check_names(file: pq.ParquetFile) -> None:

@@ -43,9 +43,12 @@ class Reading:
             return run
         return run.take_rows(~own)
 
-    def candidates(self, path: str | Path) -> Candidates:
-        """Read a run, for other uses than measures, without the candidates that are to be dropped."""
-        return self.lists(read_run(path, third_column=self.third_column))
+    def candidates(self, path: str | Path, collection: Collection | None = None) -> Candidates:
+        """Read a run, for other uses than measures, without the candidates that are to be dropped.
+
+        collection: see `read_run`.
+        """
+        return self.lists(read_run(path, third_column=self.third_column, collection=collection))
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,10 @@ class Conventions(Reading):
         """Return these conventions with ``unjudged`` decided by `unjudged_under`, for use on parts of the judgments."""
         return replace(self, unjudged=self.unjudged_under(judgments))
 
-    def read(self, path: str | Path) -> Candidates:
-        """Read a run file, or a folder of parts, into one column that ranks as these conventions compare its scores."""
+    def read(self, path: str | Path, collection: Collection | None = None) -> Candidates:
+        """Read a run file, or a folder of parts, into one column that ranks as these conventions compare its scores.
+
+        collection: see `read_run`.
+        """
         reader = read_ranking if self.precision == "float64" else read_run
-        return reader(path, ties=self.ties, third_column=self.third_column)
+        return reader(path, ties=self.ties, third_column=self.third_column, collection=collection)

@@ -15,6 +15,7 @@ from rankdistill.ensembling.settings import EnsembleSettings
 from rankdistill.errors import UsageError
 from rankdistill.evaluation.conventions import Conventions
 from rankdistill.models import CrossEncoder
+from rankdistill.models.card import Training, teacher_names
 from rankdistill.recipes.class_teachers import add_logits, logit_names
 from rankdistill.recipes.labels import with_labels
 from rankdistill.recipes.papers import ENSEMBLED
@@ -143,8 +144,27 @@ def distill_on(
         if task.kind != "classification":
             lists, report = ensembled(lists, lesson, seed=settings.seed if settings else 0)
         facts = _facts(lists, lesson)
-    fit(student, lists, task.collection, lesson.objective, settings, dev=dev, out=out, teacher=beside, facts=facts)
+    card = Training(teachers=teacher_names(list(lesson.teachers.values())), ensembled=_ensembled(lesson))
+    fit(
+        student,
+        lists,
+        task.collection,
+        lesson.objective,
+        settings,
+        dev=dev,
+        out=out,
+        teacher=beside,
+        facts=facts,
+        card=card,
+    )
     return student, report
+
+
+def _ensembled(lesson: Lesson) -> str:
+    """Say how the teachers became one target; nothing where the objective does not read it."""
+    if not {TARGET, lesson.ensembling.method} & set(lesson.objective.columns):
+        return ""
+    return f"{lesson.ensembling.method} of {len(lesson.teachers)}"
 
 
 def _facts(scored: Candidates, lesson: Lesson) -> dict[str, Any]:

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
+from rankdistill.arrays import F32
 from rankdistill.data import Candidates, Collection, read_run
+from rankdistill.data.candidates import positions_of
 from rankdistill.data.parts import is_parts
+from rankdistill.data.score_files.recognise import is_score_folder
 from rankdistill.errors import DataError, UsageError
 from rankdistill.models import CrossEncoder, ScoreContract, relevant_second, resolve_base, with_two_logits
 from rankdistill.models.load import checked_config
 from rankdistill.scoring.score import score
 from rankdistill.scoring.settings import ScoringSettings
 
-RUN_SUFFIXES = (".trec", ".run", ".txt", ".tsv", ".gz")
+RUN_SUFFIXES = (".trec", ".run", ".txt", ".tsv", ".gz", ".json", ".jsonl", ".parquet")
 Teacher = str | Path | CrossEncoder
 
 
 def name_teachers(teachers: Sequence[str | Path]) -> dict[str, Teacher]:
     """Name each teacher by its place: ``t1``, ``t2``, … -> the model or run given; `DataError` for a missing run."""
     if not teachers:
-        raise UsageError("no teachers given, expected at least one model folder, hub id or TREC run file")
+        raise UsageError("no teachers given, expected at least one model folder, hub id, TREC run or file of scores")
     for teacher in teachers:
         if Path(teacher).suffix in RUN_SUFFIXES and not Path(teacher).is_file():
             raise DataError(f"there is no run file {teacher}, which is given as a teacher")
@@ -61,8 +63,10 @@ def teacher_beside(
 
 
 def is_run(teacher: Teacher) -> bool:
-    """Whether a teacher is a run, one file or in parts, and no model."""
-    return not isinstance(teacher, CrossEncoder) and (Path(teacher).is_file() or is_parts(teacher))
+    """Whether a teacher is a run or scores, one file or a folder of them, and no model."""
+    if isinstance(teacher, CrossEncoder):
+        return False
+    return Path(teacher).is_file() or is_parts(teacher) or is_score_folder(teacher)
 
 
 def add_teachers(
@@ -76,8 +80,8 @@ def add_teachers(
     """Add one column of scores per teacher: read from its run file, or computed by its model.
 
     scoring: of the models. store: folder of the resumable score stores, instead of that of ``scoring``. A run that
-    lacks a candidate leaves NaN there, for the ensemble's policy to decide. Raises `DataError` for a run that has none
-    of the candidates.
+    lacks a candidate leaves NaN there, for the ensemble's policy to decide; its scores of other pairs are counted in a
+    warning. Raises `DataError` for a run that has none of the candidates.
     """
     scoring = scoring or ScoringSettings()
     if store is not None:
@@ -87,7 +91,46 @@ def add_teachers(
         if isinstance(teacher, CrossEncoder) or not is_run(teacher):
             columns[name] = score(teacher, candidates, collection, scoring, description=f"scoring by {name}")
             continue
-        columns[name] = candidates.join(read_run(teacher, column=name), name)[name]
-        if len(candidates) and np.isnan(columns[name]).all():
-            raise DataError(f"{teacher} scores none of the candidates: is it a run over other queries or documents?")
+        columns[name] = scores_by_run(teacher, candidates, collection, name)
     return candidates.with_columns(columns)
+
+
+def scores_by_run(teacher: str | Path, candidates: Candidates, collection: Collection, name: str = "score") -> F32:
+    """Read the scores that a run or file of scores has for the candidates, float32 (N,), NaN where it has none.
+
+    Warns of its scores for pairs that are no candidates. Raises `DataError` where it has none of the candidates.
+    """
+    run = read_run(teacher, column=name, collection=collection)
+    found = candidates.find(run) >= 0
+    if len(candidates) and not found.any():
+        raise DataError(f"{teacher} scores none of the candidates: {_differing(run, candidates, collection)}")
+    if not found.all():
+        lost = run.take_rows(~found)
+        strange = int((positions_of(lost.query_ids, candidates.query_ids) < 0).sum())
+        known = lost.only_queries(candidates.query_ids)
+        unknown = int((collection.documents.positions(known.doc_ids) < 0).sum())
+        parts = [
+            f"{len(lost) - len(known):,} of {strange:,} queries without candidates" if strange else "",
+            f"{unknown:,} of documents that {collection.name} does not have" if unknown else "",
+        ]
+        of_them = f" ({', '.join(part for part in parts if part)})" if any(parts) else ""
+        warnings.warn(
+            f"{teacher} ({name}): {len(lost):,} of its {len(run):,} scores are of pairs that are no candidates and are "
+            f"not used{of_them}; the first is {lost.pair_at(0)}",
+            stacklevel=2,
+        )
+    return candidates.join(run, name)[name]
+
+
+def _differing(run: Candidates, candidates: Candidates, collection: Collection) -> str:
+    """Say in which ids a run differs from candidates that it shares no pair with."""
+    if not (positions_of(run.query_ids, candidates.query_ids) >= 0).any():
+        one, other = run.query_ids[0].as_py(), candidates.query_ids[0].as_py()
+        return f"its queries, such as {one!r}, are none of theirs, such as {other!r}; give scores of these queries"
+    if not (collection.documents.positions(run.doc_ids) >= 0).any():
+        one, other = run.doc_ids[0].as_py(), candidates.doc_ids[0].as_py()
+        return (
+            f"its documents, such as {one!r}, are none of {collection.name}, such as {other!r}; name the collection "
+            "that the scores are of"
+        )
+    return "its queries are theirs, but none of its documents is in their lists; is it a run of another first stage?"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from rankdistill.errors import UsageError
 from rankdistill.inputs.masking import SHARE, TokenMasker
 from rankdistill.inputs.texts import PairTexts, TextCollection
 from rankdistill.models import CrossEncoder
+from rankdistill.models.card import Training
 from rankdistill.models.companions import NAME as COMPANIONS
 from rankdistill.models.masked_lm import MASKED_LM, MaskedLMHead, save_masked_lm_head
 from rankdistill.models.weights import weights_beyond
@@ -46,6 +48,7 @@ def fit(
     masked_lm: MaskedLMHead | None = None,
     only_companions: bool = False,
     keep_steps: Sequence[int] = (),
+    card: Training | None = None,
 ) -> CrossEncoder:
     """Train ``model`` in place and return it, in eval mode.
 
@@ -58,6 +61,7 @@ def fit(
     student reads. masked_lm: the head that a term ``mlm()`` trains beside the student; it is changed in place, and
     written beside the model. only_companions: train what is beside the model alone, and leave the model as it is.
     keep_steps: updates after which the model is kept, as ``steps/UPDATES/`` in ``out``.
+    card: what is known of the teachers, for the model's card, ``model/README.md``.
     facts: what the columns were made of, as JSON can hold it, for the error that names what
     differs; an unfinished training belongs to all that shapes it, whether it is named here or not.
     Raises `UsageError` where such a term has no teacher, or one that does not suit, where ``out`` holds an unfinished
@@ -137,7 +141,21 @@ def fit(
         out=out,
         facts=claimed,
         keep_steps=keep_steps,
+        card=replace(
+            card or Training(),
+            objective=str(objective),
+            data=f"{getattr(collection, 'name', '') or 'a collection'}, {candidates.n_queries:,} queries, "
+            f"{len(candidates):,} candidates",
+            settings=_told(settings),
+        ),
     )
+
+
+def _told(settings: TrainingSettings) -> dict[str, Any]:
+    """The settings that a card names: those that differ from the defaults, and the learning rate, epochs and seed."""
+    default = asdict(TrainingSettings())
+    named = {"learning_rate", "epochs", "seed"}
+    return {name: value for name, value in asdict(settings).items() if name in named or value != default[name]}
 
 
 def _frozen(objective: Objective, only_companions: bool) -> Callable[[Any], list[nn.Parameter]] | None:

@@ -26,6 +26,7 @@ from rankdistill.files.outputs import check_output_file, check_output_folder
 from rankdistill.models import CrossEncoder
 from rankdistill.models.attention import float32_attention
 from rankdistill.models.base import quiet_loading
+from rankdistill.models.card import Training, kept_card, write_card
 from rankdistill.models.companions import beside
 from rankdistill.models.precision import default_device
 from rankdistill.models.probe import usable_dtype
@@ -55,6 +56,7 @@ def run_training(
     facts: Mapping[str, Any] | None = None,
     save_beside: Callable[[Path], object] | None = None,
     keep_steps: Sequence[int] = (),
+    card: Training | None = None,
 ) -> CrossEncoder:
     """Train a model in place and return it, in eval mode.
 
@@ -63,14 +65,18 @@ def run_training(
     that no loss depends on. unread_weights: whether there are others, which several processes then look for. dev: the
     task that chooses the checkpoint. out: see `fit`. facts: what beside the settings makes the training what it is, as
     JSON can hold it; texts, weights and the like by their hashes. save_beside: writes into ``out`` what beside the
-    model is left of the training. keep_steps: updates after which the model is kept, see `KeepModels`.
+    model is left of the training. keep_steps: updates after which the model is kept, see `KeepModels`. card: what the
+    model's card says of the training (None: the model gets no card).
     """
     join_processes()
     dtype = usable_dtype(model.model, settings.dtype, default_device(), trains=True)
     facts = {**(facts or {}), "settings": asdict(settings), **_surroundings(dtype)}
     folder = Path(out) if out else None
     if folder and shared("finished" if processes()[0] == 0 and is_finished(folder, facts) else ""):
-        return _as_finished(model, folder)
+        finished = _as_finished(model, folder)
+        if card is not None and processes()[0] == 0:
+            write_card(folder / MODEL, finished, card)
+        return finished
     with ExitStack() as stack:
         checkpoints = folder / CHECKPOINTS if folder else Path(shared(str(stack.enter_context(_scratch()))))
         if folder and processes()[0] == 0:
@@ -91,7 +97,8 @@ def run_training(
         model.model.eval()
         if folder and processes()[0] == 0:
             with saving(f"the results of the training into {folder}"):
-                model.save(folder / MODEL)
+                with kept_card(folder / MODEL):
+                    model.save(folder / MODEL)
                 if save_beside is not None:
                     save_beside(folder)
                 with atomic_path(folder / LOG) as path:
@@ -99,6 +106,8 @@ def run_training(
                         json.dumps(trainer.state.log_history, indent=1, sort_keys=True) + "\n"
                     )  # as in checkpoints
                 record(folder, facts)
+                if card is not None:
+                    write_card(folder / MODEL, model, card)
             shutil.rmtree(checkpoints, ignore_errors=True)
         wait_for_all()  # others may read what this one wrote
     return model

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from rankdistill.cli.options import Ensembling, Json, ReadingRuns, Seed
+from rankdistill.cli.options import RUN_FORMS, Ensembling, Json, ReadingRuns, Seed
 from rankdistill.cli.output import print_json, print_rich, say, short_names, table
 from rankdistill.data.sources import SYNTAX, load_collection
 from rankdistill.data.trec.read import read_qrels
@@ -24,7 +24,7 @@ SNIPPET = 60
 def case(
     query: Annotated[str, Parameter(help="Id of the query.")],
     *,
-    runs: Annotated[list[str], Parameter(help="The teachers: runs of TREC or of three columns, plain or .gz.")],
+    runs: Annotated[list[str], Parameter(help=f"The teachers: {RUN_FORMS}.")],
     qrels: Annotated[Path, Parameter(help="Relevance judgments: TREC or BEIR qrels, plain or .gz.")],
     collection: Annotated[str | None, Parameter(help=f"Collection whose texts are shown: {SYNTAX}.")] = None,
     settings: Ensembling = EnsembleSettings(),  # noqa: B008  # frozen
@@ -39,14 +39,14 @@ def case(
 
         rankdistill case 1037798 --runs bert.trec t5.trec llm.trec --qrels qrels.txt --normalize zscore
     """
-    candidates = join_runs({path: reading.candidates(path) for path in runs})
+    source = load_collection(collection) if collection is not None else None
+    candidates = join_runs({path: reading.candidates(path, source) for path in runs})
     candidates = candidates.join(read_qrels(qrels), LABEL)
     found = case_of(candidates, runs, query, settings, labels=LABEL, seed=seed)
     short = dict(zip([*runs, "mean", "pile"], [*short_names(runs), "mean", "pile"], strict=True))
     names = [*runs, "mean", "pile"]
     texts = None
-    if collection is not None:
-        source = load_collection(collection)
+    if source is not None:
         texts = source.documents.take(found.doc_ids)
         say(f"query {query}: {source.queries[query]}")
     rows = [

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from rankdistill.cli.options import Ensembling
+from rankdistill.cli.options import RUN_FORMS, Ensembling
 from rankdistill.cli.output import say
 from rankdistill.cli.training import KIND, Options, train_command
 from rankdistill.cli.written import written
@@ -21,7 +21,8 @@ from rankdistill.tasks import Task
 def distill(
     *,
     teachers: Annotated[
-        tuple[str, ...], Parameter(help="Cross-encoders (folder or hub id) and TREC runs, in any mixture.")
+        tuple[str, ...],
+        Parameter(help=f"Cross-encoders (folder or hub id) and files of scores, in any mixture: {RUN_FORMS}."),
     ],
     student: Annotated[str, Parameter(help="What the student starts from: a folder or a hub id.")] = DEFAULT_BASE,
     recipe: Annotated[

@@ -9,9 +9,10 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from rankdistill.cli.cluster import ALONE, Cluster, in_parts, work_on_parts
-from rankdistill.cli.options import Ensembling, Json, Out, ReadingRuns, Seed
+from rankdistill.cli.options import RUN_FORMS, Ensembling, Json, Out, ReadingRuns, Seed, Texts
 from rankdistill.cli.output import print_json, say_wrote
 from rankdistill.data.candidates import Candidates
+from rankdistill.data.sources import load_collection
 from rankdistill.data.trec.read import read_qrels
 from rankdistill.data.trec.write import write_run
 from rankdistill.ensembling.ensemble import METHODS, EnsembleReport
@@ -26,9 +27,10 @@ LABELS = "\0labels"  # beside columns that are named by the paths of runs, which
 
 def ensemble(
     *,
-    runs: Annotated[list[str], Parameter(help="The teachers: runs of TREC or of three columns, plain or .gz.")],
+    runs: Annotated[list[str], Parameter(help=f"The teachers: {RUN_FORMS}.")],
     out: Out,
     qrels: Annotated[Path | None, Parameter(help="Relevance judgments; pile needs them.")] = None,
+    collection: Texts = None,
     settings: Ensembling = EnsembleSettings(),  # noqa: B008  # frozen
     reading: ReadingRuns = Reading(),  # noqa: B008  # frozen
     seed: Seed = 0,
@@ -43,6 +45,7 @@ def ensemble(
 
         rankdistill ensemble --runs bert.trec t5.trec llm.trec --qrels qrels.txt \\
             --method pile --missing min --normalize zscore --out pile.trec
+        rankdistill ensemble --runs scores.jsonl --collection my-data --method single --out teacher.trec
     """
     if METHODS[settings.method].needs_labels and qrels is None:
         raise UsageError(f"--method {settings.method} needs --qrels")
@@ -59,7 +62,8 @@ def ensemble(
         judgments = str(qrels.absolute()) if qrels else None
         work = EnsembleParts(folders, judgments, settings, seed)
         return work_on_parts(work, Path(runs[0]), out, cluster)
-    candidates = join_runs({path: reading.candidates(path) for path in runs})
+    source = load_collection(collection) if collection else None
+    candidates = join_runs({path: reading.candidates(path, source) for path in runs})
     if qrels is not None:
         judged = read_qrels(qrels)
         candidates = candidates.join(judged.with_columns({LABELS: judged["label"]}), LABELS)

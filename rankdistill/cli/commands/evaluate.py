@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from rankdistill.cli.judgments import load_judgments
-from rankdistill.cli.options import Json, Judged, JudgedSplit, Measures, Measuring, Qrels
+from rankdistill.cli.options import RUN_FORMS, Json, Judged, JudgedSplit, Measures, Measuring, Qrels
 from rankdistill.cli.output import print_json, print_rich, say, table
 from rankdistill.cli.pair_runs import pair_task
 from rankdistill.errors import DataError
@@ -23,7 +23,7 @@ from rankdistill.tasks.task import Task
 
 def evaluate(
     *,
-    runs: Annotated[list[str], Parameter(help="Runs: TREC, or three columns, plain or .gz.")],
+    runs: Annotated[list[str], Parameter(help=f"Runs: {RUN_FORMS}.")],
     qrels: Qrels = None,
     collection: Judged = None,
     split: JudgedSplit = None,
@@ -48,11 +48,11 @@ def evaluate(
     if task := pair_task(collection, split) if qrels is None else None:
         return _evaluate_pairs(task, runs, measures, as_json)
     parse_measures(measures)
-    judgments, conventions, _ = load_judgments(qrels, collection, split, conventions)
+    judgments, conventions, source = load_judgments(qrels, collection, split, conventions)
     results: dict[str, Evaluation] = {}
     with progress("evaluate", len(runs), unit="runs") as advance:
         for path in runs:
-            run = conventions.read(path)
+            run = conventions.read(path, source)
             try:
                 results[path] = evaluation(judgments, run, measures, conventions=conventions)
             except DataError as error:

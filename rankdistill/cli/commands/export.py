@@ -82,7 +82,7 @@ def export(
     check_output_folder(folder, new=one_logit)
     check_output_file(folder / name)
     source = load_collection(collection)
-    candidates = read_run(run)
+    candidates = read_run(run, collection=source)
     checked = np.arange(candidates.n_queries) < queries
     encoder = CrossEncoder.from_pretrained(model, relevant_label=relevant_label)
     if encoder.contract.n_logits == 2 and not one_logit:

@@ -65,7 +65,9 @@ def leaderboard(
     else:
         parse_measures(measures)
         judgments, conventions, source = load_judgments(qrels, collection, split, conventions)
-        board = compare_runs(find_runs(folder), judgments, measures, baseline, test, conventions=conventions)
+        board = compare_runs(
+            find_runs(folder), judgments, measures, baseline, test, conventions=conventions, collection=source
+        )
     if as_json:
         print_json(board.rows)
     else:

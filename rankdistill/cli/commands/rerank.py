@@ -70,10 +70,12 @@ def rerank(
             raise UsageError("--fuse auto is not for a run in parts: tune the weight on a run of the dev queries first")
         return score_parts(model, collection, run, out, scoring, cluster, top_k, None if fuse is None else float(fuse))
     settings = saved_beside(out, scoring)
-    candidates, source = _best(read_run(run), top_k), load_collection(collection)
+    source = load_collection(collection)
+    candidates = _best(read_run(run, collection=source), top_k)
     dev = None
     if fuse == "auto":  # before anything is scored, so that a mistake costs no time
-        dev = _judged_dev(source, candidates, _best(read_run(dev_run), top_k) if dev_run else None, qrels)
+        own = _best(read_run(dev_run, collection=source), top_k) if dev_run else None
+        dev = _judged_dev(source, candidates, own, qrels)
 
     from rankdistill.ensembling.fuse import fuse as fuse_scores
     from rankdistill.ensembling.fuse import tune_weight

@@ -78,7 +78,7 @@ def score(
     if predict is not None and describe_pairs(collection) is None:
         raise UsageError(f"--predict writes labels of scored pairs, and {collection} is a ranking")
     source = load_collection(collection)
-    candidates = own_candidates(source) if run is None else read_run(run)
+    candidates = own_candidates(source) if run is None else read_run(run, collection=source)
     if split is not None:
         candidates = source.in_split(candidates, split)
         if not candidates.n_queries:

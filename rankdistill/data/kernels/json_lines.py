@@ -26,6 +26,34 @@ def survey(data: bytes) -> Survey:
     return Survey(*_survey(np.frombuffer(data, np.uint8)))
 
 
+def deepest(data: bytes) -> int:
+    """Find how deep brackets and braces outside of strings are nested in any line, up to a parser's first error."""
+    return int(_deepest(np.frombuffer(data, np.uint8)))
+
+
+@njit(cache=True)
+def _deepest(data: U8) -> int:
+    depth, most, inside, escaped = 0, 0, False, False
+    for byte in data:
+        if byte == 10:  # no string holds a line end
+            depth, inside, escaped = 0, False, False
+        elif inside:
+            if escaped:
+                escaped = False
+            elif byte == 92:
+                escaped = True
+            elif byte == 34:
+                inside = False
+        elif byte == 34:
+            inside = True
+        elif byte == 91 or byte == 123:
+            depth += 1
+            most = max(most, depth)
+        elif byte == 93 or byte == 125:
+            depth -= 1
+    return most
+
+
 @njit(cache=True)
 def _survey(data: U8) -> tuple[int, bool, int]:
     n_lines, all_objects, most = 0, True, 0

@@ -5,6 +5,8 @@
     queries*.jsonl         the same with ``_id`` (or ``query_id``, ``id``, …), or queries*.tsv or queries*.parquet
     qrels/*.tsv            BEIR's three columns or TREC's four, also as .txt; or .jsonl or .parquet with ``query-id``,
                            ``corpus-id`` and ``score``; or qrels*.tsv, … or NAME.qrels beside the corpus
+    bm25/*.parquet         candidates in order, of NanoBEIR; or top_ranked/, of mteb, also .jsonl; in NanoBEIR's older
+                           form relevance/*.parquet, which has the relevant documents too
     runs/*.trec            runs, under the names of their files (also .res, .run, .txt, run.NAME.txt, NAME/run.txt), in
                            the folder runs or beside the corpus
 
@@ -28,6 +30,7 @@ import pyarrow as pa
 
 from rankdistill.data.candidates import Candidates
 from rankdistill.data.collection import Collection
+from rankdistill.data.score_files.read import first_stage
 from rankdistill.data.sources.judgments import read_jsonl_qrels, read_parquet_qrels
 from rankdistill.data.sources.layout import JSONL, PARQUET, TaggedFile, find_files
 from rankdistill.data.sources.lines import IdsAndTexts, Names, line_of_row, read_jsonl, read_tsv
@@ -60,8 +63,9 @@ def load(argument: str) -> Collection:
     tags = {tag for file in found.documents + found.queries + found.judgments for tag in file.tags}
     if tag and tag not in tags:
         raise UnknownNameError(f"tag of the files in {folder}", tag, tags)
-    corpus, queries, qrels, runs = (
-        _keep(files, tag, tags) for files in (found.documents, found.queries, found.judgments, found.runs)
+    corpus, queries, qrels, runs, first = (
+        _keep(files, tag, tags)
+        for files in (found.documents, found.queries, found.judgments, found.runs, found.first_stage)
     )
     if not corpus or not queries:
         raise DataError(f"{folder} holds no {'queries' if corpus else 'corpus'} for the tag {tag!r}")
@@ -72,8 +76,9 @@ def load(argument: str) -> Collection:
         queries=query_texts,
         documents=_read_corpus(corpus, argument),
         qrels=judged,
+        candidates=_first_stage(first, query_texts),
         splits=judged_splits | splits,
-        runs=_by_name(runs, folder),
+        runs=_by_name(runs + first, folder),
     )
 
 
@@ -203,6 +208,12 @@ def _read_qrels(files: list[TaggedFile], queries: Texts) -> tuple[Candidates | N
         return Candidates.from_rows(*rows, {"label": np.concatenate([part["label"] for part in parts])}), splits
     except DataError as error:
         raise DataError(f"judgments of {_names(files)}: {error}") from error
+
+
+def _first_stage(files: list[TaggedFile], queries: Texts) -> Candidates | None:
+    """Read the candidates that came with the queries, those of queries that have a text."""
+    candidates = first_stage([file.path for file in files]) if files else None
+    return None if candidates is None else candidates.only_queries(queries.ids)
 
 
 def _qrels_reader(path: Path) -> Callable[[Path], Candidates]:

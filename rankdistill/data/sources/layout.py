@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rankdistill.data.score_files.recognise import check_shards
+
 JSONL, TSV, PARQUET = (".jsonl", ".jsonl.gz"), (".tsv", ".tsv.gz"), (".parquet",)
 TEXTS = (*JSONL, *TSV, *PARQUET)
 """Suffixes of documents and queries. Of files that differ in their suffix alone, the first one counts."""
@@ -19,6 +21,10 @@ JUDGMENTS = (*TSV, ".txt", ".txt.gz", *JSONL, *PARQUET)
 RUNS = tuple(suffix + zipped for suffix in (".trec", ".res", ".run", ".msmarco.tsv") for zipped in ("", ".gz"))
 MARKED_RUNS = (".txt", ".txt.gz", *TSV)
 """Suffixes of runs in the folder ``runs``, or whose names begin with ``run.``."""
+FIRST_STAGES = ("top_ranked", "bm25")
+"""Folders, or beginnings of names, of candidates in order, as mteb and NanoBEIR have them; the first counts."""
+RELEVANCE = "relevance"
+"""Folder of older NanoBEIR sets, whose files hold relevant documents and candidates beside each other."""
 
 _SHARD = re.compile(r"[-_.]?\d+-of-\d+$")
 _RUN_MARK = re.compile(r"run[._-](?=.)")
@@ -48,6 +54,7 @@ class Layout:
     queries: list[TaggedFile]
     judgments: list[TaggedFile]
     runs: list[TaggedFile]
+    first_stage: list[TaggedFile]
     passed_over: list[Path]
 
 
@@ -57,8 +64,24 @@ def find_files(folder: Path) -> Layout:
     judgments = _judgments(folder)
     others = {file.path for file in (*documents, *queries, *judgments)}
     runs = [file for file in _runs(folder) if file.path not in others]
-    read = others | {file.path for file in runs}
-    return Layout(documents, queries, judgments, runs, [path for path in _suspects(folder) if _unread(path, read)])
+    first_stage = _first_stage(folder)
+    for files in (documents, queries, judgments, first_stage):
+        check_shards([file.path for file in files])
+    read = others | {file.path for file in (*runs, *first_stage)}
+    passed_over = [path for path in _suspects(folder) if _unread(path, read)]
+    return Layout(documents, queries, judgments, runs, first_stage, passed_over)
+
+
+def _first_stage(folder: Path) -> list[TaggedFile]:
+    """List the files of candidates in order."""
+    suffixes = (*PARQUET, *JSONL)
+    for stem in (*FIRST_STAGES, RELEVANCE):
+        files = _inside(folder / stem, stem, suffixes)
+        if not files and stem in FIRST_STAGES:
+            files = _beside(folder, stem, suffixes)
+        if files:
+            return [TaggedFile(file.path, stem, file.tags) for file in files]
+    return []
 
 
 def _texts(folder: Path, stems: Sequence[str]) -> list[TaggedFile]:
@@ -76,6 +99,7 @@ def _judgments(folder: Path) -> list[TaggedFile]:
         _beside(folder, QRELS, JUDGMENTS)
         + _without_copies(bare, BARE_QRELS)
         + _inside(folder / QRELS, QRELS, (*JUDGMENTS, *BARE_QRELS))
+        + _inside(folder / RELEVANCE, RELEVANCE, PARQUET)
     )
 
 

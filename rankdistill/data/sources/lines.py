@@ -94,9 +94,12 @@ def _header_columns(fields: list[str], names: Names) -> tuple[int, ...]:
     return tuple(lowered.index(name) for name in (ids, "title", texts) if name in lowered)
 
 
-def text_lines(path: Path, data: bytes) -> Iterator[tuple[int, str]]:
-    """Yield number and text of each line that is not blank; raise `FileFormatError` for one that is not UTF-8."""
-    for number, raw in enumerate(io.BytesIO(data), start=1):
+def text_lines(path: Path, data: bytes, first: int = 1) -> Iterator[tuple[int, str]]:
+    """Yield number and text of each line that is not blank; raise `FileFormatError` for one that is not UTF-8.
+
+    first: number of the first line, where the data are a piece of the file.
+    """
+    for number, raw in enumerate(io.BytesIO(data), start=first):
         try:
             line = raw.decode().rstrip("\r\n")
         except UnicodeDecodeError:
@@ -106,14 +109,15 @@ def text_lines(path: Path, data: bytes) -> Iterator[tuple[int, str]]:
 
 
 def json_objects(
-    path: Path, data: bytes, names: Sequence[str], expected: str
+    path: Path, data: bytes, names: Sequence[str], expected: str, first: int = 1
 ) -> Iterator[tuple[int, str, dict[str, Any]]]:
     """Yield number, text and object of each line that is not blank.
 
     Raises `FileFormatError`, with what is expected, for a line that is no JSON object, that has one of ``names`` twice
     or that is nested deeper than Python can follow. A whole number of more than `MOST_DIGITS` digits becomes infinite.
+    first: number of the first line, where the data are a piece of the file.
     """
-    for number, line in text_lines(path, data):
+    for number, line in text_lines(path, data, first):
         try:
             entry = _DECODER.decode(line)
             twice = _name_twice(line, names)

@@ -18,9 +18,12 @@ import pyarrow.compute as pc
 
 from rankdistill.arrays import I64, Floats
 from rankdistill.data.candidates import Candidates, Ties, check_ties
+from rankdistill.data.collection import Collection
 from rankdistill.data.kernels.ids import id_bytes, take_ids
 from rankdistill.data.kernels.ranks import TIES, in_order, ranked_rows
 from rankdistill.data.parts import read_parts
+from rankdistill.data.score_files.read import read_file, read_folder
+from rankdistill.data.score_files.recognise import is_parquet, is_score_folder
 from rankdistill.data.trec.forms import (
     BEIR_QRELS,
     BY_THIRD_COLUMN,
@@ -48,18 +51,26 @@ ENOUGH_RISES = 3
 
 
 def read_run(
-    path: str | Path, column: str = "score", *, ties: Ties = "trec", third_column: ThirdColumn = "auto"
+    path: str | Path,
+    column: str = "score",
+    *,
+    ties: Ties = "trec",
+    third_column: ThirdColumn = "auto",
+    collection: Collection | None = None,
 ) -> Candidates:
     """Read a run into one column of float32 scores, each query's documents ranked by falling score.
 
     Takes TREC lines ``qid Q0 docid rank score tag``, ``qid docid rank score``, and three columns, ``qid docid rank`` or
     ``qid docid score``; the first line decides. The score of a rank is ``-rank``. Queries keep the order of their first
     appearance. A folder is read as a run in parts. Where the first line is separated by tabs, ids may hold blanks.
+    Scores in other tools' forms (docs/teachers.md), JSON, Parquet, Margin-MSE's triples, and folders of such files, are
+    recognised by their content, which a warning says.
 
     ties: "trec" puts the larger document id first, in byte order, as trec_eval does; "docid-asc" the smaller, as
     ir_measures' ``RR@k``; "rank" the smaller rank in the file, whose rank column plays no other part.
     third_column: of a run of three columns, "rank", "score", or "auto": what a first line such as ``# qid docid score``
     says, else a rank where every list counts from 1, else a score where no list could be ranks.
+    collection: has the ids of queries and passages that a file of scores names by their texts.
     Raises `FileFormatError` with file and line for a malformed line, a score that is no finite number, a duplicate
     document in a query's list, and a third column that may be a rank or a score; `DataError` for ``ties="rank"`` where
     the file holds no ranks. Warns of scores that rise down every list.
@@ -74,14 +85,19 @@ def read_run(
     """
     check_ties(ties)
     path = Path(path)
-    if path.is_dir():
+    if path.is_dir() and not is_score_folder(path):
         return read_parts(path, column).ranked(column, ties)
-    rows = _ranked_file(path, ties, np.float32, third_column)
+    rows = _ranked_file(path, ties, np.float32, third_column, collection)
     return rows.candidates({column: rows.values})
 
 
 def read_ranking(
-    path: str | Path, column: str = "ranking", *, ties: Ties = "trec", third_column: ThirdColumn = "auto"
+    path: str | Path,
+    column: str = "ranking",
+    *,
+    ties: Ties = "trec",
+    third_column: ThirdColumn = "auto",
+    collection: Collection | None = None,
 ) -> Candidates:
     """Read a run's ranking by its scores as doubles, as trec_eval 10 compares them, without the scores themselves.
 
@@ -90,17 +106,25 @@ def read_ranking(
     """
     check_ties(ties)
     path = Path(path)
-    if path.is_dir():
+    if path.is_dir() and not is_score_folder(path):
         run = read_parts(path, column).ranked(column, ties)
         return run.with_columns({column: -_places(run[column], run.offsets)})
-    rows = _ranked_file(path, ties, np.float64, third_column)
+    rows = _ranked_file(path, ties, np.float64, third_column, collection)
     return rows.candidates({column: -_places(rows.values, rows.offsets)})
 
 
-def _ranked_file(path: Path, ties: Ties, dtype: Any, third: ThirdColumn) -> GroupedLines:
+def _ranked_file(path: Path, ties: Ties, dtype: Any, third: ThirdColumn, collection: Collection | None) -> GroupedLines:
     """Read the lines of a run, each query's by falling score, which is of this dtype."""
     _load_kernels()
-    data = map_bytes(path)
+    check_third_column(third)
+    data = None if path.is_dir() or is_parquet(path) else map_bytes(path)
+    found = read_folder(path, collection) if path.is_dir() else read_file(path, data, collection)
+    if found is not None:
+        if ties == "rank" and not found.is_order:
+            raise _no_ranks(path)
+        scores = replace(found.lines, values=found.lines.values.astype(dtype))
+        return _ranked(scores, scores.values, ties)
+    assert data is not None  # folders and Parquet files are score files, or raise
     lines, layout = read_lines(path, data, dtype, third)
     if not in_order(lines.values, lines.offsets, *id_bytes(lines.doc_ids), TIES[ties]):
         _warn_of_rising_scores(path, lines)
@@ -131,7 +155,7 @@ def read_lines(
 def _ranks(path: Path, data: FileBytes, layout: Layout) -> GroupedLines:
     """Read the ranks of a run that has scores, float64; raise `DataError` where the file holds none."""
     if "rank" not in layout.form.fields:
-        raise DataError(f"{path} holds scores and no ranks, so they cannot decide between equal scores (ties='rank')")
+        raise _no_ranks(path)
     ranks = parse_file(path, data, replace(layout, form=ranks_of(layout.form)), np.float64)
     if len(ranks.values) > len(ranks.query_ids) and (ranks.values == ranks.values[0]).all():
         raise DataError(
@@ -139,6 +163,10 @@ def _ranks(path: Path, data: FileBytes, layout: Layout) -> GroupedLines:
             "(ties='rank')"
         )
     return ranks
+
+
+def _no_ranks(path: Path) -> DataError:
+    return DataError(f"{path} holds scores and no ranks, so they cannot decide between equal scores (ties='rank')")
 
 
 def _check_ranked_scores(path: Path, scores: GroupedLines, ranks: GroupedLines) -> None:

@@ -8,6 +8,7 @@ import zlib
 from pathlib import Path
 
 from rankdistill.data.parts import is_parts
+from rankdistill.data.score_files.recognise import scores_by_id
 from rankdistill.data.trec.forms import RANKED_SCORES, RUNS, TREC_RUN, UNUSED, recognise
 from rankdistill.errors import DataError, FileFormatError
 
@@ -17,7 +18,12 @@ OPEN_SUFFIXES = (".txt", ".tsv")
 """Ends of names that runs and other files have."""
 PREFIX = "run."
 """Begin of names such as ``run.msmarco.bm25.txt``."""
-PATTERNS = "NAME.trec, NAME.run, NAME.res, NAME.msmarco.tsv, run.NAME.txt, NAME/run.trec, each plain or .gz"
+SCORE_SUFFIXES = (".jsonl", ".parquet")
+"""Ends of names of scores in other tools' forms, which their content tells."""
+PATTERNS = (
+    "NAME.trec, NAME.run, NAME.res, NAME.msmarco.tsv, run.NAME.txt, NAME/run.trec, each plain or .gz; or scores by id, "
+    "NAME.jsonl, NAME.parquet"
+)
 OTHER_FILES = ("qrels", "queries", "topics", "corpus", "collection")
 HEAD = 1 << 16
 JSON_RUN = re.compile(rb'\s*\{\s*"[^"]*"\s*:\s*\{\s*"[^"]*"\s*:\s*-?[0-9]')
@@ -26,7 +32,7 @@ JSON_RUN = re.compile(rb'\s*\{\s*"[^"]*"\s*:\s*\{\s*"[^"]*"\s*:\s*-?[0-9]')
 def runs_in(folder: Path) -> tuple[list[tuple[str, Path]], list[Path]]:
     """List the runs in a folder, each with its name, by path, and the files that look like runs and are not taken.
 
-    Runs are files with the names of `PATTERNS`, other ``.txt`` and ``.tsv`` files whose first line is TREC's, and
+    Runs are files with names as in `PATTERNS`, other ``.txt`` and ``.tsv`` files whose first line is TREC's, and
     folders of parts. Raises `DataError` where there is no such folder.
     """
     if not folder.is_dir():
@@ -39,7 +45,7 @@ def runs_in(folder: Path) -> tuple[list[tuple[str, Path]], list[Path]]:
             runs += [(path.name, file) for file in ([path] if is_parts(path) else named)]
             if not named:
                 left += [file for file in inside if _has_suffix(file.name, RUN_SUFFIXES)]
-        elif name := run_name(path):
+        elif name := run_name(path) or _score_name(path):
             runs.append((name, path))
         elif looks_like_run(path):
             left.append(path)
@@ -55,6 +61,12 @@ def run_name(path: Path) -> str | None:
     if not certain and not _first_line_is_trec(path):
         return None
     return stem.removeprefix(PREFIX) or stem
+
+
+def _score_name(path: Path) -> str | None:
+    """Get the name of the scores in a file of JSON lines or Parquet that names documents by their ids; else None."""
+    stem = next((path.name.removesuffix(end) for end in SCORE_SUFFIXES if path.name.endswith(end)), None)
+    return stem if stem and not stem.startswith(OTHER_FILES) and scores_by_id(path) else None
 
 
 def looks_like_run(path: Path) -> bool:

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from rankdistill.data.candidates import Candidates, Ties, positions_of
 from rankdistill.data.collection import Collection
+from rankdistill.data.score_files.recognise import is_score_file
 from rankdistill.data.trec.forms import MSMARCO_RUN, QRELS, RUNS, THREE_COLUMNS, TREC_QRELS, LineForm, recognise
 from rankdistill.data.trec.lines import faults
 from rankdistill.data.trec.read import read_lines, read_qrels, read_ranks, read_run
@@ -68,7 +69,7 @@ def check(
             findings += _without_text(str(qrels), judged, collection)
     conventions = conventions or Conventions()
     for path in runs:
-        run = _read(path, RUNS, findings, conventions)
+        run = _read(path, RUNS, findings, conventions, collection)
         if run is not None:
             findings += _of_ranks(path, run)
             findings += _of_third_column(path, conventions)
@@ -84,11 +85,19 @@ def _read(
     forms: tuple[LineForm, ...],
     findings: list[Finding],
     conventions: Conventions | None = None,
+    collection: Collection | None = None,
 ) -> Candidates | None:
     """Read a file; None where its lines have faults, with one finding for each kind of fault."""
     try:
-        return read_qrels(path) if conventions is None else read_run(path, third_column=conventions.third_column)
+        return (
+            read_qrels(path)
+            if conventions is None
+            else read_run(path, third_column=conventions.third_column, collection=collection)
+        )
     except FileFormatError as error:
+        if conventions is not None and is_score_file(path):
+            findings.append(Finding(str(path), "error", "entries that are not of the file's form", 1, str(error)))
+            return None
         counts: Counter[str] = Counter()
         examples: dict[str, str] = {}
         for kind, fault in faults(Path(path), forms):
@@ -143,13 +152,15 @@ def _of_ranks(path: str | Path, run: Candidates) -> list[Finding]:
 
 def _has_ranks(path: Path) -> bool:
     """Tell whether a run has ranks beside its scores: parts and three columns have not."""
-    return path.is_file() and "rank" in recognise(path, map_bytes(path), RUNS).form.fields[2:4]
+    return (
+        path.is_file() and not is_score_file(path) and "rank" in recognise(path, map_bytes(path), RUNS).form.fields[2:4]
+    )
 
 
 def _of_third_column(path: str | Path, conventions: Conventions) -> list[Finding]:
     """Note what the third of three columns is taken for."""
     path = Path(path)
-    if not path.is_file():
+    if not path.is_file() or is_score_file(path):
         return []
     lines, layout = read_lines(path, map_bytes(path), third=conventions.third_column)
     if len(layout.form.fields) != len(THREE_COLUMNS.fields):

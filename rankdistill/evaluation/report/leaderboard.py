@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rankdistill.data.candidates import Candidates
+from rankdistill.data.collection import Collection
 from rankdistill.data.trec.read import read_qrels
 from rankdistill.data.trec.run_files import PATTERNS, runs_in
 from rankdistill.errors import DataError, UnknownNameError, UsageError
@@ -62,6 +63,7 @@ def leaderboard(
     test: str = "t",
     extra: Mapping[str, Mapping[str, Any]] | None = None,
     conventions: Conventions | None = None,
+    collection: Collection | None = None,
 ) -> Leaderboard:
     """Evaluate systems and compare each with the baseline.
 
@@ -69,6 +71,7 @@ def leaderboard(
     name of `TESTS`, a paired test on the queries' values (pooled PNR: `pooled_shares`), corrected, measure by measure,
     for the number of systems compared. extra: name -> further facts, such as ``parameters`` (a count) and
     ``pairs_per_second``. conventions: see `evaluate`, whose errors are raised with the name of the system.
+    collection: see `read_run`.
 
     >>> import rankdistill as rd
     >>> qrels = rd.Candidates.from_dict({"q1": {"d1": 1, "d2": 0}, "q2": {"d1": 0, "d2": 1}}, "label")
@@ -89,7 +92,7 @@ def leaderboard(
     names = list(parse_measures(measures))
     judgments = qrels if isinstance(qrels, Candidates) else read_qrels(qrels)
     conventions = (conventions or Conventions()).under(judgments)
-    results, tops = _evaluate_all(systems, judgments, measures, conventions)
+    results, tops = _evaluate_all(systems, judgments, measures, conventions, collection)
     comparisons = _compare_all(results, names, baseline, test)
     corrected = {measure: _correct(comparisons, measure) for measure in names}
     rows = []
@@ -145,11 +148,12 @@ def _evaluate_all(
     qrels: Candidates,
     measures: Sequence[str],
     conventions: Conventions,
+    collection: Collection | None,
 ) -> tuple[dict[str, Evaluation], dict[str, Candidates]]:
     results, tops = {}, {}
     with progress("evaluate", len(systems), unit="systems") as advance:
         for name, run in systems.items():
-            candidates = run if isinstance(run, Candidates) else conventions.read(run)
+            candidates = run if isinstance(run, Candidates) else conventions.read(run, collection)
             try:
                 results[name] = evaluation(qrels, candidates, measures, conventions=conventions)
             except DataError as error:

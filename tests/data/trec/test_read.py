@@ -218,8 +218,6 @@ BAD_RUNS = {
     "four columns of judgments": ("q 0 12 1\nr 0 12 1\n", 1, "'qid Q0 docid rank score tag'"),
     "an empty id between tabs": ("q\tQ0\ta\t1\t2\tt\nq\tQ0\t \t2\t1\tt\n", 2, "6 fields"),
     "a blank in a tag": (GOOD + "q Q0 b 2 1 my tag\n", 2, "only fields separated by tabs may hold blanks"),
-    "JSON": ('{"q": {"d": 0.5}}', 1, "Candidates.from_dict"),
-    "JSON of several lines": ('{\n  "q": {"d": 0.5}\n}\n', 1, "Candidates.from_dict"),
     "old Mac line ends": ("q Q0 a 1 2 t\rq Q0 b 2 1 t\r", 1, "6 fields"),
 }
 
