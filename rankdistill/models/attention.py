@@ -37,7 +37,7 @@ def sdpa_float32(
         if 0 < p < 1 and _is_plain(module, mask, options):
             bias = _bias(mask, key.shape[-2])
             scaling = query.shape[-1] ** -0.5 if scaling is None else scaling
-            output = _Attention.apply(query_, key_, value_, bias, scaling, Mask.draw(p))  # type: ignore[no-untyped-call]
+            output = _Attention.apply(query_, key_, value_, bias, scaling, Mask.draw(p))
             output = output.transpose(1, 2)
         else:
             output, _none = sdpa_attention_forward(module, query_, key_, value_, mask, **options)
@@ -59,7 +59,7 @@ class _Attention(torch.autograd.Function):
         return dropped @ value
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         query, key, value, softmax, dropped = ctx.saved_tensors
         of_scores = (gradient @ value.transpose(-1, -2)).contiguous()

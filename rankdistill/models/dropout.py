@@ -57,7 +57,7 @@ class _Dropout(torch.autograd.Function):
         return mask.of(values)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         return ctx.mask.of(gradient), None
 
@@ -69,7 +69,7 @@ def dropout(values: Tensor, p: float) -> Tensor:
     """
     if not 0 < p < 1 or values.device.type != "cpu" or values.dtype not in (torch.float32, torch.bfloat16):
         return functional.dropout(values, p)
-    dropped: Tensor = _Dropout.apply(values, Mask.draw(p))  # type: ignore[no-untyped-call]
+    dropped: Tensor = _Dropout.apply(values, Mask.draw(p))
     return dropped
 
 

@@ -7,6 +7,8 @@ place. Source of its rounds: Wellons 2018, lowbias32 (docs/papers.md).
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit, uint32
 
@@ -17,7 +19,7 @@ FIRST, SECOND = uint32(0x7FEB352D), uint32(0x846CA68B)
 
 
 @njit(inline="always")
-def kept(place: int, key: int, second_key: int, dropped: int) -> bool:
+def kept(place: Any, key: Any, second_key: Any, dropped: Any) -> Any:
     """Whether the element at a place is kept; all are uint32, and ``dropped`` is 2³² times the share of dropped ones.
 
     The second key enters between the rounds, so that masks of different keys are no shifts of each other.

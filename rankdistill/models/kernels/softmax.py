@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 
@@ -79,7 +81,7 @@ def softmax_dropout_backward(
 
 
 @njit(inline="always")
-def exp_below_0(x: float) -> float:
+def exp_below_0(x: Any) -> Any:
     """exp(x) of a float32 that is at most 0, within two units in the last place, in operations that vectorise.
 
     By 2ⁿ·exp(r), r below ½ ln 2, and a polynomial of degree 6. Source: Moshier 1989, expf (docs/papers.md).
