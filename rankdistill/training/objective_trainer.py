@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from rankdistill.models import CrossEncoder
+from rankdistill.models.embeddings import one_lookup
 from rankdistill.models.masked_lm import MASKED_LM, embeddings_of
 from rankdistill.models.outputs import OWN, READS, Outputs, forward
 from rankdistill.models.precision import DTYPES
@@ -51,7 +52,9 @@ class ObjectiveTrainer(ListTrainer):
     def losses(self, model: Any, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
         """Compute the objective of the batch's task and its terms."""
         objective = self.objectives[batch["task"]]
-        student = self._outputs(self.cross_encoder, model, batch, objective, tuple(objective.heads))
+        ids = [part["input_ids"] for part in (*batch["inputs"], *batch.get("masked", []))]
+        with one_lookup(self.cross_encoder.model, ids):
+            student = self._outputs(self.cross_encoder, model, batch, objective, tuple(objective.heads))
         teacher = None
         if self.teacher is not None and objective.needs_teacher:
             with torch.no_grad():
