@@ -52,7 +52,7 @@ class ObjectiveTrainer(ListTrainer):
     def losses(self, model: Any, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
         """Compute the objective of the batch's task and its terms."""
         objective = self.objectives[batch["task"]]
-        ids = [part["input_ids"] for part in (*batch["inputs"], *batch.get("masked", []))]
+        ids = [part["input_ids"] for part in batch["inputs"]] + [part["input_ids"] for part in batch.get("masked", [])]
         with one_lookup(self.cross_encoder.model, ids):
             student = self._outputs(self.cross_encoder, model, batch, objective, tuple(objective.heads))
         teacher = None
