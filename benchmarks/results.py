@@ -23,6 +23,8 @@ from rankdistill.files.atomic import atomic_path
 
 FOLDER = Path(__file__).parent / "results"
 STUDIES = Path("runs/studies")
+QUICK = Path("runs/quick")
+"""Where results of benchmarks go that were run with ``--quick``, which are no measurements."""
 Folder = Annotated[Path, Parameter(help="Where models are kept.")]
 Row = dict[str, Any]
 Rows = Iterable[Mapping[str, Any]]

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from torch import nn
 
 from rankdistill.errors import DataError
-from rankdistill.models.first_token import bert_layer_at_first_token
+from rankdistill.models.first_token import bert_layer_at_first_token, bert_layer_at_tokens
 
 Pooling = Literal["first", "last", "mean", "own"]
 """The token that a head reads: the first, the last that is no padding, the mean of all that are no padding, or what the
@@ -67,6 +67,8 @@ class Family:
     """A norm after the last layer, from the whole model, where there is one outside the layers."""
     layer_at_first_token: Callable[..., Any] | None = None
     """The last layer's output at its first token alone; see `rankdistill.models.first_token`. None: not known."""
+    layer_at_tokens: Callable[..., Any] | None = None
+    """The same at chosen tokens; known where the other is."""
     masked_lm: MaskedLMParts | None = None
     """The head of ``…ForMaskedLM``; None where there is no such model."""
 
@@ -77,6 +79,7 @@ _BERT_LAYER: dict[str, Any] = {
     "keys": Projection("key"),
     "values": Projection("value"),
     "layer_at_first_token": bert_layer_at_first_token,
+    "layer_at_tokens": bert_layer_at_tokens,
 }
 _CLS = MaskedLMParts(
     "cls.predictions.transform.dense",

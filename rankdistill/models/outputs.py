@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -102,12 +102,14 @@ def forward(
     *,
     dtype: str = "float32",
     heads: Collection[str] = (),
+    at: Tensor | None = None,
 ) -> Outputs:
     """Run a classification model, or DistributedDataParallel around one, on a padded batch.
 
     inputs: int64 (P, L) by name, such as the model takes. reads: names of `READS`; nothing else is recorded.
     dtype: "float32" or "bfloat16", see `computing_in`. heads: of the companions beside the model, whose logits are
-    wanted too. Gradients flow unless the caller says otherwise.
+    wanted too. at: bool (P, L), the tokens whose last hidden states are read, beside the first ones (None: all); those
+    of others may be 0. Gradients flow unless the caller says otherwise.
     Raises `DataError` where the family has no such projections.
     """
     for name in reads:
@@ -125,6 +127,8 @@ def forward(
                 recorded[kind] = stack.enter_context(_recording(inner, family, kind))
         if not any(READS[name] for name in reads):
             stack.enter_context(first_token_only(inner))
+        elif at is not None:
+            stack.enter_context(_at_tokens(inner, at))
         if pooling == "last":
             further: dict[str, Any] = {"position_ids": positions(tokens), "use_cache": False}
             takes = _takes(type(inner).forward)
@@ -177,6 +181,19 @@ def first_token_only(model: Any) -> Iterator[None]:
     forward_at_first = family_of(model).layer_at_first_token
     assert forward_at_first is not None
     with replaced_forward(layers_of(model)[-1], forward_at_first):
+        yield
+
+
+@contextmanager
+def _at_tokens(model: Any, wanted: Tensor) -> Iterator[None]:
+    """Compute the last layer for the first tokens and those ``wanted`` inside the block, where that is known."""
+    layer_at_tokens = family_of(model).layer_at_tokens
+    if layer_at_tokens is None or not has_first_token_shortcut(model):
+        yield
+        return
+    wanted = wanted.clone()
+    wanted[:, 0] = True
+    with replaced_forward(layers_of(model)[-1], partial(layer_at_tokens, wanted=wanted)):
         yield
 
 

@@ -25,7 +25,7 @@ from rankdistill.tasks import LABEL, Task
 from rankdistill.training import Objective, TrainingSettings, check_objective, fit
 from rankdistill.training.distributed import first_process_first, join_processes
 from rankdistill.training.loop import check_outputs
-from rankdistill.training.objective import TEACHER
+from rankdistill.training.terms import TEACHER
 
 TARGET = "target"
 """Column of the ensemble's scores; they are also in a column named after the method."""

@@ -20,7 +20,7 @@ from rankdistill.scoring.experts import score_experts
 from rankdistill.scoring.settings import ScoringSettings
 from rankdistill.training import Objective, TrainingSettings, fit
 from rankdistill.training.distributed import first_process_first, join_processes
-from rankdistill.training.objective import WEIGHTS
+from rankdistill.training.terms import WEIGHTS
 
 Terms = Literal["kd+mlm", "kd", "mlm"]
 GUIDED = TrainingSettings(

@@ -3,8 +3,9 @@
 from rankdistill.training.draw import ListPlan, draw_candidates, plan_lists
 from rankdistill.training.fit import check_objective, fit
 from rankdistill.training.imitate import imitate
-from rankdistill.training.objective import Objective, Term
+from rankdistill.training.objective import Objective
 from rankdistill.training.settings import TrainingSettings
+from rankdistill.training.terms import Term
 
 __all__ = [
     "ListPlan",

@@ -8,10 +8,12 @@ import numpy as np
 from torch import Tensor
 
 from rankdistill.arrays import I64
+from rankdistill.models.precision import default_device
 
-MAX_PARTS = 4
-PART_TOKENS = 256
-"""What one more pass through the model costs, in tokens: each pass makes a gradient of the whole embedding table."""
+PARTS = {"cpu": 12, "cuda": 4}
+"""The most parts of a batch on a kind of device: a GPU waits for small ones."""
+PART_TOKENS = 96
+"""What one more pass through the model costs, in tokens: each adds to the gradients of all weights."""
 
 
 class MaskedPart(TypedDict):
@@ -55,7 +57,12 @@ class BatchSource(Protocol):
         """Hash of everything that a model is trained on."""
 
 
-def length_parts(lengths: I64, most: int = MAX_PARTS) -> list[I64]:
+def most_parts() -> int:
+    """The most parts that a batch is split into on the device that models are trained on."""
+    return PARTS.get(default_device().type, 1)
+
+
+def length_parts(lengths: I64, most: int) -> list[I64]:
     """Split pairs into parts of about equal numbers, longest first: as many, up to ``most``, as padding pays for.
 
     lengths: int64 (P,), tokens. Returns the positions of each part's pairs. What is learned from a batch does not

@@ -21,7 +21,6 @@ from rankdistill.models.masked_lm import MASKED_LM, MaskedLMHead, save_masked_lm
 from rankdistill.models.weights import weights_beyond
 from rankdistill.progress import say
 from rankdistill.tasks import Task
-from rankdistill.training.batches import MAX_PARTS
 from rankdistill.training.draw import plan_lists
 from rankdistill.training.list_source import ListSource
 from rankdistill.training.loop import check_outputs, run_training
@@ -99,7 +98,7 @@ def fit(
         plan,
         objective.read_columns(candidates.columns),
         settings.lists_per_batch,
-        max_parts=1 if objective.compares_insides else MAX_PARTS,
+        max_parts=1 if objective.compares_insides else None,
         task=TASK,
         teacher=teacher if objective.needs_teacher else None,
     )

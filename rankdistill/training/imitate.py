@@ -15,6 +15,7 @@ from transformers import TrainingArguments
 from rankdistill.data.candidates import Candidates
 from rankdistill.inputs.texts import TextCollection
 from rankdistill.models import CrossEncoder, keep_layers
+from rankdistill.models.embeddings import one_lookup
 from rankdistill.models.families import n_layers_of
 from rankdistill.models.outputs import forward
 from rankdistill.models.weights import weights_beyond
@@ -90,11 +91,12 @@ class StateTrainer(ListTrainer):
     def losses(self, model: Any, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
         """Compute the squared distance of states (tokens, hidden) at every token that is not padding."""
         states, targets = [], []
-        for part in batch["inputs"]:
-            tokens = part["attention_mask"].bool()
-            states.append(self._states(model, part)[tokens])
-            with torch.no_grad():
-                targets.append(self._states(self.teacher, part)[tokens])
+        with one_lookup(self.cross_encoder.model, [part["input_ids"] for part in batch["inputs"]]):
+            for part in batch["inputs"]:
+                tokens = part["attention_mask"].bool()
+                states.append(self._states(model, part)[tokens])
+                with torch.no_grad():
+                    targets.append(self._states(self.teacher, part)[tokens])
         loss = mse_loss(torch.cat(states).float(), torch.cat(targets).float())
         return loss, {"hidden states": loss}
 

@@ -16,7 +16,7 @@ from rankdistill.inputs.pairs import PairAssembler
 from rankdistill.inputs.texts import PairTexts, TextCollection
 from rankdistill.models import CrossEncoder
 from rankdistill.progress import progress
-from rankdistill.training.batches import MAX_PARTS, Batch, length_parts
+from rankdistill.training.batches import Batch, length_parts, most_parts
 from rankdistill.training.distributed import processes
 from rankdistill.training.draw import ListPlan
 
@@ -24,9 +24,9 @@ from rankdistill.training.draw import ListPlan
 class ListSource:
     """The lists of a plan in its order, ``lists_per_batch`` of them a batch; a `BatchSource`.
 
-    Texts are tokenised once, by the constructor; a batch is assembled from token ids on demand. max_parts:
-    the most parts that the pairs of a batch are split into. task: name of the task in every batch. teacher: a model
-    beside the student that reads the same batches, which then hold what either of them takes.
+    Texts are tokenised once, by the constructor; a batch is assembled from token ids on demand. max_parts: the most
+    parts that the pairs of a batch are split into (None: as many as suit the device). task: name of the task in every
+    batch. teacher: a model beside the student that reads the same batches, which then hold what either of them takes.
     """
 
     def __init__(
@@ -38,11 +38,12 @@ class ListSource:
         columns: Sequence[str],
         lists_per_batch: int,
         *,
-        max_parts: int = MAX_PARTS,
+        max_parts: int | None = None,
         task: str = "",
         teacher: CrossEncoder | None = None,
     ) -> None:
-        self.plan, self.lists_per_batch, self.max_parts, self.task = plan, lists_per_batch, max_parts, task
+        self.plan, self.lists_per_batch, self.task = plan, lists_per_batch, task
+        self.max_parts = max_parts or most_parts()
         names = dict.fromkeys((*model.assembler.input_names, *(teacher.assembler.input_names if teacher else ())))
         self.assembler = PairAssembler(
             model.tokenizer, model.max_length, input_names=list(names), padding_side="right", prompt=model.prompt

@@ -6,7 +6,7 @@ import json
 import math
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import gettempdir
@@ -28,6 +28,7 @@ from rankdistill.models.attention import float32_attention
 from rankdistill.models.base import quiet_loading
 from rankdistill.models.card import Training, kept_card, write_card
 from rankdistill.models.companions import beside
+from rankdistill.models.dropout import fast_dropout
 from rankdistill.models.precision import default_device
 from rankdistill.models.probe import usable_dtype
 from rankdistill.progress import say
@@ -91,7 +92,7 @@ def run_training(
             trainer = make_trainer(arguments, dtype)
             if folder:
                 trainer.add_callback(KeepModels(model, folder / STEPS, keep_steps))
-            with quiet_loading(), float32_attention(trainer.model) if dtype == "bfloat16" else nullcontext():
+            with quiet_loading(), float32_attention(trainer.model), fast_dropout(model.model):
                 _train(trainer, checkpoints, resume=folder is not None)
         wait_for_all()  # some may still be reading the best checkpoint
         model.model.eval()

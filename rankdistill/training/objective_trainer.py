@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from rankdistill.models import CrossEncoder
+from rankdistill.models.embeddings import one_lookup
 from rankdistill.models.masked_lm import MASKED_LM, embeddings_of
-from rankdistill.models.outputs import OWN, Outputs, forward
+from rankdistill.models.outputs import OWN, READS, Outputs, forward
 from rankdistill.models.precision import DTYPES
 from rankdistill.scoring.prepared import PreparedCandidates
 from rankdistill.tasks import Task
@@ -51,7 +52,9 @@ class ObjectiveTrainer(ListTrainer):
     def losses(self, model: Any, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
         """Compute the objective of the batch's task and its terms."""
         objective = self.objectives[batch["task"]]
-        student = self._outputs(self.cross_encoder, model, batch, objective, tuple(objective.heads))
+        ids = [part["input_ids"] for part in batch["inputs"]] + [part["input_ids"] for part in batch.get("masked", [])]
+        with one_lookup(self.cross_encoder.model, ids):
+            student = self._outputs(self.cross_encoder, model, batch, objective, tuple(objective.heads))
         teacher = None
         if self.teacher is not None and objective.needs_teacher:
             with torch.no_grad():
@@ -70,11 +73,16 @@ class ObjectiveTrainer(ListTrainer):
         names = cross_encoder.assembler.input_names
         inputs = [{name: part[name] for name in names} for part in batch["inputs"]]
         masking = objective.masking if cross_encoder is self.cross_encoder else None
-        masked_ids = [{"input_ids": part["input_ids"]} for part in batch.get("masked", [])]
-        masked = [{**part, **ids} for part, ids in zip(inputs, masked_ids, strict=False)]
+        pairs = list(zip(inputs, batch.get("masked", []), strict=False))
+        masked = [{**part, "input_ids": other["input_ids"]} for part, other in pairs]
+        chosen = [other["chosen"] for _, other in pairs]
         shares = masking is not None and masking.settings.get("shared", False)
         reads = [*objective.reads, *(["hidden"] if shares else [])]
-        parts = [forward(model, part, reads, dtype=self.dtype, heads=heads) for part in (masked if shares else inputs)]
+        few = shares and not any(READS[name] for name in objective.reads)  # no term reads the states of other tokens
+        parts = [
+            forward(model, part, reads, dtype=self.dtype, heads=heads, at=at)
+            for part, at in zip(masked if shares else inputs, chosen if few else [None] * len(inputs), strict=True)
+        ]
         logits = {
             head: in_lists(
                 gather(torch.cat([part.logits[head] for part in parts])[batch["places"]], batch["counts"]),
@@ -84,7 +92,10 @@ class ObjectiveTrainer(ListTrainer):
         }
         masked_loss = None
         if masking is not None:
-            outputs = parts if shares else [forward(model, part, ("hidden",), dtype=self.dtype) for part in masked]
+            outputs = parts
+            if not shares:
+                each = zip(masked, chosen, strict=True)
+                outputs = [forward(model, part, ("hidden",), dtype=self.dtype, at=at) for part, at in each]
             masked_loss = self._masked_loss(outputs, batch)
         return ListOutputs(logits, parts[0] if objective.compares_insides else None, masked_loss)
 

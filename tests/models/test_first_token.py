@@ -7,7 +7,7 @@ import torch
 from tiny import make_model
 from torch.utils.flop_counter import FlopCounterMode
 
-from rankdistill.models.outputs import first_token_only, forward, has_first_token_shortcut
+from rankdistill.models.outputs import OWN, first_token_only, forward, has_first_token_shortcut
 
 
 @pytest.fixture
@@ -65,3 +65,35 @@ def test_other_models_are_left_alone(inputs) -> None:
     with first_token_only(model):
         assert model(**inputs).logits.shape == (6, 1)
     assert not has_first_token_shortcut(make_model().bert)
+
+
+@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+@pytest.mark.parametrize("family", ["bert", "roberta", "electra", "distilbert"])
+def test_states_at_chosen_tokens_and_their_gradients_are_the_same(family: str, attention: str, inputs) -> None:
+    model = make_model(family, initializer_range=0.3, num_labels=2).eval()
+    model.set_attn_implementation(attention)
+    chosen = (torch.rand(6, 20, generator=torch.Generator().manual_seed(1)) < 0.3) & inputs["attention_mask"].bool()
+    chosen[4] = False
+
+    def states_and_slope(at: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        model.zero_grad()
+        outputs = forward(model, inputs, ("hidden", "pooled"), at=at)
+        states = outputs.hidden[-1][chosen]
+        (states.pow(2).sum() + outputs.logits[OWN].pow(2).sum()).backward()
+        slope = torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
+        return states.detach(), outputs.logits[OWN].detach(), slope
+
+    for one, other in zip(states_and_slope(None), states_and_slope(chosen), strict=True):
+        torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
+
+
+def test_the_last_layer_is_computed_at_chosen_tokens_alone(inputs) -> None:
+    model = make_model()
+    chosen = torch.zeros(6, 20, dtype=torch.bool)
+    chosen[0, 3] = chosen[2, 5] = True
+    seen: list[torch.Size] = []
+    model.bert.encoder.layer[-1].output.register_forward_hook(
+        lambda _module, _inputs, output: seen.append(output.shape)
+    )
+    forward(model, inputs, ("hidden",), at=chosen)
+    assert seen == [(8, 32)], "two chosen tokens, and the first token of each of six texts"

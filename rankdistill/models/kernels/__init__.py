@@ -1,0 +1,1 @@
+"""Kernels of training on a CPU: pure functions over arrays, in one thread."""
