@@ -131,7 +131,7 @@ def trained_student(
         "settings": asdict(settings),
         "start": student.fingerprint(),
         "teacher": teacher and teacher.fingerprint(),
-        "lists": _digest(lists),
+        "lists": digest_of(lists),
     }
     claim(folder, "a student", facts)
     if not (folder / "model").is_dir():
@@ -167,7 +167,8 @@ def per_query(test: Task, scores: F32) -> PerQuery:
     return {f"{name} mean": {"": value} for name, value in result.values.items()} | result.shares
 
 
-def _digest(lists: Candidates) -> str:
+def digest_of(lists: Candidates) -> str:
+    """Hash of the ids and columns of candidates."""
     digest = hashlib.sha256(repr((lists.query_ids.to_pylist(), lists.doc_ids.to_pylist())).encode())
     for name in sorted(lists.columns):
         digest.update(name.encode() + np.ascontiguousarray(lists[name]).tobytes())
