@@ -85,13 +85,13 @@ def load_task(test_year: str = "dl19", n_unlabelled: int = N_UNLABELLED, wide: b
     parts = []
     for year in (seen, "dl21", "dl22"):
         folder, systems = V1 if year == seen else V2, STRONG[year]
-        pooled = pooled(folder, year, systems)
+        lists = pooled(folder, year, systems)
         qrels = folder / f"qrels.{year}.txt"
         if qrels.is_file():
-            pooled = pooled.join(rd.read_qrels(qrels), "label")
+            lists = lists.join(rd.read_qrels(qrels), "label")
         else:
-            pooled = pooled.with_columns(label=np.full(len(pooled), np.nan))
-        parts.append(pooled.take_queries(~_within(pooled, DEV_PERCENT)) if year == "dl21" else pooled)
+            lists = lists.with_columns(label=np.full(len(lists), np.nan))
+        parts.append(lists.take_queries(~_within(lists, DEV_PERCENT)) if year == "dl21" else lists)
     dev = rd.read_run(V2 / "runs" / "dl21.bm25.trec.gz", column="bm25")
     dev = dev.take_queries(_within(dev, DEV_PERCENT))
     seen_last = rd.read_run(V1 / "runs" / f"{seen}.bm25.trec.gz", column="bm25")

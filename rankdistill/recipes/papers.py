@@ -76,7 +76,7 @@ RECIPES: dict[str, Recipe] = {
     ),
     "rank-distillm": Recipe(
         "ranknet_order(target)",
-        "Rank-DistiLLM §3",
+        "Schlatt et al. 2025, both stages",
         "a strong listwise teacher's order of whole lists, and labels to start from",
         "teachers",
         "single",
@@ -85,7 +85,7 @@ RECIPES: dict[str, Recipe] = {
     ),
     "adr-mse": Recipe(
         "adr_mse(target)",
-        "Rank-DistiLLM §3, ADR-MSE",
+        "Schlatt et al. 2025, ADR-MSE, both stages",
         "as rank-distillm, with ranks in place of pairs",
         "teachers",
         "single",
@@ -125,7 +125,7 @@ RECIPES: dict[str, Recipe] = {
     ),
     "infonce": Recipe(
         "infonce(label)",
-        "Gao et al. 2021; Rank-DistiLLM §3, its first stage",
+        "Gao et al. 2021; Schlatt et al. 2025, first stage",
         "labels alone, one relevant document a query",
         "labels",
         settings={**GROUPS, "learning_rate": 1e-5},
