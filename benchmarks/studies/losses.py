@@ -24,14 +24,15 @@ from benchmarks.studies.marco import MsMarco, load_task
 from benchmarks.studies.rows import PerQuery, corrected, row
 from benchmarks.studies.students import (
     CANDIDATES,
+    FREE,
     LAYERS,
     SCORING,
     SEEDS,
     SETTINGS,
     TEACHERS,
     ensembled,
+    free_systems,
     measured,
-    per_query,
     scored_lists,
     student_start,
     trained_student,
@@ -61,7 +62,7 @@ WAYS: dict[str, tuple[str, bool, str]] = {
     "raw MSE": (get_recipe("raw-mse").objective, False, "random"),
 }
 """Name -> objective, whether InfoNCE on labels comes first, how lists are drawn."""
-BASELINE, FREE = "hinge + MSE", "cosine of the base encoder"
+BASELINE = "hinge + MSE"
 
 
 @dataclass(frozen=True)
@@ -132,9 +133,10 @@ def rows(folder: Path, target: Target, ways: tuple[str, ...], quick: bool) -> It
             raise UnknownNameError("way", name, WAYS)
     made = bench(folder, target, quick)
     test = made.task.test
-    cosine = [per_query(test, rd.cosine(test.candidates, test.collection))]
-    yield row({"way": "BM25"}, [per_query(test, test.candidates["bm25"])])
-    yield row({"way": FREE}, cosine)
+    free = free_systems(test, "bm25")
+    cosine = [free[FREE]]
+    for name, values in free.items():
+        yield row({"way": name}, [values])
     yield row({"way": "start, an imitation"}, [measured(test, made.start)], {FREE: cosine})
     reached: dict[str, list[PerQuery]] = {}
     for name in ways:

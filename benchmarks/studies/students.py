@@ -38,6 +38,7 @@ CANDIDATES = 48
 SCORING = ScoringSettings(dtype="auto")
 TEACHERS = list(SHARES)
 LABELS = "hinge(label)"
+FREE = "cosine of the base encoder"
 DISTILLED = ENSEMBLED
 RATE = 0.9
 WAYS: dict[str, tuple[MethodName, list[str]]] = {  # name -> method, teachers
@@ -159,6 +160,12 @@ def measured(test: Task, model: Path) -> PerQuery:
         scores = rd.score(str(model), test.candidates, test.collection, dtype="auto")
         write_candidates(test.candidates.only_columns().with_columns(score=scores), file)
     return per_query(test, read_candidates(file)["score"])
+
+
+def free_systems(test: Task, first_stage: str) -> dict[str, PerQuery]:
+    """What costs no training on the test candidates: the first stage, by its column, and the base encoder's cosine."""
+    cosine = rd.cosine(test.candidates, test.collection)
+    return {"BM25": per_query(test, test.candidates[first_stage]), FREE: per_query(test, cosine)}
 
 
 def per_query(test: Task, scores: F32) -> PerQuery:
