@@ -8,21 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import rankdistill as rd
 from benchmarks.results import Row, run, study
 from benchmarks.studies.marco import load_task
 from benchmarks.studies.rows import row
 from benchmarks.studies.squad import load_questions
-from benchmarks.studies.students import per_query
+from benchmarks.studies.students import FREE, free_systems
 from rankdistill.tasks import Task
 
 
 def free_rows(name: str, task: Task, bm25: str) -> Iterator[Row]:
     """The rows of a task. bm25: the column of BM25's scores."""
-    first = per_query(task, task.candidates[bm25])
-    yield row({"lists": name, "system": "BM25"}, [first])
-    cosine = per_query(task, rd.cosine(task.candidates, task.collection))
-    yield row({"lists": name, "system": "cosine of the base encoder"}, [cosine], {"BM25": [first]})
+    systems = free_systems(task, bm25)
+    yield row({"lists": name, "system": "BM25"}, [systems["BM25"]])
+    yield row({"lists": name, "system": FREE}, [systems[FREE]], {"BM25": [systems["BM25"]]})
 
 
 def rows() -> Iterator[Row]:

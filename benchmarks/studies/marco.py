@@ -1,6 +1,7 @@
-"""What the studies on MS MARCO train, choose and measure on: DL 2019 is for the end, DL 2020 to 2022 for all else.
+"""What the studies on MS MARCO train, choose and measure on: one year is for the end, the others for all else.
 
-Reads `../shared/data`; see its README for what the files are. No query or judgment of DL 2019 is in what is trained on.
+Reads `../shared/data`; see its README for what the files are. The year is DL 2019 but where a study measures on DL 2020
+too, in whose place DL 2019 then is. No query or judgment of that year is in what is trained on.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import pyarrow as pa
 import rankdistill as rd
 from rankdistill.data import Candidates, Collection, Texts, concatenate
 from rankdistill.data.collection import hash_percent
+from rankdistill.data.sources.beir import QUERY_NAMES
 from rankdistill.data.sources.lines import read_tsv
 from rankdistill.data.texts import concatenate_texts
 from rankdistill.ensembling.join import join_runs
@@ -24,8 +26,10 @@ from rankdistill.tasks import Task
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 V1, V2 = DATA / "msmarco-passage-dl", DATA / "msmarco-v2-passage-dl"
+V1_SYSTEMS = ("repllama", "splade_pp_ed", "ada2", "tasb", "splade_pp_ed+rankvicuna")
 STRONG = {
-    "dl20": ("repllama", "splade_pp_ed", "ada2", "tasb", "splade_pp_ed+rankvicuna"),
+    "dl19": V1_SYSTEMS,
+    "dl20": V1_SYSTEMS,
     "dl21": ("splade_pp_ed",),
     "dl22": ("splade_pp_ed",),
 }
@@ -62,34 +66,39 @@ class MsMarco:
         return lists.take_queries(np.array([query not in held_out for query in lists.query_ids.to_pylist()]))
 
 
-def load_task() -> MsMarco:
-    """Read everything; `SystemExit` where the data are not there."""
+def load_task(test_year: str = "dl19", n_unlabelled: int = N_UNLABELLED, wide: bool = False) -> MsMarco:
+    """Read everything; `SystemExit` where the data are not there.
+
+    test_year: "dl19" or "dl20". n_unlabelled: other queries, at most 6,980. wide: find their lists among all passages
+    of both collections, not those of ``train`` alone; they have no label and no rank of a system.
+    """
     if not V1.is_dir():
         raise SystemExit(f"the studies read {V1}, which is not there")
     first, second = rd.load_collection(V1), rd.load_collection(V2)
-    others = Texts(*(column[:N_UNLABELLED] for column in read_tsv(QUERIES)))
+    others = Texts(*(column[:n_unlabelled] for column in read_tsv(QUERIES, QUERY_NAMES)))
+    seen = {"dl19": "dl20", "dl20": "dl19"}[test_year]
     collection = Collection(
         "msmarco-dl",
         concatenate_texts([first.queries, second.queries, others]),
         concatenate_texts([first.documents, second.documents]),
     )
     parts = []
-    for year, systems in STRONG.items():
-        folder = V1 if year == "dl20" else V2
-        pooled = _pooled(folder, year, systems)
+    for year in (seen, "dl21", "dl22"):
+        folder, systems = V1 if year == seen else V2, STRONG[year]
+        lists = pooled(folder, year, systems)
         qrels = folder / f"qrels.{year}.txt"
         if qrels.is_file():
-            pooled = pooled.join(rd.read_qrels(qrels), "label")
+            lists = lists.join(rd.read_qrels(qrels), "label")
         else:
-            pooled = pooled.with_columns(label=np.full(len(pooled), np.nan))
-        parts.append(pooled.take_queries(~_within(pooled, DEV_PERCENT)) if year == "dl21" else pooled)
+            lists = lists.with_columns(label=np.full(len(lists), np.nan))
+        parts.append(lists.take_queries(~_within(lists, DEV_PERCENT)) if year == "dl21" else lists)
     dev = rd.read_run(V2 / "runs" / "dl21.bm25.trec.gz", column="bm25")
     dev = dev.take_queries(_within(dev, DEV_PERCENT))
-    seen_last = rd.read_run(V1 / "runs" / "dl20.bm25.trec.gz", column="bm25")
+    seen_last = rd.read_run(V1 / "runs" / f"{seen}.bm25.trec.gz", column="bm25")
     seen_last = seen_last.take_queries(_within(seen_last, HELD_OUT_PERCENT))
-    test = rd.read_run(V1 / "runs" / "dl19.bm25.trec.gz", column="bm25")
+    test = rd.read_run(V1 / "runs" / f"{test_year}.bm25.trec.gz", column="bm25")
     dev_qrels = rd.read_qrels(V2 / "qrels.dl21.txt").take_queries(dev.query_ids.to_pylist())
-    seen_last_qrels = rd.read_qrels(V1 / "qrels.dl20.txt").take_queries(seen_last.query_ids.to_pylist())
+    seen_last_qrels = rd.read_qrels(V1 / f"qrels.{seen}.txt").take_queries(seen_last.query_ids.to_pylist())
     train = concatenate(parts)
 
     def task(candidates: Candidates, qrels: Candidates) -> Task:
@@ -98,14 +107,14 @@ def load_task() -> MsMarco:
     return MsMarco(
         collection,
         train,
-        test=task(test, rd.read_qrels(V1 / "qrels.dl19.txt")),
+        test=task(test, rd.read_qrels(V1 / f"qrels.{test_year}.txt")),
         dev=task(dev, dev_qrels),
         held_out=task(concatenate([dev, seen_last]), concatenate([dev_qrels, seen_last_qrels])),
-        unlabelled=_unlabelled(collection, train, others),
+        unlabelled=_unlabelled(collection, None if wide else train, others),
     )
 
 
-def _pooled(folder: Path, year: str, systems: tuple[str, ...]) -> Candidates:
+def pooled(folder: Path, year: str, systems: tuple[str, ...]) -> Candidates:
     """What BM25 and the systems retrieved, with the mean of the systems' z-scores, a missing one being its lowest."""
     names = ("bm25", *systems)
     runs = {name: rd.read_run(folder / "runs" / f"{year}.{name}.trec.gz") for name in names}
@@ -115,9 +124,11 @@ def _pooled(folder: Path, year: str, systems: tuple[str, ...]) -> Candidates:
     return pooled.only_columns().with_columns(systems=target)
 
 
-def _unlabelled(collection: Collection, train: Candidates, queries: Texts) -> Candidates:
-    passages = pa.array(sorted(set(train.doc_ids.to_pylist())), pa.large_string())
-    texts = Texts(passages, pa.array(collection.documents.take(passages)))
+def _unlabelled(collection: Collection, train: Candidates | None, queries: Texts) -> Candidates:
+    texts = collection.documents
+    if train is not None:
+        passages = pa.array(sorted(set(train.doc_ids.to_pylist())), pa.large_string())
+        texts = Texts(passages, pa.array(collection.documents.take(passages)))
     return rd.bm25(Collection("train passages", queries, texts), queries.ids, k=K_UNLABELLED).only_columns()
 
 

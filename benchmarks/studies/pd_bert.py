@@ -25,6 +25,7 @@ from benchmarks.studies.students import (
     LAYERS,
     SEEDS,
     SETTINGS,
+    free_systems,
     measured,
     scored_lists,
     student_start,
@@ -104,6 +105,8 @@ def rows(folder: Path, ways: tuple[str, ...]) -> Iterator[Row]:
     scored = scored_lists(task, folder)
     teacher = rd.CrossEncoder.from_pretrained(folder / TEACHER / "model")
     start = student_start(task, folder, TEACHER, SIZE)
+    for name, values in free_systems(task.test, "bm25").items():
+        yield row({"way": name, "against": ""}, [values])
     students: dict[str, list[PerQuery]] = {}
     for name in ways:
         way = WAYS[name]

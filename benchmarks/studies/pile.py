@@ -29,6 +29,7 @@ from benchmarks.studies.students import (
     TEACHERS,
     WAYS,
     ensembled,
+    free_systems,
     layers_cut,
     measured,
     scored_lists,
@@ -75,6 +76,8 @@ def rows(folder: Path, sizes: tuple[str, ...]) -> Iterator[Row]:
     task = load_task()
     scored = scored_lists(task, folder)
     labelled = scored.only_columns("label")
+    for name, values in free_systems(task.test, "bm25").items():
+        yield row({"system": name, "student": ""}, [values])
     for name, model in teachers_in(folder).items():
         yield row({"system": name, "student": ""}, [measured(task.test, model)])
     for size in sizes:

@@ -17,7 +17,7 @@ import rankdistill as rd
 from benchmarks.results import STUDIES, Folder, Row, run, study
 from benchmarks.studies.marco import V1, load_task
 from benchmarks.studies.rows import corrected, row
-from benchmarks.studies.students import LABELS, LAYERS, SEEDS, student_start, trained_students
+from benchmarks.studies.students import LABELS, LAYERS, SEEDS, free_systems, student_start, trained_students
 from rankdistill.data import Candidates
 from rankdistill.ensembling import EnsembleSettings, ensemble, normalize
 from rankdistill.ensembling.join import join_runs
@@ -64,6 +64,8 @@ def rows(folder: Path) -> Iterator[Row]:
     """Labels alone, then each run, their mean and PILE."""
     task, lists = load_task(), pooled()
     start = student_start(task, folder, "warm-up", SIZE)
+    for name, values in free_systems(task.test, "bm25").items():
+        yield row({"teacher": f"none, {name}", "BM25's candidates it has": ""}, [values])
     place = folder / "runs"
     labels_alone = trained_students(task.test, lists.only_columns("label"), start, LABELS, place / "labels")
     yield row({"teacher": "labels alone", "BM25's candidates it has": ""}, labels_alone)

@@ -21,6 +21,7 @@ from benchmarks.studies.students import (
     LAYERS,
     SCORING,
     SEEDS,
+    free_systems,
     layers_cut,
     measured,
     trained_students,
@@ -63,6 +64,8 @@ def rows(folder: Path) -> Iterator[Row]:
     if not imitation.is_dir():
         whole = rd.CrossEncoder.from_pretrained(teacher)
         rd.imitate(whole, LAYERS[SIZE], train, test.collection, IMITATION, out=imitation.parent)
+    for name, values in free_systems(test, "score").items():
+        yield row({"system": name}, [values])
     for name, model in {"teacher": teacher, "imitation": imitation}.items():
         yield row({"system": name}, [measured(test, model)])
     students: dict[str, list[PerQuery]] = {}

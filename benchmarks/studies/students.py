@@ -38,6 +38,7 @@ CANDIDATES = 48
 SCORING = ScoringSettings(dtype="auto")
 TEACHERS = list(SHARES)
 LABELS = "hinge(label)"
+FREE = "cosine of the base encoder"
 DISTILLED = ENSEMBLED
 RATE = 0.9
 WAYS: dict[str, tuple[MethodName, list[str]]] = {  # name -> method, teachers
@@ -131,7 +132,7 @@ def trained_student(
         "settings": asdict(settings),
         "start": student.fingerprint(),
         "teacher": teacher and teacher.fingerprint(),
-        "lists": _digest(lists),
+        "lists": digest_of(lists),
     }
     claim(folder, "a student", facts)
     if not (folder / "model").is_dir():
@@ -161,13 +162,20 @@ def measured(test: Task, model: Path) -> PerQuery:
     return per_query(test, read_candidates(file)["score"])
 
 
+def free_systems(test: Task, first_stage: str) -> dict[str, PerQuery]:
+    """What costs no training on the test candidates: the first stage, by its column, and the base encoder's cosine."""
+    cosine = rd.cosine(test.candidates, test.collection)
+    return {"BM25": per_query(test, test.candidates[first_stage]), FREE: per_query(test, cosine)}
+
+
 def per_query(test: Task, scores: F32) -> PerQuery:
     """Measure scores of the test candidates, float32 (N,), query by query."""
     result = replace(test, measures=MEASURES).evaluation(scores)
     return {f"{name} mean": {"": value} for name, value in result.values.items()} | result.shares
 
 
-def _digest(lists: Candidates) -> str:
+def digest_of(lists: Candidates) -> str:
+    """Hash of the ids and columns of candidates."""
     digest = hashlib.sha256(repr((lists.query_ids.to_pylist(), lists.doc_ids.to_pylist())).encode())
     for name in sorted(lists.columns):
         digest.update(name.encode() + np.ascontiguousarray(lists[name]).tobytes())

@@ -28,11 +28,14 @@ from rankdistill.models import CrossEncoder, with_two_logits
 from rankdistill.models.card import add_measured
 from rankdistill.recipes.class_teachers import logit_names
 from rankdistill.recipes.measure import measure_model
+from rankdistill.recipes.stages import FIRST
 from rankdistill.recipes.start import StartSettings, start_model
 from rankdistill.scoring.settings import ScoringSettings
 from rankdistill.tasks import KINDS, Splits, Task
 from rankdistill.training import Objective, TrainingSettings
 from rankdistill.training.distributed import join_processes, processes
+from rankdistill.training.draw import drawn_by
+from rankdistill.training.fit import fitted_columns
 from rankdistill.training.loop import check_outputs
 
 KIND = KINDS["ranking"]
@@ -107,7 +110,9 @@ def train_command(
         task = options.load()
         training, settings = task.training, options.settings
         dev = task.required(options.splits.dev_split) if settings.eval_steps else None
-        objective.check_columns(logit_names(task, (*task.candidates.columns, *columns)))
+        known = (*task.candidates.columns, *columns)
+        objective.check_columns(logit_names(task, known))
+        drawn_by(settings, fitted_columns(objective), known)
         model = start_model(
             task.collection,
             base,
@@ -160,7 +165,7 @@ def _own_folder(out: Path) -> Iterator[None]:
     """
     join_processes()
     check_outputs(out)
-    for name in ("start", "scores"):
+    for name in ("start", "scores", FIRST):
         check_output_folder(out / name)
     for name in ("config.yaml", "run.trec.gz", "metrics.json"):
         check_output_file(out / name)

@@ -65,6 +65,17 @@ def one_of(kind: str, names: Iterable[str]) -> Check:
     return check
 
 
+def text(most: int) -> Check:
+    """Accept text of at most ``most`` characters in one line."""
+
+    def check(name: str, value: Any) -> str:
+        if not isinstance(value, str) or len(value) > most or not value.isprintable():
+            raise UsageError(f"{name} must be a line of at most {most:,} characters, got {shown(value)}")
+        return value
+
+    return check
+
+
 def finite(name: str, value: Any) -> Any:
     """Accept everything but a number that is infinite or undefined."""
     if isinstance(value, float) and not math.isfinite(value):

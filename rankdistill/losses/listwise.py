@@ -1,15 +1,43 @@
 """Losses over a query's whole list. Inputs and the mean taken: see `rankdistill.losses.inputs`.
 
-Means are over the lists that count (`listmle`: over the documents that have a lesser one): a list counts where it has
-two candidates or more that do, as one candidate alone is in any order right.
+Means are over the lists that count (`infonce`, `listmle`: over the documents that have a lesser one): a list counts
+where it has two candidates or more that do, as one candidate alone is in any order right.
 """
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from rankdistill.losses.inputs import counted, grades, log_softmax_over, mean_over, ordered_pairs, required
+
+
+def infonce(
+    scores: Tensor,
+    targets: Tensor | None,
+    mask: Tensor,
+    *,
+    labels: Tensor | None = None,
+    relevant_from: float = 1.0,
+    temperature: float = 1.0,
+) -> Tensor:
+    """Mean over relevant documents i of -log(e^{s_i/τ} / (e^{s_i/τ} + Σ_{j irrelevant} e^{s_j/τ})): i against the rest.
+
+    Relevant is a label of ``relevant_from`` or more. Relevant documents do not compete with each other, where in
+    `list_cross_entropy` they share the list; with one of them the two are the same, the localised contrastive loss
+    (LCE) of re-rankers. A relevant document counts where its list has an irrelevant one. Takes labels (or targets).
+    The first stage of Rank-DistiLLM, on hard negatives of a strong retriever.
+    Source: Gao et al. 2021 (LCE), arXiv:2101.08751; Schlatt et al. 2025 (Rank-DistiLLM), arXiv:2405.07920.
+    """
+    s, y, counts = counted(scores, mask, grades(targets, labels, "infonce"), loss="infonce")
+    relevant = counts & (y >= relevant_from)
+    others = counts & ~relevant
+    s = s / temperature
+    if not s.shape[-1]:
+        return mean_over(s, counts)
+    against = torch.where(others, s, torch.finfo(s.dtype).min).logsumexp(dim=-1, keepdim=True)
+    return mean_over(functional.softplus(against - s), relevant & others.any(dim=-1, keepdim=True))
 
 
 def listnet(
@@ -53,16 +81,19 @@ def kl_list(
     *,
     labels: Tensor | None = None,
     temperature: float = 1.0,
+    teacher_temperature: float | None = None,
 ) -> Tensor:
-    """Mean over lists of KL(softmax(t/τ) ‖ softmax(s/τ)) · τ²: the teacher's distribution over the candidates.
+    """Mean over lists of KL(softmax(t/τ_t) ‖ softmax(s/τ)) · τ²: the teacher's distribution over the candidates.
 
-    Takes targets; labels are not used. Use it to distil where the head of the list matters more than the tail's
-    differences, which `pairwise_mse` fits all alike; both ignore the teacher's offset. `listnet` is the same but for
-    the teacher's entropy, at τ = 1. Source: Hinton et al. 2015, §2, over candidates instead of classes.
+    temperature: τ, of the student. teacher_temperature: τ_t (None: τ); above τ the teacher is flattened, which suits
+    one whose scores spread far wider than the student's (2 beside τ = 1 is Tevatron's). Takes targets; labels are not
+    used. Use it to distil where the head of the list matters more than the tail's differences, which `pairwise_mse`
+    fits all alike; both ignore the teacher's offset. `listnet` is the same but for the teacher's entropy, at τ = τ_t =
+    1. Source: Hinton et al. 2015, §2, over candidates instead of classes; Tevatron 3 for two temperatures.
     """
     s, t, counts = counted(scores, mask, required(targets, "kl_list", "targets"), loss="kl_list")
     student = log_softmax_over(s / temperature, counts)
-    teacher = log_softmax_over(t / temperature, counts)
+    teacher = log_softmax_over(t / (temperature if teacher_temperature is None else teacher_temperature), counts)
     divergence = torch.where(counts, teacher.exp() * (teacher - student), 0).sum(dim=-1)
     return mean_over(divergence * temperature**2, counts.sum(dim=-1) > 1)
 

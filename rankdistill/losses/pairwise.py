@@ -37,12 +37,29 @@ def ranknet(
 ) -> Tensor:
     """Mean over pairs y_i > y_j of log(1 + exp(-sigma (s_i - s_j))): the smooth form of `hinge`.
 
-    A pair far apart still asks for a little more. `lambda_loss` is the same with weights. Takes labels, or targets to
-    learn a teacher's order without its scale.
+    A pair far apart still asks for a little more. `lambda_loss` is the same with weights, `ranknet_order` the same on a
+    teacher's order. Takes labels (or targets).
     Source: Burges et al. 2005 (RankNet), with target probability 1 for the pairs in order.
     """
     s, y, counts = counted(scores, mask, grades(targets, labels, "ranknet"), loss="ranknet")
     return mean_over(functional.softplus(-sigma * differences(s)), ordered_pairs(y, counts))
+
+
+def ranknet_order(
+    scores: Tensor,
+    targets: Tensor | None,
+    mask: Tensor,
+    *,
+    labels: Tensor | None = None,
+    sigma: float = 1.0,
+) -> Tensor:
+    """Mean over pairs t_i > t_j of log(1 + exp(-sigma (s_i - s_j))): `ranknet` on a teacher's order.
+
+    Takes targets, of which the order alone matters, so that a listwise teacher's will do; labels are not used, and
+    candidates of equal targets are no pair. The second stage of Rank-DistiLLM, on whole lists.
+    Source: Schlatt et al. 2025 (Rank-DistiLLM), arXiv:2405.07920.
+    """
+    return ranknet(scores, required(targets, "ranknet_order", "targets"), mask, sigma=sigma)
 
 
 def pairwise_mse(scores: Tensor, targets: Tensor | None, mask: Tensor, *, labels: Tensor | None = None) -> Tensor:

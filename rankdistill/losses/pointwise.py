@@ -43,6 +43,33 @@ def bce(
     return mean_over(functional.binary_cross_entropy_with_logits(s, y, reduction="none"), counts)
 
 
+def gbce(
+    scores: Tensor,
+    targets: Tensor | None,
+    mask: Tensor,
+    *,
+    labels: Tensor | None = None,
+    relevant_from: float = 1.0,
+    calibration: float = 0.75,
+    pool: int = 1000,
+) -> Tensor:
+    """Mean over candidates of -β log p_i where i is relevant, else of -log(1 - p_i), p = sigmoid(s): `bce` of a few.
+
+    β = 1 - t (1 - n / N), t ``calibration``, which is the source's a (t (1 - 1/a) + 1/a) with a = n / N. n: the
+    irrelevant candidates of the list. N: ``pool``, those that they were drawn from, such as BM25's 1000 best; n above
+    it is as n = N. A list that shows few of the irrelevant ones makes a model sure of every document, and β takes that
+    back: t = 0 is `bce`, t = 1 corrects in full. relevant_from: the lowest label that means relevant. Takes labels (or
+    targets). Use it with long lists of one relevant document and many others.
+    Source: Petrov and Macdonald 2023 (gBCE), arXiv:2308.07192; for shallow re-rankers, with 128 negatives and t = .75,
+    Petrov et al. 2024, arXiv:2403.20222.
+    """
+    s, y, counts = counted(scores, mask, grades(targets, labels, "gbce"), loss="gbce")
+    relevant = counts & (y >= relevant_from)
+    drawn = (counts & ~relevant).sum(dim=-1, keepdim=True)
+    beta = 1 - calibration * (1 - (drawn.to(s.dtype) / pool).clamp(max=1))
+    return mean_over(torch.where(relevant, beta * functional.softplus(-s), functional.softplus(s)), counts)
+
+
 def cross_entropy(
     scores: Tensor,
     targets: Tensor | None,

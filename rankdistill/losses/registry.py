@@ -20,11 +20,12 @@ from rankdistill.losses.insides import (
     hidden_projections,
 )
 from rankdistill.losses.lambda_loss import lambda_loss
-from rankdistill.losses.listwise import kl_list, list_cross_entropy, listmle, listnet
+from rankdistill.losses.listwise import infonce, kl_list, list_cross_entropy, listmle, listnet
 from rankdistill.losses.masked import mlm
-from rankdistill.losses.pairwise import hinge, margin_mse, pairwise_mse, ranknet
-from rankdistill.losses.pointwise import bce, cross_entropy, pointwise_mse, soft_bce, soft_cross_entropy
+from rankdistill.losses.pairwise import hinge, margin_mse, pairwise_mse, ranknet, ranknet_order
+from rankdistill.losses.pointwise import bce, cross_entropy, gbce, pointwise_mse, soft_bce, soft_cross_entropy
 from rankdistill.losses.settings import settings_of
+from rankdistill.losses.soft_ranks import adr_mse
 
 Sees = Literal["scores", "logits", "insides", "masked"]
 """What a loss is given of the student, and of a teacher beside it: what they rank by (Q, C), the logits (Q, C, L), the
@@ -72,10 +73,12 @@ LOSSES: dict[str, Loss] = {
     "hinge": Loss(hinge, needs_labels=True),
     "ranknet": Loss(ranknet, needs_labels=True),
     "lambda": Loss(lambda_loss, needs_labels=True),
+    "infonce": Loss(infonce, needs_labels=True),
     "listnet": Loss(listnet, needs_labels=True),
     "list_cross_entropy": Loss(list_cross_entropy, needs_labels=True),
     "listmle": Loss(listmle, needs_labels=True),
     "bce": Loss(bce, needs_labels=True, compares=False),
+    "gbce": Loss(gbce, needs_labels=True, compares=False),
     "cross_entropy": Loss(cross_entropy, needs_labels=True, compares=False, sees="logits", n_logits=2),
     "similarity_mse": Loss(similarity_mse, needs_labels=True, compares=False),
     "soft_bce": Loss(soft_bce, needs_targets=True, compares=False),
@@ -83,6 +86,8 @@ LOSSES: dict[str, Loss] = {
     "pairwise_mse": Loss(pairwise_mse, needs_targets=True),
     "margin_mse": Loss(margin_mse, needs_labels=True, needs_targets=True),
     "kl_list": Loss(kl_list, needs_targets=True),
+    "ranknet_order": Loss(ranknet_order, needs_targets=True),
+    "adr_mse": Loss(adr_mse, needs_targets=True),
     "soft_cross_entropy": Loss(soft_cross_entropy, needs_targets=True, compares=False, sees="logits", n_logits=2),
     "kl": Loss(kl, needs_targets=True, compares=False, sees="logits", n_logits=2),
     "logit_mse": Loss(logit_mse, needs_targets=True, compares=False, sees="logits", n_logits=2),

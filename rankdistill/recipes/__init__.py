@@ -6,12 +6,14 @@ from rankdistill.recipes.finetune import finetune, finetune_on, sample_queries
 from rankdistill.recipes.labels import with_labels
 from rankdistill.recipes.measure import measure_model
 from rankdistill.recipes.papers import RECIPES, Recipe, get_recipe
+from rankdistill.recipes.stages import FirstStage
 from rankdistill.recipes.start import StartSettings, start_model
 from rankdistill.recipes.teachers import add_teachers, name_teachers
 
 __all__ = [
     "RECIPES",
     "EnsembleSettings",
+    "FirstStage",
     "Lesson",
     "Recipe",
     "StartSettings",

@@ -19,11 +19,14 @@ from rankdistill.models.card import Training, teacher_names
 from rankdistill.recipes.class_teachers import add_logits, logit_names
 from rankdistill.recipes.labels import with_labels
 from rankdistill.recipes.papers import ENSEMBLED
+from rankdistill.recipes.stages import FirstStage, check_first, train_first
 from rankdistill.recipes.teachers import Teacher, add_teachers, models_among, name_teachers, teacher_beside
 from rankdistill.scoring.settings import ScoringSettings
 from rankdistill.tasks import LABEL, Task
 from rankdistill.training import Objective, TrainingSettings, check_objective, fit
 from rankdistill.training.distributed import first_process_first, join_processes
+from rankdistill.training.draw import drawn_by
+from rankdistill.training.fit import fitted_columns
 from rankdistill.training.loop import check_outputs
 from rankdistill.training.terms import TEACHER
 
@@ -97,6 +100,7 @@ def distill(
     objective: Objective | str | None = None,
     conventions: Conventions | None = None,
     scoring: ScoringSettings | None = None,
+    first: FirstStage | None = None,
     dev: Task | None = None,
     out: str | Path | None = None,
 ) -> tuple[CrossEncoder, EnsembleReport | None]:
@@ -106,13 +110,14 @@ def distill(
     `Objective`; ``target`` is the ensemble's score, ``label`` the relevance, a teacher's name its score, and
     ``teacher`` the one model among the teachers, which then runs beside the student and lends its logits and insides
     (None: that of the task's kind). conventions: its ``unjudged`` says what candidates without a judgment are. scoring:
-    of the teachers. out: see `fit`; teachers' scores are kept in its ``scores/`` unless ``scoring.store`` names another
-    folder, so that a killed run resumes. Returns the student, and the ensemble's report where the objective reads the
-    teachers' scores. Raises `UsageError` where the teachers do not suit, see `Lesson`.
+    of the teachers. first: a training on labels that comes before. out: see `fit`; teachers' scores are kept in its
+    ``scores/`` unless ``scoring.store`` names another folder, and the first stage in its ``first/``, so that a killed
+    run resumes. Returns the student, and the ensemble's report where the objective reads the teachers' scores. Raises
+    `UsageError` where the teachers do not suit, see `Lesson`.
     """
     task = Task(collection, candidates, conventions=conventions or Conventions())
     lesson = Lesson.of(teachers, objective or task.distillation, ensembling)
-    return distill_on(task, lesson, student, settings, scoring=scoring, dev=dev, out=out)
+    return distill_on(task, lesson, student, settings, scoring=scoring, first=first, dev=dev, out=out)
 
 
 def distill_on(
@@ -122,16 +127,24 @@ def distill_on(
     settings: TrainingSettings | None = None,
     *,
     scoring: ScoringSettings | None = None,
+    first: FirstStage | None = None,
     dev: Task | None = None,
     out: str | Path | None = None,
 ) -> tuple[CrossEncoder, EnsembleReport | None]:
     """`distill` on all candidates of a task."""
     check_outputs(out)
+    settings, first = settings or TrainingSettings(), first or FirstStage()
     lists, report, facts = with_labels(task), None, {}
     label = scoring.relevant_label if scoring else None
     beside = teacher_beside(lesson.teachers, student, label) if lesson.objective.needs_teacher else None
     # before teachers score, which takes hours
     check_objective(lesson.objective, student, beside, logit_names(task, (*lists.columns, *lesson.columns)))
+    check_first(first, student)
+    drawn_by(
+        settings,
+        fitted_columns(lesson.objective),
+        (*lists.columns, *(lesson.columns if lesson.reads_scores else ())),
+    )
     if lesson.reads_scores:
         scoring = scoring or ScoringSettings()
         store = scoring.store or (Path(out) / "scores" if out else None)
@@ -142,8 +155,9 @@ def distill_on(
             else:
                 lists = add_teachers(lists, task.collection, lesson.teachers, scoring, store=store)
         if task.kind != "classification":
-            lists, report = ensembled(lists, lesson, seed=settings.seed if settings else 0)
+            lists, report = ensembled(lists, lesson, seed=settings.seed)
         facts = _facts(lists, lesson)
+    train_first(student, lists, task.collection, first, settings, dev=dev, out=out)
     card = Training(teachers=teacher_names(list(lesson.teachers.values())), ensembled=_ensembled(lesson))
     fit(
         student,

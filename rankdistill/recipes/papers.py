@@ -6,10 +6,11 @@ Each part can be overridden. Sources are entries of docs/papers.md.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from rankdistill.errors import UnknownNameError
+from rankdistill.recipes.stages import FirstStage
 from rankdistill.tasks import KINDS
 
 INSIDES = "attention_mse(teacher) + hidden_mse(teacher) + embedding_mse(teacher)"
@@ -27,23 +28,34 @@ class Recipe:
     source: str
     """Paper and equation."""
     when: str
-    needs: Literal["teachers", "one teacher model"]
+    needs: Literal["teachers", "one teacher model", "labels"]
+    """Of labels alone: `finetune` follows it."""
     method: Literal["single", "mean", "pile"] = "pile"
     """How teachers are ensembled, where the objective has a ``target``."""
     n_logits: int = 1
     """Logits of the student's head, and of a teacher beside it."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Values of `TrainingSettings`, as in the paper."""
+    first: FirstStage = field(default_factory=FirstStage)
+    """What is learned from labels before the teachers are."""
 
     @property
     def options(self) -> dict[str, Any]:
-        """Values of `rankdistill distill`'s options, by their names, for those that are not given otherwise."""
-        settings = {name.replace("_", "-"): value for name, value in self.settings.items()}
-        return {"objective": self.objective, "method": self.method, **settings}
+        """Values of the command's options, by their names, for those that are not given otherwise."""
+        values: dict[str, Any] = {"objective": self.objective, **self.settings}
+        if self.needs != "labels":
+            values["method"] = self.method
+        if self.first.first_objective:
+            values |= asdict(self.first)
+        return {name.replace("_", "-"): value for name, value in values.items()}
 
 
 PILE_SETTINGS = {"adam_beta2": 0.99, "weight_decay": 0.0, "learning_rate": 2e-5, "list_size": 8, "lists_per_batch": 128}
 PAIRS = {"list_size": 2, "lists_per_batch": 16}
+FIRST_STAGE = FirstStage("infonce(label)", first_list_size=8, first_relevant_share=1 / 8, first_learning_rate=1e-5)
+RANK_DISTILLM = {"draw": "whole", "epochs": 3, "learning_rate": 1e-5, "lists_per_batch": 4}
+"""A list is the first stage's 100 candidates, so a batch holds few of them."""
+GROUPS = {"list_size": 8, "relevant_share": 1 / 8}
 RECIPES: dict[str, Recipe] = {
     "single-kd": Recipe(
         ENSEMBLED, "PILE §4.2, UEGP eq. 8 and 9", "there is one teacher", "teachers", "single", settings=PILE_SETTINGS
@@ -61,6 +73,69 @@ RECIPES: dict[str, Recipe] = {
         "teachers",
         "single",
         settings=PAIRS,
+    ),
+    "rank-distillm": Recipe(
+        "ranknet_order(target)",
+        "Schlatt et al. 2025, both stages",
+        "a strong listwise teacher's order of whole lists, and labels to start from",
+        "teachers",
+        "single",
+        settings=RANK_DISTILLM,
+        first=FIRST_STAGE,
+    ),
+    "adr-mse": Recipe(
+        "adr_mse(target)",
+        "Schlatt et al. 2025, ADR-MSE, both stages",
+        "as rank-distillm, with ranks in place of pairs",
+        "teachers",
+        "single",
+        settings=RANK_DISTILLM,
+        first=FIRST_STAGE,
+    ),
+    "raw-mse": Recipe(
+        "pointwise_mse(target)",
+        "the Ettin re-rankers, 2026",
+        "a teacher far larger than the student, its logits unscaled, and many queries",
+        "teachers",
+        "single",
+        settings={
+            "list_size": 64,
+            "relevant_share": 1 / 64,
+            "draw": "hardest",
+            "lists_per_batch": 2,
+            "warmup_ratio": 0.03,
+            "learning_rate": 1.2e-4,
+        },
+    ),
+    "kl": Recipe(
+        "kl_list(target, temperature=1.0, teacher_temperature=2.0)",
+        "Tevatron 3",
+        "a teacher whose scores spread wider than the student's",
+        "teachers",
+        "single",
+        settings=GROUPS,
+    ),
+    "ce+kl": Recipe(
+        "infonce(label) + kl_list(target)",
+        "FlagEmbedding",
+        "labels that are trusted as much as the teacher",
+        "teachers",
+        "single",
+        settings=GROUPS,
+    ),
+    "infonce": Recipe(
+        "infonce(label)",
+        "Gao et al. 2021; Schlatt et al. 2025, first stage",
+        "labels alone, one relevant document a query",
+        "labels",
+        settings={**GROUPS, "learning_rate": 1e-5},
+    ),
+    "gbce": Recipe(
+        "gbce(label)",
+        "Petrov et al. 2024",
+        "labels alone, a shallow student, candidates of a first stage's 1000",
+        "labels",
+        settings={"list_size": 129, "relevant_share": 1 / 129, "lists_per_batch": 1, "learning_rate": 1e-5},
     ),
     "pd-bert": Recipe(
         "hinge(label) + 2*soft_cross_entropy(teacher)",

@@ -21,11 +21,11 @@ from rankdistill.models.masked_lm import MASKED_LM, MaskedLMHead, save_masked_lm
 from rankdistill.models.weights import weights_beyond
 from rankdistill.progress import say
 from rankdistill.tasks import Task
-from rankdistill.training.draw import plan_lists
+from rankdistill.training.draw import drawn_by, plan_lists, relevance_column
 from rankdistill.training.list_source import ListSource
 from rankdistill.training.loop import check_outputs, run_training
 from rankdistill.training.masked import Masked
-from rankdistill.training.objective import Objective
+from rankdistill.training.objective import TEACHER, Objective
 from rankdistill.training.objective_trainer import ObjectiveTrainer
 from rankdistill.training.settings import TrainingSettings
 
@@ -82,10 +82,12 @@ def fit(
         settings.list_size,
         settings.epochs,
         settings.seed,
-        labels=labels[0] if labels else None,
-        only_labelled=objective.only_labels,
+        labels=relevance_column(labels, candidates.columns, settings),
+        learned=labels if objective.only_labels else (),
         relevant_share=settings.relevant_share,
         compared=objective.compares,
+        draw=settings.draw,
+        by=drawn_by(settings, fitted_columns(objective), candidates.columns),
     )
     if plan.n_left_out:
         needs = {(True, True): "candidates of different labels", (True, False): "two candidates"}
@@ -170,6 +172,11 @@ def _dev_facts(dev: Task) -> dict[str, str]:
     """What decides which checkpoint a dev task chooses."""
     texts = PairTexts(dev.candidates, dev.collection)
     return {"candidates, judgments and measures": dev.digest(), "texts": texts.digest()}
+
+
+def fitted_columns(objective: Objective) -> list[str]:
+    """Columns of a teacher's or an ensemble's scores that an objective fits."""
+    return [term.targets for term in objective.terms if term.targets and term.targets != TEACHER]
 
 
 def check_objective(

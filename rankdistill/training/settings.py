@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from rankdistill.losses.limits import Check, number, one_of, whole
+from rankdistill.errors import UsageError
+from rankdistill.losses.limits import Check, number, one_of, text, whole
+from rankdistill.training.by_score import PICKS, Draw
 
 Schedule = Literal[
     "linear", "cosine", "cosine_with_restarts", "polynomial", "constant", "constant_with_warmup", "inverse_sqrt"
@@ -23,6 +25,12 @@ class TrainingSettings:
     """Candidates of a query in one list, at least 2."""
     relevant_share: float = 0.5
     """Share of a list that is drawn from the relevant candidates (label above 0) first, where labels are learned."""
+    draw: Draw = "random"
+    """How the rest of a list is drawn. random: any other candidates; even: evenly over the range of a teacher's scores;
+    hardest: a half of it those that a teacher scores highest of the irrelevant ones, the other half a band, evenly over
+    the ranks of what is left; whole: every list is all candidates of its query, whatever list_size."""
+    draw_by: str = ""
+    """Column of the scores that draw reads. Empty: the one that the objective fits, target before all others."""
     lists_per_batch: int = 16
     """Lists between two updates."""
     max_steps: int = -1
@@ -55,12 +63,18 @@ class TrainingSettings:
     def __post_init__(self) -> None:
         for name, check in LIMITS.items():
             object.__setattr__(self, name, check(name, getattr(self, name)))
+        if self.draw_by and self.draw not in PICKS:
+            raise UsageError(
+                f"draw_by must be empty unless draw is {' or '.join(PICKS)}, got {self.draw_by!r} and {self.draw}"
+            )
 
 
 LIMITS: dict[str, Check] = {
     "epochs": whole(1, 1_000_000),
     "list_size": whole(2, 1_000_000),
     "relevant_share": number(0, 1),
+    "draw": one_of("way to draw lists", get_args(Draw)),
+    "draw_by": text(200),
     "lists_per_batch": whole(1, 1_000_000),
     "max_steps": whole(1, 1_000_000_000, also=(-1,)),
     "learning_rate": number(0, 1, above=True),

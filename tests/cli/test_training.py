@@ -182,6 +182,45 @@ def test_distill_follows_a_recipe_that_options_override(run, files, tmp_path: Pa
     assert run(*words, "--recipe", "pd-brt", "--out", tmp_path / "x").code == 2
 
 
+def test_rank_distillm_is_two_stages_by_one_command(run, files, tmp_path: Path) -> None:
+    words = ["distill", "--collection", files.collection, "--run", files.bm25, "--teachers", files.model]
+    words += ["--student", files.model, "--layers", 0, 3, "--max-length", 32, "--max-steps", 2]
+    words += ["--recipe", "rank-distillm", "--first-list-size", 4, "--out", tmp_path / "out"]
+    outcome = run(*words)
+    assert outcome.code == 0, outcome.err
+    assert "infonce(label), then ranknet_order(target)" in outcome.err
+    said = yaml.safe_load((tmp_path / "out" / "config.yaml").read_text())
+    expected = ("infonce(label)", 4, 0.125, "whole", 3, 4)
+    names = ("first_objective", "first_list_size", "first_relevant_share", "draw", "epochs", "lists_per_batch")
+    assert tuple(said[name] for name in names) == expected
+    first, last = (CrossEncoder.from_pretrained(tmp_path / "out" / name / "model") for name in ("first", "."))
+    assert first.fingerprint() != last.fingerprint()
+    assert run(*words).code == 0
+    assert CrossEncoder.from_pretrained(tmp_path / "out" / "model").fingerprint() == last.fingerprint()
+
+
+def test_recipes_of_labels_are_finetunes_and_those_of_teachers_distills(run, files, tmp_path: Path) -> None:
+    words = ["--collection", files.collection, "--run", files.bm25, "--out", tmp_path / "out", *TRAINING]
+    outcome = run("finetune", *words, "--base", files.model, "--recipe", "infonce")
+    assert outcome.code == 0, outcome.err
+    said = yaml.safe_load((tmp_path / "out" / "config.yaml").read_text())
+    assert (said["objective"], said["relevant_share"], said["list_size"]) == ("infonce(label)", 0.125, 4)
+    outcome = run("finetune", *words, "--base", files.model, "--recipe", "pile")
+    assert outcome.code == 2
+    assert "recipe 'pile' learns from teachers: give it to rankdistill distill" in outcome.err
+    outcome = run("distill", *words, "--teachers", files.model, "--recipe", "gbce")
+    assert outcome.code == 2
+    assert "recipe 'gbce' learns from labels alone: give it to rankdistill finetune" in outcome.err
+
+
+def test_lists_that_are_drawn_by_no_known_column_are_refused_before_any_work(run, files, tmp_path: Path) -> None:
+    words = ["--collection", files.collection, "--run", files.bm25, "--base", files.model, "--out", tmp_path / "out"]
+    outcome = run("finetune", *words, "--draw", "hardest")
+    assert outcome.code == 2
+    assert "the objective fits none: name the column with draw_by, one of score" in outcome.err
+    assert run("finetune", *words, "--draw", "hardest", "--draw-by", "score", *TRAINING).code == 0
+
+
 def test_an_option_given_its_default_wins_over_the_recipe_and_a_file_too(run, files, tmp_path: Path) -> None:
     words = ["distill", "--collection", files.collection, "--run", files.bm25, "--teachers", files.model]
     words += ["--student", files.model, "--layers", 0, 3, "--max-length", 32, "--max-steps", 1]

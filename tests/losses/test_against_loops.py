@@ -165,15 +165,57 @@ def list_cross_entropy(scores, targets, mask):
     return average(terms)
 
 
-def kl_list(scores, targets, mask, temperature=1.0):
+def kl_list(scores, targets, mask, temperature=1.0, teacher_temperature=None):
     terms = []
     for s, t, _ in rows(scores, targets, mask):
         if len(s) >= 2:
             student = softmax([v / temperature for v in s])
-            teacher = softmax([v / temperature for v in t])
+            teacher = softmax([v / (teacher_temperature or temperature) for v in t])
             terms.append(
                 sum(b * math.log(b / a) for a, b in zip(student, teacher, strict=True)) * temperature * temperature
             )
+    return average(terms)
+
+
+def infonce(scores, targets, mask, relevant_from=1.0, temperature=1.0):
+    terms = []
+    for s, y, _ in rows(scores, targets, mask):
+        others = [math.exp(a / temperature) for a, b in zip(s, y, strict=True) if b < relevant_from]
+        for a, b in zip(s, y, strict=True):
+            if b >= relevant_from and others:
+                mine = math.exp(a / temperature)
+                terms.append(-math.log(mine / (mine + sum(others))))
+    return average(terms)
+
+
+def adr_mse(scores, targets, mask, alpha=1.0):
+    terms = []
+    for s, t, _ in rows(scores, targets, mask):
+        n = len(s)
+        for i in range(n if n >= 2 else 0):
+            soft = 1.0
+            places = [place for place, value in enumerate(sorted(t, reverse=True), start=1) if value == t[i]]
+            for j in range(n):
+                if j != i:
+                    soft += 1 / (1 + math.exp(-alpha * (s[j] - s[i])))
+            rank = average(places)
+            terms.append((rank - soft) ** 2 / math.log2(rank + 1))
+    return average(terms)
+
+
+def gbce(scores, targets, mask, relevant_from=1.0, calibration=0.75, pool=1000):
+    terms = []
+    for s, y, _ in rows(scores, targets, mask):
+        drawn = min(sum(b < relevant_from for b in y), pool)
+        for a, b in zip(s, y, strict=True):
+            p = 1 / (1 + math.exp(-a))
+            if b < relevant_from:
+                terms.append(-math.log(1 - p))
+            elif drawn:
+                share = drawn / pool
+                terms.append(-share * (calibration * (1 - 1 / share) + 1 / share) * math.log(p))
+            else:
+                terms.append(-(1 - calibration) * math.log(p))  # the limit of the same
     return average(terms)
 
 
@@ -216,6 +258,10 @@ def lambda_loss(scores, targets, mask, weighting="lambdarank", gain="exponential
 NAIVE = {
     "hinge": hinge,
     "ranknet": ranknet,
+    "ranknet_order": ranknet,
+    "infonce": infonce,
+    "adr_mse": adr_mse,
+    "gbce": gbce,
     "lambda": lambda_loss,
     "listnet": listnet,
     "list_cross_entropy": list_cross_entropy,

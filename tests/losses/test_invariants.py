@@ -99,8 +99,8 @@ def test_a_batch_without_candidates_gives_zero(case, make_batch):
 def test_a_diverged_student_is_not_hidden(case, make_batch):
     name, settings = case
     batch = make_batch(0, LOSSES[name].n_logits, sizes=(4,))
-    batch.targets = torch.nan_to_num(batch.targets)
     batch.labels = torch.arange(4.0)[None]
+    batch.targets = torch.nan_to_num(batch.targets) + batch.labels.reshape(1, 4, *[1] * (batch.targets.ndim - 2))
     batch.scores[0, 2] = torch.nan
     assert batch.loss(name, settings).isnan()
 
@@ -119,3 +119,96 @@ def test_labels_that_are_counts_or_fractions_give_a_finite_loss_and_gradient(cas
     loss = batch.loss(name, settings)
     assert loss.isfinite()
     assert gradient(batch, name, settings).isfinite().all()
+
+
+COMPARING = [name for name, loss in LOSSES.items() if loss.compares]
+IN_PAIRS = ["hinge", "ranknet", "lambda", "infonce", "listmle", "margin_mse", "ranknet_order"]
+BY_ORDER = ["ranknet_order", "adr_mse"]
+
+
+@pytest.mark.parametrize("name", COMPARING)
+def test_a_loss_that_compares_does_not_see_the_level_of_a_lists_scores(name, make_batch):
+    batch = make_batch(0)
+    expected = batch.loss(name).item()
+    batch.scores = batch.scores + torch.linspace(-9, 9, len(batch.scores))[:, None]
+    assert batch.loss(name).item() == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("name", COMPARING)
+def test_lists_of_one_teach_a_loss_that_compares_nothing(name, make_batch):
+    batch = make_batch(0, sizes=(1, 1, 1))
+    batch.targets = batch.labels = torch.full_like(batch.scores, 2.0)
+    assert batch.loss(name).item() == 0
+    assert not gradient(batch, name, {}).any()
+
+
+@pytest.mark.parametrize("name", IN_PAIRS)
+def test_equal_labels_and_targets_make_no_pair(name, make_batch):
+    batch = make_batch(0)
+    batch.labels, batch.targets = (
+        torch.where(values.isnan(), torch.nan, 2.0) for values in (batch.labels, batch.targets)
+    )
+    assert batch.loss(name).item() == 0
+    assert not gradient(batch, name, {}).any()
+
+
+@pytest.mark.parametrize("name", BY_ORDER)
+def test_a_loss_of_the_teachers_order_sees_nothing_of_its_scale(name, make_batch):
+    batch = make_batch(0)
+    expected = batch.loss(name).item()
+    batch.targets = torch.exp(batch.targets / 3) * 40 - 7
+    assert batch.loss(name).item() == pytest.approx(expected, rel=1e-12)
+    batch.targets = -batch.targets
+    assert batch.loss(name).item() != pytest.approx(expected, rel=1e-3)
+
+
+@pytest.mark.parametrize("name", BY_ORDER)
+def test_the_teachers_order_far_apart_is_what_a_loss_of_it_asks_for(name):
+    order = torch.tensor([[3.0, 1.0, 2.0, 0.0]])
+    mask = torch.ones_like(order, dtype=torch.bool)
+    assert LOSSES[name].function(order * 50, order, mask).item() == pytest.approx(0, abs=1e-9)
+    assert LOSSES[name].function(order * -50, order, mask).item() > 1
+
+
+def test_a_teacher_that_calls_all_equal_asks_adr_mse_for_equal_scores():
+    targets, mask = torch.zeros(1, 5), torch.ones(1, 5, dtype=torch.bool)
+    assert LOSSES["adr_mse"].function(torch.full((1, 5), 3.0), targets, mask).item() == 0
+    assert LOSSES["adr_mse"].function(torch.arange(5.0)[None], targets, mask).item() > 0
+
+
+def test_infonce_of_one_relevant_document_is_the_list_cross_entropy():
+    scores = torch.randn(3, 6, generator=torch.Generator().manual_seed(0))
+    labels, mask = torch.zeros(3, 6), torch.ones(3, 6, dtype=torch.bool)
+    labels[:, 2] = 1
+    one, other = (
+        LOSSES[name].function(scores, None, mask, labels=labels) for name in ("infonce", "list_cross_entropy")
+    )
+    torch.testing.assert_close(one, other)
+    labels[:, 4] = 1
+    one, other = (
+        LOSSES[name].function(scores, None, mask, labels=labels) for name in ("infonce", "list_cross_entropy")
+    )
+    assert (one - other).abs() > 0.1
+
+
+def test_gbce_without_calibration_and_of_a_whole_pool_is_bce(make_batch):
+    batch = make_batch(0)
+    expected = batch.loss("bce").item()
+    assert batch.loss("gbce", {"calibration": 0.0}).item() == pytest.approx(expected, rel=1e-12)
+    assert batch.loss("gbce", {"calibration": 1.0}).item() != pytest.approx(expected, rel=1e-3)
+    whole = make_batch(1, sizes=(6,))
+    whole.labels = torch.tensor([[1.0, 0, 0, 0, 0, 0]])
+    assert whole.loss("gbce", {"calibration": 1.0, "pool": 5}).item() == pytest.approx(
+        whole.loss("bce").item(), rel=1e-12
+    )
+
+
+def test_a_hotter_teacher_is_flatter_and_the_students_temperature_sizes_the_gradient():
+    scores, targets = torch.tensor([[0.2, 0.1, 0.0]]), torch.tensor([[6.0, 2.0, 0.0]])
+    mask = torch.ones(1, 3, dtype=torch.bool)
+    kl_list = LOSSES["kl_list"].function
+    values = [kl_list(scores, targets, mask, teacher_temperature=each).item() for each in (1.0, 2.0, 8.0)]
+    assert values == sorted(values, reverse=True)
+    assert kl_list(scores, targets, mask, temperature=2.0).item() == pytest.approx(
+        kl_list(scores, targets, mask, temperature=2.0, teacher_temperature=2.0).item()
+    )

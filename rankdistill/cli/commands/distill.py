@@ -13,7 +13,7 @@ from rankdistill.cli.written import written
 from rankdistill.ensembling import EnsembleReport
 from rankdistill.ensembling.settings import EnsembleSettings
 from rankdistill.models import DEFAULT_BASE, CrossEncoder
-from rankdistill.recipes import RECIPES, Lesson, distill_on, get_recipe
+from rankdistill.recipes import RECIPES, FirstStage, Lesson, distill_on, get_recipe
 from rankdistill.recipes.teachers import check_teachers
 from rankdistill.tasks import Task
 
@@ -30,7 +30,7 @@ def distill(
         Parameter(
             help="A paper's recipe: it sets the number of logits, and objective, method and settings unless they are "
             "given: "
-            f"{', '.join(RECIPES)}. [default: none]"
+            f"{', '.join(name for name, each in RECIPES.items() if each.needs != 'labels')}. [default: none]"
         ),
     ] = None,
     objective: Annotated[
@@ -41,6 +41,7 @@ def distill(
         ),
     ] = KIND.distillation,
     ensembling: Ensembling = EnsembleSettings(),  # noqa: B008  # frozen
+    first: Annotated[FirstStage, Parameter(name="*")] = FirstStage(),  # noqa: B008  # frozen
     options: Options,
 ) -> None:
     """Distil an ensemble of teachers, supervised by the labels, into a small student.
@@ -53,6 +54,9 @@ def distill(
         rankdistill distill --collection pydocs --run bm25.trec \\
             --teachers runs/t1/model --recipe pd-bert \\
             --layers 0 4 5 --out runs/pd-bert
+        rankdistill distill --collection pydocs --run bm25.trec \\
+            --teachers llm.trec --recipe rank-distillm \\
+            --layers 0 4 5 --out runs/rank-distillm
     """
     parameters = written(distill, locals())
     lesson = Lesson.of(teachers, objective, ensembling)  # before anything is loaded, so that a mistake costs no time
@@ -61,13 +65,16 @@ def distill(
         paper = get_recipe(recipe)
         head = paper.n_logits
         settings = {name: getattr(options.settings, name) for name in paper.settings}
-        say(f"recipe {recipe} ({paper.source}): {lesson.objective}; {settings}")
+        before = f"{first.first_objective}, then " if first.first_objective else ""
+        say(f"recipe {recipe} ({paper.source}): {before}{lesson.objective}; {settings}")
     for name, teacher in lesson.teachers.items():
         say(f"{name}: {teacher}")
     check_teachers(lesson.teachers, options.scoring.relevant_label)
 
     def train(task: Task, model: CrossEncoder, dev: Task | None) -> None:
-        _, report = distill_on(task, lesson, model, options.settings, scoring=options.scoring, dev=dev, out=options.out)
+        _, report = distill_on(
+            task, lesson, model, options.settings, scoring=options.scoring, first=first, dev=dev, out=options.out
+        )
         say_report(report)
 
     train_command(train, options, parameters, student, lesson.objective, lesson.columns, head)

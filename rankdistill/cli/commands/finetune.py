@@ -10,6 +10,7 @@ from cyclopts.validators import Number
 from rankdistill.cli.training import KIND, Options, train_command
 from rankdistill.cli.written import written
 from rankdistill.models import DEFAULT_BASE, CrossEncoder
+from rankdistill.recipes import RECIPES
 from rankdistill.recipes.finetune import finetune_on
 from rankdistill.tasks import LABEL, Task
 from rankdistill.training import Objective
@@ -20,6 +21,13 @@ def finetune(
     base: Annotated[
         str, Parameter(help="Encoder or cross-encoder to start from: a folder or a hub id.")
     ] = DEFAULT_BASE,
+    recipe: Annotated[
+        str | None,
+        Parameter(
+            help="A paper's recipe for labels alone: it sets objective and settings unless they are given: "
+            f"{', '.join(name for name, each in RECIPES.items() if each.needs == 'labels')}. [default: none]"
+        ),
+    ] = None,
     objective: Annotated[
         str, Parameter(help="Losses, such as 'hinge(label)' or 'list_cross_entropy(label)'.")
     ] = KIND.objective,
@@ -36,6 +44,8 @@ def finetune(
     For example
 
         rankdistill finetune --collection pydocs --run bm25.trec --out runs/teacher1
+        rankdistill finetune --collection pydocs --run bm25.trec \\
+            --recipe infonce --out runs/contrastive
     """
     parameters = written(finetune, locals())
     parsed = Objective.parse(objective)  # before anything is loaded, so that a mistake costs no time
