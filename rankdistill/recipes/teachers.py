@@ -14,6 +14,7 @@ from rankdistill.data.parts import is_parts
 from rankdistill.data.score_files.recognise import is_score_folder
 from rankdistill.errors import DataError, UsageError
 from rankdistill.models import CrossEncoder, ScoreContract, relevant_second, resolve_base, with_two_logits
+from rankdistill.models.causal.stated import contract_of, is_causal
 from rankdistill.models.load import checked_config
 from rankdistill.scoring.score import score
 from rankdistill.scoring.settings import ScoringSettings
@@ -37,15 +38,17 @@ def models_among(teachers: Mapping[str, Teacher]) -> list[Teacher]:
     return [teacher for teacher in teachers.values() if not is_run(teacher)]
 
 
-def check_teachers(teachers: Mapping[str, Teacher], relevant_label: str | None = None) -> None:
+def check_teachers(teachers: Mapping[str, Teacher], scoring: ScoringSettings | None = None) -> None:
     """Raise, before any work, where a folder among the teachers is no model that gives one score.
 
-    relevant_label: see `ScoringSettings`. Weights are not read. Raises as `CrossEncoder.from_pretrained` does.
+    scoring: of the teachers. Weights are not read. Raises as `CrossEncoder.from_pretrained` does.
     """
     for model in models_among(teachers):
         if not isinstance(model, CrossEncoder):
             folder = resolve_base(model)
-            ScoreContract.of_config(checked_config(folder), relevant_label, folder)
+            contract_of(folder, scoring)
+            if not is_causal(folder):
+                ScoreContract.of_config(checked_config(folder), scoring.relevant_label if scoring else None, folder)
 
 
 def teacher_beside(

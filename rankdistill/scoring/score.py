@@ -113,8 +113,17 @@ def load_model(model: CrossEncoder | str | Path, settings: ScoringSettings) -> C
 
     if not isinstance(model, CrossEncoder):
         return CrossEncoder.from_pretrained(
-            model, settings.engine or "torch", settings.dtype, relevant_label=settings.relevant_label
+            model,
+            settings.engine or "torch",
+            settings.dtype,
+            relevant_label=settings.relevant_label,
+            **settings.asking,
         )
+    for name, value in settings.asking.items():
+        if value is not None:
+            raise UsageError(
+                f"{name} is read where a model is loaded: give its folder, or CrossEncoder.from_pretrained it"
+            )
     model = model.with_relevant(settings.relevant_label)
     engine, dtype = settings.engine or model.engine_name, settings.dtype or model.dtype
     return model if (engine, dtype) == (model.engine_name, model.dtype) else model.with_engine(engine, dtype)
