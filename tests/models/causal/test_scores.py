@@ -1,4 +1,4 @@
-"""A causal language model's score is a difference of two tokens' logits at the end of its prompt, as transformers has it."""
+"""A causal model's score is a difference of two tokens' logits at the end of its prompt, as transformers has it."""
 
 from __future__ import annotations
 
