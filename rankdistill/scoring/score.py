@@ -108,7 +108,7 @@ def score_logits(
 
 
 def load_model(model: CrossEncoder | str | Path, settings: ScoringSettings) -> CrossEncoder:
-    """Load a cross-encoder for these settings; of one at hand keep what they leave open."""
+    """Load a cross-encoder for these settings; of one at hand keep what they leave open, and how it is asked."""
     from rankdistill.models.cross_encoder import CrossEncoder
 
     if not isinstance(model, CrossEncoder):
@@ -119,11 +119,6 @@ def load_model(model: CrossEncoder | str | Path, settings: ScoringSettings) -> C
             relevant_label=settings.relevant_label,
             **settings.asking,
         )
-    for name, value in settings.asking.items():
-        if value is not None:
-            raise UsageError(
-                f"{name} is read where a model is loaded: give its folder, or CrossEncoder.from_pretrained it"
-            )
     model = model.with_relevant(settings.relevant_label)
     engine, dtype = settings.engine or model.engine_name, settings.dtype or model.dtype
     return model if (engine, dtype) == (model.engine_name, model.dtype) else model.with_engine(engine, dtype)

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from rankdistill.errors import DataError
+from rankdistill.errors import DataError, UsageError
 from rankdistill.inputs.asking import Asking
 from rankdistill.models.causal.chat import PAIR
 from rankdistill.models.causal.contract import ENTRY, HOW, PromptContract
@@ -41,7 +41,16 @@ def contract_of(folder: str | Path, options: Asking | None = None) -> PromptCont
     contract = _by_us(folder, config) or _by_library(folder, causal)
     if contract is None and options.prompt is None:
         contract = _by_name(folder, config, causal)
-    if any(value is not None for value in options.asking.values()):
+    given = {name: value for name, value in options.asking.items() if value is not None}
+    if given and not causal:
+        heads = [name for name in given if name not in ("prompt", "instruction")]
+        if contract is None or heads:
+            what = "reads no prompt" if contract is None else "has a head of its own"
+            raise UsageError(
+                f"{folder} is no causal language model and {what}: leave out {', '.join(heads or given)}, which are "
+                "for causal language models"
+            )
+    if given:
         preset = PRESETS.get(options.prompt or "")
         if preset:
             contract = preset.contract

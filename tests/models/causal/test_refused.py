@@ -61,10 +61,14 @@ def test_what_a_folder_states_is_read(tmp_path: Path) -> None:
     assert CrossEncoder.from_pretrained(folder).predict([("a", "b")]) == pytest.approx(given.predict([("a", "b")]))
 
 
-def test_a_loaded_model_is_not_asked_otherwise(folder: Path) -> None:
-    from rankdistill.scoring.score import load_model
-    from rankdistill.scoring.settings import ScoringSettings
-
-    model = CrossEncoder.from_pretrained(folder, **ASKED)
-    with pytest.raises(UsageError, match="prompt is read where a model is loaded"):
-        load_model(model, ScoringSettings(prompt="x"))
+@pytest.mark.parametrize("change", [{"prompt": ASKED["prompt"]}, {"relevant_token": "a"}, {"token_scale": 2.0}])
+def test_models_that_read_no_prompt_or_have_a_head_are_not_asked(
+    folder: Path, tmp_path: Path, tiny_model: Any, change: dict[str, Any]
+) -> None:
+    tiny_model("bert").save_pretrained(tmp_path / "bert")
+    with pytest.raises(UsageError, match="no causal language model and reads no prompt"):
+        CrossEncoder.from_pretrained(tmp_path / "bert", **change)
+    made = CrossEncoder.from_pretrained(folder, **ASKED).save(tmp_path / "made")
+    if "prompt" not in change:
+        with pytest.raises(UsageError, match="has a head of its own"):
+            CrossEncoder.from_pretrained(made, **change)
