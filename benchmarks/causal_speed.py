@@ -2,8 +2,8 @@
 
 Run in the project's root: python -m benchmarks.causal_speed
 Six layers of width 384 with random weights, in float32: a causal language model behind the prompt of Qwen3-Reranker,
-and XLM-R and ModernBERT classifiers. Its tokenizer, of byte-level BPE, is trained on the collection's passages. All score
-BM25's 100 best for queries of DL 2019 with the same weights and texts, from strings to an array. Scores of random
+and XLM-R and ModernBERT classifiers. Their tokenizer, byte-level BPE, is trained on the collection's passages. All
+score BM25's 100 best for queries of DL 2019 with the same weights and texts, from strings to an array. Scores of random
 weights rank nothing: the table tells speed, and how far scores are apart.
 """
 
