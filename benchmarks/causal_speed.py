@@ -158,16 +158,16 @@ def main(
     *,
     queries: Annotated[int, Parameter(help="Queries of DL 2019 that are scored.")] = 10,
     repeats: Annotated[int, Parameter(help="Timed rounds, after one that warms up.")] = 3,
-    quick: Annotated[bool, Parameter(help="Two queries, one round, nothing written.")] = False,
+    quick: Annotated[bool, Parameter(help="Two queries, one shape, one round, nothing written.")] = False,
     shapes: Annotated[tuple[str, ...], Parameter(help=f"Of {', '.join(SHAPES)}.")] = tuple(SHAPES),
 ) -> None:
     """Time all systems and write the table."""
     if quick:
-        queries, repeats = 2, 1
+        queries, repeats, shapes = 2, 1, shapes[:1]
     collection = rd.load_collection(str(V1))
     candidates = rd.read_run(V1 / "runs" / "dl19.bm25.trec.gz", column="bm25").top_k(100, by="bm25")
     candidates = candidates.take_queries(np.arange(candidates.n_queries) < queries)
-    texts = [text for _, text in islice(collection.documents, TRAINING_TEXTS)]
+    texts = [text for _, text in islice(collection.documents, TRAINING_TEXTS // (10 if quick else 1))]
     rows = (row for kind in shapes for row in rows_of(kind, candidates, collection, texts, repeats))
     study("causal_speed", rows, [0], PACKAGES, folder=Path(tempfile.mkdtemp()) if quick else FOLDER)
 

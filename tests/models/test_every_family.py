@@ -33,7 +33,7 @@ def test_scores_are_those_of_transformers_pair_by_pair(folder: Path, pairs: Pair
     expected = []
     for query, document in pairs:
         inputs: Any = model.tokenizer(
-            query, document, truncation="longest_first", max_length=model.max_length, return_tensors="pt"
+            [(query, document)], truncation="longest_first", max_length=model.max_length, return_tensors="pt"
         )
         with torch.no_grad():
             expected.append(float(model.model(**{name: inputs[name] for name in taken}).logits[0, 0]))
@@ -53,7 +53,7 @@ def test_it_is_cut_to_layers_and_trained(folder: Path, tmp_path: Path) -> None:
     assert model.model.config.num_hidden_layers == 2
     collection = make_collection()
     before = {name: weight.clone() for name, weight in model.model.named_parameters()}
-    settings = TrainingSettings(max_steps=2, learning_rate=1e-3, eval_steps=100)
+    settings = TrainingSettings(max_steps=2, lists_per_batch=2, learning_rate=1e-3, warmup_ratio=0.0)
     fit(model, labelled(collection), collection, "pointwise_mse(t1)", settings, out=tmp_path / "out")
     changed = [name for name, weight in model.model.named_parameters() if not torch.equal(weight, before[name])]
     assert any("0" in name for name in changed)
