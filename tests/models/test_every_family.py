@@ -53,7 +53,7 @@ def test_it_is_cut_to_layers_and_trained(folder: Path, tmp_path: Path) -> None:
     assert model.model.config.num_hidden_layers == 2
     collection = make_collection()
     before = {name: weight.clone() for name, weight in model.model.named_parameters()}
-    settings = TrainingSettings(max_steps=2, lists_per_batch=2, learning_rate=1e-3, warmup_ratio=0.0)
+    settings = TrainingSettings(max_steps=1, learning_rate=1e-3, warmup_ratio=0.0)
     fit(model, labelled(collection), collection, "pointwise_mse(t1)", settings, out=tmp_path / "out")
     changed = [name for name, weight in model.model.named_parameters() if not torch.equal(weight, before[name])]
     assert any("0" in name for name in changed)
