@@ -24,7 +24,7 @@ from rankdistill.models import DEFAULT_BASE, resolve_base
 
 Make = Callable[..., Any]
 text = st.text(alphabet="abcxyz", max_size=40)
-KINDS = ("one text", "two texts", "prompt")
+KINDS = ("one text", "two texts")
 
 
 def check_equal(tokenizer: Any, pairs: list[tuple[str, str]], max_length: int, pad_to: int | None = None) -> None:
