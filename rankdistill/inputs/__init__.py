@@ -2,7 +2,9 @@
 
 from rankdistill.inputs.batches import Batches, length_sorted_batches
 from rankdistill.inputs.pairs import PairAssembler
-from rankdistill.inputs.template import PairTemplate, Prompt
+from rankdistill.inputs.prompt import Prompt
+from rankdistill.inputs.prompted import PromptAssembler
+from rankdistill.inputs.template import PairTemplate
 from rankdistill.inputs.tokens import NO_TEXT, TokenizedTexts
 from rankdistill.inputs.windows import Windows
 
@@ -12,6 +14,7 @@ __all__ = [
     "PairAssembler",
     "PairTemplate",
     "Prompt",
+    "PromptAssembler",
     "TokenizedTexts",
     "Windows",
     "length_sorted_batches",

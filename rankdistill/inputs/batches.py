@@ -40,6 +40,24 @@ class Batches:
         return 1.0 - int(self.lengths.sum()) / padded if padded else 0.0
 
 
+OWN_BATCH = 8
+"""Items of a group, at least, that are batched apart from those of other groups."""
+
+
+def batches_by_group(lengths: Any, groups: Any, batch_tokens: int) -> Iterator[I64]:
+    """Yield batches of items, int64 (B,), as `length_sorted_batches`, each of one group; small groups are mixed.
+
+    groups: int (N,), the group of each item, such as its query, whose prompt is then computed once for a batch.
+    """
+    lengths = np.asarray(lengths, dtype=np.int64)
+    _, places, counts = np.unique(np.asarray(groups), return_inverse=True, return_counts=True)
+    places = np.where(counts[places] >= OWN_BATCH, places, -1)
+    for place in np.unique(places):
+        items = np.flatnonzero(places == place)
+        for batch in length_sorted_batches(lengths[items], batch_tokens):
+            yield items[batch]
+
+
 def length_sorted_batches(lengths: Any, batch_tokens: int, *, equal: bool = False) -> Batches:
     """Group items so that each batch has at most ``batch_tokens`` padded tokens, or is one item longer than that.
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -11,9 +12,10 @@ import numpy as np
 
 from rankdistill.arrays import I32, I64, Bools
 from rankdistill.errors import DataError, UsageError
-from rankdistill.inputs.batches import length_sorted_batches
+from rankdistill.inputs.batches import batches_by_group, length_sorted_batches
 from rankdistill.inputs.template import PairTemplate
-from rankdistill.inputs.tokens import TokenizedTexts
+from rankdistill.inputs.tokens import GrowingTexts, TokenizedTexts
+from rankdistill.inputs.windows import Windows, ragged_range
 
 INPUTS = ("input_ids", "token_type_ids", "attention_mask")
 
@@ -29,6 +31,10 @@ class TokenRows(Protocol):
 
     @property
     def lengths(self) -> I64: ...
+
+
+TextPart = tuple[TokenRows, Any, I64]
+"""Tokens of texts, the rows of those that are taken, and how many tokens are kept of each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,9 +120,22 @@ class PairAssembler:
         """Tokenise queries, each after the prompt where there is one; see `tokenize`."""
         if not self.prompt:
             return self.tokenize(tokenizer, texts)
-        if isinstance(texts, Sequence) and (not len(texts) or isinstance(texts[0], str)):
-            return self.tokenize(tokenizer, self._prompted(texts))
-        return self.tokenize(tokenizer, (self._prompted(chunk) for chunk in texts))
+        return self.tokenize(tokenizer, each_slice(texts, self._prompted))
+
+    def growing_documents(self, tokenizer: Any, n_texts: int, slices: Iterator[Sequence[str]]) -> GrowingTexts:
+        """Documents that are tokenised slice by slice, when they are needed; see `tokenize`."""
+        return GrowingTexts(tokenizer, n_texts, slices, self.room)
+
+    def windows(self, tokenizer: Any, slices: Iterator[Sequence[str]]) -> Windows:
+        """Tokenise documents whole, and cut them into windows of three quarters of a pair, half of that apart."""
+        size = max(1, self.room * 3 // 4)
+        return Windows.over(TokenizedTexts.from_texts(tokenizer, slices), size, max(1, size // 2))
+
+    def taking(self, input_names: Sequence[str]) -> PairAssembler:
+        """Return an assembler of the same pairs that makes other inputs."""
+        other = copy.copy(self)
+        other.input_names = tuple(input_names)
+        return other
 
     def _prompted(self, queries: Sequence[str]) -> list[str]:
         return [f"{self.prompt}{query}" for query in queries]
@@ -139,13 +158,15 @@ class PairAssembler:
         batch_tokens: int,
         *,
         equal: bool = False,
+        by_query: bool = False,
     ) -> Iterator[tuple[I64, dict[str, I64]]]:
         """Yield length-sorted batches of the pairs: their positions int64 (B,) and the model's inputs.
 
-        batch_tokens, equal: see `length_sorted_batches`.
+        batch_tokens, equal: see `length_sorted_batches`. by_query: see `batches_by_group`.
         """
         lengths = self.lengths(queries, documents, query_rows, document_rows).total
-        for items in length_sorted_batches(lengths, batch_tokens, equal=equal):
+        by_length = length_sorted_batches(lengths, batch_tokens, equal=equal)
+        for items in batches_by_group(lengths, query_rows, batch_tokens) if by_query else by_length:
             yield items, self.assemble(queries, documents, query_rows[items], document_rows[items])
 
     def assemble(
@@ -163,15 +184,19 @@ class PairAssembler:
         """
         query_rows, document_rows = np.asarray(query_rows), np.asarray(document_rows)
         kept = self.lengths(queries, documents, query_rows, document_rows)
-        longest = int(kept.total.max(initial=0))
+        texts = (queries, query_rows, kept.query), (documents, document_rows, kept.document)
+        return self._put_together(texts, kept.total, pad_to)
+
+    def _put_together(self, texts: tuple[TextPart, TextPart], total: I64, pad_to: int | None) -> dict[str, I64]:
+        """Build the inputs of pairs of two texts, each given by its tokens, its rows and how many tokens are kept."""
+        longest = int(total.max(initial=0))
         if pad_to is not None and pad_to < longest:
             raise UsageError(f"pad_to is {pad_to}, but the longest pair has {longest} tokens")
-        shape = len(query_rows), longest if pad_to is None else pad_to
+        shape = len(total), longest if pad_to is None else pad_to
         ids, types = np.full(shape, self.pad_id, np.int64), np.full(shape, self.pad_type, np.int64)
         column = np.arange(shape[1])
-        first = shape[1] - kept.total if self.padding_side == "left" else np.zeros(len(query_rows), np.int64)
+        first = shape[1] - total if self.padding_side == "left" else np.zeros(len(total), np.int64)
         end = first
-        texts = ((queries, query_rows, kept.query), (documents, document_rows, kept.document))
         for part in range(3):
             special = end[:, None] + np.arange(len(self.template.ids[part]))
             np.put_along_axis(ids, special, np.broadcast_to(self.template.ids[part], special.shape), axis=1)
@@ -201,6 +226,13 @@ def _pad_id(tokenizer: Any) -> int:
     return next((int(token) for token in known if token is not None), 0)
 
 
+def each_slice(texts: Any, change: Callable[[Sequence[str]], list[str]]) -> Any:
+    """Change every slice of texts, given as a list or as an iterable of lists; the latter stays one."""
+    if isinstance(texts, Sequence) and (not len(texts) or isinstance(texts[0], str)):
+        return change(texts)
+    return (change(chunk) for chunk in texts)
+
+
 def longest_first(n_first: I64, n_second: I64, room: int) -> tuple[I64, I64]:
     """Share ``room`` tokens between two texts as the "longest_first" truncation of fast tokenizers does.
 
@@ -215,9 +247,3 @@ def longest_first(n_first: I64, n_second: I64, room: int) -> tuple[I64, I64]:
     new_short, new_long = np.where(fits, short, new_short), np.where(fits, long, new_long)
     first_longer = n_first > n_second
     return np.where(first_longer, new_long, new_short), np.where(first_longer, new_short, new_long)
-
-
-def ragged_range(starts: I64, sizes: I64) -> I64:
-    """Concatenate ``arange(start, start + size)`` over all; int64 (sum of sizes,)."""
-    ends = np.cumsum(sizes)
-    return np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - sizes), sizes)

@@ -1,4 +1,4 @@
-"""PairTemplate: the fixed tokens around a query and a document, read off a tokenizer or made from a prompt."""
+"""PairTemplate: the special tokens around a query and a document, read off a tokenizer."""
 
 from __future__ import annotations
 
@@ -8,36 +8,10 @@ from typing import Any
 import numpy as np
 
 from rankdistill.arrays import I64
-from rankdistill.errors import DataError, UsageError
+from rankdistill.errors import DataError
 
 _PROBES = ("who wrote the first book", "a short answer"), ("one", "and two three four five six")
-_QUERY, _DOCUMENT = "{query}", "{document}"
 _NOTHING = np.zeros(0, np.int64)
-
-
-@dataclass(frozen=True)
-class Prompt:
-    """The fixed text before the query, between query and document, and after the document.
-
-    Special tokens, a beginning-of-sequence token included, are in the input only if the prompt spells them out.
-    """
-
-    prefix: str = ""
-    between: str = ""
-    suffix: str = ""
-
-    @classmethod
-    def parse(cls, text: str) -> Prompt:
-        """Split a string that holds ``{query}`` and then ``{document}``, once each; other braces are plain text."""
-        prefix, query, rest = text.partition(_QUERY)
-        between, document, suffix = rest.partition(_DOCUMENT)
-        if not (query and document) or text.count(_QUERY) + text.count(_DOCUMENT) != 2:
-            raise UsageError(f"a prompt must hold {_QUERY} and then {_DOCUMENT}, once each, got {text!r:.200}")
-        return cls(prefix, between, suffix)
-
-    def format(self, query: str, document: str) -> str:
-        """Put the two texts in their places."""
-        return f"{self.prefix}{query}{self.between}{document}{self.suffix}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +30,7 @@ class PairTemplate:
 
     @property
     def n_special(self) -> int:
-        """Number of fixed tokens, those of a prompt included."""
+        """Number of fixed tokens."""
         return sum(len(part) for part in self.ids)
 
     @classmethod
@@ -76,28 +50,8 @@ class PairTemplate:
         return cls._probed(tokenizer, 1)
 
     @classmethod
-    def from_prompt(cls, tokenizer: Any, prompt: Prompt | str) -> PairTemplate:
-        """Tokenise the fixed parts of a prompt, so that truncation cuts the two texts and never the prompt.
-
-        prompt: a `Prompt`, or a string for `Prompt.parse`. All segment numbers are 0.
-
-        The parts and the texts are tokenised apart, without special tokens. Together they are the tokens of the whole
-        string unless the tokenizer's tokens cross a border. Byte-level BPE joins a space to the word after it, so that
-        "Query: {query}" as one string has a token that "Query: " and the query apart have not; a SentencePiece
-        tokenizer may add a space to the begin of every part. End the parts in a line break or a special token.
-        """
-        _check_tokenizer(tokenizer)
-        prompt = Prompt.parse(prompt) if isinstance(prompt, str) else prompt
-        before, between, after = (
-            np.asarray(tokenizer(part, add_special_tokens=False, verbose=False)["input_ids"], dtype=np.int64)
-            for part in (prompt.prefix, prompt.between, prompt.suffix)
-        )
-        types = np.zeros_like(before), np.zeros_like(between), np.zeros_like(after)
-        return cls((before, between, after), types, (0, 0))
-
-    @classmethod
     def _probed(cls, tokenizer: Any, n_texts: int) -> PairTemplate:
-        _check_tokenizer(tokenizer)
+        check_tokenizer(tokenizer)
         first, second = (cls._from_probe(tokenizer, probe[:n_texts]) for probe in _PROBES)
         if first is None or second is None or first.key != second.key:
             kind = "pairs" if n_texts == 2 else "texts"
@@ -136,7 +90,7 @@ class PairTemplate:
         return *(tuple(part.tolist()) for part in (*self.ids, *self.types)), self.text_types
 
 
-def _check_tokenizer(tokenizer: Any) -> None:
+def check_tokenizer(tokenizer: Any) -> None:
     """Raise `DataError` for a tokenizer whose texts cannot be assembled."""
     if not tokenizer.is_fast:
         raise DataError(f"{type(tokenizer).__name__} is not a fast tokenizer; save the model with its tokenizer.json")

@@ -30,12 +30,17 @@ class TokenizedTexts:
 
     @classmethod
     def from_texts(
-        cls, tokenizer: Any, texts: Sequence[str] | Iterable[Sequence[str]], max_tokens: int | None = None
+        cls,
+        tokenizer: Any,
+        texts: Sequence[str] | Iterable[Sequence[str]],
+        max_tokens: int | None = None,
+        n_skipped: int = 0,
     ) -> TokenizedTexts:
         """Tokenise a list of texts, or an iterable of lists of texts, which are then never all in memory.
 
         tokenizer: a fast transformers tokenizer (its own threads are used). max_tokens: keep a text's first
-        ``max_tokens`` tokens; a pair of at most L tokens never needs more than L of either text.
+        ``max_tokens`` tokens; a pair of at most L tokens never needs more than L of either text. n_skipped: first
+        tokens of every text that are no part of it.
         """
         if not tokenizer.is_fast:
             raise DataError(
@@ -57,8 +62,9 @@ class TokenizedTexts:
                 return_token_type_ids=False,
                 verbose=False,
             )["input_ids"]
-            lengths.append(np.fromiter(map(len, encoded), np.int64, len(encoded)))
-            kept_ids = chain.from_iterable(ids[:max_tokens] for ids in encoded)
+            lengths.append(np.fromiter(map(len, encoded), np.int64, len(encoded)) - n_skipped)
+            end = None if max_tokens is None else n_skipped + max_tokens
+            kept_ids = chain.from_iterable(ids[n_skipped:end] for ids in encoded)
             flat.append(np.fromiter(kept_ids, dtype=np.int32))
         true = np.concatenate(lengths)
         kept = true if max_tokens is None else np.minimum(true, max_tokens)
@@ -81,18 +87,24 @@ class GrowingTexts:
     """Token ids of texts that are tokenised slice by slice, only as far as `up_to` asks; else as `TokenizedTexts`."""
 
     def __init__(
-        self, tokenizer: Any, n_texts: int, slices: Iterator[Sequence[str]], max_tokens: int | None = None
+        self,
+        tokenizer: Any,
+        n_texts: int,
+        slices: Iterator[Sequence[str]],
+        max_tokens: int | None = None,
+        n_skipped: int = 0,
     ) -> None:
-        """n_texts: in all ``slices``, read one by one. tokenizer, max_tokens: see `TokenizedTexts.from_texts`."""
+        """n_texts: in all ``slices``, read one by one. The other arguments are those of `TokenizedTexts.from_texts`."""
         self.ids = np.zeros(0, np.int32)
         self.offsets, self.lengths = np.zeros(n_texts + 1, np.int64), np.zeros(n_texts, np.int64)
-        self._tokenizer, self._slices, self._max_tokens = tokenizer, slices, max_tokens
+        self._tokenizer, self._slices = tokenizer, slices
+        self._max_tokens, self._n_skipped = max_tokens, n_skipped
         self._n_done = 0
 
     def up_to(self, n: int) -> None:
         """Tokenise at least the first ``n`` texts."""
         while self._n_done < n:
-            part = TokenizedTexts.from_texts(self._tokenizer, next(self._slices), self._max_tokens)
+            part = TokenizedTexts.from_texts(self._tokenizer, next(self._slices), self._max_tokens, self._n_skipped)
             first, used = self._n_done, int(self.offsets[self._n_done])
             self._n_done += len(part)
             self.lengths[first : self._n_done] = part.lengths

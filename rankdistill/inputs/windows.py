@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from rankdistill.arrays import F32, I32, I64
 from rankdistill.data.offsets import offsets_of
 from rankdistill.errors import UsageError
-from rankdistill.inputs.pairs import ragged_range
 from rankdistill.inputs.tokens import TokenizedTexts
 
 Passages = Literal["first", "max", "mean"]
@@ -58,3 +57,9 @@ class Windows:
         """Concatenate the windows of these documents (B,): int64 (n,); and where each document's begin, int64 (B,)."""
         counts = np.diff(self.firsts)[document_rows]
         return ragged_range(self.firsts[document_rows], counts), np.cumsum(counts) - counts
+
+
+def ragged_range(starts: I64, sizes: I64) -> I64:
+    """Concatenate ``arange(start, start + size)`` over all; int64 (sum of sizes,)."""
+    ends = np.cumsum(sizes)
+    return np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - sizes), sizes)

@@ -176,7 +176,7 @@ def entry_of(config: Any, where: str = "the model") -> dict[str, Any]:
     entry = getattr(config, ENTRY, None)
     if entry is None:
         return {}
-    kinds = {"score": dict, "max_length": int, "prompt": str, "n_texts": int}
+    kinds = {"score": dict, "max_length": int, "prompt": str, "n_texts": int, "prompt_contract": dict}
     if not isinstance(entry, dict) or any(not isinstance(entry.get(name, of()), of) for name, of in kinds.items()):
         raise DataError(f"{where}: got {entry!r:.200} as the entry {ENTRY!r} of config.json, which is none of ours")
     return entry

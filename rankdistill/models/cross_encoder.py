@@ -18,15 +18,26 @@ from torch import nn
 from rankdistill.arrays import F32
 from rankdistill.errors import DataError, UsageError
 from rankdistill.files.atomic import atomic_path
+from rankdistill.inputs.asking import Asking
 from rankdistill.inputs.pairs import PairAssembler
+from rankdistill.inputs.prompted import PromptAssembler
 from rankdistill.inputs.template import PairTemplate
 from rankdistill.models.base import DEFAULT_BASE, checked_folder, quiet_loading, resolve_base, resolve_folder
+from rankdistill.models.causal.chat import in_plain_text
+from rankdistill.models.causal.contract import ENTRY as PROMPT
+from rankdistill.models.causal.contract import PromptContract
+from rankdistill.models.causal.load import head_in_float32, load_causal, loading_dtype
+from rankdistill.models.causal.shared_prefix import can_share
+from rankdistill.models.causal.stated import base_contract, contract_of, is_causal
+from rankdistill.models.causal.tokens import with_ids
+from rankdistill.models.causal.written import spelled_out, state_prompt
 from rankdistill.models.contract import ENTRY, ScoreContract, entry_of
 from rankdistill.models.engines.table import Engine, make_engine
 from rankdistill.models.families import family_of, head_of
 from rankdistill.models.labels import chosen_logit, labels_of, name_logits
 from rankdistill.models.layers import keep_layers
-from rankdistill.models.load import load_classifier
+from rankdistill.models.load import checked_config, load_classifier
+from rankdistill.models.precision import own_dtype
 from rankdistill.models.probe import reads_padding
 from rankdistill.models.sentence.chain import is_chain
 from rankdistill.models.sentence.classifier import ENTRY as CHAIN_ENTRY
@@ -48,7 +59,8 @@ class CrossEncoder:
     a pair, special ones included (None: all that model and tokenizer can read); longer pairs are cut, the longer text
     first. engine, dtype: what computes, see `ENGINES` and `TorchEngine`. folder: where exported models of these weights
     may be, for engines that read one. prompt: text that is put before every query. n_texts: 1 where the model reads the
-    query alone, as classifiers of single texts do.
+    query alone, as classifiers of single texts do. asked: the prompt that the two texts are put in, as causal language
+    models need it.
 
     Example, with a folder that `save` or transformers wrote::
 
@@ -70,6 +82,7 @@ class CrossEncoder:
         folder: str | Path | None = None,
         prompt: str = "",
         n_texts: int = 2,
+        asked: PromptContract | None = None,
     ) -> None:
         n_logits = model.config.num_labels
         self.model = model
@@ -82,26 +95,47 @@ class CrossEncoder:
         self.max_length = _checked_length(model, tokenizer, max_length)
         self.engine_name, self.dtype = engine, dtype
         self.folder = None if folder is None else Path(folder)
-        self.prompt, self.n_texts = prompt, n_texts
+        self.prompt, self.n_texts, self.asked = prompt, n_texts, asked
 
     # -- loading and saving --------------------------------------------------------------------------------------------
 
     @classmethod
     def from_pretrained(
-        cls, path: str | Path, engine: str = "torch", dtype: str | None = None, *, relevant_label: str | None = None
+        cls,
+        path: str | Path,
+        engine: str = "torch",
+        dtype: str | None = None,
+        *,
+        relevant_label: str | None = None,
+        **asking: Any,
     ) -> CrossEncoder:
-        """Load a folder or hub id of any sequence classification model with one or two logits.
+        """Load a folder or hub id of any sequence classification model with one or two logits, or of a causal one.
 
         A model that states no score contract: one logit is the score, of two it is the margin of the one that means
         relevant, which their labels tell, else ``relevant_label``, a label or its number. engine: a name of `ENGINES`,
         or "auto" for the fastest here. dtype: None (float32), "auto", or another that the engine computes in. The
+        weights of decoders stay in the dtype that is asked for, or stored. asking: fields of `Asking`, by which
+        a causal language model is asked where its folder does not say, or otherwise. The
         length is the one that `save` noted in the config, else what the folder states, else all that model and
         tokenizer can read. A sentence-transformers folder's prompt and other settings are done, see `Stated`.
         Raises `DataError` for a folder without weights or head, for one that is damaged, and for what is not done here.
         """
         folder = _whole_folder(path)
-        stated = Stated.by(folder)
-        model, missing = _loaded(folder)
+        chain = is_chain(Path(folder))
+        if not chain:
+            checked_config(folder)
+        contract = None if chain else contract_of(folder, Asking(**asking))
+        stated = Stated.by(folder) if contract is None else Stated()
+        tokenizer = load_tokenizer(transformer_folder(Path(folder)), stated.lower_case)
+        asked = contract and in_plain_text(contract, tokenizer, folder)
+        if asked is not None and is_causal(folder):
+            asked = with_ids(asked, tokenizer, folder)
+            model, missing = load_causal(folder, asked, loading_dtype(folder, engine, dtype)), list[str]()
+        elif chain:
+            model, missing = load_chain(Path(folder))
+        else:
+            model, missing = load_classifier(folder, dtype=loading_dtype(folder, engine, dtype))
+            head_in_float32(folder, model)
         if missing:
             raise DataError(
                 f"{folder} is no trained cross-encoder: its weights lack {', '.join(missing[:3])}; "
@@ -109,7 +143,6 @@ class CrossEncoder:
             )
         check_activation(folder, model.config)
         entry = entry_of(model.config)
-        tokenizer = load_tokenizer(transformer_folder(Path(folder)), stated.lower_case)
         check_ids(folder, tokenizer, model)
         return cls(
             model,
@@ -121,6 +154,7 @@ class CrossEncoder:
             folder=folder,
             prompt=_agreed(folder, "prompt", entry, stated.prompt or None) or "",
             n_texts=entry.get("n_texts", 2),
+            asked=asked,
         )
 
     @classmethod
@@ -146,10 +180,23 @@ class CrossEncoder:
         missing head.
         """
         folder = _whole_folder(base)
-        stated = Stated.by(folder)
+        chain = is_chain(Path(folder))
+        if not chain:
+            checked_config(folder)
+        asked = base_contract(folder) if n_texts == 2 and not chain else None
+        stated = Stated.by(folder) if asked is None else Stated()
+        tokenizer = load_tokenizer(transformer_folder(Path(folder)), stated.lower_case)
+        if asked is not None:
+            asked = in_plain_text(asked, tokenizer, folder)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            model, missing = _loaded(folder, n_logits)
+            if asked is not None and asked.has_tokens and is_causal(folder) and n_logits == 1:
+                asked = with_ids(asked, tokenizer, folder)
+                model, missing = load_causal(folder, asked, torch.float32), list[str]()
+            elif chain:
+                model, missing = load_chain(Path(folder), n_logits)
+            else:
+                model, missing = load_classifier(folder, n_logits)
             if not missing and labels and labels_of(model.config) != list(labels):
                 head = head_of(model)
                 nn.init.normal_(head.weight, std=getattr(model.config, "initializer_range", 0.02))
@@ -166,10 +213,16 @@ class CrossEncoder:
         contract = contract or ScoreContract.of_config(model.config, None, folder)
         if layers is not None:
             model = keep_layers(model, layers)
-        tokenizer = load_tokenizer(transformer_folder(Path(folder)), stated.lower_case)
         check_ids(folder, tokenizer, model)
         return cls(
-            model, tokenizer, contract, max_length=max_length, dtype=dtype, prompt=stated.prompt, n_texts=n_texts
+            model,
+            tokenizer,
+            contract,
+            max_length=max_length,
+            dtype=dtype,
+            prompt=stated.prompt,
+            n_texts=n_texts,
+            asked=asked,
         )
 
     def with_model(self, model: Any, contract: ScoreContract | None = None) -> CrossEncoder:
@@ -186,6 +239,7 @@ class CrossEncoder:
             dtype=self.dtype,
             prompt=self.prompt,
             n_texts=self.n_texts,
+            asked=self.asked,
         )
 
     def save(self, path: str | Path) -> Path:
@@ -227,6 +281,10 @@ class CrossEncoder:
         tokenizer.model_max_length = self.max_length
         taken = self.assembler.input_names  # tools that pass on all that the tokenizer makes fail on what is not taken
         tokenizer.model_input_names = [name for name in tokenizer.model_input_names if name in taken]
+        if self.asked is not None and isinstance(self.assembler, PromptAssembler):
+            written = spelled_out(self.asked, self.assembler.borders, tokenizer)
+            getattr(config, ENTRY)[PROMPT] = written.to_config()
+            state_prompt(written, tokenizer, config)
         return tokenizer
 
     # -- scoring -------------------------------------------------------------------------------------------------------
@@ -246,6 +304,9 @@ class CrossEncoder:
     @cached_property
     def assembler(self) -> PairAssembler:
         """The assembler of this model's inputs from tokenised texts."""
+        asked = self.asked.asked() if self.asked is not None else None
+        if asked is not None:
+            return PromptAssembler(self.tokenizer, self.max_length, asked, padding_side="right")
         template = PairTemplate.of_one(self.tokenizer) if self.n_texts == 1 else None
         return PairAssembler.for_model(self.model, self.tokenizer, self.max_length, template, prompt=self.prompt)
 
@@ -269,8 +330,11 @@ class CrossEncoder:
 
     def with_engine(self, engine: str, dtype: str | None = None, folder: str | Path | None = None) -> CrossEncoder:
         """Return the same model, computed by another engine; folder: of exported models (None: this model's own)."""
+        model = self.model
+        if own_dtype(model) != "float32" and (engine != "torch" or dtype == "float32"):
+            model = copy.deepcopy(model).float()
         return CrossEncoder(
-            self.model,
+            model,
             self.tokenizer,
             self.contract,
             max_length=self.max_length,
@@ -279,7 +343,15 @@ class CrossEncoder:
             folder=self.folder if folder is None else folder,
             prompt=self.prompt,
             n_texts=self.n_texts,
+            asked=self.asked,
         )
+
+    @property
+    def batching(self) -> dict[str, bool]:
+        """How pairs are batched: of one length where scores depend on padding, by query where that saves work."""
+        in_prompt = isinstance(self.assembler, PromptAssembler) and not self.assembler.asked.document_first
+        by_query = in_prompt and self.engine_name == "torch" and can_share(self.model)
+        return {"equal": self.reads_padding, "by_query": by_query and not self.reads_padding}
 
     @property
     def batch_tokens(self) -> int:
@@ -300,13 +372,17 @@ class CrossEncoder:
         if not queries:
             return logits
         queries = [f"{self.prompt}{query}" for query in queries]
-        row_of = {text: row for row, text in enumerate(dict.fromkeys((*queries, *documents)))}
-        query_rows, document_rows = (np.array([row_of[text] for text in texts]) for texts in (queries, documents))
-        tokens = self.assembler.tokenize(self.tokenizer, list(row_of))
+        if isinstance(self.assembler, PromptAssembler):
+            query_of, document_of = _rows(queries), _rows(documents)
+            read = self.assembler.tokenize_queries(self.tokenizer, list(query_of))
+            tokens = self.assembler.tokenize(self.tokenizer, list(document_of))
+        else:
+            query_of = document_of = _rows((*queries, *documents))
+            read = tokens = self.assembler.tokenize(self.tokenizer, list(query_of))
+        query_rows = np.array([query_of[text] for text in queries])
+        document_rows = np.array([document_of[text] for text in documents])
         batch_tokens = self.batch_tokens if batch_tokens is None else batch_tokens
-        batches = self.assembler.batches(
-            tokens, tokens, query_rows, document_rows, batch_tokens, equal=self.reads_padding
-        )
+        batches = self.assembler.batches(read, tokens, query_rows, document_rows, batch_tokens, **self.batching)
         for items, batch in batches:
             logits[items] = self.engine.logits(batch)
         return logits
@@ -345,6 +421,7 @@ class CrossEncoder:
         tokenizer.pop("padding", None)
         facts = [config, tokenizer, self.max_length, self.contract.to_config(), *([self.prompt] if self.prompt else [])]
         facts += [{"n_texts": self.n_texts}] if self.n_texts != 2 else []
+        facts += [{"asked": self.asked.to_config()}] if self.asked is not None else []
         digest = hashlib.blake2b(json.dumps(facts, sort_keys=True, default=str).encode(), digest_size=20)
         for name, weight in sorted(self.model.state_dict().items()):
             digest.update(f"{name} {weight.dtype} {tuple(weight.shape)}".encode())
@@ -359,13 +436,6 @@ def _whole_folder(name_or_path: str | Path) -> str:
         return resolve_base(name_or_path)
     checked_folder(transformer_folder(whole))
     return str(whole)
-
-
-def _loaded(folder: str, n_logits: int | None = None) -> tuple[Any, list[str]]:
-    """Load a classification model, of one file of weights or of several modules; see `load_classifier`."""
-    if is_chain(Path(folder)):
-        return load_chain(Path(folder), n_logits)
-    return load_classifier(folder, n_logits)
 
 
 def _agreed(folder: str, name: str, entry: dict[str, Any], stated: Any) -> Any:
@@ -391,6 +461,11 @@ def _checked_length(model: Any, tokenizer: Any, wanted: int | None) -> int:
     if not SHORTEST <= wanted <= limit:
         raise UsageError(f"max_length must be from {SHORTEST} to the model's {limit} tokens, got {wanted}")
     return int(wanted)
+
+
+def _rows(texts: Sequence[str]) -> dict[str, int]:
+    """Number the distinct texts in the order of their first appearance."""
+    return {text: row for row, text in enumerate(dict.fromkeys(texts))}
 
 
 def _two_columns(pairs: Sequence[tuple[str, str]]) -> tuple[list[str], list[str]]:

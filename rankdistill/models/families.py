@@ -15,7 +15,11 @@ from typing import Any, Literal
 from torch import nn
 
 from rankdistill.errors import DataError
-from rankdistill.models.first_token import bert_layer_at_first_token, bert_layer_at_tokens
+from rankdistill.models.first_token import (
+    bert_layer_at_first_token,
+    bert_layer_at_tokens,
+    modernbert_layer_at_first_token,
+)
 
 Pooling = Literal["first", "last", "mean", "own"]
 """The token that a head reads: the first, the last that is no padding, the mean of all that are no padding, or what the
@@ -156,6 +160,7 @@ FAMILIES: dict[str, Family] = {
         "classifier",
         attention_adds="positions by rotation",
         final_norm="model.final_norm",
+        layer_at_first_token=modernbert_layer_at_first_token,
         masked_lm=MaskedLMParts("head.dense", "head.norm", ("decoder.bias",), "gelu"),
     ),
     "qwen3": Family("Qwen3", **_DECODER),

@@ -14,8 +14,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from transformers import AttentionInterface
 from transformers.models.bert.modeling_bert import eager_attention_forward
+from transformers.models.modernbert.modeling_modernbert import apply_rotary_pos_emb
 
 
 @contextmanager
@@ -80,3 +82,39 @@ def bert_layer_at_tokens(
 def _heads(projected: Tensor, attention: Any) -> Tensor:
     """(B, heads, L, size) from (B, L, heads * size)."""
     return projected.unflatten(-1, (-1, attention.attention_head_size)).transpose(1, 2)
+
+
+def modernbert_layer_at_first_token(
+    layer: Any,
+    hidden: Tensor,
+    attention_mask: Tensor | None = None,
+    position_embeddings: tuple[Tensor, Tensor] | None = None,
+    **options: Any,
+) -> Tensor:
+    """Compute a ModernBERT layer's output at its first token, (B, 1, H), from all its inputs (B, L, H)."""
+    attention, normed = layer.attn, layer.attn_norm(hidden)
+    weight, bias = attention.Wqkv.weight, attention.Wqkv.bias
+    width = hidden.shape[-1]
+    first = hidden[:, :1]
+
+    def heads(of: Tensor, begin: int, end: int) -> tuple[Tensor, ...]:
+        part = functional.linear(of, weight[begin:end], None if bias is None else bias[begin:end])
+        return tuple(each.unflatten(-1, (-1, attention.head_dim)).transpose(1, 2) for each in part.split(width, -1))
+
+    [queries] = heads(normed[:, :1], 0, width)
+    keys, values = heads(normed, width, 3 * width)
+    assert position_embeddings is not None
+    cos, sin = position_embeddings
+    queries, _ = apply_rotary_pos_emb(queries, queries, cos[:, :1], sin[:, :1])
+    keys, _ = apply_rotary_pos_emb(keys, keys, cos, sin)
+    if attention_mask is not None:
+        attention_mask = attention_mask[..., :1, :]
+    run = AttentionInterface().get_interface(attention.config._attn_implementation, eager_attention_forward)
+    dropout = attention.attention_dropout if attention.training else 0.0
+    mixed, _weights = run(
+        attention, queries, keys, values, attention_mask, dropout=dropout, scaling=attention.head_dim**-0.5
+    )
+    mixed = attention.out_drop(attention.Wo(mixed.reshape(*first.shape[:-1], -1)))
+    first = first + mixed
+    output: Tensor = first + layer.mlp(layer.mlp_norm(first))
+    return output

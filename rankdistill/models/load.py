@@ -18,6 +18,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICA
 from rankdistill.errors import DataError, RankDistillError
 from rankdistill.files.checksums import check_undamaged, is_sealed
 from rankdistill.models.base import quiet_loading
+from rankdistill.models.families import FAMILIES
 
 CONFIG, WEIGHTS, INDEX, ADAPTER = (
     "config.json",
@@ -29,13 +30,15 @@ NO_CODE = "code in a model's folder is never executed"
 INSTEAD = "take a model of a type that transformers has, or give the run that this model made elsewhere as a teacher"
 
 
-def load_classifier(folder: str | Path, n_logits: int | None = None) -> tuple[Any, list[str]]:
-    """Load a folder's classification model, in float32 and eval mode; also return the names of the weights it lacks.
+def load_classifier(
+    folder: str | Path, n_logits: int | None = None, *, dtype: torch.dtype = torch.float32
+) -> tuple[Any, list[str]]:
+    """Load a folder's classification model, in eval mode; also return the names of the weights it lacks.
 
     n_logits: of the head (None: the folder's); where the folder's has others, a new one counts as lacking, with a
-    warning. Raises `DataError`, which names the folder and the file, where a file is damaged or says what cannot be,
-    where its checksums are others, for weights of other shapes or that are no numbers, and for code, adapters and types
-    of models that are not loaded.
+    warning. dtype: of the weights. Raises `DataError`, which names the folder and the file, where a file is damaged or
+    says what cannot be, where its checksums are others, for weights of other shapes or that are no numbers, and for
+    code, adapters and types of models that are not loaded.
     """
     folder = Path(folder)
     checked_config(folder)
@@ -48,7 +51,7 @@ def load_classifier(folder: str | Path, n_logits: int | None = None) -> tuple[An
             use_safetensors=True,
             local_files_only=True,
             trust_remote_code=False,
-            dtype=torch.float32,
+            dtype=dtype,
             ignore_mismatched_sizes=True,  # they are reported below, by name
             **options,
         )
@@ -137,11 +140,12 @@ def _check_config(folder: Path) -> None:
     if own and own.rpartition(".")[2] != known:
         raise DataError(f"{folder} is a model with code of its own (auto_map: {own}); {NO_CODE}: {INSTEAD}")
     architectures = [str(each) for each in config.get("architectures") or []]
-    if architectures and architectures[0].endswith("ForCausalLM"):
+    family = FAMILIES.get(str(kind))
+    if architectures and architectures[0].endswith("ForCausalLM") and family is not None and family.pooling != "last":
         raise DataError(
-            f"{folder} is a language model ({architectures[0]}), which scores by the tokens that it writes and has no "
-            "head for that: take its version for sequence classification, or give the run that it made elsewhere as a "
-            "teacher"
+            f"{folder} is a language model ({architectures[0]}), and as a classifier {family.name} does not read the "
+            "last token, whose logits are a causal model's score: take its version for sequence classification, or "
+            "give the run that it made elsewhere as a teacher"
         )
     if known is None:
         raise DataError(

@@ -32,6 +32,11 @@ def resolve_dtype(dtype: str | None, device: torch.device) -> str:
     return dtype
 
 
+def own_dtype(model: Any) -> str:
+    """Name of the dtype of a model's weights, its head's aside: float32, or what it then computes in."""
+    return str(model.get_input_embeddings().weight.dtype).removeprefix("torch.")
+
+
 def has_bfloat16(device: torch.device) -> bool:
     """Whether the device multiplies bfloat16 matrices in hardware."""
     if device.type == "cuda":
@@ -49,9 +54,11 @@ def computing_in(model: Any, dtype: str, device: torch.device) -> Iterator[None]
     if dtype == "float32":
         yield
         return
+    if getattr(model, "dtype", torch.float32) != torch.float32:  # its weights are what it computes in, see `own_dtype`
+        dtype = own_dtype(model)
     head = head_of(model).register_forward_hook(_in_float32)
     try:
-        with torch.autocast(device.type, DTYPES[dtype]):
+        with torch.autocast(device.type, getattr(torch, dtype)):
             yield
     finally:
         head.remove()

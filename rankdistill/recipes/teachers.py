@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from rankdistill.arrays import F32
 from rankdistill.data import Candidates, Collection, read_run
@@ -13,7 +14,9 @@ from rankdistill.data.candidates import positions_of
 from rankdistill.data.parts import is_parts
 from rankdistill.data.score_files.recognise import is_score_folder
 from rankdistill.errors import DataError, UsageError
+from rankdistill.inputs.asking import ASKING
 from rankdistill.models import CrossEncoder, ScoreContract, relevant_second, resolve_base, with_two_logits
+from rankdistill.models.causal.stated import contract_of, is_causal
 from rankdistill.models.load import checked_config
 from rankdistill.scoring.score import score
 from rankdistill.scoring.settings import ScoringSettings
@@ -37,15 +40,17 @@ def models_among(teachers: Mapping[str, Teacher]) -> list[Teacher]:
     return [teacher for teacher in teachers.values() if not is_run(teacher)]
 
 
-def check_teachers(teachers: Mapping[str, Teacher], relevant_label: str | None = None) -> None:
+def check_teachers(teachers: Mapping[str, Teacher], scoring: ScoringSettings | None = None) -> None:
     """Raise, before any work, where a folder among the teachers is no model that gives one score.
 
-    relevant_label: see `ScoringSettings`. Weights are not read. Raises as `CrossEncoder.from_pretrained` does.
+    scoring: of the teachers. Weights are not read. Raises as `CrossEncoder.from_pretrained` does.
     """
     for model in models_among(teachers):
         if not isinstance(model, CrossEncoder):
             folder = resolve_base(model)
-            ScoreContract.of_config(checked_config(folder), relevant_label, folder)
+            contract_of(folder, _for(folder, scoring))
+            if not is_causal(folder):
+                ScoreContract.of_config(checked_config(folder), scoring.relevant_label if scoring else None, folder)
 
 
 def teacher_beside(
@@ -60,6 +65,13 @@ def teacher_beside(
         model = CrossEncoder.from_pretrained(model, relevant_label=relevant_label)
     model = relevant_second(model.with_relevant(relevant_label))
     return with_two_logits(model) if student.contract.n_logits == 2 else model
+
+
+def _for(folder: str, scoring: ScoringSettings | None) -> ScoringSettings:
+    """The settings for one teacher among several: those of causal language models are left out for others."""
+    scoring = scoring or ScoringSettings()
+    nothing: dict[str, Any] = dict.fromkeys(ASKING)
+    return scoring if is_causal(folder) else replace(scoring, **nothing)
 
 
 def is_run(teacher: Teacher) -> bool:
@@ -89,7 +101,8 @@ def add_teachers(
     columns = {}
     for name, teacher in teachers.items():
         if isinstance(teacher, CrossEncoder) or not is_run(teacher):
-            columns[name] = score(teacher, candidates, collection, scoring, description=f"scoring by {name}")
+            its = scoring if isinstance(teacher, CrossEncoder) else _for(resolve_base(teacher), scoring)
+            columns[name] = score(teacher, candidates, collection, its, description=f"scoring by {name}")
             continue
         columns[name] = scores_by_run(teacher, candidates, collection, name)
     return candidates.with_columns(columns)

@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rankdistill.arrays import F32, I64, Bools
-from rankdistill.inputs.batches import length_sorted_batches
 from rankdistill.inputs.texts import PairTexts
-from rankdistill.inputs.tokens import GrowingTexts, TokenizedTexts
+from rankdistill.inputs.tokens import GrowingTexts
 from rankdistill.inputs.windows import COMBINE, Passages, Windows
 from rankdistill.progress import progress
 from rankdistill.scoring.shared_tokens import SharedTokens
@@ -72,12 +71,10 @@ class ChunkScorer:
         if self.passages == "first":
             if check:
                 deque(self.texts.documents(), maxlen=0)
-            self.documents = GrowingTexts(tokenizer, n_documents, self.texts.documents(), self.assembler.room)
+            self.documents = self.assembler.growing_documents(tokenizer, n_documents, self.texts.documents())
             return
         with progress(f"{self.description}: tokenising", n_documents, unit="texts") as advance:
-            size = max(1, self.assembler.room * 3 // 4)
-            whole = TokenizedTexts.from_texts(tokenizer, _counted(self.texts.documents(), advance))
-            self.documents = Windows.over(whole, size, max(1, size // 2))
+            self.documents = self.assembler.windows(tokenizer, _counted(self.texts.documents(), advance))
 
     def inputs_ahead(self, chunks: Sequence[slice]) -> Iterator[ChunkInputs]:
         """Yield the inputs of each chunk; a thread makes the next ones while the caller works on these."""
@@ -101,8 +98,9 @@ class ChunkScorer:
             self.documents.up_to(int(document_rows.max()) + 1)
         lengths = self.assembler.lengths(self.queries, self.documents, query_rows, document_rows)
         batches = []
-        for windows in length_sorted_batches(lengths.total, self.batch_tokens, equal=self.model.reads_padding):
-            batch = self.assembler.assemble(self.queries, self.documents, query_rows[windows], document_rows[windows])
+        for windows, batch in self.assembler.batches(
+            self.queries, self.documents, query_rows, document_rows, self.batch_tokens, **self.model.batching
+        ):
             batches.append((windows, batch))
             self._n_padded += batch["input_ids"].size
         self._n_tokens += int(lengths.total.sum())

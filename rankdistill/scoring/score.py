@@ -108,12 +108,16 @@ def score_logits(
 
 
 def load_model(model: CrossEncoder | str | Path, settings: ScoringSettings) -> CrossEncoder:
-    """Load a cross-encoder for these settings; of one at hand keep what they leave open."""
+    """Load a cross-encoder for these settings; of one at hand keep what they leave open, and how it is asked."""
     from rankdistill.models.cross_encoder import CrossEncoder
 
     if not isinstance(model, CrossEncoder):
         return CrossEncoder.from_pretrained(
-            model, settings.engine or "torch", settings.dtype, relevant_label=settings.relevant_label
+            model,
+            settings.engine or "torch",
+            settings.dtype,
+            relevant_label=settings.relevant_label,
+            **settings.asking,
         )
     model = model.with_relevant(settings.relevant_label)
     engine, dtype = settings.engine or model.engine_name, settings.dtype or model.dtype

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from rankdistill.errors import UnknownNameError, UsageError
+from rankdistill.inputs.asking import ASKING, Asking
 from rankdistill.inputs.windows import Passages
 
 EngineName = Literal["auto", "torch", "onnx", "openvino"]
@@ -15,7 +16,7 @@ DtypeName = Literal["auto", "float32", "bfloat16", "int8"]
 
 
 @dataclass(frozen=True)
-class ScoringSettings:
+class ScoringSettings(Asking):
     """What computes the scores, in what precision, and where they are kept."""
 
     engine: EngineName | None = None
@@ -63,6 +64,7 @@ class ScoringSettings:
         """Return the settings that may change a score, as JSON can hold them: all but the store."""
         facts = asdict(self)
         del facts["store"]
-        if self.relevant_label is None:  # so that parts which were made without it stay valid
-            del facts["relevant_label"]
+        for name in ("relevant_label", *ASKING):
+            if facts[name] is None:  # so that parts which were made without it stay valid
+                del facts[name]
         return facts

@@ -206,6 +206,11 @@ def check_objective(
             "they cannot read the same batches: use the teacher's scores instead (score it, or name it among the "
             "ensemble's teachers)"
         )
+    if beside is not None and beside.asked != student.asked:
+        raise UsageError(
+            "the teacher and the student do not read the same prompt, so they cannot read the same batches: use the "
+            "teacher's scores instead (score it, or name it among the ensemble's teachers)"
+        )
     if beside is not None and beside.tokenizer.get_vocab() != student.tokenizer.get_vocab():
         raise UsageError(
             "the teacher and the student do not share a vocabulary, so they cannot read the same batches: use the "

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from rankdistill.data.candidates import Candidates
 from rankdistill.files.facts import digest
-from rankdistill.inputs.pairs import PairAssembler
 from rankdistill.inputs.texts import PairTexts, TextCollection
 from rankdistill.models import CrossEncoder
 from rankdistill.progress import progress
@@ -45,9 +44,7 @@ class ListSource:
         self.plan, self.lists_per_batch, self.task = plan, lists_per_batch, task
         self.max_parts = max_parts or most_parts()
         names = dict.fromkeys((*model.assembler.input_names, *(teacher.assembler.input_names if teacher else ())))
-        self.assembler = PairAssembler(
-            model.tokenizer, model.max_length, input_names=list(names), padding_side="right", prompt=model.prompt
-        )
+        self.assembler = model.assembler.taking(list(names))
         self.columns = {name: candidates[name] for name in columns}
         texts = PairTexts(candidates, collection)
         self.query_rows, self.document_rows = texts.query_rows, texts.document_rows

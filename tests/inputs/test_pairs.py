@@ -19,13 +19,12 @@ from tokenizers.processors import TemplateProcessing
 from transformers import AutoTokenizer
 
 from rankdistill.errors import DataError, UsageError
-from rankdistill.inputs import NO_TEXT, PairAssembler, PairTemplate, Prompt, TokenizedTexts
+from rankdistill.inputs import NO_TEXT, PairAssembler, PairTemplate, TokenizedTexts
 from rankdistill.models import DEFAULT_BASE, resolve_base
 
 Make = Callable[..., Any]
 text = st.text(alphabet="abcxyz", max_size=40)
-PROMPT = Prompt("ab", "c", "xyz")
-KINDS = ("one text", "two texts", "prompt")
+KINDS = ("one text", "two texts")
 
 
 def check_equal(tokenizer: Any, pairs: list[tuple[str, str]], max_length: int, pad_to: int | None = None) -> None:
@@ -86,7 +85,6 @@ def assembler_of(letters: Make, kind: str, side: str, pad: bool, max_length: int
     template = {
         "one text": lambda: PairTemplate.of_one(tokenizer),
         "two texts": lambda: PairTemplate.of(tokenizer),
-        "prompt": lambda: PairTemplate.from_prompt(tokenizer, PROMPT),
     }[kind]()
     return PairAssembler(tokenizer, max_length, template), tokenizer
 

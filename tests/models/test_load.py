@@ -79,7 +79,7 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
     "more layers": (edited("config.json", num_hidden_layers=6), "weights lack|lacks weights"),
     "unknown type": (edited("config.json", model_type="own"), "'own', which transformers has no classification model"),
     "code": (edited("config.json", auto_map={"AutoModelForSequenceClassification": "own.Model"}), "code of its own"),
-    "language model": (edited("config.json", architectures=["BertForCausalLM"]), "is a language model"),
+    "language model": (edited("config.json", architectures=["BertForCausalLM"]), "is a (causal )?language model"),
     "adapter": (written("adapter_config.json", "{}"), "holds an adapter"),
     "index that points outside": (
         indexed({"classifier.weight": "../../a"}),

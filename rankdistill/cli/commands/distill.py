@@ -69,7 +69,7 @@ def distill(
         say(f"recipe {recipe} ({paper.source}): {before}{lesson.objective}; {settings}")
     for name, teacher in lesson.teachers.items():
         say(f"{name}: {teacher}")
-    check_teachers(lesson.teachers, options.scoring.relevant_label)
+    check_teachers(lesson.teachers, options.scoring)
 
     def train(task: Task, model: CrossEncoder, dev: Task | None) -> None:
         _, report = distill_on(

@@ -18,13 +18,16 @@ from rankdistill.data.sources import load_collection
 from rankdistill.data.trec.read import read_run
 from rankdistill.errors import UsageError
 from rankdistill.files.outputs import check_output_file, check_output_folder
+from rankdistill.inputs.asking import Asking
+
+ASKED = Asking()
 
 
 def export(
     *,
     model: Model,
-    collection: Source,
-    run: Run,
+    collection: Source | None = None,
+    run: Run | None = None,
     engine: Annotated[
         Literal["onnx", "openvino"], Parameter(help="What will run the model; it needs the extra of the same name.")
     ] = "onnx",
@@ -51,6 +54,17 @@ def export(
             show_default=False,
         ),
     ] = False,
+    classifier: Annotated[
+        bool,
+        Parameter(
+            help="Of a causal language model write a classifier of one logit, the difference of two tokens' logits "
+            "times the scale, with the prompt as its chat template, into a new folder --out. transformers and "
+            "sentence-transformers read the same scores off it. No collection and run are needed.",
+            negative="",
+            show_default=False,
+        ),
+    ] = False,
+    asking: Annotated[Asking, Parameter(name="*")] = ASKED,
     relevant_label: Annotated[
         str | None,
         Parameter(help="Which label of a model with two logits means relevant. [default: what their names tell]"),
@@ -66,7 +80,12 @@ def export(
     calibrated on candidates of the run's other queries. For example
 
         rankdistill export --model runs/student/model --collection my-data --run bm25.trec --engine onnx --dtype int8
+        rankdistill export --classifier --model Qwen3-Reranker-0.6B --out qwen3-classifier
     """
+    if classifier:
+        return _export_classifier(model, out, dtype, one_logit or as_json or collection is not None, asking)
+    if collection is None or run is None:
+        raise UsageError("an exported model is compared with torch on real pairs: give --collection and --run")
     from rankdistill.models import CrossEncoder
     from rankdistill.models.engines.export import format_of, publish
     from rankdistill.models.heads import as_one_logit
@@ -84,7 +103,7 @@ def export(
     source = load_collection(collection)
     candidates = read_run(run, collection=source)
     checked = np.arange(candidates.n_queries) < queries
-    encoder = CrossEncoder.from_pretrained(model, relevant_label=relevant_label)
+    encoder = CrossEncoder.from_pretrained(model, dtype="float32", relevant_label=relevant_label, **asking.asking)
     if encoder.contract.n_logits == 2 and not one_logit:
         warnings.warn(
             f"{model} has two logits, of which many other tools rank by the wrong one: --one-logit writes a model of "
@@ -124,6 +143,25 @@ def export(
     else:
         print_rich(table(["what", "number"], [[name, _shown(value)] for name, value in facts.items()]))
     say_wrote(file)
+
+
+def _export_classifier(model: str, out: Path | None, dtype: str, too_much: bool, asking: Asking) -> None:
+    """Write a causal language model as a classifier of one logit, its weights as they are stored, or in bfloat16."""
+    from rankdistill.models import CrossEncoder, resolve_base
+    from rankdistill.models.causal.stated import is_causal
+
+    if out is None:
+        raise UsageError("--classifier writes another model: give it a new folder by --out")
+    if too_much:
+        raise UsageError("--classifier compares nothing: leave out --collection, --run, --one-logit and --json")
+    if dtype == "int8":
+        raise UsageError("--classifier writes weights as they are stored, or in bfloat16, and not in int8")
+    check_output_folder(out, new=True)
+    if not is_causal(resolve_base(model)):
+        raise UsageError(f"{model} is no causal language model, it is a classifier already")
+    made = CrossEncoder.from_pretrained(model, dtype=None if dtype == "float32" else dtype, **asking.asking)
+    made.save(out)
+    say_wrote(out, f"one logit; texts are put in its prompt, cut to {made.max_length:,} tokens")
 
 
 def _shown(value: float | int | None) -> str:

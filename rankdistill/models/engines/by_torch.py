@@ -8,8 +8,9 @@ from typing import Any
 import torch
 
 from rankdistill.arrays import F32, I64
+from rankdistill.models.causal.shared_prefix import SharedPrefix
 from rankdistill.models.outputs import OWN, forward
-from rankdistill.models.precision import default_device, evaluating
+from rankdistill.models.precision import default_device, evaluating, own_dtype
 from rankdistill.models.probe import usable_dtype
 
 
@@ -18,15 +19,18 @@ class TorchEngine:
 
     model: a transformers classification model. It is shared, so that its weights can change between calls, and is moved
     to the device when logits are computed. dtype: None or "float32" (exact), "bfloat16", or "auto": bfloat16 where the
-    processor has it and the model computes in it; see `usable_dtype`.
+    processor has it and the model computes in it; see `usable_dtype`. A model whose weights are in a lower precision
+    computes in that.
     """
 
     name = "torch"
 
     def __init__(self, model: Any, dtype: str | None = None) -> None:
         self.device = default_device()
-        self.dtype = usable_dtype(model, dtype, self.device)
+        own = own_dtype(model)
+        self.dtype = usable_dtype(model, dtype, self.device) if own == "float32" else own
         self.model = model
+        self._prefixes = SharedPrefix(model)
 
     @property
     def identity(self) -> str:
@@ -39,5 +43,6 @@ class TorchEngine:
             self.model.to(self.device)
         inputs = {name: torch.from_numpy(values).to(self.device) for name, values in batch.items()}
         with evaluating(self.model), torch.inference_mode():
-            logits = forward(self.model, inputs, dtype=self.dtype).logits[OWN]
+            shared = self._prefixes.logits(inputs, self.dtype)
+            logits = forward(self.model, inputs, dtype=self.dtype).logits[OWN] if shared is None else shared
         return logits.cpu().numpy()

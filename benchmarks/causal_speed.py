@@ -1,0 +1,176 @@
+"""Score MS MARCO candidates by models of today's shapes, side by side with sentence-transformers and transformers.
+
+Run in the project's root: python -m benchmarks.causal_speed
+Six layers of width 384 with random weights, in float32: a causal language model behind the prompt of Qwen3-Reranker,
+and XLM-R and ModernBERT classifiers. Their tokenizer, byte-level BPE, is trained on the collection's passages. All
+score BM25's 100 best for queries of DL 2019 with the same weights and texts, from strings to an array. Scores of random
+weights rank nothing: the table tells speed, and how far scores are apart.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+from cyclopts import Parameter
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    PreTrainedTokenizerFast,
+)
+
+import rankdistill as rd
+from benchmarks.results import FOLDER, run, study
+from benchmarks.scoring_speed import ours, peer
+from benchmarks.studies.marco import V1
+from rankdistill.data import Candidates, Collection
+from rankdistill.models.causal.presets import PRESETS
+
+PACKAGES = ("rankdistill", "sentence-transformers", "torch", "transformers", "openvino")
+WORDS = r"[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+BATCH, VOCABULARY, TRAINING_TEXTS = 32, 30_000, 20_000
+SHAPE = {"num_hidden_layers": 6, "hidden_size": 384, "intermediate_size": 1536, "num_attention_heads": 6}
+SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<s>", "</s>")
+SHAPES: dict[str, dict[str, Any]] = {
+    "qwen3": {"num_key_value_heads": 2, "head_dim": 64, "max_position_embeddings": 2048, "eos_token_id": 2},
+    "xlm-roberta": {"max_position_embeddings": 514, "pad_token_id": 1, "type_vocab_size": 1, "eos_token_id": 4},
+    "modernbert": {"max_position_embeddings": 2048, "global_attn_every_n_layers": 3, "local_attention": 128},
+}
+"""Model type -> what is its own, beside `SHAPE`."""
+ENGINES = (("torch", "float32"), ("torch", "bfloat16"), ("openvino", "float32"), ("openvino", "bfloat16"))
+
+
+def trained_tokenizer(texts: list[str], *, classifier: bool) -> Any:
+    """A byte-level BPE tokenizer of these texts; a classifier's puts special tokens around a pair."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Split(Regex(WORDS), "isolated"), pre_tokenizers.ByteLevel(False, use_regex=False)]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY,
+        special_tokens=list(SPECIAL),
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator([*texts, "yes\nno\nyes\nno"], trainer)
+    names = ["input_ids", "attention_mask"]
+    if not classifier:
+        return PreTrainedTokenizerFast(
+            tokenizer_object=tokenizer, pad_token=SPECIAL[0], eos_token=SPECIAL[2], model_input_names=names
+        )
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=[("<s>", 3), ("</s>", 4)]
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token=SPECIAL[1], sep_token="</s>", model_input_names=names
+    )
+
+
+def made(kind: str, texts: list[str], folder: Path) -> Path:
+    """Write a model of random weights and its tokenizer."""
+    causal = kind == "qwen3"
+    tokenizer = trained_tokenizer(texts, classifier=not causal)
+    tokenizer.model_max_length = 512
+    settings = {**SHAPE, **SHAPES[kind], "vocab_size": len(tokenizer), "initializer_range": 0.05}
+    settings |= {} if causal else {"num_labels": 1, "bos_token_id": 3}
+    settings.setdefault("pad_token_id", tokenizer.pad_token_id)
+    config = AutoConfig.for_model(kind, **settings)
+    torch.manual_seed(0)
+    model: Any = (AutoModelForCausalLM if causal else AutoModelForSequenceClassification).from_config(config)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def by_transformers(folder: Path, candidates: Candidates, collection: Collection) -> np.ndarray:
+    """From texts to scores of a causal model by transformers alone: batches as they come, padded on the left."""
+    contract = PRESETS["qwen3-reranker"].contract
+    prompt = contract.asked()
+    assert prompt is not None
+    model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    tokenizer.padding_side = "left"
+    yes, no = (tokenizer.convert_tokens_to_ids(token) for token in ("yes", "no"))
+    queries = collection.queries.take(candidates.query_ids.take(candidates.query_of_row))
+    documents = collection.documents.take(candidates.doc_ids)
+    scores = []
+    for start in range(0, len(queries), BATCH):
+        part = slice(start, start + BATCH)
+        texts = [prompt.format(*pair) for pair in zip(queries[part], documents[part], strict=True)]
+        inputs = tokenizer(texts, padding=True, return_tensors="pt")
+        with torch.inference_mode():
+            logits = model(**inputs, logits_to_keep=1).logits[:, -1]
+        scores.append((logits[:, yes] - logits[:, no]).numpy())
+    return np.concatenate(scores)
+
+
+def rows_of(kind: str, candidates: Candidates, collection: Collection, texts: list[str], repeats: int) -> Iterator[Any]:
+    """Time every system on one shape."""
+    from sentence_transformers import CrossEncoder
+
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = made(kind, texts, Path(scratch, "model"))
+        read, asking = folder, {}
+        systems: dict[str, Callable[[], np.ndarray]] = {}
+        if kind == "qwen3":
+            asking = {"prompt": "qwen3-reranker"}
+            read = Path(scratch, "classifier")
+            rd.CrossEncoder.from_pretrained(folder, **asking).save(read)
+            systems["transformers, causal"] = lambda: by_transformers(folder, candidates, collection)
+        theirs = CrossEncoder(str(read), device="cpu")
+        systems["sentence-transformers"] = lambda: peer(theirs, candidates, collection)
+        for engine, dtype in ENGINES:
+            model = rd.CrossEncoder.from_pretrained(folder, engine, dtype, **asking)
+            systems[f"rankdistill {engine} {dtype}"] = lambda model=model: ours(model, candidates, collection)
+        seconds: dict[str, list[float]] = {system: [] for system in systems}
+        scores = {}
+        for repeat in range(repeats + 1):  # the first warms up
+            for system, work in systems.items():
+                started = time.perf_counter()
+                scores[system] = work()
+                if repeat:
+                    seconds[system].append(time.perf_counter() - started)
+    slowest = statistics.median(seconds["sentence-transformers"])
+    for system in systems:
+        took = statistics.median(seconds[system])
+        apart = float(np.abs(scores[system] - scores["sentence-transformers"]).max())
+        spread = float(scores["sentence-transformers"].std())
+        yield {
+            "shape": kind,
+            "system": system,
+            "pairs/s": round(len(candidates) / took),
+            "ratio": round(slowest / took, 2),
+            "greatest difference / deviation": float(f"{apart / spread:.1e}"),
+        }
+
+
+def main(
+    *,
+    queries: Annotated[int, Parameter(help="Queries of DL 2019 that are scored.")] = 10,
+    repeats: Annotated[int, Parameter(help="Timed rounds, after one that warms up.")] = 3,
+    quick: Annotated[bool, Parameter(help="Two queries, one shape, one round, nothing written.")] = False,
+    shapes: Annotated[tuple[str, ...], Parameter(help=f"Of {', '.join(SHAPES)}.")] = tuple(SHAPES),
+) -> None:
+    """Time all systems and write the table."""
+    if quick:
+        queries, repeats, shapes = 2, 1, shapes[:1]
+    collection = rd.load_collection(str(V1))
+    candidates = rd.read_run(V1 / "runs" / "dl19.bm25.trec.gz", column="bm25").top_k(100, by="bm25")
+    candidates = candidates.take_queries(np.arange(candidates.n_queries) < queries)
+    texts = [text for _, text in islice(collection.documents, TRAINING_TEXTS // (10 if quick else 1))]
+    rows = (row for kind in shapes for row in rows_of(kind, candidates, collection, texts, repeats))
+    study("causal_speed", rows, [0], PACKAGES, folder=Path(tempfile.mkdtemp()) if quick else FOLDER)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,128 @@
+"""Load a causal language model as a classifier of one logit: the difference of two rows of its ``lm_head``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from torch import Tensor, nn
+
+from rankdistill.errors import DataError
+from rankdistill.models.causal.contract import PromptContract
+from rankdistill.models.causal.stated import is_causal
+from rankdistill.models.families import FAMILIES, family_of, head_of
+from rankdistill.models.load import CONFIG, INDEX, WEIGHTS, json_object, load_classifier
+from rankdistill.models.precision import default_device, has_bfloat16, own_dtype
+
+ROWS, BIAS = "lm_head.weight", "lm_head.bias"
+_CHANGES = ("final_logit_softcapping", "logit_scale", "logits_scaling")
+"""Settings of a config by which logits are not what the rows of ``lm_head`` give."""
+
+
+def load_causal(folder: str | Path, contract: PromptContract, dtype: torch.dtype) -> Any:
+    """Load a causal model's folder as its family's classifier, whose one logit is the contract's score.
+
+    contract: with the numbers of its tokens. dtype: of the weights; the head's are float32. Only the rows of the named
+    tokens are read of ``lm_head``. Raises `DataError` where the logits are not products of these rows, and as
+    `load_classifier` does.
+    """
+    folder = Path(folder)
+    model, missing = load_classifier(folder, 1, dtype=dtype)
+    family = family_of(model)
+    lost = [name for name in missing if not name.startswith(family.head)]
+    if lost:
+        raise DataError(f"{folder}: its weights lack {', '.join(lost[:3])}: is it a whole model?")
+    if family.pooling != "last":
+        raise DataError(f"{folder}: {family.name} as a classifier does not read the last token, as a causal model does")
+    for name in _CHANGES:
+        if getattr(model.config, name, None) not in (None, 1.0):
+            raise DataError(f"{folder}: config.json states {name}, by which logits are changed; that is not done here")
+    row = _row(folder, contract.relevant_id, model)
+    if contract.other_id is not None:
+        row = row - _row(folder, contract.other_id, model)
+    head = head_of(model)
+    if head.weight.shape != (1, len(row)) or head.bias is not None:
+        raise DataError(f"{folder}: the head of {family.name} does not fit a row of {ROWS}, {tuple(row.shape)}")
+    head.weight = nn.Parameter(row[None] * contract.scale)
+    return model
+
+
+def head_in_float32(folder: str | Path, model: Any) -> None:
+    """Give a classifier whose other weights are rounded its head as it is stored."""
+    if own_dtype(model) == "float32":
+        return
+    name = f"{family_of(model).head}.weight"
+    file = _file_of(Path(folder), name)
+    if file is not None:
+        with safe_open(file, "pt") as weights:
+            head_of(model).weight = nn.Parameter(weights.get_tensor(name).float())
+
+
+def loading_dtype(folder: str | Path, engine: str, dtype: str | None) -> torch.dtype:
+    """The dtype that a folder's weights are loaded in, for a computation in ``dtype`` by an engine.
+
+    Encoders are small: float32, from which "bfloat16" is rounded while they compute. Decoders are not: what is asked
+    for, by None what is stored, by "auto" bfloat16 where the processor has it, else what is stored. Exports need
+    float32.
+    """
+    family = FAMILIES.get(str(json_object(Path(folder) / CONFIG).get("model_type")))
+    decoder = is_causal(folder) or (family is not None and family.pooling == "last")
+    if not decoder or engine != "torch" or dtype == "float32":
+        return torch.float32
+    if dtype == "bfloat16" or (dtype == "auto" and has_bfloat16(default_device())):
+        return torch.bfloat16
+    return stored_dtype(folder)
+
+
+def stored_dtype(folder: str | Path) -> torch.dtype:
+    """The dtype of a folder's weights: float32, bfloat16 or float16; of any other, float32."""
+    folder = Path(folder)
+    file = folder / WEIGHTS
+    if not file.is_file() and (folder / INDEX).is_file():
+        file = folder / sorted(set(json_object(folder / INDEX).get("weight_map", {"": WEIGHTS}).values()))[0]
+    if not file.is_file():
+        return torch.float32
+    try:
+        with safe_open(file, "pt") as weights:
+            kinds = [weights.get_slice(name).get_dtype() for name in weights.keys()]  # noqa: SIM118
+    except Exception:  # a damaged file is reported by what loads it
+        return torch.float32
+    common = max(set(kinds), key=kinds.count, default="F32")
+    return {"BF16": torch.bfloat16, "F16": torch.float16}.get(common, torch.float32)
+
+
+def _row(folder: Path, token: int | None, model: Any) -> Tensor:
+    """A token's row of ``lm_head``, float32 (H,)."""
+    embeddings = model.get_input_embeddings().weight
+    tied = bool(getattr(model.config, "tie_word_embeddings", False))
+    file = None if tied else _file_of(folder, ROWS)
+    if not tied and file is None:
+        raise DataError(
+            f"{folder}: its weights hold no {ROWS}, and config.json does not say that embeddings take its place"
+        )
+    if _file_of(folder, BIAS) is not None:
+        raise DataError(f"{folder}: its {BIAS} has no place in a classifier: that is not done here")
+    n_rows = len(embeddings)
+    if file is not None:
+        with safe_open(file, "pt") as weights:
+            rows = weights.get_slice(ROWS)
+            n_rows = rows.get_shape()[0]
+            if token is not None and token < n_rows:
+                row: Tensor = rows[token : token + 1][0].float()
+                return row
+    if token is None or token >= n_rows:
+        raise DataError(
+            f"{folder}: its tokenizer's token {token} is none of the {n_rows} that the model has logits for"
+        )
+    return embeddings[token].detach().float().clone()
+
+
+def _file_of(folder: Path, name: str) -> Path | None:
+    """The file that holds a weight; None where none does."""
+    if (folder / WEIGHTS).is_file():
+        with safe_open(folder / WEIGHTS, "pt") as weights:
+            return folder / WEIGHTS if name in weights.keys() else None  # noqa: SIM118
+    listed = json_object(folder / INDEX).get("weight_map", {}) if (folder / INDEX).is_file() else {}
+    return folder / listed[name] if name in listed else None

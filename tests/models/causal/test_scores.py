@@ -1,0 +1,98 @@
+"""A causal model's score is a difference of two tokens' logits at the end of its prompt, as transformers has it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tiny_causal import FAMILIES, QWEN3, token_logits, write_causal
+
+from rankdistill.models import CrossEncoder
+
+Pairs = list[tuple[str, str]]
+ASKED = {"prompt": "Query: {query}\nDocument: {document}\nAnswer: ", "relevant_token": "a", "other_token": "the"}
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_causal(tmp_path_factory.mktemp("causal") / "model", request.param)
+
+
+@pytest.fixture
+def many(pairs: Pairs) -> Pairs:
+    return [*pairs, *(("what is a dog?", f"a dog is {'the cat ' * (i % 7)} {i}.\n") for i in range(12)), (" a ", "\n")]
+
+
+@pytest.mark.parametrize("other", ["the", None])
+def test_scores_are_those_of_transformers_pair_by_pair(folder: Path, many: Pairs, other: str | None) -> None:
+    asked = {**ASKED, "other_token": other, "token_scale": 0.5}
+    model = CrossEncoder.from_pretrained(folder, **asked)
+    expected = []
+    for query, document in many:
+        logits = token_logits(folder, f"Query: {query}\nDocument: {document}\nAnswer: ", ("a", "the"))
+        expected.append(0.5 * (logits[0] - (logits[1] if other else 0.0)))
+    scores = model.predict(many)
+    assert scores.dtype == np.float32
+    assert np.ptp(scores) > 1
+    np.testing.assert_allclose(scores, expected, atol=1e-5, rtol=1e-5)
+
+
+def test_batches_order_and_the_side_of_padding_change_nothing(folder: Path, many: Pairs) -> None:
+    model = CrossEncoder.from_pretrained(folder, **ASKED)
+    scores = model.predict(many)
+    alone = np.concatenate([model.predict([pair]) for pair in many])
+    np.testing.assert_allclose(alone, scores, atol=2e-5)
+    np.testing.assert_allclose(model.predict(many[::-1])[::-1], scores, atol=2e-5)
+    np.testing.assert_allclose(model.predict(many, batch_tokens=150), scores, atol=2e-5)
+    model.tokenizer.padding_side = "right"
+    again = CrossEncoder(model.model, model.tokenizer, model.contract, asked=model.asked)
+    np.testing.assert_allclose(again.predict(many), scores, atol=2e-5)
+
+
+def test_a_shared_prefix_is_computed_once_and_gives_the_same_scores(
+    folder: Path, many: Pairs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = CrossEncoder.from_pretrained(folder, **ASKED)
+    seen: list[tuple[int, ...]] = []
+    inner = model.model.base_model
+    forward = inner.forward
+    monkeypatch.setattr(inner, "forward", lambda **given: seen.append(given["input_ids"].shape) or forward(**given))
+    same = [("what is a long book about the dog?", document) for _, document in many]
+    scores = model.predict(same)
+    assert [rows for rows, _ in seen] == [1, len(same)]
+    assert seen[0][1] > 8
+    monkeypatch.setattr("rankdistill.models.causal.shared_prefix.LEAST_TOKENS", 10_000)
+    np.testing.assert_allclose(model.predict(same), scores, atol=2e-5)
+    assert len(seen) > 2
+
+
+@pytest.mark.parametrize("dtype", [None, "bfloat16", "auto"])
+def test_weights_stay_in_their_dtype_and_scores_leave_in_float32(
+    tmp_path: Path, many: Pairs, dtype: str | None
+) -> None:
+    folder = write_causal(tmp_path / "model", dtype=torch.bfloat16)
+    exact = CrossEncoder.from_pretrained(folder, dtype="float32", **ASKED)
+    assert {each.dtype for each in exact.model.parameters()} == {torch.float32}
+    model = CrossEncoder.from_pretrained(folder, dtype=dtype, **ASKED)
+    kinds = {name: each.dtype for name, each in model.model.named_parameters()}
+    assert kinds.pop("score.weight") == torch.float32
+    assert set(kinds.values()) == {torch.bfloat16}
+    scores = model.predict(many)
+    assert scores.dtype == np.float32
+    assert len(set(scores.tolist())) == len(set(exact.predict(many).tolist()))
+    assert np.corrcoef(scores, exact.predict(many))[0, 1] > 0.99
+    np.testing.assert_allclose(model.with_dtype("float32").predict(many), exact.predict(many), atol=1e-5)
+
+
+def test_the_prompt_of_a_known_model_is_recognised_by_its_readme(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_causal(tmp_path / "model")
+    (folder / "README.md").write_text("---\nlicense: apache-2.0\n---\n# Qwen3-Reranker-0.6B\n")
+    model = CrossEncoder.from_pretrained(folder, instruction="find books")
+    assert "asked as qwen3-reranker, by README.md" in capsys.readouterr().err
+    text = QWEN3.format(instruction="find books", query="what is a dog?", document="a dog")
+    yes, no = token_logits(folder, text, ("yes", "no"))
+    assert model.predict([("what is a dog?", "a dog")])[0] == pytest.approx(yes - no, abs=1e-5)
