@@ -29,13 +29,13 @@ COMMANDS: dict[str, str] = {
     "case": "Show one query's candidates with every teacher's score, the mean's and PILE's.",
     "evaluate": "Evaluate runs against judgments.",
     "leaderboard": "Compare the runs in a folder: table, significance, HTML page.",
-    "check": "Check runs and judgments: what is wrong with them, and what may surprise.",
+    "check": "Check a model, or runs and judgments: what is wrong with them, and what may surprise.",
     "interleave": "Compare two systems by the clicks on their interleaved lists: Δ_AB with its confidence interval.",
     "gsb": "Compare two systems query by query, good, same or bad: ΔGSB with its confidence interval.",
     "export": "Export a cross-encoder for ONNX Runtime or OpenVINO, and check it against torch on real pairs.",
     "search": "Search a collection: BM25 finds candidates, a cross-encoder orders them.",
     "corpus": "Turn text into pairs of adjacent sentences, without duplicates, for guided pre-training.",
-    "rekindle": "Guide a base by experts on unlabelled pairs, and fine-tune it to a better expert (UEGP, MoEGP).",
+    "rekindle": "Guide a base by experts on unlabelled pairs or lists, and fine-tune it (UEGP, MoEGP).",
     "stats": "Count what is in a collection.",
 }
 

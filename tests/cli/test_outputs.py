@@ -106,7 +106,7 @@ def test_an_output_that_cannot_be_written_is_refused_before_anything_is_read(
     (tmp_path / "file").touch()
     (tmp_path / "link").symlink_to("nothing")
     before = sorted(tmp_path.rglob("*"))
-    words = ["--method", "mean"] if command == "ensemble" else []
+    words = {"ensemble": ["--method", "mean"], "score": ["--model", "not-there"]}.get(command, [])
     words += [
         word
         for argument in arguments(command)

@@ -68,7 +68,7 @@ def rekindle(
     training: Annotated[TrainingSettings, Parameter(name="*")] = TRAINING,
     as_json: Annotated[Json, Parameter(name="--json")] = False,
 ) -> None:
-    """Guide a base by experts on unlabelled pairs or lists, and fine-tune it to a better expert (UEGP, MoEGP).
+    """Guide a base by experts on unlabelled pairs or lists, and fine-tune it (UEGP, MoEGP).
 
     For example
 
