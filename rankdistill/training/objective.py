@@ -126,6 +126,12 @@ class Objective:
         return next((term for term in self.terms if get_loss(term.loss).sees == "masked"), None)
 
     @property
+    def reads_masked(self) -> bool:
+        """Whether all terms read the text with tokens masked: they are asked to, or there is no other term."""
+        masking = self.masking
+        return masking is not None and (bool(masking.settings.get("shared", False)) or len(self.terms) == 1)
+
+    @property
     def heads(self) -> list[str]:
         """Heads beside the student's own."""
         return list(dict.fromkeys(term.head for term in self.terms if term.head != OWN))

@@ -76,7 +76,7 @@ class ObjectiveTrainer(ListTrainer):
         pairs = list(zip(inputs, batch.get("masked", []), strict=False))
         masked = [{**part, "input_ids": other["input_ids"]} for part, other in pairs]
         chosen = [other["chosen"] for _, other in pairs]
-        shares = masking is not None and masking.settings.get("shared", False)
+        shares = masking is not None and objective.reads_masked
         reads = [*objective.reads, *(["hidden"] if shares else [])]
         few = shares and not any(READS[name] for name in objective.reads)  # no term reads the states of other tokens
         parts = [
