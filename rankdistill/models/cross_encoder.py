@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -22,33 +20,28 @@ from rankdistill.inputs.asking import Asking
 from rankdistill.inputs.pairs import PairAssembler
 from rankdistill.inputs.prompted import PromptAssembler
 from rankdistill.inputs.template import PairTemplate
-from rankdistill.models.base import DEFAULT_BASE, checked_folder, quiet_loading, resolve_base, resolve_folder
-from rankdistill.models.causal.chat import in_plain_text
+from rankdistill.models.base import DEFAULT_BASE, quiet_loading
 from rankdistill.models.causal.contract import ENTRY as PROMPT
 from rankdistill.models.causal.contract import PromptContract
-from rankdistill.models.causal.load import head_in_float32, load_causal, loading_dtype
 from rankdistill.models.causal.shared_prefix import can_share
-from rankdistill.models.causal.stated import base_contract, contract_of, is_causal
-from rankdistill.models.causal.tokens import with_ids
 from rankdistill.models.causal.written import spelled_out, state_prompt
 from rankdistill.models.contract import ENTRY, ScoreContract, entry_of
 from rankdistill.models.engines.table import Engine, make_engine
 from rankdistill.models.families import family_of, head_of
+from rankdistill.models.fingerprint import fingerprint
 from rankdistill.models.labels import chosen_logit, labels_of, name_logits
 from rankdistill.models.layers import keep_layers
-from rankdistill.models.load import checked_config, load_classifier
+from rankdistill.models.length import checked_length
+from rankdistill.models.opened import Opened
 from rankdistill.models.precision import own_dtype
 from rankdistill.models.probe import reads_padding
-from rankdistill.models.sentence.chain import is_chain
 from rankdistill.models.sentence.classifier import ENTRY as CHAIN_ENTRY
-from rankdistill.models.sentence.classifier import ChainForSequenceClassification, load_chain
-from rankdistill.models.sentence.listed import transformer_folder
+from rankdistill.models.sentence.classifier import ChainForSequenceClassification
 from rankdistill.models.stated import Stated, check_activation
-from rankdistill.models.tokenizer import SHORTEST, check_ids, load_tokenizer, save_tokenizer
+from rankdistill.models.tokenizer import check_ids, save_tokenizer
 
 CPU_BATCH_TOKENS = 4096
 GPU_BATCH_TOKENS = 131_072
-_LONGEST = 512
 
 
 class CrossEncoder:
@@ -92,7 +85,7 @@ class CrossEncoder:
             raise UsageError(
                 f"contract {self.contract.form!r} needs {self.contract.n_logits} logits, the model has {n_logits}"
             )
-        self.max_length = _checked_length(model, tokenizer, max_length)
+        self.max_length = checked_length(model, tokenizer, max_length)
         self.engine_name, self.dtype = engine, dtype
         self.folder = None if folder is None else Path(folder)
         self.prompt, self.n_texts, self.asked = prompt, n_texts, asked
@@ -120,22 +113,9 @@ class CrossEncoder:
         tokenizer can read. A sentence-transformers folder's prompt and other settings are done, see `Stated`.
         Raises `DataError` for a folder without weights or head, for one that is damaged, and for what is not done here.
         """
-        folder = _whole_folder(path)
-        chain = is_chain(Path(folder))
-        if not chain:
-            checked_config(folder)
-        contract = None if chain else contract_of(folder, Asking(**asking))
-        stated = Stated.by(folder) if contract is None else Stated()
-        tokenizer = load_tokenizer(transformer_folder(Path(folder)), stated.lower_case)
-        asked = contract and in_plain_text(contract, tokenizer, folder)
-        if asked is not None and is_causal(folder):
-            asked = with_ids(asked, tokenizer, folder)
-            model, missing = load_causal(folder, asked, loading_dtype(folder, engine, dtype)), list[str]()
-        elif chain:
-            model, missing = load_chain(Path(folder))
-        else:
-            model, missing = load_classifier(folder, dtype=loading_dtype(folder, engine, dtype))
-            head_in_float32(folder, model)
+        opened = Opened.trained(path, Asking(**asking))
+        folder, stated = opened.folder, opened.stated
+        model, missing = opened.trained_model(engine, dtype)
         if missing:
             raise DataError(
                 f"{folder} is no trained cross-encoder: its weights lack {', '.join(missing[:3])}; "
@@ -143,18 +123,18 @@ class CrossEncoder:
             )
         check_activation(folder, model.config)
         entry = entry_of(model.config)
-        check_ids(folder, tokenizer, model)
+        check_ids(folder, opened.tokenizer, model)
         return cls(
             model,
-            tokenizer,
+            opened.tokenizer,
             ScoreContract.of_config(model.config, relevant_label, folder),
-            max_length=_agreed(folder, "max_length", entry, stated.max_length),
+            max_length=opened.agreed("max_length", entry, stated.max_length),
             engine=engine,
             dtype=dtype,
             folder=folder,
-            prompt=_agreed(folder, "prompt", entry, stated.prompt or None) or "",
+            prompt=opened.agreed("prompt", entry, stated.prompt or None) or "",
             n_texts=entry.get("n_texts", 2),
-            asked=asked,
+            asked=opened.asked,
         )
 
     @classmethod
@@ -179,24 +159,10 @@ class CrossEncoder:
         whose logits have other names is a new one. n_texts: see the class. Raises as `from_pretrained` does, but for a
         missing head.
         """
-        folder = _whole_folder(base)
-        chain = is_chain(Path(folder))
-        if not chain:
-            checked_config(folder)
-        asked = base_contract(folder) if n_texts == 2 and not chain else None
-        stated = Stated.by(folder) if asked is None else Stated()
-        tokenizer = load_tokenizer(transformer_folder(Path(folder)), stated.lower_case)
-        if asked is not None:
-            asked = in_plain_text(asked, tokenizer, folder)
+        opened = Opened.base(base, n_logits, n_texts)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            if asked is not None and asked.has_tokens and is_causal(folder) and n_logits == 1:
-                asked = with_ids(asked, tokenizer, folder)
-                model, missing = load_causal(folder, asked, torch.float32), list[str]()
-            elif chain:
-                model, missing = load_chain(Path(folder), n_logits)
-            else:
-                model, missing = load_classifier(folder, n_logits)
+            model, missing = opened.base_model(n_logits)
             if not missing and labels and labels_of(model.config) != list(labels):
                 head = head_of(model)
                 nn.init.normal_(head.weight, std=getattr(model.config, "initializer_range", 0.02))
@@ -206,23 +172,25 @@ class CrossEncoder:
         inside = model.base_model_prefix + "."
         lost = [key for key in missing if key.startswith(inside) and "pooler" not in key]
         if lost:
-            raise DataError(f"{folder} lacks weights of its encoder, the first is {lost[0]}: is it a whole model?")
+            raise DataError(
+                f"{opened.folder} lacks weights of its encoder, the first is {lost[0]}: is it a whole model?"
+            )
         if missing:  # the labels of a head that is gone
             name_logits(model.config, labels or [f"LABEL_{place}" for place in range(n_logits)])
             contract = contract or ScoreContract.for_logits(n_logits)
-        contract = contract or ScoreContract.of_config(model.config, None, folder)
+        contract = contract or ScoreContract.of_config(model.config, None, opened.folder)
         if layers is not None:
             model = keep_layers(model, layers)
-        check_ids(folder, tokenizer, model)
+        check_ids(opened.folder, opened.tokenizer, model)
         return cls(
             model,
-            tokenizer,
+            opened.tokenizer,
             contract,
             max_length=max_length,
             dtype=dtype,
-            prompt=stated.prompt,
+            prompt=opened.stated.prompt,
             n_texts=n_texts,
-            asked=asked,
+            asked=opened.asked,
         )
 
     def with_model(self, model: Any, contract: ScoreContract | None = None) -> CrossEncoder:
@@ -413,54 +381,10 @@ class CrossEncoder:
 
     def fingerprint(self) -> str:
         """Hash everything in the model that changes a score: weights, shape, tokenizer, length and contract."""
-        config = self.model.config.to_dict()
-        for volatile in ("_name_or_path", "transformers_version", "sentence_transformers", ENTRY):
-            config.pop(volatile, None)
-        tokenizer = json.loads(self.tokenizer.backend_tokenizer.to_str())
-        tokenizer.pop("truncation", None)
-        tokenizer.pop("padding", None)
-        facts = [config, tokenizer, self.max_length, self.contract.to_config(), *([self.prompt] if self.prompt else [])]
-        facts += [{"n_texts": self.n_texts}] if self.n_texts != 2 else []
-        facts += [{"asked": self.asked.to_config()}] if self.asked is not None else []
-        digest = hashlib.blake2b(json.dumps(facts, sort_keys=True, default=str).encode(), digest_size=20)
-        for name, weight in sorted(self.model.state_dict().items()):
-            digest.update(f"{name} {weight.dtype} {tuple(weight.shape)}".encode())
-            digest.update(weight.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
-        return digest.hexdigest()
-
-
-def _whole_folder(name_or_path: str | Path) -> str:
-    """The folder that a cross-encoder is read from: the whole one where it is of several modules."""
-    whole = resolve_folder(name_or_path)
-    if not is_chain(whole):
-        return resolve_base(name_or_path)
-    checked_folder(transformer_folder(whole))
-    return str(whole)
-
-
-def _agreed(folder: str, name: str, entry: dict[str, Any], stated: Any) -> Any:
-    """What `save` noted, else what sentence-transformers' files state; `DataError` where both do, and differ."""
-    if stated is not None and entry.get(name, stated) != stated:
-        raise DataError(
-            f"{folder}: config.json notes the {name} {entry[name]!r}, sentence-transformers' files state {stated!r}: "
-            f"delete the one that does not hold ({name!r} in the entry {ENTRY!r} of config.json is ours)"
-        )
-    return entry.get(name, stated)
-
-
-def _checked_length(model: Any, tokenizer: Any, wanted: int | None) -> int:
-    """Return ``wanted``, or the most tokens that model and tokenizer can read (512 where neither states a limit)."""
-    limit = getattr(model.config, "max_position_embeddings", None)
-    if not isinstance(limit, int) or limit < 1:
-        limit = _LONGEST
-    for name, module in model.named_modules():
-        if name.endswith("position_embeddings") and isinstance(module, nn.Embedding) and module.padding_idx is not None:
-            limit = module.num_embeddings - module.padding_idx - 1
-    if wanted is None:
-        return int(min(limit, tokenizer.model_max_length))
-    if not SHORTEST <= wanted <= limit:
-        raise UsageError(f"max_length must be from {SHORTEST} to the model's {limit} tokens, got {wanted}")
-    return int(wanted)
+        stated = [self.max_length, self.contract.to_config(), *([self.prompt] if self.prompt else [])]
+        stated += [{"n_texts": self.n_texts}] if self.n_texts != 2 else []
+        stated += [{"asked": self.asked.to_config()}] if self.asked is not None else []
+        return fingerprint(self.model, self.tokenizer, stated)
 
 
 def _rows(texts: Sequence[str]) -> dict[str, int]:

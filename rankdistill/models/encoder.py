@@ -18,13 +18,12 @@ from rankdistill.inputs.template import PairTemplate
 from rankdistill.inputs.tokens import NO_TEXT
 from rankdistill.models.base import DEFAULT_BASE, checked_folder, resolve_folder
 from rankdistill.models.cross_encoder import CPU_BATCH_TOKENS, GPU_BATCH_TOKENS
+from rankdistill.models.length import LONGEST
 from rankdistill.models.precision import DTYPES, default_device, evaluating, resolve_dtype
 from rankdistill.models.sentence.modules import pool, step
 from rankdistill.models.sentence.stated import Stated, read_stated
 from rankdistill.models.sentence.transformer import load_transformer
 from rankdistill.models.tokenizer import check_ids, load_tokenizer
-
-_LONGEST = 512
 
 
 class Encoder:
@@ -79,7 +78,7 @@ class Encoder:
         model, tokenizer = load_transformer(place), load_tokenizer(place, stated.lower_case, shortest=1)
         check_ids(place, tokenizer, model)
         limit = _positions(model)
-        wanted = max_length or stated.max_length or min(tokenizer.model_max_length, limit or _LONGEST)
+        wanted = max_length or stated.max_length or min(tokenizer.model_max_length, limit or LONGEST)
         return cls(model, tokenizer, int(min(wanted, limit or wanted)), dtype, stated)
 
     @property

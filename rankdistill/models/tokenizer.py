@@ -78,15 +78,25 @@ def save_tokenizer(tokenizer: Any, folder: Path) -> None:
     tokenizer.save_pretrained(folder)
     complete_files(folder)
     _name_as_before(folder / SETTINGS)
-    if type(tokenizer).__name__ in _PLAIN:
+    if _reads_the_same(folder, tokenizer):
         return
+    file = folder / SETTINGS
+    settings = json_object(file)
+    settings |= {"tokenizer_class": _PLAIN[1], "model_input_names": list(tokenizer.model_input_names)}
+    settings |= {name: str(token) for name, token in tokenizer.special_tokens_map.items() if isinstance(token, str)}
+    file.write_text(json.dumps(settings, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    if not _reads_the_same(folder, tokenizer):  # transformers 5 has classes that no name in the settings overrides
+        warnings.warn(
+            f"{folder}: transformers reads other tokens from this tokenizer than rankdistill does, as it takes one of "
+            "its own for the model's family: sentence-transformers and other tools will score otherwise",
+            stacklevel=2,
+        )
+
+
+def _reads_the_same(folder: Path, tokenizer: Any) -> bool:
+    """Whether transformers reads a tokenizer out of a folder that makes the same tokens."""
     again = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    if not _same_tokens(again.backend_tokenizer, tokenizer.backend_tokenizer):
-        file = folder / SETTINGS
-        settings = json_object(file)
-        settings |= {"tokenizer_class": _PLAIN[1], "model_input_names": list(tokenizer.model_input_names)}
-        settings |= {name: str(token) for name, token in tokenizer.special_tokens_map.items() if isinstance(token, str)}
-        file.write_text(json.dumps(settings, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return again.is_fast and _same_tokens(again.backend_tokenizer, tokenizer.backend_tokenizer)
 
 
 def _name_as_before(file: Path) -> None:
@@ -162,6 +172,8 @@ def _follow(folder: Path, tokenizer: Any, as_stated: Tokenizer, settings: dict[s
     if made.get_vocab(with_added_tokens=True) == as_stated.get_vocab(with_added_tokens=True):
         tokenizer._tokenizer = as_stated
         return
+    if type(made.model) is not type(as_stated.model):  # a vocabulary of another kind than the class is of
+        made.model = as_stated.model
     for part in _PARTS:  # the file lacks tokens that tokenizer_config.json adds
         setattr(made, part, getattr(as_stated, part))
 

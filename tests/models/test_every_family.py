@@ -15,7 +15,8 @@ from rankdistill.training.fit import fit
 from rankdistill.training.settings import TrainingSettings
 
 Pairs = list[tuple[str, str]]
-KNOWN = [family for family in FAMILIES if family != "gpt2"]
+KNOWN = [family for family in FAMILIES if family not in ("gpt2", "qwen2")]
+"""transformers reads no WordPiece vocabulary for the others: the tests of causal models have them with their own."""
 
 
 @pytest.fixture(scope="module", params=KNOWN)
