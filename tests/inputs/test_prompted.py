@@ -80,7 +80,7 @@ def test_truncation_cuts_the_document_then_the_query_and_never_the_prompt(kind: 
         assert len(ids) <= empty + room
         text = tokenizer.decode(ids, skip_special_tokens=False)
         for part in (prompt.prefix, prompt.between, prompt.suffix):
-            assert part.strip() in text
+            assert "".join(part.split()) in "".join(text.split()), "SentencePiece writes a blank after special tokens"
         cut_query, cut_document = query not in text, document.strip() not in text
         assert cut_query == (len(query) > 60)
         assert cut_document == (len(document) > 60)
@@ -100,7 +100,7 @@ def test_the_query_is_cut_only_when_the_document_has_a_quarter_left() -> None:
 
 def test_a_prompt_without_a_place_where_tokens_part_is_said() -> None:
     with pytest.warns(UserWarning, match="no place where a token always begins"):
-        PromptAssembler(causal_tokenizer("qwen"), 100, Prompt.parse("{query}\n{document}"))
+        PromptAssembler(causal_tokenizer("qwen"), 100, Prompt.parse("{query}{document}"))
 
 
 @pytest.mark.parametrize("kind", SENTENCEPIECE)
