@@ -21,9 +21,9 @@ from rankdistill.models.first_token import (
     modernbert_layer_at_first_token,
 )
 
-Pooling = Literal["first", "last", "mean", "own"]
-"""The token that a head reads: the first, the last that is no padding, the mean of all that are no padding, or what the
-model's own method ``pooled`` makes of them."""
+Pooling = Literal["first", "last", "mean", "own", "layers"]
+"""The token that a head reads: the first, the last that is no padding, the mean of all that are no padding, what the
+model's own method ``pooled`` makes of them, or the mean of all layers' first tokens."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,8 @@ _DECODER: dict[str, Any] = {
     "pooling": "last",
     "final_norm": "model.norm",
 }
+_RECURRENT: dict[str, Any] = {"layers": "", "attention": "", "queries": None, "keys": None, "values": None}
+"""Networks without a list of layers; the last hidden state is the one vector that the head reads."""
 
 FAMILIES: dict[str, Family] = {
     "bert": Family("BERT", "bert.encoder.layer", head="classifier", masked_lm=_CLS, **_BERT_LAYER),
@@ -168,6 +170,11 @@ FAMILIES: dict[str, Family] = {
     "llama": Family("Llama", **_DECODER),
     "mistral": Family("Mistral", **_DECODER),
     "gemma": Family("Gemma", **_DECODER),
+    "rankdistill-bilstm": Family("BiLSTM", head="classifier", **_RECURRENT),
+    "rankdistill-biattentive": Family("bi-attentive LSTM", head="classifier", **_RECURRENT),
+    "rankdistill-layer-mean": Family(
+        "layer-mean transformer", "bert.encoder.layer", head="classifier", pooling="layers", **_BERT_LAYER
+    ),
 }
 """``config.model_type`` -> family. A new family is a row here and one in the tests' list of tiny models."""
 
