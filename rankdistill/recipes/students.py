@@ -140,7 +140,7 @@ def _transformer(
     rest = {"hidden_dropout_prob": settings.student_dropout, "attention_probs_dropout_prob": settings.student_dropout}
     source = None
     if not settings.reads_words and settings.embeddings not in (RANDOM,) and not settings.is_file:
-        source, _ = load_classifier(resolve_base(base), shape["num_labels"])
+        source, _ = load_classifier(resolve_base(base))
         fits = source.config.model_type == "bert" and source.config.hidden_size == width
         if not fits or source.config.num_hidden_layers < layers:
             has = f"{source.config.num_hidden_layers} layers of width {getattr(source.config, 'hidden_size', '?')}"
@@ -191,7 +191,7 @@ def _matrix(
         return matrix
     if settings.reads_words or settings.embeddings == RANDOM:
         return None
-    source, _ = load_classifier(resolve_base(base), 1)
+    source, _ = load_classifier(resolve_base(base))
     known = source.get_input_embeddings().weight.detach().float().numpy()[:n_tokens]
     return projected(known, width or min(WIDEST, known.shape[1]))
 
