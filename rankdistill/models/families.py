@@ -170,13 +170,16 @@ FAMILIES: dict[str, Family] = {
     "llama": Family("Llama", **_DECODER),
     "mistral": Family("Mistral", **_DECODER),
     "gemma": Family("Gemma", **_DECODER),
+}
+"""``config.model_type`` -> family. A new family is a row here and one in the tests' list of tiny models."""
+FROM_SCRATCH: dict[str, Family] = {
     "rankdistill-bilstm": Family("BiLSTM", head="classifier", **_RECURRENT),
     "rankdistill-biattentive": Family("bi-attentive LSTM", head="classifier", **_RECURRENT),
     "rankdistill-layer-mean": Family(
         "layer-mean transformer", "bert.encoder.layer", head="classifier", pooling="layers", **_BERT_LAYER
     ),
 }
-"""``config.model_type`` -> family. A new family is a row here and one in the tests' list of tiny models."""
+"""The same of the students of `rankdistill.models.recurrent`, which transformers does not have."""
 
 
 def family_of(model: Any) -> Family:
@@ -186,8 +189,8 @@ def family_of(model: Any) -> Family:
     is needed, see `layer_list` and `head_of`.
     """
     model_type = model.config.model_type
-    if model_type in FAMILIES:
-        return _as_built(FAMILIES[model_type], model)
+    if known := FAMILIES.get(model_type) or FROM_SCRATCH.get(model_type):
+        return _as_built(known, model)
     key = type(model), n_layers_of(model), int(model.config.num_labels)
     if key not in _GUESSES:
         _GUESSES[key] = _guess(model)

@@ -137,7 +137,10 @@ def _transformer(
             raise UsageError(f"{name} has no {field}, got {value}: leave it out")
     if settings.embedding_size not in (0, width):
         raise UsageError(f"the embeddings of {name} have {width} numbers, got embedding_size {settings.embedding_size}")
-    rest = {"hidden_dropout_prob": settings.student_dropout, "attention_probs_dropout_prob": settings.student_dropout}
+    rest: dict[str, Any] = {
+        "hidden_dropout_prob": settings.student_dropout,
+        "attention_probs_dropout_prob": settings.student_dropout,
+    }
     source = None
     if not settings.reads_words and settings.embeddings not in (RANDOM,) and not settings.is_file:
         source, _ = load_classifier(resolve_base(base))
@@ -155,7 +158,7 @@ def _transformer(
         copy_first_layers(source.bert, model)
         return model
     n_heads = max(n for n in range(1, 13) if width % n == 0)
-    sizes = {"hidden_size": width, "num_attention_heads": n_heads, "intermediate_size": 4 * width}
+    sizes: dict[str, Any] = {"hidden_size": width, "num_attention_heads": n_heads, "intermediate_size": 4 * width}
     model = _network(LayerMeanConfig(**shape, **rest, **sizes, num_hidden_layers=layers))
     matrix = _matrix(settings, base, vectors, tokenizer, shape["vocab_size"], width, seed)
     if matrix is not None and matrix.shape[1] == width:

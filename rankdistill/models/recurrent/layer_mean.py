@@ -28,7 +28,7 @@ class LayerMeanForSequenceClassification(BertPreTrainedModel):
         self.bert = BertModel(config, add_pooling_layer=False)
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
         self.dense = nn.Linear(config.hidden_size, config.dense_size)
-        self.classifier = nn.Linear(config.dense_size, config.num_labels)
+        self.classifier = nn.Linear(config.dense_size, int(config.num_labels or 0))
         self.post_init()
 
     def forward(

@@ -74,7 +74,7 @@ def _text(
 ) -> Iterator[tuple[str, int, bytes | list[bytes]]]:
     """Yield each line's word, its number and its numbers as text. width: of every vector."""
     if width < 1:
-        raise FileFormatError(path, line, _shown(data[start : start + 80]), "a word, blanks and its numbers")
+        raise FileFormatError(path, line, _shown(bytes(data[start : start + 80])), "a word, blanks and its numbers")
     n_read = 0
     while start < len(data):
         end = data.find(b"\n", start)
