@@ -163,6 +163,7 @@ def check_student(base: str, options: TrainOptions) -> bool:
                 f"transformer:LxH), and {base} is none"
             )
         return False
+    student.check_file()
     if start.layers or start.start == "cosine":
         what = f"layers {list(start.layers)}" if start.layers else "a start from the cosine"
         raise UsageError(f"{base} is made from scratch and has no layers of a base: got {what}; leave it out")

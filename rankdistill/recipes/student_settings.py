@@ -83,13 +83,16 @@ class StudentSettings:
     def __post_init__(self) -> None:
         for name, check in LIMITS.items():
             object.__setattr__(self, name, check(name, getattr(self, name)))
+        if self.tokens == "words" and self.embeddings in OF_BASE:
+            raise UsageError("a base has embeddings of its pieces: take tokens wordpiece, or embeddings of a file")
+
+    def check_file(self) -> None:
+        """Raise `UsageError`, before any work, where the embeddings are those of a file that is not there."""
         if self.is_file and not Path(self.embeddings).is_file():
             raise UsageError(
                 f"embeddings must be a file of word vectors, {OF_BASE[0]} or {RANDOM}: there is no file "
                 f"{self.embeddings!r}"
             )
-        if self.tokens == "words" and self.embeddings in OF_BASE:
-            raise UsageError("a base has embeddings of its pieces: take tokens wordpiece, or embeddings of a file")
 
     @property
     def is_file(self) -> bool:

@@ -63,6 +63,7 @@ def make_student(
         student = make_student("bilstm", collection, embeddings="glove.6B.300d.txt")
     """
     settings = replace(settings or StudentSettings(), **options)
+    settings.check_file()
     kind = student_kind(name)
     if kind is None:
         raise UsageError(f"{name!r} is no student that is made from scratch: bilstm, biattentive or transformer:LxH")
