@@ -13,6 +13,7 @@ from rankdistill.cli.options_file import options_from_yaml, with_options_file
 from rankdistill.cli.outputs import refuse_empty_paths
 from rankdistill.cli.pair_options import options_from_pairs
 from rankdistill.cli.recipe_options import options_from_recipe
+from rankdistill.cli.student_options import options_from_student
 from rankdistill.cli.whole_numbers import refuse_fractions
 
 # Name -> purpose. The command is the function of that name in the module of that name in cli/commands/. Its docstring
@@ -54,7 +55,14 @@ def build_app(chosen: str | None = None) -> App:
         help_format="markdown",
         version=__version__,
         # for an option in two, the first wins
-        config=(options_from_yaml, options_from_recipe, options_from_pairs, refuse_empty_paths, refuse_fractions),
+        config=(
+            options_from_yaml,
+            options_from_recipe,
+            options_from_student,
+            options_from_pairs,
+            refuse_empty_paths,
+            refuse_fractions,
+        ),
         # Lists are written `--runs a b c`, with at least one value; there is no `--no-json` and no `--empty-runs`.
         default_parameter=Parameter(negative=(), consume_multiple=1),
         result_action="return_value",

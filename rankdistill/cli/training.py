@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,18 +18,21 @@ from rankdistill.cli.outputs import OUTPUT_FOLDER, SCORE_STORE
 from rankdistill.data import load_collection
 from rankdistill.data.collection import own_candidates
 from rankdistill.data.sources import describe_pairs
+from rankdistill.errors import UsageError
 from rankdistill.evaluation.conventions import Conventions
 from rankdistill.evaluation.pair_metrics import PAIR_METRICS
 from rankdistill.evaluation.report.render import TITLES, count, number
 from rankdistill.files.atomic import atomic_path
 from rankdistill.files.lock import locked
 from rankdistill.files.outputs import check_output_file, check_output_folder
-from rankdistill.models import CrossEncoder, with_two_logits
+from rankdistill.models import DEFAULT_BASE, CrossEncoder, with_two_logits
 from rankdistill.models.card import add_measured
 from rankdistill.recipes.class_teachers import logit_names
 from rankdistill.recipes.measure import measure_model
 from rankdistill.recipes.stages import FIRST
 from rankdistill.recipes.start import StartSettings, start_model
+from rankdistill.recipes.student_settings import StudentSettings, student_kind
+from rankdistill.recipes.students import make_student
 from rankdistill.scoring.settings import ScoringSettings
 from rankdistill.tasks import KINDS, Splits, Task
 from rankdistill.training import Objective, TrainingSettings
@@ -62,6 +65,7 @@ class TrainOptions:
     out: Annotated[Path, OUTPUT_FOLDER]
     """Folder for model/, run.trec.gz, metrics.json, config.yaml, and for scores/ of teachers that are models."""
     start: Annotated[StartSettings, Parameter(name="*")] = field(default_factory=StartSettings)
+    student_settings: Annotated[StudentSettings, Parameter(name="*")] = field(default_factory=StudentSettings)
     splits: Annotated[Splits, Parameter(name="*")] = field(default_factory=Splits)
     measures: Measures = ()
     conventions: Measuring = field(default_factory=Conventions)
@@ -100,12 +104,15 @@ def train_command(
     objective: Objective,
     columns: Iterable[str],
     n_logits: int = 1,
+    source: str | None = None,
 ) -> None:
     """Load the task, make the model to start from, train it, measure it, and say what was written.
 
-    train: the recipe. parameters: the command's own, see `written`. base: what the model starts from. objective: of
-    the training. columns: those that it may read beside the run's. n_logits: of the model's head.
+    train: the recipe. parameters: the command's own, see `written`. base: what the model starts from, or the name of a
+    student made from scratch. objective: of the training. columns: those that it may read beside the run's. n_logits:
+    of the model's head. source: of such a student's tokens and embeddings (None: the default base).
     """
+    from_scratch = check_student(base, options)
     with _own_folder(options.out):
         task = options.load()
         training, settings = task.training, options.settings
@@ -113,15 +120,26 @@ def train_command(
         known = (*task.candidates.columns, *columns)
         objective.check_columns(logit_names(task, known))
         drawn_by(settings, fitted_columns(objective), known)
-        model = start_model(
-            task.collection,
-            base,
-            options.start,
-            candidates=training.candidates,
-            training=settings,
-            seed=settings.seed,
-            out=options.out / "start",
-        )
+        if from_scratch:
+            model = make_student(
+                base,
+                task.collection,
+                training.candidates,
+                options.student_settings,
+                base=source or DEFAULT_BASE,
+                max_length=options.start.max_length,
+                seed=settings.seed,
+            )
+        else:
+            model = start_model(
+                task.collection,
+                base,
+                options.start,
+                candidates=training.candidates,
+                training=settings,
+                seed=settings.seed,
+                out=options.out / "start",
+            )
         if n_logits == 2:
             model = with_two_logits(model)
         train(training, model, dev)
@@ -129,9 +147,27 @@ def train_command(
             return
         with atomic_path(options.out / "config.yaml") as path:
             path.write_text(yaml.safe_dump(dict(parameters), sort_keys=False))
-        measure(task.held_out, options, base)
+        measure(task.held_out, options, None if from_scratch else base)
         shutil.rmtree(options.out / "start", ignore_errors=True)  # only now: a kill before must not imitate again
         say_wrote(options.out, "model/, config.yaml and, of held-out queries, run.trec.gz and metrics.json")
+
+
+def check_student(base: str, options: TrainOptions) -> bool:
+    """Say whether a training starts from a student made from scratch; `UsageError` for options that are not for it."""
+    start, student = options.start, options.student_settings
+    if student_kind(base) is None:
+        given = [name for name, value in asdict(student).items() if value != getattr(StudentSettings(), name)]
+        if given:
+            raise UsageError(
+                f"{', '.join(given)} shape a student made from scratch (--student bilstm, biattentive or "
+                f"transformer:LxH), and {base} is none"
+            )
+        return False
+    student.check_file()
+    if start.layers or start.start == "cosine":
+        what = f"layers {list(start.layers)}" if start.layers else "a start from the cosine"
+        raise UsageError(f"{base} is made from scratch and has no layers of a base: got {what}; leave it out")
+    return True
 
 
 def measure(held_out: Task, options: TrainOptions, base: str | None = None) -> None:

@@ -21,9 +21,9 @@ from rankdistill.models.first_token import (
     modernbert_layer_at_first_token,
 )
 
-Pooling = Literal["first", "last", "mean", "own"]
-"""The token that a head reads: the first, the last that is no padding, the mean of all that are no padding, or what the
-model's own method ``pooled`` makes of them."""
+Pooling = Literal["first", "last", "mean", "own", "layers"]
+"""The token that a head reads: the first, the last that is no padding, the mean of all that are no padding, what the
+model's own method ``pooled`` makes of them, or the mean of all layers' first tokens."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,8 @@ _DECODER: dict[str, Any] = {
     "pooling": "last",
     "final_norm": "model.norm",
 }
+_RECURRENT: dict[str, Any] = {"layers": "", "attention": "", "queries": None, "keys": None, "values": None}
+"""Networks without a list of layers; the last hidden state is the one vector that the head reads."""
 
 FAMILIES: dict[str, Family] = {
     "bert": Family("BERT", "bert.encoder.layer", head="classifier", masked_lm=_CLS, **_BERT_LAYER),
@@ -170,6 +172,14 @@ FAMILIES: dict[str, Family] = {
     "gemma": Family("Gemma", **_DECODER),
 }
 """``config.model_type`` -> family. A new family is a row here and one in the tests' list of tiny models."""
+FROM_SCRATCH: dict[str, Family] = {
+    "rankdistill-bilstm": Family("BiLSTM", head="classifier", **_RECURRENT),
+    "rankdistill-biattentive": Family("bi-attentive LSTM", head="classifier", **_RECURRENT),
+    "rankdistill-layer-mean": Family(
+        "layer-mean transformer", "bert.encoder.layer", head="classifier", pooling="layers", **_BERT_LAYER
+    ),
+}
+"""The same of the students of `rankdistill.models.recurrent`, which transformers does not have."""
 
 
 def family_of(model: Any) -> Family:
@@ -179,8 +189,8 @@ def family_of(model: Any) -> Family:
     is needed, see `layer_list` and `head_of`.
     """
     model_type = model.config.model_type
-    if model_type in FAMILIES:
-        return _as_built(FAMILIES[model_type], model)
+    if known := FAMILIES.get(model_type) or FROM_SCRATCH.get(model_type):
+        return _as_built(known, model)
     key = type(model), n_layers_of(model), int(model.config.num_labels)
     if key not in _GUESSES:
         _GUESSES[key] = _guess(model)

@@ -19,6 +19,7 @@ from rankdistill.errors import DataError, RankDistillError
 from rankdistill.files.checksums import check_undamaged, is_sealed
 from rankdistill.models.base import quiet_loading
 from rankdistill.models.families import FAMILIES
+from rankdistill.models.recurrent.register import OWN
 
 CONFIG, WEIGHTS, INDEX, ADAPTER = (
     "config.json",
@@ -135,7 +136,7 @@ def _check_config(folder: Path) -> None:
     kind = config.get("model_type")
     if kind is None:
         raise DataError(f"{folder / CONFIG} states no model_type: it is not the config of a transformers model")
-    known = NATIVE.get(str(kind))
+    known = NATIVE.get(str(kind)) or OWN.get(str(kind))
     own = _own_class(config)
     if own and own.rpartition(".")[2] != known:
         raise DataError(f"{folder} is a model with code of its own (auto_map: {own}); {NO_CODE}: {INSTEAD}")

@@ -30,6 +30,7 @@ from rankdistill.models.families import (
 from rankdistill.models.first_token import replaced_forward
 from rankdistill.models.last_token import head_reads_last_token, last_token, positions
 from rankdistill.models.precision import computing_in
+from rankdistill.models.recurrent.layer_mean import mean_of_first
 
 OWN = ""
 """Name of the model's own head; other names are heads beside it, see `rankdistill.models.companions`."""
@@ -146,7 +147,12 @@ def forward(
     hidden = tuple(given.hidden_states) if wants_hidden else ()
     pooled = None
     if wants_hidden:
-        pooled = inner.pooled(hidden[-1], tokens.long()) if pooling == "own" else _pooled(hidden[-1], tokens, pooling)
+        if pooling == "layers":
+            pooled = mean_of_first(hidden)
+        elif pooling == "own":
+            pooled = inner.pooled(hidden[-1], tokens.long())
+        else:
+            pooled = _pooled(hidden[-1], tokens, pooling)
     companions = companions_of(inner)
     logits = {OWN: own_logits.float()}
     for name in heads:
@@ -199,7 +205,7 @@ def _at_tokens(model: Any, wanted: Tensor) -> Iterator[None]:
 
 def has_first_token_shortcut(model: Any) -> bool:
     """Whether `first_token_only` makes the model faster."""
-    known = family_of(model).layer_at_first_token is not None and pooling_of(model) == "first"
+    known = family_of(model).layer_at_first_token is not None and pooling_of(model) in ("first", "layers")
     classifier = type(model).__name__.endswith("ForSequenceClassification")
     return known and classifier and not getattr(model.config, "is_decoder", False)
 

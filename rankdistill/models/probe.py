@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from rankdistill.errors import DataError
-from rankdistill.models.families import FAMILIES, family_of
+from rankdistill.models.families import FAMILIES, FROM_SCRATCH, family_of
 from rankdistill.models.outputs import OWN, forward
 from rankdistill.models.precision import evaluating, resolve_dtype
 
@@ -48,7 +48,7 @@ def reads_padding(model: Any) -> bool:
     Found by one batch; a warning says so. Families of the table `FAMILIES` do not. Raises `DataError` for a model that
     cannot be run.
     """
-    if model.config.model_type in FAMILIES:
+    if model.config.model_type in FAMILIES or model.config.model_type in FROM_SCRATCH:
         return False
     inputs = _batch(model)
     alone = {name: values[1:, :-PADDING] for name, values in inputs.items()}

@@ -38,6 +38,7 @@ from rankdistill.training.distributed import join_processes, processes, shared, 
 from rankdistill.training.finished import MODEL, RECORD, is_finished, read_weights, record
 from rankdistill.training.kept import STEPS, KeepModels
 from rankdistill.training.list_trainer import ListTrainer
+from rankdistill.training.optimizers import use_optimizer
 from rankdistill.training.settings import TrainingSettings
 
 CHECKPOINTS, LOG = "checkpoints", "log.json"
@@ -90,6 +91,7 @@ def run_training(
         arguments._n_gpu = min(arguments._n_gpu, 1)  # more than one GPU is left to torchrun
         with beside(model.model, companions or {}), _frozen(frozen(model.model) if frozen else []):
             trainer = make_trainer(arguments, dtype)
+            use_optimizer(trainer, settings)
             if folder:
                 trainer.add_callback(KeepModels(model, folder / STEPS, keep_steps))
             with quiet_loading(), float32_attention(trainer.model), fast_dropout(model.model):

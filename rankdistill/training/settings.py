@@ -12,6 +12,7 @@ from rankdistill.training.by_score import PICKS, Draw
 Schedule = Literal[
     "linear", "cosine", "cosine_with_restarts", "polynomial", "constant", "constant_with_warmup", "inverse_sqrt"
 ]
+Optimizer = Literal["adamw", "adam", "adadelta"]
 Dtype = Literal["auto", "float32", "bfloat16"]
 
 
@@ -35,16 +36,20 @@ class TrainingSettings:
     """Lists between two updates."""
     max_steps: int = -1
     """Updates at most; -1 for no limit."""
+    optimizer: Optimizer = "adamw"
+    """What updates the weights. adadelta: with a learning rate of 1.0, as small recurrent students are trained."""
     learning_rate: float = 2e-5
-    """Highest learning rate of AdamW."""
+    """Highest learning rate of the optimizer."""
     warmup_ratio: float = 0.1
     """Share of the updates in which the learning rate rises."""
     weight_decay: float = 0.01
-    """Weight decay of AdamW."""
+    """Weight decay of AdamW; adam and adadelta have none."""
     adam_beta1: float = 0.9
-    """First-moment decay of AdamW."""
+    """First-moment decay of AdamW and Adam."""
     adam_beta2: float = 0.999
-    """Second-moment decay of AdamW."""
+    """Second-moment decay of AdamW and Adam."""
+    adadelta_rho: float = 0.95
+    """Decay of AdaDelta's averages."""
     max_grad_norm: float = 1.0
     """Norm at which gradients are clipped; 0 for no clipping."""
     lr_scheduler_type: Schedule = "linear"
@@ -77,11 +82,13 @@ LIMITS: dict[str, Check] = {
     "draw_by": text(200),
     "lists_per_batch": whole(1, 1_000_000),
     "max_steps": whole(1, 1_000_000_000, also=(-1,)),
+    "optimizer": one_of("optimizer", get_args(Optimizer)),
     "learning_rate": number(0, 1, above=True),
     "warmup_ratio": number(0, 1),
     "weight_decay": number(0, 1),
     "adam_beta1": number(0, 1, below=True),
     "adam_beta2": number(0, 1, below=True),
+    "adadelta_rho": number(0, 1, below=True),
     "max_grad_norm": number(0, 1e9),
     "lr_scheduler_type": one_of("learning rate schedule", get_args(Schedule)),
     "dtype": one_of("dtype", get_args(Dtype)),

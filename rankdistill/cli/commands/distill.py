@@ -14,7 +14,7 @@ from rankdistill.ensembling import EnsembleReport
 from rankdistill.ensembling.settings import EnsembleSettings
 from rankdistill.models import DEFAULT_BASE, CrossEncoder
 from rankdistill.recipes import RECIPES, FirstStage, Lesson, distill_on, get_recipe
-from rankdistill.recipes.teachers import check_teachers
+from rankdistill.recipes.teachers import check_teachers, models_among
 from rankdistill.tasks import Task
 
 
@@ -24,7 +24,14 @@ def distill(
         tuple[str, ...],
         Parameter(help=f"Cross-encoders (folder or hub id) and files of scores, in any mixture: {RUN_FORMS}."),
     ],
-    student: Annotated[str, Parameter(help="What the student starts from: a folder or a hub id.")] = DEFAULT_BASE,
+    student: Annotated[
+        str,
+        Parameter(
+            help="What the student starts from: a folder or a hub id; or a student made from scratch: bilstm, "
+            "biattentive or transformer:LxH (L layers of width H), which has the tokens of the first teacher that is a "
+            "model unless told."
+        ),
+    ] = DEFAULT_BASE,
     recipe: Annotated[
         str | None,
         Parameter(
@@ -57,6 +64,8 @@ def distill(
         rankdistill distill --collection pydocs --run bm25.trec \\
             --teachers llm.trec --recipe rank-distillm \\
             --layers 0 4 5 --out runs/rank-distillm
+        rankdistill distill --collection pydocs --run bm25.trec \\
+            --teachers runs/t1/model --student bilstm --out runs/bilstm
     """
     parameters = written(distill, locals())
     lesson = Lesson.of(teachers, objective, ensembling)  # before anything is loaded, so that a mistake costs no time
@@ -77,7 +86,8 @@ def distill(
         )
         say_report(report)
 
-    train_command(train, options, parameters, student, lesson.objective, lesson.columns, head)
+    source = next((str(model) for model in models_among(lesson.teachers)), None)
+    train_command(train, options, parameters, student, lesson.objective, lesson.columns, head, source)
 
 
 def say_report(report: EnsembleReport | None) -> None:

@@ -47,7 +47,7 @@ def write_int8_onnx(model: Any, path: Path) -> None:
         whole = Path(apart, "model.onnx")
         write_onnx(model, whole)
         if not quantize(whole, path, kept_in_float(model)):
-            raise DataError(f"{family_of(model).name} has no layer that can be computed in int8: take dtype float32")
+            raise _without_int8(model)
 
 
 def write_openvino(model: Any, path: Path) -> None:
@@ -77,6 +77,8 @@ def write_int8_openvino(model: Any, path: Path, batches: Batches) -> None:
     except ImportError as error:
         raise MissingExtraError("quantizing for OpenVINO", "openvino-int8") from error
     nncf.set_log_level(logging.ERROR)
+    if NOTHING in kept_in_float(model):
+        raise _without_int8(model)
     with tempfile.TemporaryDirectory() as apart:
         between = Path(apart, "model.onnx")
         write_onnx(model, between)
@@ -105,13 +107,21 @@ def kept_in_float(model: Any) -> list[str]:
     family = family_of(model)
     layers = family.layers.rpartition(".")[2]
     if not layers:  # shared by all depths, so that none is the last
-        return [".*"]
+        return [NOTHING]
     attention = family.attention.replace(".", "/")
     return [
         rf".*/{layers}\.{n_layers_of(model) - 1}/.*",
         rf".*/{layers}\.\d+/{attention}/MatMul.*",
         rf"(?!.*/{layers}\.\d+/).*",
     ]
+
+
+NOTHING = ".*"
+"""Pattern that leaves no operation for int8."""
+
+
+def _without_int8(model: Any) -> DataError:
+    return DataError(f"{family_of(model).name} has no layer that can be computed in int8: take dtype float32")
 
 
 def _refused(model: Any, what: str, error: Exception) -> DataError:

@@ -1,0 +1,71 @@
+"""The bi-attentive student: each text's states beside what the other text says of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from rankdistill.models.recurrent.config import BiAttentiveConfig
+from rankdistill.models.recurrent.lstm import BiLSTM
+from rankdistill.models.recurrent.network import RecurrentForSequenceClassification
+from rankdistill.models.recurrent.texts import Text
+
+
+class BiAttentiveForSequenceClassification(RecurrentForSequenceClassification):
+    """FC and ReLU on embeddings, BiLSTM, attention both ways, a second BiLSTM, three poolings; FC, ReLU, logits.
+
+    A text's token x attends to the other text's tokens Y: c = Σ softmax(x·Y) Y, and the second BiLSTM reads
+    [x, x-c, x⊙c]. Both BiLSTMs are shared by the two texts, self-attention has weights of its own for each. A single
+    text is fed as both. Source: LSTM-KD §4.1.2, eq. 4.5 to 4.12 (docs/papers.md). The transposes of eq. 4.8 do not
+    conform as printed, and are read as in the biattentive network that the equations are taken from; the pooling is
+    eq. 4.12's formula, greatest, mean and self-attentive.
+    """
+
+    config: BiAttentiveConfig
+    config_class = BiAttentiveConfig
+
+    def make(self, config: Any) -> None:
+        """Make both LSTMs, the layer before them and the attention of the pooling."""
+        self.projection = nn.Linear(config.channels * config.embedding_size, config.lstm_size)
+        self.encoder = BiLSTM(config.lstm_size, config.lstm_size)
+        self.integrator = BiLSTM(6 * config.lstm_size, config.lstm_size)
+        self.attention = nn.ModuleList(nn.Linear(2 * config.lstm_size, 1) for _ in range(2))
+
+    def vector(self, embedded: list[Tensor], texts: list[Text]) -> Tensor:
+        """Compute [max, mean, self-attentive] of the first text's states, and of the second's."""
+        states = [
+            self.encoder(torch.relu(self.projection(inputs)), text)
+            for inputs, text in zip(embedded, texts, strict=True)
+        ]
+        if len(states) == 1:
+            [x], [text] = states, texts
+            pairs = [(x, x, text, text)]
+        else:
+            (x, y), (first, second) = states, texts
+            pairs = [(x, y, first, second), (y, x, second, first)]
+        integrated = []
+        for own, other, text, attended in pairs:
+            context = masked_softmax(own @ other.transpose(1, 2), attended.known[:, None]) @ other
+            integrated.append((self.integrator(torch.cat([own, own - context, own * context], dim=-1), text), text))
+        integrated = integrated * (2 if len(integrated) == 1 else 1)
+        return torch.cat(
+            [pooled(*each, attention) for each, attention in zip(integrated, self.attention, strict=True)], dim=-1
+        )
+
+
+def pooled(states: Tensor, text: Text, attention: nn.Module) -> Tensor:
+    """Pool states (B, n, W) to [greatest, mean, self-attentive], (B, 3·W); 0 for a text without a token."""
+    known = text.known[..., None]
+    some = (text.lengths > 0)[:, None].to(states.dtype)
+    greatest = states.masked_fill(~known, torch.finfo(states.dtype).min).amax(1) * some
+    mean = states.sum(1) / text.lengths.clamp(min=1)[:, None].to(states.dtype)  # states beyond the end are 0
+    weights = masked_softmax(attention(states).transpose(1, 2), text.known[:, None])
+    return torch.cat([greatest, mean, (weights.to(states.dtype) @ states)[:, 0]], dim=-1)
+
+
+def masked_softmax(scores: Tensor, known: Tensor) -> Tensor:
+    """Softmax over the last dimension where ``known``; 0 elsewhere, and everywhere where nothing is known."""
+    weights = scores.masked_fill(~known, torch.finfo(scores.dtype).min).softmax(-1)
+    return weights * known.to(weights.dtype)

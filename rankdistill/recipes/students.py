@@ -1,0 +1,240 @@
+"""make_student: a small student from scratch, recurrent or a few layers that are all read, for any kind of task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from rankdistill.arrays import F32
+from rankdistill.data import Candidates, Collection
+from rankdistill.data.collection import own_candidates
+from rankdistill.errors import DataError, UsageError
+from rankdistill.inputs.texts import PairTexts
+from rankdistill.models import DEFAULT_BASE, CrossEncoder, ScoreContract, resolve_base
+from rankdistill.models.labels import name_logits
+from rankdistill.models.load import load_classifier
+from rankdistill.models.recurrent.config import BiAttentiveConfig, BiLSTMConfig, LayerMeanConfig
+from rankdistill.models.recurrent.register import NETWORKS
+from rankdistill.models.recurrent.start import copy_first_layers, embeddings_by_words, projected, set_embeddings
+from rankdistill.models.recurrent.vectors import WordVectors, read_vectors
+from rankdistill.models.recurrent.vocabulary import count_words, with_segments, word_tokenizer
+from rankdistill.models.tokenizer import load_tokenizer
+from rankdistill.progress import say
+from rankdistill.recipes.student_settings import (
+    RANDOM,
+    STUDENTS,
+    TRANSFORMER,
+    StudentSettings,
+    student_kind,
+    transformer_shape,
+)
+
+WIDEST = 300
+"""Numbers of an embedding where none are given, at most."""
+CONFIGS: dict[str, Any] = {config.model_type: config for config in (BiLSTMConfig, BiAttentiveConfig, LayerMeanConfig)}
+
+
+def make_student(
+    name: str,
+    collection: Collection,
+    candidates: Candidates | None = None,
+    settings: StudentSettings | None = None,
+    *,
+    base: str | Path = DEFAULT_BASE,
+    max_length: int = 128,
+    seed: int = 0,
+    **options: Any,
+) -> CrossEncoder:
+    """Make a student for a collection, a ranking or a task of scored pairs, that has learned no more than embeddings.
+
+    name: "bilstm", "biattentive" or "transformer:LxH", L layers of width H. candidates: those whose texts a student of
+    words takes its words from (None: the collection's own). settings: see `StudentSettings`; options: its fields by
+    name, instead of or on top of ``settings``. base: of the tokens, embeddings and layers, where ``student_base`` is
+    empty. A transformer whose width is a BERT base's starts from that base's first layers, as its embeddings; others
+    start at random. max_length: tokens of a pair. The same seed gives the same weights.
+    Raises `UsageError` for sizes that do not fit, `UnknownNameError` for an unknown student, `DataError` for a base
+    that cannot be read, `FileFormatError` for a damaged file of vectors. Source: LSTM-KD (docs/papers.md).
+
+        student = make_student("bilstm", collection, embeddings="glove.6B.300d.txt")
+    """
+    settings = replace(settings or StudentSettings(), **options)
+    settings.check_file()
+    kind = student_kind(name)
+    if kind is None:
+        raise UsageError(f"{name!r} is no student that is made from scratch: bilstm, biattentive or transformer:LxH")
+    scored = collection.scored_pairs
+    contract = ScoreContract.for_pairs(scored) if scored else ScoreContract.for_logits(1)
+    n_texts = scored.n_texts if scored else 2
+    base = settings.student_base or base
+    vectors = _vectors(settings, collection, candidates)
+    if settings.reads_words:
+        tokenizer = _words(settings, vectors, collection, candidates, max_length)
+    else:
+        tokenizer = with_segments(load_tokenizer(resolve_base(base)))
+    shape: dict[str, Any] = {
+        "vocab_size": max(tokenizer.get_vocab().values()) + 1,
+        "pad_token_id": tokenizer.pad_token_id,
+        "num_labels": contract.n_logits,
+        "dense_size": settings.dense_size or STUDENTS[kind].dense_size,
+    }
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        if kind == TRANSFORMER:
+            model = _transformer(name, settings, base, shape, vectors, tokenizer, seed)
+        else:
+            model = _recurrent(kind, settings, base, shape, vectors, tokenizer, n_texts, seed)
+    name_logits(model.config, list(scored.classes) if scored and scored.classes else ["LABEL_0"])
+    return CrossEncoder(model.eval(), tokenizer, contract, max_length=max_length, n_texts=n_texts)
+
+
+def _recurrent(
+    kind: str,
+    settings: StudentSettings,
+    base: str | Path,
+    shape: dict[str, Any],
+    vectors: WordVectors | None,
+    tokenizer: Any,
+    n_texts: int,
+    seed: int,
+) -> Any:
+    """Make a BiLSTM or a bi-attentive LSTM with its embeddings."""
+    matrix = _matrix(settings, base, vectors, tokenizer, shape["vocab_size"], settings.embedding_size, seed)
+    width = settings.embedding_size or (WIDEST if matrix is None else matrix.shape[1])
+    config = CONFIGS[STUDENTS[kind].model_type](
+        embedding_size=width,
+        channels=settings.channels or (2 if settings.is_file else 1),
+        lstm_size=settings.lstm_size or STUDENTS[kind].lstm_size,
+        dropout=settings.student_dropout,
+        n_texts=n_texts,
+        **shape,
+    )
+    model = _network(config)
+    if matrix is None:
+        with torch.no_grad():
+            model.embeddings.weight[tokenizer.pad_token_id] = 0
+            matrix = model.embeddings.weight.numpy().copy()
+    set_embeddings(model, matrix)
+    return model
+
+
+def _transformer(
+    name: str,
+    settings: StudentSettings,
+    base: str | Path,
+    shape: dict[str, Any],
+    vectors: WordVectors | None,
+    tokenizer: Any,
+    seed: int,
+) -> Any:
+    """Make a transformer that is read at all its layers, of a BERT base's first ones where they fit."""
+    layers, width = transformer_shape(name)
+    for field, value in (("channels", settings.channels), ("lstm_size", settings.lstm_size)):
+        if value:
+            raise UsageError(f"{name} has no {field}, got {value}: leave it out")
+    if settings.embedding_size not in (0, width):
+        raise UsageError(f"the embeddings of {name} have {width} numbers, got embedding_size {settings.embedding_size}")
+    rest: dict[str, Any] = {
+        "hidden_dropout_prob": settings.student_dropout,
+        "attention_probs_dropout_prob": settings.student_dropout,
+    }
+    source = None
+    if not settings.reads_words and settings.embeddings not in (RANDOM,) and not settings.is_file:
+        source, _ = load_classifier(resolve_base(base))
+        fits = source.config.model_type == "bert" and source.config.hidden_size == width
+        if not fits or source.config.num_hidden_layers < layers:
+            has = f"{source.config.num_hidden_layers} layers of width {getattr(source.config, 'hidden_size', '?')}"
+            say(f"{name} starts at random: {base} is a {source.config.model_type} of {has}")
+            source = None
+    if source is not None:
+        stated = source.config.to_dict()
+        for gone in ("architectures", "model_type", "id2label", "label2id", "auto_map", "rankdistill"):
+            stated.pop(gone, None)
+        shape["vocab_size"] = source.config.vocab_size
+        model = _network(LayerMeanConfig(**{**stated, **shape, **rest, "num_hidden_layers": layers}))
+        copy_first_layers(source.bert, model)
+        return model
+    n_heads = max(n for n in range(1, 13) if width % n == 0)
+    sizes: dict[str, Any] = {"hidden_size": width, "num_attention_heads": n_heads, "intermediate_size": 4 * width}
+    model = _network(LayerMeanConfig(**shape, **rest, **sizes, num_hidden_layers=layers))
+    matrix = _matrix(settings, base, vectors, tokenizer, shape["vocab_size"], width, seed)
+    if matrix is not None and matrix.shape[1] == width:
+        deviation = float(matrix.std()) or 1.0
+        set_embeddings(model, (matrix * (model.config.initializer_range / deviation)).astype(np.float32))
+    return model
+
+
+def _network(config: Any) -> Any:
+    return next(network for network in NETWORKS if network.config_class is type(config))(config)
+
+
+def _matrix(
+    settings: StudentSettings,
+    base: str | Path,
+    vectors: WordVectors | None,
+    tokenizer: Any,
+    n_tokens: int,
+    width: int,
+    seed: int,
+) -> F32 | None:
+    """Initial embeddings float32 (n_tokens, D); None where they are random."""
+    if vectors is not None:
+        own = vectors.vectors.shape[1]
+        if width not in (0, own):
+            raise UsageError(
+                f"{settings.embeddings} has vectors of {own} numbers, got a width of {width}: leave it out"
+            )
+        matrix, n_found = embeddings_by_words(tokenizer, vectors, seed)
+        say(f"{n_found:,} of {n_tokens:,} tokens have a vector in {settings.embeddings}")
+        if not n_found:
+            raise DataError(f"{settings.embeddings} has a vector for none of the student's {n_tokens:,} tokens")
+        return matrix
+    if settings.reads_words or settings.embeddings == RANDOM:
+        return None
+    source, _ = load_classifier(resolve_base(base))
+    known = source.get_input_embeddings().weight.detach().float().numpy()[:n_tokens]
+    return projected(known, width or min(WIDEST, known.shape[1]))
+
+
+def _vectors(settings: StudentSettings, collection: Collection, candidates: Candidates | None) -> WordVectors | None:
+    """Read the file of vectors, where there is one: its first words, and those of the texts."""
+    if not settings.is_file:
+        return None
+    wanted: set[str] = set()
+    if settings.reads_words:
+        for lower_case in (False, True):
+            wanted |= set(count_words(_texts(collection, candidates), lower_case))
+    vectors = read_vectors(settings.embeddings, settings.vocabulary_size if settings.reads_words else None, wanted)
+    if vectors.n_repeated:
+        say(f"{settings.embeddings} has {vectors.n_repeated:,} words again: the first vector is taken")
+    return vectors
+
+
+def _words(
+    settings: StudentSettings,
+    vectors: WordVectors | None,
+    collection: Collection,
+    candidates: Candidates | None,
+    max_length: int,
+) -> Any:
+    """Make the tokenizer of words: the texts' by falling number, those with a vector first, then the file's."""
+    known = vectors.words if vectors else []
+    lower_case = not any(word != word.lower() for word in known)
+    counts = count_words(_texts(collection, candidates), lower_case)
+    if not counts:
+        raise DataError(f"the texts of {collection.name} have no words to make a vocabulary of")
+    has = set(known)
+    ordered = sorted(counts, key=lambda word: (word not in has, -counts[word], word))
+    words = [*ordered, *known][: settings.vocabulary_size + len(ordered)]
+    return word_tokenizer(list(dict.fromkeys(words))[: settings.vocabulary_size], lower_case, max_length)
+
+
+def _texts(collection: Collection, candidates: Candidates | None) -> Iterator[Sequence[str]]:
+    """The texts of the candidates, slice by slice."""
+    texts = PairTexts(own_candidates(collection) if candidates is None else candidates, collection)
+    yield from texts.queries()
+    yield from texts.documents()
