@@ -20,7 +20,8 @@ class Examples:
     """Texts or pairs by number, over the distinct texts of all.
 
     ids: large_string (E,). texts: distinct ones, large_string (T,). columns: int64 (E,) rows of ``texts``, one array
-    for single texts, two for pairs. labels: float32 (E,), NaN where there is none; None for queries and unlabelled pairs.
+    for single texts, two for pairs. labels: float32 (E,), NaN where there is none; None for queries and
+    unlabelled pairs.
     """
 
     ids: pa.Array

@@ -16,12 +16,12 @@ CLOSED = {
     "than off along above below beside besides beneath onto via amid",
     "pronoun": "i you he she it we they me him her us them myself yourself himself herself itself ourselves themselves "
     "one someone anyone everyone something anything everything nothing nobody somebody everybody anybody",
-    "possessive": "my your his its our their mine yours hers ours theirs 's ’s",
+    "possessive": "my your his its our their mine yours hers ours theirs 's",
     "conjunction": "and or but nor yet so plus",
     "subordinator": "if because although though while whereas unless whether lest",
-    "modal": "can could may might must shall should will would ca wo 'll ’ll 'd ’d cannot",
-    "auxiliary": "is are was were be been being am do does did has have had 'm 're 've ’m ’re ’ve doing having done",
-    "negation": "not n't n’t never",
+    "modal": "can could may might must shall should will would ca wo 'll 'd cannot",
+    "auxiliary": "is are was were be been being am do does did has have had 'm 're 've doing having done",
+    "negation": "not n't never",
     "question word": "who whom whose which what where when why how whatever whoever whichever whenever wherever",
     "existential": "there here",
     "degree": "very too quite rather really just only even also still more most less least much almost enough far well "
@@ -48,7 +48,7 @@ _SHORTEST_STEM = 3
 @cache
 def tag_by_form(word: str) -> str:
     """Tag a word, or punctuation."""
-    folded = word.casefold()
+    folded = word.casefold().replace("\u2019", "'")
     if not any(map(str.isalnum, word)):
         return "punctuation"
     if tag := _TAG_OF.get(folded):

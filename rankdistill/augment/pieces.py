@@ -17,15 +17,16 @@ from rankdistill.data.offsets import offsets_of
 _HAN = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 """Kana and Chinese characters, each of which is a word, as nothing parts them."""
 _LETTER = rf"[^\W{_HAN}]"
-_CLITIC = r"['’](?:s|m|d|re|ve|ll|t|em|n|til|tis|cause)(?!\w)"
+_CLITIC = "['\u2019]" + r"(?:s|m|d|re|ve|ll|t|em|n|til|tis|cause)(?!\w)"
 
 
 @cache
 def _pattern(mask_token: str) -> re.Pattern[str]:
+    mask = re.escape(mask_token)
     bracket = r"-[lr][rcs]b-"  # as the Penn Treebank writes brackets
     word = rf"{_LETTER}(?:[^\s{_HAN}]*{_LETTER})?"
     return re.compile(
-        rf"\s+|{re.escape(mask_token)}|{bracket}|{_CLITIC}|{word}|[{_HAN}]|(?:(?!{re.escape(mask_token)})[^\w\s])+",
+        rf"\s+|{mask}|{bracket}|{_CLITIC}|{word}|[{_HAN}]|(?:(?!{mask})[^\w\s])+",
         re.I,
     )
 
@@ -50,8 +51,8 @@ def is_word(piece: str, mask_token: str) -> bool:
 class Pieces:
     """Texts as numbers of pieces: text i is ``vocabulary[ids[offsets[i]:offsets[i + 1]]]``, joined.
 
-    vocabulary: string (V,). ids: int32 (P,). offsets: int64 (n + 1,). tags: int32 (P,), numbers of ``tag_names``, -1 for
-    white space. words: bool (V,).
+    vocabulary: string (V,). ids: int32 (P,). offsets: int64 (n + 1,). tags: int32 (P,), numbers of ``tag_names``, -1
+    for white space. words: bool (V,).
     """
 
     vocabulary: pa.Array

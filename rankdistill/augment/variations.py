@@ -57,7 +57,7 @@ class Varied:
     proposals: I32
 
     def drawn(self, number: int) -> list[Drawn]:
-        """Draw what is done in block ``number``; the draws depend on the seed, the block and the text's column alone."""
+        """Draw what is done in block ``number``: it depends on the seed, the block and the text's column alone."""
         settings, rounds = self.settings, self.settings.n_iter
         bounds = np.cumsum([settings.p_mask, settings.p_pos, settings.p_context])
         found = []
@@ -106,7 +106,7 @@ def _put(new: I32, at: I64, words: I64 | I32, counts: Counter[str], done: str, n
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """The variations of a block that differ from their examples: the keys that tell duplicates, and what was counted."""
+    """Of the variations of a block that differ from their examples the keys that tell duplicates, and all counts."""
 
     keys: U64
     counts: Counter[str]
@@ -116,7 +116,8 @@ def write_block(number: int, work: Path) -> Block:
     """Vary a block and write its variations as an Arrow file: id, first, second, example and round."""
     varied = load(work)
     rounds, counts = varied.settings.n_iter, Counter[str]()
-    sides, differ = [], np.zeros(0, bool)
+    sides: list[pa.Array] = []
+    differ = np.zeros(0, bool)
     for drawn in varied.drawn(number):
         new, changed = varied.applied(drawn, counts)
         differ = changed if not sides else differ | changed
@@ -157,7 +158,7 @@ def content_keys(firsts: pa.Array, seconds: pa.Array) -> U64:
 def save(varied: Varied, work: Path) -> None:
     """Write all that `load` reads."""
     pieces, words = varied.pieces, varied.tag_words
-    arrays = {
+    arrays: dict[str, np.ndarray] = {
         "ids": pieces.ids,
         "offsets": pieces.offsets,
         "tags": pieces.tags,

@@ -49,7 +49,7 @@ def augment(
     ] = None,
     as_json: Annotated[Json, Parameter(name="--json")] = False,
 ) -> None:
-    """Vary a task's texts, word by word, to unlabelled ones for a teacher to label: masks, words of the same tag.
+    """Vary a task's texts word by word, by masks and words of the same tag, for a teacher to label.
 
     For example
 
