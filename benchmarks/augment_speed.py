@@ -2,8 +2,8 @@
 
 Run in the project's root: python -m benchmarks.augment_speed
 The goal is 670,000 sentences, masked and with words replaced by tag, in five minutes on two cores. Seconds are those of
-the clock; on a machine that others use, CPU seconds tell more. `--quick` varies the first 4,000 sentences in one process,
-and the row says how long all would take at that rate, start included.
+the clock; on a machine that others use, CPU seconds tell more. `--quick` varies the first 4,000 sentences in one
+process, and the row says how long all would take at that rate, start included.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ _CLITIC = "['\u2019]" + r"(?:s|m|d|re|ve|ll|t|em|n|til|tis|cause)(?!\w)"
 def _pattern(mask_token: str) -> re.Pattern[str]:
     mask = re.escape(mask_token)
     bracket = r"-[lr][rcs]b-"  # as the Penn Treebank writes brackets
-    word = rf"{_LETTER}(?:[^\s{_HAN}]*{_LETTER})?"
+    word = rf"{_LETTER}(?:(?:(?!{mask})[^\s{_HAN}])*{_LETTER})?"
     return re.compile(
         rf"\s+|{mask}|{bracket}|{_CLITIC}|{word}|[{_HAN}]|(?:(?!{mask})[^\w\s])+",
         re.I,

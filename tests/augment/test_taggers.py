@@ -47,8 +47,8 @@ def test_without_spacy_auto_says_that_it_takes_the_forms(monkeypatch: pytest.Mon
 def test_spacy_tags_each_word_by_its_context() -> None:
     pytest.importorskip("spacy", reason="the extra 'augment' is not installed")
     tag = taggers.load(taggers.resolve("spacy"))
-    first, empty, second = tag([["I", "saw", "a", "well-known", "``", "saw"], [], ["dogs"]])
-    assert len(first) == 6
+    first, empty, second = tag([["I", "saw", "a", "``", "rusty", "saw", "."], [], ["dogs"]])
+    assert len(first) == 7
     assert empty == []
     assert (first[1], first[5], second) == ("VBD", "NN", ["NNS"])
     with pytest.raises(DataError, match="spaCy's model 'nowhere' is not installed"):

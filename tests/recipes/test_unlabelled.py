@@ -38,7 +38,7 @@ def test_pairs_come_after_the_tasks_own_without_labels(name: str, tmp_path: Path
     assert missing == len(more.candidates) == np.isnan(labelled["label"][60:]).sum()
     first = more.queries.ids[0].as_py()
     assert both.collection.queries[first] == more.queries[first]
-    with pytest.raises(DataError, match="is in two|duplicate id"):
+    with pytest.raises(DataError, match=r"is in two|duplicate id"):
         with_unlabelled(both, [more])
 
 
