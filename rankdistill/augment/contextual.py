@@ -1,7 +1,7 @@
 """Words that a masked language model proposes for a place, of many sentences in one forward pass.
 
-Source: TinyBERT §3.2 (docs/papers.md). It masks words of one token, and takes neighbours of word vectors for others.
-Here every word is masked as a whole, by one mask token, and the proposals are the model's own whole words.
+Source: TinyBERT, section 3.2 (docs/papers.md). It masks words of one token, and takes neighbours of word vectors for
+others. Here every word is masked as a whole, by one mask token, and the proposals are the model's own whole words.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from rankdistill.errors import UsageError
 class AugmentSettings:
     """What is done to each word of a text, and how many variations of a text are made.
 
-    Source: LSTM-KD §3.3; the contextual replacement is TinyBERT's, §3.2 (docs/papers.md).
+    Source: LSTM-KD §3.3; the contextual replacement is TinyBERT's, section 3.2 (docs/papers.md).
     """
 
     n_iter: int = 10

@@ -38,7 +38,7 @@ def test_a_student_learns_from_variations_that_the_teacher_labels(run, glue, tea
     assert done.code == 0, done.err
     assert f"{counts['kept']:,} unlabelled candidates beside 60 of the task" in done.err
     assert f"{60 + counts['kept']:,} candidates" in (out / "model" / "README.md").read_text()
-    assert json.loads((out / "metrics.json").read_text())["pairs"] == 20
+    assert json.loads((out / "metrics.json").read_text())["queries"] == 20
 
 
 def test_what_augment_cannot_do_is_an_error(run, glue, tmp_path):
