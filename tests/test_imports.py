@@ -26,6 +26,7 @@ ORDER = [
     "neighbours",
     "ensembling",
     "losses",
+    "augment",
     "training",
     "recipes",
     "cluster",

@@ -36,6 +36,7 @@ COMMANDS: dict[str, str] = {
     "export": "Export a cross-encoder for ONNX Runtime or OpenVINO, and check it against torch on real pairs.",
     "search": "Search a collection: BM25 finds candidates, a cross-encoder orders them.",
     "corpus": "Turn text into pairs of adjacent sentences, without duplicates, for guided pre-training.",
+    "augment": "Vary a task's texts word by word, by masks and words of the same tag, for a teacher to label.",
     "rekindle": "Guide a base by experts on unlabelled pairs or lists, and fine-tune it (UEGP, MoEGP).",
     "stats": "Count what is in a collection.",
 }

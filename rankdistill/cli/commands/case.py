@@ -1,4 +1,4 @@
-"""case: one query's candidates with every teacher's score, the mean's and PILE's."""
+"""case: one query's candidates with every teacher's score, or one text of a task with each word masked in turn."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from rankdistill.cli.masked_words import show_masked_words
 from rankdistill.cli.options import RUN_FORMS, Ensembling, Json, ReadingRuns, Seed
 from rankdistill.cli.output import print_json, print_rich, say, short_names, table
-from rankdistill.data.sources import SYNTAX, load_collection
+from rankdistill.data.sources import SYNTAX, describe_pairs, load_collection
 from rankdistill.data.trec.read import read_qrels
 from rankdistill.ensembling.case import case as case_of
 from rankdistill.ensembling.join import join_runs
 from rankdistill.ensembling.settings import EnsembleSettings
+from rankdistill.errors import UsageError
 from rankdistill.evaluation.conventions import Reading
 
 LABEL = "label"
@@ -22,10 +24,14 @@ SNIPPET = 60
 
 
 def case(
-    query: Annotated[str, Parameter(help="Id of the query.")],
+    query: Annotated[str, Parameter(help="Id of the query, or of a task's text or pair, such as dev-12.")],
     *,
-    runs: Annotated[list[str], Parameter(help=f"The teachers: {RUN_FORMS}.")],
-    qrels: Annotated[Path, Parameter(help="Relevance judgments: TREC or BEIR qrels, plain or .gz.")],
+    runs: Annotated[tuple[str, ...], Parameter(help=f"The teachers: {RUN_FORMS}.")] = (),
+    qrels: Annotated[Path | None, Parameter(help="Relevance judgments: TREC or BEIR qrels, plain or .gz.")] = None,
+    models: Annotated[
+        tuple[str, ...],
+        Parameter(help="Of a task of scored pairs: the models to compare, teacher and students, folders or hub ids."),
+    ] = (),
     collection: Annotated[str | None, Parameter(help=f"Collection whose texts are shown: {SYNTAX}.")] = None,
     settings: Ensembling = EnsembleSettings(),  # noqa: B008  # frozen
     reading: ReadingRuns = Reading(),  # noqa: B008  # frozen
@@ -38,7 +44,19 @@ def case(
     the labels. For example
 
         rankdistill case 1037798 --runs bert.trec t5.trec llm.trec --qrels qrels.txt --normalize zscore
+
+    Of a task's text or pair: each word is masked in turn, and what the models say of the rest is shown, the label's
+    probability and the entropy, in nats. A model that knows which word counts is unsure where that word is masked. For
+    example
+
+        rankdistill case dev-12 --collection glue:sst2@glue --models runs/sst2/model runs/sst2-small/model
     """
+    if collection is not None and describe_pairs(collection) is not None:
+        if runs or qrels is not None or not models:
+            raise UsageError(f"{collection} is a task of scored pairs: give --models, and neither --runs nor --qrels")
+        return show_masked_words(load_collection(collection), query, models, as_json)
+    if models or not runs or qrels is None:
+        raise UsageError("give --runs and --qrels; or, of a task of scored pairs, --collection and --models")
     source = load_collection(collection) if collection is not None else None
     candidates = join_runs({path: reading.candidates(path, source) for path in runs})
     candidates = candidates.join(read_qrels(qrels), LABEL)

@@ -8,6 +8,7 @@ from cyclopts import Parameter
 
 from rankdistill.cli.options import RUN_FORMS, Ensembling
 from rankdistill.cli.output import say
+from rankdistill.cli.rekindle_data import unlabelled as load_unlabelled
 from rankdistill.cli.training import KIND, Options, train_command
 from rankdistill.cli.written import written
 from rankdistill.ensembling import EnsembleReport
@@ -15,6 +16,7 @@ from rankdistill.ensembling.settings import EnsembleSettings
 from rankdistill.models import DEFAULT_BASE, CrossEncoder
 from rankdistill.recipes import RECIPES, FirstStage, Lesson, distill_on, get_recipe
 from rankdistill.recipes.teachers import check_teachers, models_among
+from rankdistill.recipes.unlabelled import with_unlabelled
 from rankdistill.tasks import Task
 
 
@@ -47,6 +49,13 @@ def distill(
             "(the judgments) and teacher (the one model among the teachers, run during training)."
         ),
     ] = KIND.distillation,
+    unlabelled: Annotated[
+        tuple[str, ...],
+        Parameter(
+            help="More to learn from, which the teachers score as they do the rest: of scored pairs, parts such as "
+            "`rankdistill augment` writes; of rankings, lists such as `rankdistill retrieve --lists` writes."
+        ),
+    ] = (),
     ensembling: Ensembling = EnsembleSettings(),  # noqa: B008  # frozen
     first: Annotated[FirstStage, Parameter(name="*")] = FirstStage(),  # noqa: B008  # frozen
     options: Options,
@@ -66,6 +75,8 @@ def distill(
             --layers 0 4 5 --out runs/rank-distillm
         rankdistill distill --collection pydocs --run bm25.trec \\
             --teachers runs/t1/model --student bilstm --out runs/bilstm
+        rankdistill distill --collection glue:sst2@glue --teachers runs/sst2/model \\
+            --unlabelled runs/sst2.augmented --layers 0 2 5 --out runs/sst2-small
     """
     parameters = written(distill, locals())
     lesson = Lesson.of(teachers, objective, ensembling)  # before anything is loaded, so that a mistake costs no time
@@ -79,8 +90,12 @@ def distill(
     for name, teacher in lesson.teachers.items():
         say(f"{name}: {teacher}")
     check_teachers(lesson.teachers, options.scoring)
+    more = [load_unlabelled(source, None) for source in unlabelled]
 
     def train(task: Task, model: CrossEncoder, dev: Task | None) -> None:
+        if more:
+            labelled, task = len(task.candidates), with_unlabelled(task, more)
+            say(f"{len(task.candidates) - labelled:,} unlabelled candidates beside {labelled:,} of the task")
         _, report = distill_on(
             task, lesson, model, options.settings, scoring=options.scoring, first=first, dev=dev, out=options.out
         )

@@ -1,0 +1,221 @@
+"""augment: a task's texts in, parts of their variations out; duplicates are found over all of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from rankdistill.arrays import I64, U64, Bools
+from rankdistill.augment.examples import SPLIT, Examples, examples_of
+from rankdistill.augment.pieces import Pieces
+from rankdistill.augment.settings import AugmentSettings
+from rankdistill.augment.tag_words import TagWords
+from rankdistill.augment.tagged import tagged_pieces
+from rankdistill.augment.taggers import identity, resolve
+from rankdistill.augment.variations import (
+    BLOCK,
+    CONTEXT,
+    MODES,
+    Varied,
+    content_keys,
+    save,
+    write_block,
+)
+from rankdistill.corpus.build import in_order
+from rankdistill.corpus.duplicates import repeated
+from rankdistill.data.collection import Collection
+from rankdistill.data.pair_parts import PAIRS_PER_PART, write_pair_part
+from rankdistill.data.parts import check_parts_folder, is_parts, seal_parts
+from rankdistill.errors import DataError, UsageError
+from rankdistill.files.atomic import atomic_path
+from rankdistill.files.facts import differing, read_facts, write_facts
+from rankdistill.progress import progress
+
+REPORT = "augment.json"
+"""File beside the parts: the settings, the task, what tagged the words, and what was counted."""
+QUERIES = "queries.jsonl"
+"""File beside the parts of a ranking: its varied queries, as `retrieve --queries` reads them."""
+_WORK = ".work"
+
+
+def augment(
+    collection: Collection,
+    out: str | Path,
+    settings: AugmentSettings | None = None,
+    *,
+    split: str | None = None,
+    base: str | Path | None = None,
+    processes: int | None = None,
+    pairs_per_part: int = PAIRS_PER_PART,
+) -> dict[str, int]:
+    """Write variations of a task's texts or pairs, or of a ranking's queries, as a new folder of Parquet parts.
+
+    Columns are id (the example's, ``~`` and the round), first, second (empty for single texts) and label, which is the
+    example's and need not hold for the variation. split: of the task (None: train; pairs without splits are taken
+    whole). base: masked language model, for ``p_context``. processes: of this machine (None: one per core); the bytes
+    written do not depend on it. Variations like their example, or like another text or pair, are left out. Returns what
+    was counted. Raises `UsageError` where ``out`` is a folder that has anything else, and for a base without
+    ``p_context`` or the other way round; `DataError` where no variation is left. Source: LSTM-KD §3.3
+    (docs/papers.md).
+    """
+    settings, out, processes = settings or AugmentSettings(), Path(out), processes or os.cpu_count() or 1
+    if (base is None) != (settings.p_context == 0):
+        raise UsageError("p_context and base belong together: a masked language model, and how often it is asked")
+    tagger = resolve(settings.tagger) if settings.p_pos else None
+    examples = examples_of(collection, split)
+    made_of: dict[str, Any] = {
+        "task": collection.name,
+        "split": split or (SPLIT if collection.splits or examples.are_queries else None),
+        "settings": asdict(settings),
+        "tagger": identity(tagger) if tagger else None,
+        "base": str(base) if base else None,
+    }
+    _check_folder(out, made_of)
+    with atomic_path(out) as folder:
+        work = folder / _WORK
+        work.mkdir(parents=True)
+        pieces = tagged_pieces(examples.texts, settings.mask_token, tagger, processes)
+        varied = Varied(
+            pieces,
+            examples.columns,
+            examples.ids,
+            0,
+            settings,
+            unigrams(pieces, examples.columns) if tagger else None,
+            np.zeros(0, np.int64),
+            np.zeros((0, settings.context_words), np.int32),
+        )
+        if base is not None:
+            varied = _with_proposals(varied, base, work)
+        save(varied, work)
+        keys, counts = _written(len(examples), work.absolute(), processes)
+        kept = _kept(examples, keys, settings, counts)
+        if not counts["kept"]:
+            told = ", ".join(f"{number:,} {what}" for what, number in counts.items())
+            raise DataError(f"no variation of {collection.name} is left: {told}; raise p_mask or p_pos")
+        _write_parts(examples, work, kept, folder, pairs_per_part, counts)
+        write_facts(folder / REPORT, {**made_of, "counts": dict(counts)})
+        shutil.rmtree(work)
+        seal_parts(folder, out)
+    return dict(counts)
+
+
+def unigrams(pieces: Pieces, columns: Sequence[I64]) -> TagWords:
+    """Count how often each word has each tag, over all texts of the examples."""
+    used = np.bincount(np.concatenate(columns), minlength=len(pieces.offsets) - 1)
+    weights = np.repeat(used, np.diff(pieces.offsets))
+    words = pieces.words[pieces.ids]
+    return TagWords.count(
+        pieces.tags[words], pieces.ids[words], weights[words], len(pieces.vocabulary), pieces.tag_names
+    )
+
+
+def _check_folder(out: Path, made_of: dict[str, Any]) -> None:
+    """Raise `UsageError`, before any work, where ``out`` has anything but variations made the same way."""
+    check_parts_folder(out)
+    if is_parts(out):
+        known, given = read_facts(out / REPORT), json.loads(json.dumps(made_of))
+        if other := differing(given, {name: known.get(name) for name in made_of}):
+            raise UsageError(f"{out} holds parts that were made with other {', '.join(other)}: give a new folder")
+
+
+def _with_proposals(varied: Varied, base: str | Path, work: Path) -> Varied:
+    """Ask the masked language model for words at all places that some draw will need."""
+    from rankdistill.augment.contextual import MaskedWords, proposals  # it imports torch
+
+    model, settings, pieces = MaskedWords(base), varied.settings, varied.pieces
+    places = [np.zeros(0, np.int64)]
+    for number in range(-(-len(varied.ids) // BLOCK)):
+        places += [np.unique(drawn.places[drawn.operation == CONTEXT]) for drawn in varied.drawn(number)]
+    proposed: I64 = np.unique(np.concatenate(places))
+    rows = proposals(model, pieces, proposed, settings.context_words, work / "proposals.npy")
+    numbers = {piece: number for number, piece in enumerate(pieces.vocabulary.to_pylist())}
+    of_text = np.array([numbers.setdefault(text, len(numbers)) for text in model.texts] + [-1], np.int32)
+    rows[:] = of_text[rows]
+    new = len(numbers) - len(pieces.vocabulary)
+    grown = replace(
+        pieces,
+        vocabulary=pa.array(list(numbers), pa.string()),
+        words=np.concatenate([pieces.words, np.ones(new, bool)]),
+    )
+    # keys of tags and words are by the size of the vocabulary
+    again = unigrams(grown, varied.columns) if varied.tag_words else None
+    return replace(varied, pieces=grown, tag_words=again, proposed=proposed, proposals=rows)
+
+
+def _written(n: int, work: Path, processes: int) -> tuple[list[U64], Counter[str]]:
+    """Vary all blocks: the keys of each, and what was counted."""
+    counts, keys = Counter[str](examples=n), []
+    blocks = -(-n // BLOCK)
+    with progress("varying", n, unit="examples") as advance:
+        for number, block in enumerate(
+            in_order(partial(write_block, work=work), range(blocks), processes if blocks > 1 else 1)
+        ):
+            keys.append(block.keys)
+            counts += block.counts
+            advance(min(BLOCK, n - number * BLOCK))
+    return keys, counts
+
+
+def _kept(examples: Examples, keys: list[U64], settings: AugmentSettings, counts: Counter[str]) -> Bools:
+    """Which variations are kept, bool (of all blocks,): no duplicates of examples and one another, then the sample."""
+    sides = [examples.texts.take(pa.array(column)) for column in examples.columns]
+    none = pa.array([""] * len(examples), pa.large_string())
+    own = content_keys(sides[0], sides[1] if len(sides) == 2 else none)
+    kept = ~repeated(np.concatenate([own, *keys]))[len(own) :]
+    counts["duplicates"] = int((~kept).sum())
+    rows = np.flatnonzero(kept)
+    if settings.pairs is not None and len(rows) > settings.pairs:
+        left_out = np.random.default_rng(settings.seed).permutation(len(rows))[settings.pairs :]
+        kept[rows[left_out]] = False
+        counts["not sampled"] = len(left_out)
+    counts["kept"] = int(kept.sum())
+    return kept
+
+
+def _write_parts(
+    examples: Examples, work: Path, kept: Bools, folder: Path, pairs_per_part: int, counts: Counter[str]
+) -> None:
+    """Write the kept variations in order, as parts of a size; and of a ranking its queries."""
+    rest: pa.Table | None = None
+    part = start = 0
+    files = sorted(work.glob("[0-9]*.arrow"))
+    with progress("variations", counts["kept"], unit="variations") as advance, (work / QUERIES).open("w") as queries:
+        for number, file in enumerate(files):
+            table = pa.ipc.open_file(pa.memory_map(str(file))).read_all()
+            table = table.filter(pa.array(kept[start : start + len(table)]))
+            start += pa.ipc.open_file(pa.memory_map(str(file))).read_all().num_rows
+            if len(examples.columns) == 2:
+                for turn, mode in enumerate(MODES):
+                    of_mode = (table["round"].to_numpy() - 1) % len(MODES) == turn
+                    counts[f"kept, {mode} changed"] += int(of_mode.sum())
+            if examples.are_queries:
+                for key, text in zip(table["id"].to_pylist(), table["first"].to_pylist(), strict=True):
+                    queries.write(json.dumps({"_id": key, "text": text}, ensure_ascii=False) + "\n")
+            table = _labelled(table, examples)
+            rest = table if rest is None else pa.concat_tables([rest, table])
+            while len(rest) >= pairs_per_part or (number == len(files) - 1 and len(rest)):
+                write_pair_part(rest.slice(0, pairs_per_part), folder / f"{part:05}.parquet")
+                advance(min(len(rest), pairs_per_part))
+                rest, part = rest.slice(pairs_per_part), part + 1
+    if examples.are_queries:
+        shutil.move(work / QUERIES, folder / QUERIES)
+
+
+def _labelled(table: pa.Table, examples: Examples) -> pa.Table:
+    """The table's texts with the label of each one's example, null where it has none."""
+    texts = table.select(["id", "first", "second"])
+    if examples.labels is None or np.isnan(examples.labels).all():
+        return texts
+    labels = examples.labels[table["example"].to_numpy()]
+    return texts.append_column("label", pa.array(labels, pa.float32(), from_pandas=True))

@@ -1,0 +1,71 @@
+"""Examples: the texts or pairs of a collection that are varied."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rankdistill.arrays import F32, I64
+from rankdistill.data.collection import Collection
+from rankdistill.errors import DataError
+
+SPLIT = "train"
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """Texts or pairs by number, over the distinct texts of all.
+
+    ids: large_string (E,). texts: distinct ones, large_string (T,). columns: int64 (E,) rows of ``texts``, one array
+    for single texts, two for pairs. labels: float32 (E,), NaN where there is none; None for queries and
+    unlabelled pairs.
+    """
+
+    ids: pa.Array
+    texts: pa.Array
+    columns: tuple[I64, ...]
+    labels: F32 | None
+    are_queries: bool
+    """Whether they are the queries of a ranking."""
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def examples_of(collection: Collection, split: str | None = None) -> Examples:
+    """Take the pairs of a split, or the queries of a ranking's; pairs that have no splits are taken whole.
+
+    split: None for "train". Raises `UnknownNameError` for a split that the collection does not have, `DataError` where
+    it has no texts.
+    """
+    pairs = collection.candidates
+    queries_alone = collection.scored_pairs is None and not _are_pairs(collection)
+    if queries_alone or pairs is None:
+        ids = pa.array(collection.split(split or SPLIT), pa.large_string())
+        sides = [collection.queries.take(ids)]
+    else:
+        kept = pairs
+        if split is not None or collection.splits:
+            kept = collection.in_split(pairs, split or SPLIT)
+        ids = kept.query_ids.take(pa.array(kept.query_of_row))
+        sides = [collection.queries.take(ids)]
+        if collection.scored_pairs is None or collection.scored_pairs.n_texts == 2:
+            sides.append(collection.documents.take(kept.doc_ids))
+    if not len(ids):
+        raise DataError(f"split {split or SPLIT!r} of {collection.name} has no texts to vary")
+    coded = pc.dictionary_encode(pa.array([text for side in sides for text in side], pa.large_string()))
+    rows = coded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    labels = None
+    if not queries_alone and pairs is not None and collection.qrels is not None:
+        labels = kept.only_columns().join(collection.qrels, "label")["label"]
+    columns = tuple(np.split(rows, len(sides)))
+    return Examples(pa.array(ids, pa.large_string()), coded.dictionary, columns, labels, queries_alone)
+
+
+def _are_pairs(collection: Collection) -> bool:
+    """Whether a collection is of unlabelled pairs, as ``pairs:FOLDER``: each has an id of its own, for both texts."""
+    pairs = collection.candidates
+    return pairs is not None and pairs.n_queries == len(pairs) and pairs.doc_ids.equals(pairs.query_ids)

@@ -1,0 +1,204 @@
+"""Variations as a whole: rates, tags, determinism, duplicates, labels, and errors that help."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from pair_tasks import write_glue
+from tiny import judged_collection
+
+from rankdistill.augment import AugmentSettings, augment
+from rankdistill.augment.build import QUERIES, REPORT
+from rankdistill.augment.forms import tag_by_form
+from rankdistill.augment.pieces import is_word, split
+from rankdistill.data.pair_parts import read_pairs
+from rankdistill.data.parts import LIST
+from rankdistill.data.sources import load_collection
+from rankdistill.data.sources.query_file import read_queries
+from rankdistill.errors import DataError, UnknownNameError, UsageError
+
+FORMS = AugmentSettings(tagger="forms")
+MASK = "[MASK]"
+
+
+@pytest.fixture(scope="module")
+def glue(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_glue(tmp_path_factory.mktemp("glue"))
+
+
+@pytest.fixture(scope="module")
+def long_task(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """3,000 texts of thirty words each, more than one block."""
+    folder = tmp_path_factory.mktemp("long")
+    words = [
+        "the",
+        "a",
+        "dog",
+        "cat",
+        "runs",
+        "slowly",
+        "quickly",
+        "of",
+        "in",
+        "movie",
+        "film",
+        "good-looking",
+        "house",
+        ",",
+        ".",
+        "!",
+        "is",
+        "was",
+        "singing",
+    ]
+    lines = [" ".join(words[(i * 7 + j * j + i // 19) % 19] for j in range(30)) + f" n{i}\t0" for i in range(3000)]
+    (folder / "train.tsv").write_text("\n".join(["text\ty", *lines, "one more\t1", ""]))
+    (folder / "task.yaml").write_text("kind: classification\ntexts: [text]\nlabel: y\nclasses: [no, yes]\n")
+    return f"task:{folder}"
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def made(source: str, out: Path, settings: AugmentSettings = FORMS, **options: object) -> list[dict[str, str]]:
+    augment(load_collection(source), out, settings, processes=1, **options)  # type: ignore[arg-type]
+    return pq.read_table(out / "00000.parquet").to_pylist()
+
+
+def changes(row: dict[str, str], originals: dict[str, str]) -> list[tuple[str, str]]:
+    """The pieces of a variation beside those of its text, which are as many."""
+    before, after = split(originals[row["id"].partition("~")[0]], MASK), split(row["first"], MASK)
+    assert len(before) == len(after)
+    return list(zip(before, after, strict=True))
+
+
+def test_rates_are_those_asked_for_and_nothing_but_words_changes(long_task: str, tmp_path: Path) -> None:
+    settings = AugmentSettings(tagger="forms", n_iter=3, p_mask=0.2, p_pos=0.1)
+    rows = made(long_task, tmp_path / "out", settings)
+    originals = dict(load_collection(long_task).queries)
+    tags = defaultdict(set)
+    pairs = [pair for row in rows for pair in changes(row, originals)]
+    for text in originals.values():
+        for piece in split(text, MASK):
+            tags[tag_by_form(piece)].add(piece)
+    words = [(old, new) for old, new in pairs if is_word(old, MASK)]
+    assert all(old == new for old, new in pairs if not is_word(old, MASK))
+    masked = sum(new == MASK for _, new in words) / len(words)
+    replaced = [(old, new) for old, new in words if new not in (old, MASK)]
+    assert abs(masked - 0.2) < 0.01
+    assert abs(len(replaced) / len(words) - 0.1) < 0.01
+    assert all(new in tags[tag_by_form(old)] for old, new in replaced)
+
+
+def test_bytes_do_not_depend_on_the_number_of_processes(long_task: str, tmp_path: Path) -> None:
+    for processes in (1, 2):
+        augment(load_collection(long_task), tmp_path / str(processes), FORMS, processes=processes, pairs_per_part=9_000)
+    assert files(tmp_path / "1") == files(tmp_path / "2")
+    assert {"00000.parquet", "00003.parquet", REPORT, LIST} < set(files(tmp_path / "1"))
+
+
+def test_another_seed_gives_others_and_the_same_seed_the_same(glue: Path, tmp_path: Path) -> None:
+    one, again = (made(f"glue:rte@{glue}", tmp_path / name) for name in "ab")
+    other = made(f"glue:rte@{glue}", tmp_path / "c", AugmentSettings(tagger="forms", seed=1))
+    assert one == again != other
+
+
+def test_pairs_change_the_first_the_second_and_both_in_turn(glue: Path, tmp_path: Path) -> None:
+    source = f"glue:rte@{glue}"
+    rows = made(source, tmp_path / "out", AugmentSettings(tagger="forms", n_iter=6, p_mask=0.5))
+    collection = load_collection(source)
+    seen = set()
+    for row in rows:
+        example, _, turn = row["id"].partition("~")
+        own = row["first"] == collection.queries[example], row["second"] == collection.documents[example]
+        seen.add(own)
+        assert (
+            own
+            in {0: [(False, True)], 1: [(True, False)], 2: [(False, True), (True, False), (False, False)]}[
+                (int(turn) - 1) % 3
+            ]
+        )
+    assert len(seen) == 3
+
+
+def test_duplicates_and_unchanged_texts_are_left_out_and_counts_add_up(glue: Path, tmp_path: Path) -> None:
+    collection = load_collection(f"glue:sst2@{glue}")
+    counts = augment(collection, tmp_path / "out", FORMS, processes=1)
+    texts = read_pairs(tmp_path / "out")["first"].to_pylist()
+    assert len(set(texts)) == len(texts) == counts["kept"]
+    assert not set(texts) & {collection.queries[each] for each in collection.split("train")}
+    assert counts["variations"] == 600 == counts["kept"] + counts["duplicates"] + counts["unchanged"]
+    assert json.loads((tmp_path / "out" / REPORT).read_text())["counts"] == counts
+
+
+def test_the_label_of_the_original_stands_beside_each_variation(glue: Path, tmp_path: Path) -> None:
+    collection = load_collection(f"glue:sst2@{glue}")
+    rows = made(f"glue:sst2@{glue}", tmp_path / "out")
+    labels = dict(zip(collection.qrels.row_query_ids.to_pylist(), collection.qrels["label"], strict=True))  # type: ignore[union-attr]
+    assert all(row["label"] == labels[row["id"].partition("~")[0]] for row in rows)
+    assert all(row["second"] == "" for row in rows)
+    assert "label" not in made(f"glue:sst2@{glue}", tmp_path / "test", split="test")[0]
+
+
+def test_a_sample_is_of_the_size_asked_for(glue: Path, tmp_path: Path) -> None:
+    settings = AugmentSettings(tagger="forms", pairs=20)
+    assert len(made(f"glue:rte@{glue}", tmp_path / "out", settings)) == 20
+
+
+def test_queries_of_a_ranking_are_varied_for_retrieve(tmp_path: Path) -> None:
+    collection = judged_collection()
+    augment(collection, tmp_path / "out", FORMS, processes=1)
+    queries = read_queries(tmp_path / "out" / QUERIES)
+    table = read_pairs(tmp_path / "out")
+    assert queries.ids.to_pylist() == table["id"].to_pylist()
+    assert queries.texts.to_pylist() == table["first"].to_pylist()
+    assert {each.partition("~")[0] for each in queries.ids.to_pylist()} <= set(collection.split("train"))
+
+
+def test_parts_of_variations_can_be_varied_again(glue: Path, tmp_path: Path) -> None:
+    made(f"glue:rte@{glue}", tmp_path / "once")
+    again = made(f"pairs:{tmp_path / 'once'}", tmp_path / "twice")
+    assert again[0]["id"].count("~") == 2
+
+
+def test_the_same_command_may_run_again_and_another_is_refused(glue: Path, tmp_path: Path) -> None:
+    first = made(f"glue:rte@{glue}", tmp_path / "out")
+    assert made(f"glue:rte@{glue}", tmp_path / "out") == first
+    with pytest.raises(UsageError, match=r"made with other settings.p_mask: give a new folder"):
+        made(f"glue:rte@{glue}", tmp_path / "out", AugmentSettings(tagger="forms", p_mask=0.3))
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"n_iter": 0}, "n_iter must be at least 1"),
+        ({"p_mask": -0.1}, "p_mask is a probability"),
+        ({"p_mask": float("nan")}, "p_mask is a probability"),
+        ({"p_mask": 0.6, "p_pos": 0.6}, "add up to 1"),
+        ({"p_mask": 0, "p_pos": 0}, "nothing would change"),
+        ({"mask_token": "a b"}, "mask_token must be one word"),
+        ({"context_words": 0}, "context_words must be at least 1"),
+        ({"pairs": 0}, "pairs must be at least 1"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(settings: dict[str, float], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        AugmentSettings(**settings)  # type: ignore[arg-type]
+
+
+def test_what_cannot_be_done_is_refused(glue: Path, tmp_path: Path) -> None:
+    source = f"glue:sst2@{glue}"
+    with pytest.raises(UsageError, match="p_context and base belong together"):
+        made(source, tmp_path / "out", AugmentSettings(p_context=0.4))
+    with pytest.raises(UnknownNameError, match="split of"):
+        made(source, tmp_path / "out", split="trane")
+    with pytest.raises(UsageError, match="unknown tagger 'nltk': expected auto, spacy"):
+        made(source, tmp_path / "out", AugmentSettings(tagger="nltk"))
+    with pytest.raises(DataError, match=r"no variation of glue:sst2 is left: .*unchanged.*raise p_mask"):
+        made(source, tmp_path / "out", AugmentSettings(p_mask=1e-12, p_pos=0))
+    assert not (tmp_path / "out").exists()

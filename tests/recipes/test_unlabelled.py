@@ -1,0 +1,75 @@
+"""Unlabelled pairs and lists beside a task's own: nothing is lost, what does not fit is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pair_tasks import write_glue
+
+from rankdistill.augment import AugmentSettings, augment
+from rankdistill.data import Candidates, Collection, Texts
+from rankdistill.data.sources import load_collection
+from rankdistill.errors import DataError, UsageError
+from rankdistill.recipes.unlabelled import with_unlabelled
+from rankdistill.tasks import Task
+
+
+def task_of(source: str) -> Task:
+    collection = load_collection(source)
+    assert collection.candidates is not None
+    return Task(collection, collection.candidates).training
+
+
+def augmented(source: str, out: Path) -> Collection:
+    augment(load_collection(source), out, AugmentSettings(tagger="forms"), processes=1)
+    return load_collection(f"pairs:{out}")
+
+
+@pytest.mark.parametrize("name", ["sst2", "rte"])
+def test_pairs_come_after_the_tasks_own_without_labels(name: str, tmp_path: Path) -> None:
+    source = f"glue:{name}@{write_glue(tmp_path / 'glue')}"
+    task, more = task_of(source), augmented(source, tmp_path / "out")
+    both = with_unlabelled(task, [more])
+    assert more.candidates is not None
+    assert len(both.candidates) == 60 + len(more.candidates)
+    labelled, missing = both.labelled()
+    assert missing == len(more.candidates) == np.isnan(labelled["label"][60:]).sum()
+    first = more.queries.ids[0].as_py()
+    assert both.collection.queries[first] == more.queries[first]
+    with pytest.raises(DataError, match=r"is in two|duplicate id"):
+        with_unlabelled(both, [more])
+
+
+def test_single_texts_are_refused_by_a_task_of_pairs(tmp_path: Path) -> None:
+    glue = write_glue(tmp_path / "glue")
+    more = augmented(f"glue:sst2@{glue}", tmp_path / "out")
+    with pytest.raises(DataError, match="has no second text, and glue:rte reads two"):
+        with_unlabelled(task_of(f"glue:rte@{glue}"), [more])
+
+
+def ranking(documents: dict[str, str], query: str) -> Collection:
+    lists = Candidates.from_rows([query] * len(documents), list(documents))
+    return Collection(
+        "r",
+        Texts.from_pairs([query], ["a dog"]),
+        Texts.from_pairs(list(documents), list(documents.values())),
+        None,
+        lists,
+    )
+
+
+def test_lists_share_documents_which_must_be_the_same(tmp_path: Path) -> None:
+    own = ranking({"d1": "one", "d2": "two"}, "q1")
+    assert own.candidates is not None
+    task = Task(own, own.candidates.with_columns(bm25=np.array([2.0, 1.0], np.float32)))
+    both = with_unlabelled(task, [ranking({"d2": "two", "d3": "three"}, "q2")])
+    assert both.collection.documents.ids.to_pylist() == ["d1", "d2", "d3"]
+    assert both.candidates.doc_ids.to_pylist() == ["d1", "d2", "d2", "d3"]
+    assert np.isnan(both.candidates["bm25"]).tolist() == [False, False, True, True]
+    with pytest.raises(DataError, match="document 'd2' has another text"):
+        with_unlabelled(task, [ranking({"d2": "another", "d3": "three"}, "q2")])
+    more = augmented(f"glue:rte@{write_glue(tmp_path / 'glue')}", tmp_path / "out")
+    with pytest.raises(UsageError, match="holds pairs, and r learns from lists"):
+        with_unlabelled(task, [more])
