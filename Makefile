@@ -31,7 +31,7 @@ $(VENV)/.extras: $(VENV)/.installed
 	@touch $@
 
 test: check $(VENV)/.extras
-	@OMP_NUM_THREADS=1 $(RUN)/python -m pytest -q -n auto --maxprocesses 4 -m "not slow"
+	@OMP_NUM_THREADS=1 $(RUN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadgroup -m "not slow"
 
 # Tests that take minutes: a wheel in an environment of its own, the README's example.
 test-slow: $(VENV)/.extras

@@ -25,6 +25,7 @@ def test_a_command_that_is_killed_ends_as_it_does_without(made: Made, tmp_path: 
     assert (row["kills"], row["files compared"], row["wrong"]) == (2, 49, "")
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(280)
 def test_whatever_differs_after_a_kill_is_named(made: Made, tmp_path: Path) -> None:
     command = Killed(

@@ -31,6 +31,7 @@ def test_equal_models_do_not_differ_and_a_much_better_one_does(metric: str) -> N
     assert 0 < low < difference < high
 
 
+@pytest.mark.slow
 def test_p_values_of_models_that_are_equally_good_are_spread_evenly() -> None:
     p_values = [bootstrap_p(wrong(0.3, 10 + seed), wrong(0.3, 100 + seed), TRUTH, "accuracy") for seed in range(40)]
     assert 0.3 < np.mean(p_values) < 0.7
