@@ -1,0 +1,233 @@
+"""Run UEGP and MoEGP on GLUE's small tasks: is a model better once its own expert has guided it on unlabelled pairs?
+
+Run in the project's root: python -m benchmarks.studies.uegp
+The base, MiniLM-L6 or three of its layers, is fine-tuned on a task to its expert. An expert of six layers, its own or
+the larger base's, scores pairs of Wikipedia's sentences; the base is trained on the scores and on the language of the
+pairs (guided), and fine-tuned by the expert's own settings. All are measured on the task's dev pairs, by GLUE's first
+measure. Killed, it resumes after what is finished.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from cyclopts import Parameter
+from scipy.stats import ttest_rel
+
+import rankdistill as rd
+from benchmarks.results import STUDIES, Folder, Row, run, study
+from rankdistill.arrays import F32
+from rankdistill.corpus.build import build_corpus
+from rankdistill.corpus.settings import CorpusSettings
+from rankdistill.data import Collection, concatenate
+from rankdistill.data.collection import own_candidates
+from rankdistill.evaluation.pair_significance import interval, resampled
+from rankdistill.models import DEFAULT_BASE, CrossEncoder
+from rankdistill.models.layers import keep_layers
+from rankdistill.recipes.finetune import finetune_on, sample_queries
+from rankdistill.recipes.guided import GuidedSettings, Terms, guide, like
+from rankdistill.recipes.measure import measure_model
+from rankdistill.recipes.start import StartSettings, start_model
+from rankdistill.scoring.settings import ScoringSettings
+from rankdistill.tasks import Task
+from rankdistill.tasks.leaderboard import predictions
+from rankdistill.training import TrainingSettings
+
+DATA = Path(__file__).parents[2].parent / "shared" / "data"
+SIZES = {"six layers": (), "three layers": (0, 2, 5)}
+"""Base -> layers of MiniLM-L6 that it keeps; none: all."""
+SHARES = {"rte": 1.0, "mrpc": 1.0, "stsb": 1.0, "cola": 1.0, "sst2": 0.1}
+"""Task -> share of its labels that is learnt from."""
+RATE = 1e-4
+"""Learning rate of fine-tuning, Table 8's of STS-B. Those of its other tasks suit models that are twice as wide."""
+FINETUNING = TrainingSettings(learning_rate=RATE, dtype="bfloat16", logging_steps=20)
+GUIDED = GuidedSettings(guided_steps=400, guided_batch=64, guided_learning_rate=1e-4, kd_reads="masked")
+CORPUS = CorpusSettings(max_characters=160, pairs=GUIDED.guided_steps * GUIDED.guided_batch)
+"""Short sentences, and as many pairs of them as are read once."""
+SEEDS = (0, 1, 2)
+EXPERT = "expert"
+
+
+@dataclass(frozen=True)
+class Way:
+    """How the base is guided before it is fine-tuned."""
+
+    terms: Terms
+    kd_reads: str = GUIDED.kd_reads
+    every_expert: bool = False
+    """Guided by the experts of all tasks at hand, instead of the task's own."""
+
+
+WAYS = {
+    EXPERT: None,
+    "UEGP": Way("kd+mlm"),
+    "MoEGP": Way("kd+mlm", every_expert=True),
+    "KD only": Way("kd"),
+    "MLM only": Way("mlm"),
+    "UEGP, KD reads the plain text": Way("kd+mlm", "plain"),
+}
+"""None: not at all."""
+
+
+def load_task(name: str) -> Task:
+    """A task of GLUE, with the share of its labels that is learnt from."""
+    collection = rd.load_collection(f"glue:{name}@{DATA / 'glue'}")
+    task = Task(collection, own_candidates(collection))
+    share = SHARES[name]
+    if share == 1:
+        return task
+    kept = sample_queries(task.training.candidates, share, seed=0)
+    return task.with_candidates(concatenate([kept, task.held_out.candidates]))
+
+
+def settings_of(task: Task, seed: int) -> TrainingSettings:
+    """Table 8's epochs and batch of a task, in bfloat16."""
+    scored = task.collection.scored_pairs
+    assert scored is not None
+    own = {name: value for name, value in scored.training.items() if name != "learning_rate"}
+    return replace(FINETUNING, seed=seed, **{name: int(value) for name, value in own.items()})
+
+
+def base_of(size: str, folder: Path) -> str | Path:
+    """The base of a size: the encoder itself, or some of its layers, cut once."""
+    layers = SIZES[size]
+    if not layers:
+        return DEFAULT_BASE
+    out = folder / "bases" / size
+    if not out.is_dir():
+        whole = CrossEncoder.from_base(DEFAULT_BASE)
+        whole.with_model(keep_layers(whole.model, layers)).save(out)
+    return out
+
+
+def finetuned(task: Task, start: CrossEncoder, seed: int, out: Path) -> tuple[CrossEncoder, F32]:
+    """Fine-tune on a task's labels, unless the folder has the model; return it and its predictions of the dev pairs."""
+    if not (out / "run.trec.gz").is_file():
+        finetune_on(task.training, start, settings_of(task, seed), out=out)
+        measure_model(CrossEncoder.from_pretrained(out / "model"), task.held_out, out)
+    return CrossEncoder.from_pretrained(out / "model"), predictions(task.held_out, out / "run.trec.gz")
+
+
+def expert(task: Task, size: str, seed: int, folder: Path) -> tuple[CrossEncoder, F32]:
+    """A base fine-tuned on a task, and its predictions."""
+    settings = StartSettings(start="plain")
+    start = start_model(task.collection, base_of(size, folder), settings, seed=seed)
+    return finetuned(task, start, seed, folder / size / EXPERT / f"{task.name}{seed}")
+
+
+def guided(way: str, tasks: dict[str, Task], task: Task, size: str, pairs: Collection, folder: Path) -> Path:
+    """Guide a base by the six-layer expert of the task, or by those of all tasks; return the folder of the model.
+
+    Guided by all tasks' experts, or by none, the model is the same for every task.
+    """
+    how = WAYS[way]
+    assert how is not None
+    shared = how.every_expert or how.terms == "mlm"
+    out = folder / size / way / ("every task" if shared else task.name)
+    if not (out / "guided" / "model").is_dir():
+        teaching = tasks if how.every_expert else {task.name: task}
+        experts = {name.replace(":", "_"): expert(each, "six layers", 0, folder)[0] for name, each in teaching.items()}
+        settings = replace(GUIDED, terms=how.terms, kd_reads=how.kd_reads)
+        scoring = ScoringSettings(dtype="bfloat16", store=folder / "scores")
+        guide(base_of(size, folder), experts, pairs, settings, FINETUNING, scoring=scoring, out=out)
+    return out / "guided" / "model"
+
+
+def rekindled(
+    way: str, tasks: dict[str, Task], task: Task, size: str, seed: int, pairs: Collection, folder: Path
+) -> F32:
+    """Predictions of the dev pairs by a guided base that is fine-tuned on the task."""
+    own = expert(task, size, seed, folder)[0]
+    start = like(own, guided(way, tasks, task, size, pairs, folder), seed=seed)
+    return finetuned(task, start, seed, folder / size / way / f"{task.name}{seed}")[1]
+
+
+def unlabelled(folder: Path) -> Collection:
+    """Pairs of adjacent sentences of Wikipedia, as many as the guided training reads once."""
+    out = folder / "pairs"
+    if not (out / "corpus.json").is_file():
+        build_corpus([DATA / "wikipedia-en-2015-slice"], out, CORPUS)
+    return rd.load_collection(f"pairs:{out}")
+
+
+def rows(
+    folder: Path, names: Sequence[str], sizes: Sequence[str], ways: Sequence[str], seeds: Sequence[int]
+) -> Iterator[Row]:
+    """A way of one size on one task each, over the seeds."""
+    tasks = {name: load_task(name) for name in names}
+    pairs = unlabelled(folder)
+    for size in sizes:
+        for way in ways:
+            for name, task in tasks.items():
+                experts = np.stack([expert(task, size, seed, folder)[1] for seed in seeds])
+                line: Row = {"base": size, "way": way, "task": name, "measure": task.measures[0]}
+                if WAYS[way] is None:
+                    yield line | values_of(task, experts)
+                    continue
+                others = np.stack([rekindled(way, tasks, task, size, seed, pairs, folder) for seed in seeds])
+                yield line | values_of(task, others) | compared(task, experts, others)
+
+
+def values_of(task: Task, runs: F32) -> Row:
+    """Mean and standard deviation of the task's measure over runs, (seeds, N), in points."""
+    values = measured(task, runs)
+    deviation = {"sd": round(float(np.std(values, ddof=1)), 2)} if len(values) > 1 else {}
+    return {"mean": round(float(np.mean(values)), 2), **deviation, "values": " ".join(f"{v:.2f}" for v in values)}
+
+
+def measured(task: Task, runs: F32) -> list[float]:
+    return [100 * task.held_out.evaluation(run).values[task.measures[0]] for run in runs]
+
+
+def compared(task: Task, experts: F32, others: F32) -> Row:
+    """Difference to the same base's expert, in points, and its interval over resampled pairs and seeds."""
+    labels = task.held_out.labelled()[0]["label"].astype(np.float64)
+    low, high = interval(
+        100 * resampled(experts.astype(np.float64), others.astype(np.float64), labels, task.measures[0])
+    )
+    differences = np.subtract(measured(task, others), measured(task, experts))
+    p = {"p over seeds": float(f"{ttest_rel(differences, 0 * differences).pvalue:.2g}")} if len(differences) > 1 else {}
+    return {"to the expert": round(float(np.mean(differences)), 2), "95 % interval": f"{low:.2f} to {high:.2f}", **p}
+
+
+def with_means(lines: list[Row]) -> list[Row]:
+    """The rows, and for each way of guiding a row of the means over its tasks, tested over seeds."""
+    finished = list(lines)
+    experts = {(line["base"], line["task"]): numbers(line) for line in lines if line["way"] == EXPERT}
+    for size, way in dict.fromkeys((line["base"], line["way"]) for line in lines):
+        own = [line for line in lines if (line["base"], line["way"]) == (size, way)]
+        means = np.mean([numbers(line) for line in own], axis=0)
+        row: Row = {"base": size, "way": way, "task": "mean", "mean": round(float(means.mean()), 2)}
+        if way != EXPERT and len(own) > 1 and all((size, line["task"]) in experts for line in own):
+            differences = means - np.mean([experts[size, line["task"]] for line in own], axis=0)
+            row["to the expert"] = round(float(differences.mean()), 2)
+            if len(differences) > 1:
+                row["p over seeds"] = float(f"{ttest_rel(differences, 0 * differences).pvalue:.2g}")
+        finished.append(row)
+    return finished
+
+
+def numbers(line: Row) -> F32:
+    """The values of a row, a seed each."""
+    return np.array(line["values"].split(), np.float32)
+
+
+def main(
+    *,
+    folder: Folder = STUDIES / "uegp",
+    tasks: Annotated[tuple[str, ...], Parameter(help="Only these.")] = ("rte", "mrpc", "stsb", "cola"),
+    sizes: Annotated[tuple[str, ...], Parameter(help="Bases.")] = ("six layers",),
+    ways: Annotated[tuple[str, ...], Parameter(help="Only these; the expert is trained in any case.")] = tuple(WAYS),
+    seeds: Annotated[tuple[int, ...], Parameter(help="Of the fine-tuning.")] = SEEDS,
+    name: Annotated[str, Parameter(help="The result's.")] = "study_uegp",
+) -> None:
+    """Train what is not yet trained, print the table as it grows and write the result."""
+    study(name, rows(folder, tasks, sizes, ways, seeds), seeds, finish=with_means)
+
+
+if __name__ == "__main__":
+    run(main)
