@@ -27,9 +27,10 @@ from rankdistill.data import Collection, concatenate
 from rankdistill.data.collection import own_candidates
 from rankdistill.evaluation.pair_significance import interval, resampled
 from rankdistill.models import DEFAULT_BASE, CrossEncoder
-from rankdistill.models.layers import keep_layers
+from rankdistill.models.masked_lm import FILE as HEAD
+from rankdistill.models.masked_lm import save_masked_lm_head
 from rankdistill.recipes.finetune import finetune_on, sample_queries
-from rankdistill.recipes.guided import GuidedSettings, Terms, guide, like
+from rankdistill.recipes.guided import GuidedSettings, Terms, guide, like, masked_lm_head
 from rankdistill.recipes.measure import measure_model
 from rankdistill.recipes.start import StartSettings, start_model
 from rankdistill.scoring.settings import ScoringSettings
@@ -45,7 +46,7 @@ SHARES = {"rte": 1.0, "mrpc": 1.0, "stsb": 1.0, "cola": 1.0, "sst2": 0.1}
 RATE = 1e-4
 """Learning rate of fine-tuning, Table 8's of STS-B. Those of its other tasks suit models that are twice as wide."""
 FINETUNING = TrainingSettings(learning_rate=RATE, dtype="bfloat16", logging_steps=20)
-GUIDED = GuidedSettings(guided_steps=400, guided_batch=64, guided_learning_rate=1e-4, kd_reads="masked")
+GUIDED = GuidedSettings(guided_steps=300, guided_batch=64, guided_learning_rate=1e-4, kd_reads="masked")
 CORPUS = CorpusSettings(max_characters=160, pairs=GUIDED.guided_steps * GUIDED.guided_batch)
 """Short sentences, and as many pairs of them as are read once."""
 SEEDS = (0, 1, 2)
@@ -60,6 +61,11 @@ class Way:
     kd_reads: str = GUIDED.kd_reads
     every_expert: bool = False
     """Guided by the experts of all tasks at hand, instead of the task's own."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether all tasks have the same guided model."""
+        return self.every_expert or self.terms == "mlm"
 
 
 WAYS = {
@@ -92,15 +98,16 @@ def settings_of(task: Task, seed: int) -> TrainingSettings:
     return replace(FINETUNING, seed=seed, **{name: int(value) for name, value in own.items()})
 
 
-def base_of(size: str, folder: Path) -> str | Path:
-    """The base of a size: the encoder itself, or some of its layers, cut once."""
-    layers = SIZES[size]
-    if not layers:
-        return DEFAULT_BASE
-    out = folder / "bases" / size
-    if not out.is_dir():
-        whole = CrossEncoder.from_base(DEFAULT_BASE)
-        whole.with_model(keep_layers(whole.model, layers)).save(out)
+def base_of(size: str, folder: Path) -> Path:
+    """Make the base of a size, layers of the encoder with a masked language model's head, which is trained once."""
+    out = folder / size / "base"
+    if not (out / HEAD).is_file():
+        model = CrossEncoder.from_base(DEFAULT_BASE, layers=SIZES[size] or None)
+        pairs = unlabelled(folder)
+        lists = own_candidates(pairs)
+        head = masked_lm_head(model, DEFAULT_BASE, lists, pairs, GUIDED, FINETUNING, folder / size / "head")
+        model.save(out)
+        save_masked_lm_head(head, out)
     return out
 
 
@@ -114,8 +121,8 @@ def finetuned(task: Task, start: CrossEncoder, seed: int, out: Path) -> tuple[Cr
 
 def expert(task: Task, size: str, seed: int, folder: Path) -> tuple[CrossEncoder, F32]:
     """A base fine-tuned on a task, and its predictions."""
-    settings = StartSettings(start="plain")
-    start = start_model(task.collection, base_of(size, folder), settings, seed=seed)
+    settings = StartSettings(start="plain", layers=SIZES[size], imitate=False)
+    start = start_model(task.collection, settings=settings, seed=seed)
     return finetuned(task, start, seed, folder / size / EXPERT / f"{task.name}{seed}")
 
 
@@ -126,8 +133,7 @@ def guided(way: str, tasks: dict[str, Task], task: Task, size: str, pairs: Colle
     """
     how = WAYS[way]
     assert how is not None
-    shared = how.every_expert or how.terms == "mlm"
-    out = folder / size / way / ("every task" if shared else task.name)
+    out = folder / size / way / ("every task" if how.shared else task.name)
     if not (out / "guided" / "model").is_dir():
         teaching = tasks if how.every_expert else {task.name: task}
         experts = {name.replace(":", "_"): expert(each, "six layers", 0, folder)[0] for name, each in teaching.items()}
