@@ -1,6 +1,6 @@
 """Run UEGP and MoEGP on GLUE's small tasks: is a model better once its own expert has guided it on unlabelled pairs?
 
-Run in the project's root: python -m benchmarks.studies.uegp
+Run in the project's root: python -m benchmarks.studies.uegp   (--quick: a smoke test, whose numbers say nothing)
 The base, MiniLM-L6 or three of its layers, is fine-tuned on a task to its expert. An expert of six layers, its own or
 the larger base's, scores pairs of Wikipedia's sentences; the base is trained on the scores and on the language of the
 pairs (guided), and fine-tuned by the expert's own settings. All are measured on the task's dev pairs, by GLUE's first
@@ -11,15 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 from cyclopts import Parameter
 from scipy.stats import ttest_rel
 
 import rankdistill as rd
-from benchmarks.results import STUDIES, Folder, Row, run, study
+from benchmarks.results import FOLDER, QUICK, STUDIES, Folder, Row, run, study
 from rankdistill.arrays import F32
 from rankdistill.corpus.build import build_corpus
 from rankdistill.corpus.settings import CorpusSettings
@@ -29,9 +30,9 @@ from rankdistill.evaluation.pair_significance import interval, resampled
 from rankdistill.models import DEFAULT_BASE, CrossEncoder
 from rankdistill.models.masked_lm import FILE as HEAD
 from rankdistill.models.masked_lm import save_masked_lm_head
-from rankdistill.recipes.finetune import finetune_on, sample_queries
+from rankdistill.recipes.finetune import sample_queries
 from rankdistill.recipes.guided import GuidedSettings, Terms, guide, like, masked_lm_head
-from rankdistill.recipes.measure import measure_model
+from rankdistill.recipes.rekindle import finetuned
 from rankdistill.recipes.start import StartSettings, start_model
 from rankdistill.scoring.settings import ScoringSettings
 from rankdistill.tasks import Task
@@ -46,11 +47,13 @@ SHARES = {"rte": 1.0, "mrpc": 1.0, "stsb": 1.0, "cola": 1.0, "sst2": 0.1}
 RATE = 1e-4
 """Learning rate of fine-tuning, Table 8's of STS-B. Those of its other tasks suit models that are twice as wide."""
 FINETUNING = TrainingSettings(learning_rate=RATE, dtype="bfloat16", logging_steps=20)
-GUIDED = GuidedSettings(guided_steps=300, guided_batch=64, guided_learning_rate=1e-4, kd_reads="masked")
-CORPUS = CorpusSettings(max_characters=160, pairs=GUIDED.guided_steps * GUIDED.guided_batch)
-"""Short sentences, and as many pairs of them as are read once."""
+
+GUIDED = GuidedSettings(guided_steps=300, guided_batch=64, guided_learning_rate=1e-4)
+QUICK_GUIDED = GuidedSettings(guided_steps=2, guided_batch=8, head_steps=2)
+LONGEST = 160
+"""Characters of an unlabelled sentence."""
 SEEDS = (0, 1, 2)
-EXPERT = "expert"
+EXPERT, TEACHERS = "expert", "six layers"
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class Way:
     """How the base is guided before it is fine-tuned."""
 
     terms: Terms
-    kd_reads: str = GUIDED.kd_reads
+    kd_reads: Literal["plain", "masked"] = "masked"
     every_expert: bool = False
     """Guided by the experts of all tasks at hand, instead of the task's own."""
 
@@ -90,91 +93,91 @@ def load_task(name: str) -> Task:
     return task.with_candidates(concatenate([kept, task.held_out.candidates]))
 
 
-def settings_of(task: Task, seed: int) -> TrainingSettings:
-    """Table 8's epochs and batch of a task, in bfloat16."""
-    scored = task.collection.scored_pairs
-    assert scored is not None
-    own = {name: value for name, value in scored.training.items() if name != "learning_rate"}
-    return replace(FINETUNING, seed=seed, **{name: int(value) for name, value in own.items()})
+@dataclass(frozen=True)
+class Trainings:
+    """All that the study trains, each once, in a folder."""
+
+    folder: Path
+    tasks: dict[str, Task]
+    guiding: GuidedSettings
+    max_steps: int = -1
+    """Updates of a fine-tuning, at most; -1: as many as the task's epochs have."""
+
+    @cached_property
+    def pairs(self) -> Collection:
+        """Pairs of adjacent sentences of Wikipedia, as many as a guided training reads once."""
+        out, n_pairs = self.folder / "pairs", self.guiding.guided_steps * self.guiding.guided_batch
+        if not (out / "corpus.json").is_file():
+            settings = CorpusSettings(max_characters=LONGEST, pairs=n_pairs)
+            build_corpus([DATA / "wikipedia-en-2015-slice"], out, settings)
+        return rd.load_collection(f"pairs:{out}")
+
+    def base(self, size: str) -> Path:
+        """Layers of the encoder, with a masked language model's head, which is trained once."""
+        out = self.folder / size / "base"
+        if not (out / HEAD).is_file():
+            model = CrossEncoder.from_base(DEFAULT_BASE, layers=SIZES[size] or None)
+            lists, place = own_candidates(self.pairs), self.folder / size / "head"
+            head = masked_lm_head(model, DEFAULT_BASE, lists, self.pairs, self.guiding, FINETUNING, place)
+            model.save(out)
+            save_masked_lm_head(head, out)
+        return out
+
+    def settings(self, task: Task, seed: int) -> TrainingSettings:
+        """Table 8's epochs and batch of a task."""
+        scored = task.collection.scored_pairs
+        assert scored is not None
+        own = {name: int(value) for name, value in scored.training.items() if name != "learning_rate"}
+        return replace(FINETUNING, seed=seed, max_steps=self.max_steps, **own)
+
+    def finetuned(self, task: Task, start: CrossEncoder, seed: int, out: Path) -> tuple[CrossEncoder, F32]:
+        """A model fine-tuned on a task's labels, and its predictions of the dev pairs."""
+        if not (out / "run.trec.gz").is_file():
+            finetuned(task, start, self.settings(task, seed), out)
+        return CrossEncoder.from_pretrained(out / "model"), predictions(task.held_out, out / "run.trec.gz")
+
+    def expert(self, task: Task, size: str, seed: int) -> tuple[CrossEncoder, F32]:
+        """A base fine-tuned on a task, and its predictions."""
+        settings = StartSettings(start="plain", layers=SIZES[size], imitate=False)
+        start = start_model(task.collection, settings=settings, seed=seed)
+        return self.finetuned(task, start, seed, self.folder / size / EXPERT / f"{task.name}{seed}")
+
+    def guided(self, way: str, task: Task, size: str) -> Path:
+        """A base guided by the six-layer expert of the task, or by those of all tasks; the folder of the model."""
+        how, out = WAYS[way], guided_folder(self.folder, size, way, task)
+        assert how is not None
+        if not (out / "guided" / "model").is_dir():
+            teaching = self.tasks.values() if how.every_expert else (task,)
+            experts = {each.name.replace(":", "_"): self.expert(each, TEACHERS, 0)[0] for each in teaching}
+            settings = replace(self.guiding, terms=how.terms, kd_reads=how.kd_reads)
+            scoring = ScoringSettings(dtype="bfloat16", store=self.folder / "scores")
+            guide(self.base(size), experts, self.pairs, settings, FINETUNING, scoring=scoring, out=out)
+        return out / "guided" / "model"
+
+    def rekindled(self, way: str, task: Task, size: str, seed: int) -> F32:
+        """Predictions of the dev pairs by a guided base that is fine-tuned on the task."""
+        start = like(self.expert(task, size, seed)[0], self.guided(way, task, size), seed=seed)
+        return self.finetuned(task, start, seed, self.folder / size / way / f"{task.name}{seed}")[1]
 
 
-def base_of(size: str, folder: Path) -> Path:
-    """Make the base of a size, layers of the encoder with a masked language model's head, which is trained once."""
-    out = folder / size / "base"
-    if not (out / HEAD).is_file():
-        model = CrossEncoder.from_base(DEFAULT_BASE, layers=SIZES[size] or None)
-        pairs = unlabelled(folder)
-        lists = own_candidates(pairs)
-        head = masked_lm_head(model, DEFAULT_BASE, lists, pairs, GUIDED, FINETUNING, folder / size / "head")
-        model.save(out)
-        save_masked_lm_head(head, out)
-    return out
-
-
-def finetuned(task: Task, start: CrossEncoder, seed: int, out: Path) -> tuple[CrossEncoder, F32]:
-    """Fine-tune on a task's labels, unless the folder has the model; return it and its predictions of the dev pairs."""
-    if not (out / "run.trec.gz").is_file():
-        finetune_on(task.training, start, settings_of(task, seed), out=out)
-        measure_model(CrossEncoder.from_pretrained(out / "model"), task.held_out, out)
-    return CrossEncoder.from_pretrained(out / "model"), predictions(task.held_out, out / "run.trec.gz")
-
-
-def expert(task: Task, size: str, seed: int, folder: Path) -> tuple[CrossEncoder, F32]:
-    """A base fine-tuned on a task, and its predictions."""
-    settings = StartSettings(start="plain", layers=SIZES[size], imitate=False)
-    start = start_model(task.collection, settings=settings, seed=seed)
-    return finetuned(task, start, seed, folder / size / EXPERT / f"{task.name}{seed}")
-
-
-def guided(way: str, tasks: dict[str, Task], task: Task, size: str, pairs: Collection, folder: Path) -> Path:
-    """Guide a base by the six-layer expert of the task, or by those of all tasks; return the folder of the model.
-
-    Guided by all tasks' experts, or by none, the model is the same for every task.
-    """
+def guided_folder(folder: Path, size: str, way: str, task: Task) -> Path:
+    """Where a guided training is; guided by all tasks' experts, or by none, the model is the same for every task."""
     how = WAYS[way]
     assert how is not None
-    out = folder / size / way / ("every task" if how.shared else task.name)
-    if not (out / "guided" / "model").is_dir():
-        teaching = tasks if how.every_expert else {task.name: task}
-        experts = {name.replace(":", "_"): expert(each, "six layers", 0, folder)[0] for name, each in teaching.items()}
-        settings = replace(GUIDED, terms=how.terms, kd_reads=how.kd_reads)
-        scoring = ScoringSettings(dtype="bfloat16", store=folder / "scores")
-        guide(base_of(size, folder), experts, pairs, settings, FINETUNING, scoring=scoring, out=out)
-    return out / "guided" / "model"
+    return folder / size / way / ("every task" if how.shared else task.name)
 
 
-def rekindled(
-    way: str, tasks: dict[str, Task], task: Task, size: str, seed: int, pairs: Collection, folder: Path
-) -> F32:
-    """Predictions of the dev pairs by a guided base that is fine-tuned on the task."""
-    own = expert(task, size, seed, folder)[0]
-    start = like(own, guided(way, tasks, task, size, pairs, folder), seed=seed)
-    return finetuned(task, start, seed, folder / size / way / f"{task.name}{seed}")[1]
-
-
-def unlabelled(folder: Path) -> Collection:
-    """Pairs of adjacent sentences of Wikipedia, as many as the guided training reads once."""
-    out = folder / "pairs"
-    if not (out / "corpus.json").is_file():
-        build_corpus([DATA / "wikipedia-en-2015-slice"], out, CORPUS)
-    return rd.load_collection(f"pairs:{out}")
-
-
-def rows(
-    folder: Path, names: Sequence[str], sizes: Sequence[str], ways: Sequence[str], seeds: Sequence[int]
-) -> Iterator[Row]:
+def rows(trainings: Trainings, sizes: Sequence[str], ways: Sequence[str], seeds: Sequence[int]) -> Iterator[Row]:
     """A way of one size on one task each, over the seeds."""
-    tasks = {name: load_task(name) for name in names}
-    pairs = unlabelled(folder)
     for size in sizes:
         for way in ways:
-            for name, task in tasks.items():
-                experts = np.stack([expert(task, size, seed, folder)[1] for seed in seeds])
+            for name, task in trainings.tasks.items():
+                experts = np.stack([trainings.expert(task, size, seed)[1] for seed in seeds])
                 line: Row = {"base": size, "way": way, "task": name, "measure": task.measures[0]}
                 if WAYS[way] is None:
                     yield line | values_of(task, experts)
                     continue
-                others = np.stack([rekindled(way, tasks, task, size, seed, pairs, folder) for seed in seeds])
+                others = np.stack([trainings.rekindled(way, task, size, seed) for seed in seeds])
                 yield line | values_of(task, others) | compared(task, experts, others)
 
 
@@ -226,13 +229,19 @@ def main(
     *,
     folder: Folder = STUDIES / "uegp",
     tasks: Annotated[tuple[str, ...], Parameter(help="Only these.")] = ("rte", "mrpc", "stsb", "cola"),
-    sizes: Annotated[tuple[str, ...], Parameter(help="Bases.")] = ("six layers",),
+    sizes: Annotated[tuple[str, ...], Parameter(help="Bases.")] = tuple(SIZES),
     ways: Annotated[tuple[str, ...], Parameter(help="Only these; the expert is trained in any case.")] = tuple(WAYS),
     seeds: Annotated[tuple[int, ...], Parameter(help="Of the fine-tuning.")] = SEEDS,
     name: Annotated[str, Parameter(help="The result's.")] = "study_uegp",
+    quick: Annotated[bool, Parameter(help="Two updates of each training, on two tasks.")] = False,
 ) -> None:
     """Train what is not yet trained, print the table as it grows and write the result."""
-    study(name, rows(folder, tasks, sizes, ways, seeds), seeds, finish=with_means)
+    if quick:
+        folder, tasks, seeds = folder / "quick", tasks[:2], seeds[:2]
+    loaded = {task: load_task(task) for task in tasks}
+    trainings = Trainings(folder, loaded, QUICK_GUIDED, 2) if quick else Trainings(folder, loaded, GUIDED)
+    table = rows(trainings, sizes, ways, seeds)
+    study(name, table, seeds, finish=with_means, folder=QUICK if quick else FOLDER)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks.results import FOLDER, STUDIES, Folder, Row, run, study
-from benchmarks.studies.uegp import WAYS, base_of, load_task
+from benchmarks.studies.uegp import guided_folder, load_task
 from rankdistill.arrays import F32
 from rankdistill.data import Candidates
 from rankdistill.evaluation.pair_metrics import PAIR_METRICS
@@ -78,8 +78,10 @@ def rows(
         order = np.random.default_rng(0).permutation(training.n_queries)[:TRAINING_PAIRS]
         training = training.take_queries(np.sort(order))
         for encoder in encoders:
-            place = base_of(size, folder) if encoder == GENERAL else guided_folder(folder, size, encoder, task)
-            if encoder != GENERAL and not Path(place).is_dir():
+            place = folder / size / "base"
+            if encoder != GENERAL:
+                place = guided_folder(folder, size, encoder, task) / "guided" / "model"
+            if not place.is_dir():
                 raise SystemExit(f"no {place}: run python -m benchmarks.studies.uegp first")
             model = CrossEncoder.from_base(place, n_texts=task.collection.scored_pairs.n_texts)
             train, known = states(model, task, training), states(model, task, dev)
@@ -92,13 +94,6 @@ def rows(
                 "linear probe": round(probe(task, (train, training["label"]), (known, dev["label"])), 2),
                 "silhouette": round(float(silhouette_score(known, kinds, metric="cosine")), 4),
             }
-
-
-def guided_folder(folder: Path, size: str, way: str, task: Task) -> Path:
-    """Where `benchmarks.studies.uegp` has the guided model."""
-    how = WAYS[way]
-    assert how is not None
-    return folder / size / way / ("every task" if how.shared else task.name) / "guided" / "model"
 
 
 def draw(points: dict[tuple[str, str], Any], path: Path) -> None:
