@@ -199,7 +199,7 @@ def compared(task: Task, experts: F32, others: F32) -> Row:
         100 * resampled(experts.astype(np.float64), others.astype(np.float64), labels, task.measures[0])
     )
     differences = np.subtract(measured(task, others), measured(task, experts))
-    p = {"p over seeds": float(f"{ttest_rel(differences, 0 * differences).pvalue:.2g}")} if len(differences) > 1 else {}
+    p = {"p over seeds": float(f"{ttest_rel(differences, 0 * differences).pvalue:.2g}")} if np.ptp(differences) else {}
     return {"to the expert": round(float(np.mean(differences)), 2), "95 % interval": f"{low:.2f} to {high:.2f}", **p}
 
 
@@ -214,7 +214,7 @@ def with_means(lines: list[Row]) -> list[Row]:
         if way != EXPERT and len(own) > 1 and all((size, line["task"]) in experts for line in own):
             differences = means - np.mean([experts[size, line["task"]] for line in own], axis=0)
             row["to the expert"] = round(float(differences.mean()), 2)
-            if len(differences) > 1:
+            if np.ptp(differences):
                 row["p over seeds"] = float(f"{ttest_rel(differences, 0 * differences).pvalue:.2g}")
         finished.append(row)
     return finished
