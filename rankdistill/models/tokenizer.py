@@ -172,8 +172,6 @@ def _follow(folder: Path, tokenizer: Any, as_stated: Tokenizer, settings: dict[s
     if made.get_vocab(with_added_tokens=True) == as_stated.get_vocab(with_added_tokens=True):
         tokenizer._tokenizer = as_stated
         return
-    if type(made.model) is not type(as_stated.model):  # a vocabulary of another kind than the class is of
-        made.model = as_stated.model
     for part in _PARTS:  # the file lacks tokens that tokenizer_config.json adds
         setattr(made, part, getattr(as_stated, part))
 
