@@ -11,7 +11,6 @@ that of a process of its own, which trains with dropout.
 from __future__ import annotations
 
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -29,7 +28,7 @@ from torch import nn
 
 import rankdistill as rd
 from benchmarks.guided_peer import train_peer
-from benchmarks.results import FOLDER, QUICK, Row, run, study
+from benchmarks.results import FOLDER, QUICK, Row, peak_memory, run, study
 from benchmarks.studies.marco import DATA
 from rankdistill.corpus.build import build_corpus
 from rankdistill.data import Candidates, Collection
@@ -192,7 +191,7 @@ def main(
         both = case(data, batch, steps, kd_reads)
         if alone:
             (train_ours if alone == OURS else theirs)(both, dtypes[0], True)
-            print(json.dumps({"MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}))
+            print(json.dumps({"MB": peak_memory() >> 20}))
             return
         options = ["--data", str(data), "--batch", str(batch), "--steps", "2", "--kd-reads", kd_reads]
         name = "guided_speed" if kd_reads == "plain" else f"guided_speed_{kd_reads}"

@@ -123,6 +123,16 @@ def machine() -> dict[str, Any]:
     return {"cpu": _cpu(), "cores": len(os.sched_getaffinity(0)), "memory_gb": round(memory / 2**30)}
 
 
+def peak_memory() -> int:
+    """The most memory that this program held so far, in bytes.
+
+    ru_maxrss would begin with what the process held that started it.
+    """
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    peak = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
+    return int(peak) << 10
+
+
 def _cpu() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()

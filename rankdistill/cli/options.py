@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from rankdistill.cli.outputs import OUTPUT_RUN, SCORE_STORE
 from rankdistill.data.sources import SYNTAX
@@ -19,6 +20,13 @@ Json = Annotated[
         name="--json",
         help="Print the result as JSON alone on standard output; infinite and undefined values are null.",
         show_default=False,
+    ),
+]
+Processes = Annotated[
+    int | None,
+    Parameter(
+        help="Processes to work in; the result does not depend on it. [default: one per core]",
+        validator=Number(gte=1),
     ),
 ]
 Seed = Annotated[int, Parameter(help="The same seed gives the same result, with any number of threads.")]

@@ -69,6 +69,11 @@ class PairTemplate:
         fixed, inside, end = [], [], 0
         for text in texts:
             tokens = np.asarray(tokenizer(text, add_special_tokens=False)["input_ids"], np.int64)
+            if not len(tokens):
+                raise DataError(
+                    f"{type(tokenizer).__name__} makes no tokens of {text!r}: its vocabulary is of another kind "
+                    "than the tokenizer; give the tokenizer that the model was trained with"
+                )
             starts = range(end, len(whole) - len(tokens) + 1)
             start = next((s for s in starts if np.array_equal(whole[s : s + len(tokens)], tokens)), None)
             if start is None:

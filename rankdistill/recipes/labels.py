@@ -11,7 +11,8 @@ def with_labels(task: Task) -> Candidates:
     """The task's candidates with the column "label", see `Task.labelled`; prints how many of them are unjudged."""
     candidates, n_unjudged = task.labelled()
     if task.kind != "ranking":
-        say(f"{n_unjudged:,} of {len(candidates):,} pairs have no label and are left out")
+        if n_unjudged:
+            say(f"{n_unjudged:,} of {len(candidates):,} pairs have no label, so that terms of labels leave them out")
         return candidates
     fate = "count as irrelevant" if task.unjudged == "irrelevant" else "are left out"
     say(f"{n_unjudged:,} of {len(candidates):,} candidates are unjudged and {fate}")

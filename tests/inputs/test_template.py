@@ -1,4 +1,4 @@
-"""A template is read off a tokenizer or made from a prompt, of which truncation never cuts a token."""
+"""A template is read off a tokenizer, of which truncation never cuts a token."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tiny import make_tokenizer
+from tokenizers import Regex
+from tokenizers.normalizers import Replace
 
 from rankdistill.errors import DataError
 from rankdistill.inputs import PairTemplate
@@ -36,3 +39,10 @@ def test_tokenizer_that_cuts_the_begin_of_texts_is_refused(letters: Make, make: 
     tokenizer.truncation_side = "left"
     with pytest.raises(DataError, match="truncation_side='left': set it to 'right'"):
         make(tokenizer)
+
+
+def test_a_tokenizer_that_makes_no_tokens_of_words_is_refused() -> None:
+    tokenizer = make_tokenizer()
+    tokenizer.backend_tokenizer.normalizer = Replace(Regex("."), "")
+    with pytest.raises(DataError, match=r"makes no tokens of .*its vocabulary is of another kind than the tokenizer"):
+        PairTemplate.of(tokenizer)

@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
-from cyclopts.validators import Number
 
 from rankdistill.augment.build import QUERIES, REPORT
 from rankdistill.augment.build import augment as augmented
 from rankdistill.augment.settings import AugmentSettings
-from rankdistill.cli.options import Json
+from rankdistill.cli.options import Json, Processes
 from rankdistill.cli.output import print_json, print_rich, say, say_wrote, table
 from rankdistill.cli.outputs import NEW_PARTS
 from rankdistill.data.sources import SYNTAX, load_collection
@@ -40,13 +39,7 @@ def augment(
         ),
     ] = None,
     settings: Annotated[AugmentSettings, Parameter(name="*")] = DEFAULTS,
-    processes: Annotated[
-        int | None,
-        Parameter(
-            help="Processes to work in; the result does not depend on it. [default: one per core]",
-            validator=Number(gte=1),
-        ),
-    ] = None,
+    processes: Processes = None,
     as_json: Annotated[Json, Parameter(name="--json")] = False,
 ) -> None:
     """Vary a task's texts word by word, by masks and words of the same tag, for a teacher to label.

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
-from cyclopts.validators import Number
 
-from rankdistill.cli.options import Json
+from rankdistill.cli.options import Json, Processes
 from rankdistill.cli.output import print_json, print_rich, say_wrote, table
 from rankdistill.cli.outputs import NEW_PARTS
 from rankdistill.corpus.build import build_corpus
@@ -28,13 +27,7 @@ def corpus(
         Path, NEW_PARTS, Parameter(help="New folder for 00000.parquet, 00001.parquet, ... and corpus.json.")
     ],
     settings: Annotated[CorpusSettings, Parameter(name="*")] = DEFAULTS,
-    processes: Annotated[
-        int | None,
-        Parameter(
-            help="Processes to work in; the result does not depend on it. [default: one per core]",
-            validator=Number(gte=1),
-        ),
-    ] = None,
+    processes: Processes = None,
     as_json: Annotated[Json, Parameter(name="--json")] = False,
 ) -> None:
     """Turn text into pairs of adjacent sentences, without duplicates, for guided pre-training.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -52,16 +51,10 @@ _BGE_GEMMA = PromptContract(
     relevant_token="Yes",
     special_tokens=False,
 )
-_ZERANK = PromptContract(
-    prompt=json.dumps([{"role": "system", "content": "{query}"}, {"role": "user", "content": "{document}"}]),
-    relevant_token="Yes",
-    scale=0.2,
-)
 PRESETS: dict[str, Preset] = {
     "qwen3-reranker": Preset(r"qwen3-reranker", _QWEN3),
     "mxbai-rerank-v2": Preset(r"mxbai-rerank-(base|large)-v2", _MXBAI),
     "bge-reranker-v2-gemma": Preset(r"bge-reranker-v2-gemma", _BGE_GEMMA),
-    "zerank": Preset(r"zerank-1", _ZERANK),
 }
 """Name, as --prompt takes it -> the contract. Sources: the models' cards and reference codes."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import torch
@@ -17,7 +18,7 @@ UNKNOWN = 0.25
 """Words without a vector are drawn evenly from -UNKNOWN to UNKNOWN, as in Kim 2014."""
 
 
-class RecurrentForSequenceClassification(PreTrainedModel):
+class RecurrentForSequenceClassification(PreTrainedModel, ABC):
     """Texts of tokens to logits by a vector of them, which subclasses compute in `vector`.
 
     A pair's two texts are its segments 0 and 1; special tokens belong to the segment that the tokenizer says. Logits do
@@ -46,13 +47,13 @@ class RecurrentForSequenceClassification(PreTrainedModel):
             self.frozen.weight.requires_grad_(False)
         return super().train(mode)
 
+    @abstractmethod
     def make(self, config: Any) -> None:
         """Make the modules of the subclass."""
-        raise NotImplementedError
 
+    @abstractmethod
     def vector(self, embedded: list[Tensor], texts: list[Text]) -> Tensor:
         """Compute the vector (B, hidden_size) of each row's texts, from the embeddings (B, n, ·) of each."""
-        raise NotImplementedError
 
     def embed(self, ids: Tensor) -> Tensor:
         """Look tokens up, (B, n, channels · embedding_size)."""
