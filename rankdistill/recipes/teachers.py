@@ -16,8 +16,10 @@ from rankdistill.data.score_files.recognise import is_score_folder
 from rankdistill.errors import DataError, UsageError
 from rankdistill.inputs.asking import ASKING
 from rankdistill.models import CrossEncoder, ScoreContract, relevant_second, resolve_base, with_two_logits
+from rankdistill.models.base import resolve_folder
 from rankdistill.models.causal.stated import contract_of, is_causal
 from rankdistill.models.load import checked_config
+from rankdistill.models.sentence.chain import is_chain, read_chain
 from rankdistill.scoring.score import score
 from rankdistill.scoring.settings import ScoringSettings
 
@@ -46,7 +48,11 @@ def check_teachers(teachers: Mapping[str, Teacher], scoring: ScoringSettings | N
     scoring: of the teachers. Weights are not read. Raises as `CrossEncoder.from_pretrained` does.
     """
     for model in models_among(teachers):
-        if not isinstance(model, CrossEncoder):
+        if isinstance(model, CrossEncoder):
+            continue
+        if is_chain(whole := resolve_folder(model)):  # its logits are the last module's, not the config's
+            read_chain(whole)
+        else:
             folder = resolve_base(model)
             contract_of(folder, _for(folder, scoring))
             if not is_causal(folder):

@@ -11,17 +11,19 @@ import pyarrow.compute as pc
 
 from rankdistill.data.candidates import concatenate
 from rankdistill.data.collection import Collection
+from rankdistill.data.parts import SCORE
 from rankdistill.data.texts import Texts, concatenate_texts
 from rankdistill.errors import DataError, UsageError
-from rankdistill.tasks import Task
+from rankdistill.progress import say
+from rankdistill.tasks import LABEL, Task
 
 
 def with_unlabelled(task: Task, sources: Sequence[Collection]) -> Task:
     """The task with the pairs or lists of collections after its own; they have no judgments.
 
-    Pairs of texts are for tasks of scored pairs, lists for rankings; columns of scores in them are not read. Raises
-    `UsageError` for one in place of the other, `DataError` for an id that is there already, a document of another text,
-    and single texts where the task reads pairs.
+    Pairs of texts are for tasks of scored pairs, lists for rankings; columns of scores in them are not read, which is
+    said. Raises `UsageError` for one in place of the other, `DataError` for an id that is there already, a document of
+    another text, and single texts where the task reads pairs.
     """
     collection, parts = task.collection, [task.candidates]
     for source in sources:
@@ -33,6 +35,8 @@ def with_unlabelled(task: Task, sources: Sequence[Collection]) -> Task:
             got, expected = ("pairs", "lists") if are_pairs else ("lists", "pairs")
             raise UsageError(f"{source.name} holds {got}, and {collection.name} learns from {expected}")
         _check_second_texts(source, collection)
+        if scored := [name for name in found.columns if name not in (LABEL, SCORE)]:
+            say(f"{source.name}: the scores in {', '.join(scored)} are not read, teachers score its texts again")
         collection = replace(
             collection,
             queries=concatenate_texts([collection.queries, source.queries]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,17 @@ def test_pairs_come_after_the_tasks_own_without_labels(name: str, tmp_path: Path
     assert both.collection.queries[first] == more.queries[first]
     with pytest.raises(DataError, match=r"is in two|duplicate id"):
         with_unlabelled(both, [more])
+
+
+def test_scores_that_are_not_read_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = f"glue:sst2@{write_glue(tmp_path / 'glue')}"
+    more = augmented(source, tmp_path / "out")
+    assert more.candidates is not None
+    with_unlabelled(task_of(source), [more])
+    assert "not read" not in capsys.readouterr().err
+    columns = {f"t.{place}": np.zeros(len(more.candidates), np.float32) for place in range(2)}
+    with_unlabelled(task_of(source), [replace(more, candidates=more.candidates.with_columns(columns))])
+    assert "the scores in t.0, t.1 are not read, teachers score its texts again" in capsys.readouterr().err
 
 
 def test_single_texts_are_refused_by_a_task_of_pairs(tmp_path: Path) -> None:

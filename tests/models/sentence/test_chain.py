@@ -16,6 +16,7 @@ from torch import nn
 
 from rankdistill.errors import DataError
 from rankdistill.models import CrossEncoder, as_one_logit, keep_layers, with_two_logits
+from rankdistill.recipes.teachers import check_teachers
 
 library = pytest.importorskip("sentence_transformers")
 from sentence_transformers.base.modules.dense import Dense  # noqa: E402
@@ -213,6 +214,18 @@ def test_a_prompt_that_is_left_out_of_the_pooling_is_refused(make: Make) -> None
     edit(folder / "1_Pooling" / "config.json", include_prompt=False)
     with pytest.raises(DataError, match="include_prompt false"):
         CrossEncoder.from_pretrained(folder)
+
+
+def test_a_teachers_logits_are_those_of_its_last_module(make: Make, tmp_path: Path) -> None:
+    folder = make()
+    for config in folder.rglob("config.json"):  # the base was a classifier of three classes
+        edit(config, id2label={"0": "a", "1": "b", "2": "c"}, label2id={"a": 0, "b": 1, "c": 2})
+    check_teachers({"t": folder})
+    listed = json.loads((folder / "modules.json").read_text())
+    listed[-1]["type"] = "own_code.Head"
+    (folder / "modules.json").write_text(json.dumps(listed))
+    with pytest.raises(DataError, match=r"own_code\.Head"):
+        check_teachers({"t": folder})
 
 
 def test_check_finds_nothing_wrong_and_says_who_does_not_read_modules(make: Make) -> None:
