@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from rankdistill.arrays import I64
 from rankdistill.errors import DataError, FileFormatError
 from rankdistill.files.reading import read_bytes
 
@@ -29,6 +30,11 @@ class Table:
 
     def __len__(self) -> int:
         return len(self.lines)
+
+    def rows(self, places: I64) -> Table:
+        """Return the rows at the places, (n,) int64, in that order."""
+        columns = {name: [values[place] for place in places] for name, values in self.columns.items()}
+        return Table(self.path, columns, [self.lines[place] for place in places])
 
 
 def read_table(path: Path, needed: Sequence[str], optional: Sequence[str] = (), header: Sequence[str] = ()) -> Table:

@@ -10,6 +10,12 @@
     splits: {train: a.tsv, dev: b.tsv, test: c.jsonl}   # the default is train.*, dev.* and test.*
     measured: test                 # split that results are told on; the default is dev
 
+One table with a column of the splits is named, and each split by its value there:
+
+    table: SICK.txt
+    split: SemEval_set
+    splits: {train: TRAIN, dev: TRIAL, test: TEST}      # the default is train, dev and test
+
 Tables are TSV without quoting, as GLUE's, CSV, JSON lines or Parquet.
 """
 
@@ -41,7 +47,9 @@ ENTRIES: dict[str, tuple[type | tuple[type, ...], str]] = {
     "classes": (list, "a list of class names"),
     "ids": (list, "a list of two column names"),
     "measures": (list, "a list of measures"),
-    "splits": (dict, "split names, each with a file of the folder"),
+    "splits": (dict, "split names, each with a file of the folder, or with a value of the column of 'split'"),
+    "table": (str, "a file of the folder that holds all splits"),
+    "split": (str, "a column name"),
     "measured": (str, "the name of a split"),
 }
 NEEDED = {"classification": ("texts", "label", "classes"), "similarity": ("texts", "label", "range")}
@@ -56,9 +64,12 @@ def load(argument: str) -> Collection:
     folder = Path(argument)
     task = read_task_file(folder / FILE)
     texts, ids, label = task["texts"], task.get("ids", []), task["label"]
-    files = _files(folder, task)
-    name, scored = folder.resolve().name, _scored_pairs(folder, task, list(files))
-    tables = {split: read_table(path, (*texts, *ids), (label,)) for split, path in files.items()}
+    places = _places(folder, task)
+    name, scored = folder.resolve().name, _scored_pairs(folder, task, list(places))
+    if "table" in task:
+        tables = _shared_table(folder, task, places, (*texts, *ids))
+    else:
+        tables = {split: read_table(folder / file, (*texts, *ids), (label,)) for split, file in places.items()}
     if scored is None:
         return _ranking(name, tables, texts, ids, label)
     return pairs_collection(name, tables, Columns(tuple(texts), label, (HIDDEN, "")), scored)
@@ -67,7 +78,7 @@ def load(argument: str) -> Collection:
 def describe(argument: str) -> ScoredPairs | None:
     """What the task of a folder asks for, None where that is a ranking; its tables are not read."""
     task = read_task_file(Path(argument) / FILE)
-    return _scored_pairs(Path(argument), task, list(_files(Path(argument), task)))
+    return _scored_pairs(Path(argument), task, list(_places(Path(argument), task)))
 
 
 def _scored_pairs(folder: Path, task: Mapping[str, Any], splits: Sequence[str]) -> ScoredPairs | None:
@@ -107,6 +118,8 @@ def read_task_file(file: Path) -> dict[str, Any]:
             raise DataError(f"{file}: {name!r} is {value!r}, expected {expected}")
     if "range" in task:
         task["range"] = [_number(bound) for bound in task["range"]]
+    if ("table" in task) != ("split" in task):
+        raise DataError(f"{file} has one of 'table' and 'split': one table of all splits needs both, it and its column")
     kind = task.get("kind")
     if kind not in KINDS:
         raise UnknownNameError(f"kind in {file}", str(kind), KINDS)
@@ -140,22 +153,41 @@ def _rises(bounds: list[Any]) -> bool:
     return numbers and len(bounds) == 2 and -np.inf < bounds[0] < bounds[1] < np.inf
 
 
-def _files(folder: Path, task: Mapping[str, Any]) -> dict[str, Path]:
-    """The tables of a task by split: those that it names, else those with the names of splits."""
-    named = {str(split): folder / str(name) for split, name in task.get("splits", {}).items()}
-    return named or _default_files(folder)
+def _places(folder: Path, task: Mapping[str, Any]) -> dict[str, str]:
+    """Split -> its file in the folder, or of one shared table its value in the column of splits."""
+    named = {str(split): str(place) for split, place in task.get("splits", {}).items()}
+    return named or ({split: split for split in SPLITS} if "table" in task else _default_files(folder))
 
 
-def _default_files(folder: Path) -> dict[str, Path]:
+def _shared_table(
+    folder: Path, task: Mapping[str, Any], values: Mapping[str, str], needed: Sequence[str]
+) -> dict[str, Table]:
+    """The rows of each split of one table; rows of no split that is asked for are left out.
+
+    Raises `DataError` for a split without a row, and names the values that are there.
+    """
+    table = read_table(folder / task["table"], (*needed, task["split"]), (task["label"],))
+    column = np.array(table.columns[task["split"]])
+    tables = {split: table.rows(np.flatnonzero(column == value)) for split, value in values.items()}
+    if empty := [split for split, rows in tables.items() if not len(rows)]:
+        there = ", ".join(map(repr, dict.fromkeys(table.columns[task["split"]])))
+        raise DataError(
+            f"{table.path} has no row of {empty[0]!r}, where {task['split']!r} is {values[empty[0]]!r}; its values are "
+            f"{there or 'none'}: name those of each split under 'splits' in {FILE}"
+        )
+    return tables
+
+
+def _default_files(folder: Path) -> dict[str, str]:
     """Find the tables named train, dev and test; `DataError` where there is none, or two for a split."""
-    found: dict[str, Path] = {}
+    found: dict[str, str] = {}
     for split in SPLITS:
         paths = [folder / f"{split}{suffix}{zipped}" for suffix in READERS for zipped in ("", ".gz")]
         there = [path for path in paths if path.is_file()]
         if len(there) > 1:
             raise DataError(f"{folder} holds {' and '.join(path.name for path in there)}: name one under 'splits'")
         if there:
-            found[split] = there[0]
+            found[split] = there[0].name
     if not found:
         raise DataError(f"{folder} holds no train, dev or test in {', '.join(READERS)}: name its tables under 'splits'")
     return found

@@ -43,6 +43,47 @@ def test_a_similarity_is_read_from_several_formats(tmp_path: Path) -> None:
     assert collection.documents["test-0"] == "b"
 
 
+ONE_TABLE = """\
+kind: similarity
+texts: [sentence_A, sentence_B]
+label: relatedness_score
+range: [1, 5]
+table: SICK.txt
+split: SemEval_set
+splits: {train: TRAIN, test: TEST}
+measured: test
+"""
+ROWS = "sentence_A\tsentence_B\trelatedness_score\tSemEval_set\n"
+ROWS += "a\tb\t4.5\tTEST\nc\td\t1\tTRAIN\ne\tf\t2\tTRIAL\ng\th\t3.5\tTRAIN\n"
+
+
+def test_one_table_is_split_by_a_column(tmp_path: Path) -> None:
+    collection = task(tmp_path, ONE_TABLE, SICK__txt=ROWS)
+    assert {split: [collection.queries[id_] for id_ in ids] for split, ids in collection.splits.items()} == {
+        "train": ["c", "g"],
+        "test": ["a"],
+    }
+    assert collection.qrels is not None
+    assert collection.qrels["label"].tolist() == [1.0, 3.5, 4.5]
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (("split: SemEval_set\n", ""), "one of 'table' and 'split'"),
+        (("split: SemEval_set", "split: part"), "SICK.txt has no column 'part'; its columns are"),
+        (
+            ("test: TEST", "test: test"),
+            "no row of 'test', where 'SemEval_set' is 'test'; its values are 'TEST', 'TRAIN', 'TR",
+        ),
+        (("splits: {train: TRAIN, test: TEST}\n", ""), "no row of 'train', where 'SemEval_set' is 'train'"),
+    ],
+)
+def test_a_table_that_cannot_be_split_is_refused(tmp_path: Path, changed: tuple[str, str], said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        task(tmp_path, ONE_TABLE.replace(*changed), SICK__txt=ROWS)
+
+
 def test_single_texts_with_classes_and_default_files(tmp_path: Path) -> None:
     collection = task(
         tmp_path,
