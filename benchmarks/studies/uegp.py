@@ -93,6 +93,14 @@ def load_task(name: str) -> Task:
     return task.with_candidates(concatenate([kept, task.held_out.candidates]))
 
 
+def wikipedia_pairs(out: Path, settings: GuidedSettings) -> Collection:
+    """Pairs of Wikipedia's sentences, as many as a guided training reads."""
+    if not (out / "corpus.json").is_file():
+        corpus = CorpusSettings(max_characters=LONGEST, pairs=settings.guided_steps * settings.guided_batch)
+        build_corpus([DATA / "wikipedia-en-2015-slice"], out, corpus)
+    return rd.load_collection(f"pairs:{out}")
+
+
 @dataclass(frozen=True)
 class Trainings:
     """All that the study trains, each once, in a folder."""
@@ -106,11 +114,7 @@ class Trainings:
     @cached_property
     def pairs(self) -> Collection:
         """Pairs of adjacent sentences of Wikipedia, as many as a guided training reads once."""
-        out, n_pairs = self.folder / "pairs", self.guiding.guided_steps * self.guiding.guided_batch
-        if not (out / "corpus.json").is_file():
-            settings = CorpusSettings(max_characters=LONGEST, pairs=n_pairs)
-            build_corpus([DATA / "wikipedia-en-2015-slice"], out, settings)
-        return rd.load_collection(f"pairs:{out}")
+        return wikipedia_pairs(self.folder / "pairs", self.guiding)
 
     def base(self, size: str) -> Path:
         """Layers of the encoder, with a masked language model's head, which is trained once."""
