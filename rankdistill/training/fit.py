@@ -100,7 +100,7 @@ def fit(
         plan,
         objective.read_columns(candidates.columns),
         settings.lists_per_batch,
-        max_parts=1 if objective.compares_insides else None,
+        max_parts=1 if objective.sees_all_at_once else None,
         task=TASK,
         teacher=teacher if objective.needs_teacher else None,
     )
