@@ -174,7 +174,8 @@ def check_student(base: str, options: TrainOptions) -> bool:
         given = [
             name
             for name, value in asdict(student).items()
-            if value != getattr(StudentSettings(), name) and name != "student_network"  # recipes state it for any student
+            if value != getattr(StudentSettings(), name)
+            and name != "student_network"  # recipes state it for any student
         ]
         if given:
             raise UsageError(

@@ -23,7 +23,8 @@ BASE_HEADS, LARGE_HEADS, LARGE_WIDTH = 48, 64, 1024
 BASE_LAYERS = 12
 """Layers up to which a teacher is of base size, and teaches by its last."""
 NARROWEST = 8
-"""Components of a relation head, where neither of the numbers of heads divides the widths: a student's of 384 have it."""
+"""Components of a relation head, at least, where the number of heads above does not divide the widths; a student's of
+width 384 have as many with 48 heads."""
 
 
 def relations(
@@ -35,7 +36,7 @@ def relations(
     relation_heads: int | None = None,
     layer: int | None = None,
 ) -> Tensor:
-    """Sum of KL(teacher || student) of the relations by queries, by keys and by values, each a mean over tokens and heads.
+    """Sum KL(teacher || student) of the relations by queries, by keys and by values, each a mean over tokens and heads.
 
     The student's last layer learns from the teacher's ``layer``. student, teacher: outputs of the same pairs, whole or
     in parts. A relation head's relations are softmax(X Xᵀ/√d) over the tokens of a pair, X the (n, d) slice of the
@@ -80,8 +81,8 @@ def choose_heads(widths: Sequence[tuple[int, int]], relation_heads: int | None =
     fitting = [n for n in divisors if n <= wanted and (every[0] // n >= NARROWEST or n == 1)]
     if common == 1:
         raise UsageError(
-            f"no number of relation heads but 1 divides the widths {_listed(widths)}: take a student whose width shares "
-            "a divisor with the teacher's, such as its half"
+            f"no number of relation heads but 1 divides the widths {_listed(widths)}: take a student whose width shares a "
+            "divisor with the teacher's, such as its half"
         )
     return fitting[-1]
 

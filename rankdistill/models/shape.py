@@ -18,9 +18,9 @@ HEAD_WIDTH = 64
 def random_model(config: Any, n_layers: int, width: int, n_heads: int = 0, *, n_logits: int = 1, seed: int = 0) -> Any:
     """Make a classification model of random weights, in eval mode: the family and vocabulary of a config, other sizes.
 
-    config: of transformers; unchanged. n_heads: of the attention; 0: see `heads_for`. What is wider inside a layer keeps
-    its ratio to the width, and keys and values that several heads share their ratio to the heads. The same seed gives
-    the same weights. Raises `UsageError` for sizes that do not fit, and for a network without layers of attention.
+    config: of transformers; unchanged. n_heads: of the attention; 0: see `heads_for`. What is wider inside a layer
+    keeps its ratio to the width, and keys and values that several heads share their ratio to the heads. The same seed
+    gives the same weights. Raises `UsageError` for sizes that do not fit, and for a network without attention.
     """
     if not getattr(config, "num_attention_heads", 0):
         raise UsageError(f"a {config.model_type} has no layers of attention: name another base for the student's shape")

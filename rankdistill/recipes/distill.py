@@ -31,8 +31,8 @@ from rankdistill.recipes.teachers import (
 from rankdistill.scoring.settings import ScoringSettings
 from rankdistill.tasks import LABEL, Task
 from rankdistill.training import Objective, TrainingSettings, check_objective, fit
-from rankdistill.training.distributed import first_process_first, join_processes
 from rankdistill.training.by_score import PICKS
+from rankdistill.training.distributed import first_process_first, join_processes
 from rankdistill.training.draw import drawn_by
 from rankdistill.training.fit import fitted_columns
 from rankdistill.training.loop import check_outputs

@@ -67,7 +67,7 @@ MINILM = {
     "weight_decay": 0.01,
     "save_steps": 500,
 }
-"""MiniLMv2's batch, rate, schedule and updates, but for the passes over a corpus, which end a training on a small one."""
+"""MiniLMv2's batch, rate, schedule and updates; on a small corpus the passes over it end the training before them."""
 GROUPS = {"list_size": 8, "relevant_share": 1 / 8}
 RECIPES: dict[str, Recipe] = {
     "single-kd": Recipe(

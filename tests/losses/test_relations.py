@@ -244,7 +244,7 @@ def test_models_that_cannot_be_compared_are_refused_before_any_pass() -> None:
 @pytest.mark.filterwarnings("ignore:model type 'gpt2'")
 def test_a_model_without_known_projections_is_refused_by_name() -> None:
     assert "gpt2" in TINY
-    with pytest.raises(DataError, match="GPT2.* has no module known to give queries"):
+    with pytest.raises(DataError, match=r"GPT2.* has no module known to give queries"):
         check_relations(make_model("gpt2"), make_model("gpt2"))
 
 
@@ -255,7 +255,11 @@ def test_a_model_without_known_projections_is_refused_by_name() -> None:
         ("relations()", UsageError, "relations takes 1 column"),
         ("relations(teacher, relation_heads=0)", UsageError, "relation_heads of relations must be at least 1"),
         ("relations(teacher, layer=1.5)", UsageError, "layer of relations must be a whole number"),
-        ("relations(teacher, heads=4)", UnknownNameError, "unknown setting of relations 'heads'.* layer, relation_heads"),
+        (
+            "relations(teacher, heads=4)",
+            UnknownNameError,
+            "unknown setting of relations 'heads'.* layer, relation_heads",
+        ),
         ("relations(teacher, head=other)", UsageError, "which no head changes"),
     ],
 )

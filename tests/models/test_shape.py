@@ -17,9 +17,7 @@ from rankdistill.models.shape import heads_for, random_model
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize(("n_layers", "width", "n_heads"), [(6, 24, 4), (2, 64, 0)])
-def test_every_family_has_models_of_other_depth_and_width(
-    family: str, n_layers: int, width: int, n_heads: int
-) -> None:
+def test_every_family_has_models_of_other_depth_and_width(family: str, n_layers: int, width: int, n_heads: int) -> None:
     teacher = make_model(family)
     before = teacher.config.to_dict()
     student = random_model(teacher.config, n_layers, width, n_heads)

@@ -1,7 +1,7 @@
 """Relations between a text's tokens, a student's against its teacher's: KL divergence and gradient in one pass.
 
-A relation head's scores are n × n for n tokens, and are needed for nothing but a row's softmax: each row is made, compared
-and turned into its part of the gradient while it is in the cache, and no matrix of scores is ever stored.
+A relation head has n times n scores for n tokens, which are needed for nothing but the softmax of each row: a row is
+made, compared and turned into its part of the gradient while it is in the cache, and no matrix of scores is stored.
 """
 
 from __future__ import annotations
