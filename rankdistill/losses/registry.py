@@ -24,7 +24,7 @@ from rankdistill.losses.listwise import infonce, kl_list, list_cross_entropy, li
 from rankdistill.losses.masked import mlm
 from rankdistill.losses.pairwise import hinge, margin_mse, pairwise_mse, ranknet, ranknet_order
 from rankdistill.losses.pointwise import bce, cross_entropy, gbce, pointwise_mse, soft_bce, soft_cross_entropy
-from rankdistill.losses.relations import check_relations, choose_layer, relations
+from rankdistill.losses.relations import check_relations, choose_layer, relations, told_relations
 from rankdistill.losses.settings import settings_of
 from rankdistill.losses.soft_ranks import adr_mse
 from rankdistill.models.outputs import RELATIONS
@@ -61,6 +61,8 @@ class Loss:
     """``check(student, teacher, **settings)`` raises, before any work, where two models cannot be compared."""
     teacher_layer: Callable[..., int] | None = None
     """``teacher_layer(layers of the teacher, layer)``: the layer whose `RELATIONS` it reads of the teacher."""
+    told: Callable[..., str] | None = None
+    """``told(student, teacher, **settings)``: what it takes where settings leave that open, said before a training."""
 
     @property
     def needs_states(self) -> bool:
@@ -127,6 +129,7 @@ LOSSES: dict[str, Loss] = {
         reads=(RELATIONS,),
         check=check_relations,
         teacher_layer=choose_layer,
+        told=told_relations,
     ),
     "mlm": Loss(mlm, compares=False, sees="masked", reads=()),
 }

@@ -75,14 +75,14 @@ def choose_heads(widths: Sequence[tuple[int, int]], relation_heads: int | None =
                 f"{shown}"
             )
         return relation_heads
-    wanted = LARGE_HEADS if widths[0][1] >= LARGE_WIDTH else BASE_HEADS
+    wanted = _papers_heads(widths)
     if common % wanted == 0:
         return wanted
     fitting = [n for n in divisors if n <= wanted and (every[0] // n >= NARROWEST or n == 1)]
     if common == 1:
         raise UsageError(
-            f"no number of relation heads but 1 divides the widths {_listed(widths)}: take a student whose width shares a "
-            "divisor with the teacher's, such as its half"
+            f"no number of relation heads but 1 divides the widths {_listed(widths)}: take a student's width that has "
+            "a divisor in common with the teacher's"
         )
     return fitting[-1]
 
@@ -102,9 +102,29 @@ def choose_layer(n_layers: int, layer: int | None = None) -> int:
 
 def check_relations(student: Any, teacher: Any, relation_heads: int | None = None, layer: int | None = None) -> None:
     """Raise where `relations` cannot compare two transformers models: their families, widths or layers."""
-    at = choose_layer(n_layers_of(teacher), layer)
-    own, its = widths_of(student, n_layers_of(student) - 1), widths_of(teacher, at)
-    choose_heads(list(zip(own, its, strict=True)), relation_heads)
+    choose_heads(_compared_widths(student, teacher, layer), relation_heads)
+
+
+def told_relations(student: Any, teacher: Any, relation_heads: int | None = None, layer: int | None = None) -> str:
+    """Say how many relation heads are compared, and of which of the teacher's layers."""
+    widths = _compared_widths(student, teacher, layer)
+    n_heads, n_layers = choose_heads(widths, relation_heads), n_layers_of(teacher)
+    wanted = _papers_heads(widths)
+    forced = relation_heads is None and n_heads != wanted
+    why = f" ({wanted} do not divide the widths {_listed(widths)})" if forced else ""
+    at = choose_layer(n_layers, layer)
+    return f"{n_heads} relation heads{why}, from layer {at} of the teacher's {n_layers}, from 0"
+
+
+def _compared_widths(student: Any, teacher: Any, layer: int | None) -> list[tuple[int, int]]:
+    """Widths of the student's and the teacher's queries, keys and values in the layers that are compared."""
+    own = widths_of(student, n_layers_of(student) - 1)
+    its = widths_of(teacher, choose_layer(n_layers_of(teacher), layer))
+    return list(zip(own, its, strict=True))
+
+
+def _papers_heads(widths: Sequence[tuple[int, int]]) -> int:
+    return LARGE_HEADS if widths[0][1] >= LARGE_WIDTH else BASE_HEADS
 
 
 def widths_of(model: Any, layer: int) -> list[int]:

@@ -72,6 +72,8 @@ def fit(
     settings = settings or TrainingSettings()
     objective = Objective.parse(objective) if isinstance(objective, str) else objective
     check_objective(objective, model, teacher, candidates.columns)
+    for line in objective.told(model.model, teacher and teacher.model):
+        say(line)
     if objective.masking is not None and masked_lm is None:
         raise UsageError(f"the objective {objective} trains a masked language model: give its head, masked_lm")
     if keep_steps and not out:

@@ -201,6 +201,11 @@ class Objective:
                 check(student, teacher, **term.settings)
         self.companions(student, teacher)  # which refuses layers that cannot be mapped
 
+    def told(self, student: Any, teacher: Any | None) -> list[str]:
+        """What the terms take of these transformers models where their settings leave it open, a line each."""
+        tells = [(get_loss(term.loss).told, term) for term in self.terms]
+        return [f"{term}: {tell(student, teacher, **term.settings)}" for tell, term in tells if tell and teacher]
+
     def check_columns(self, columns: Iterable[str]) -> None:
         """Raise `UnknownNameError` where a term reads a column that is not among these."""
         self.read_columns(columns)

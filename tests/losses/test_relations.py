@@ -16,7 +16,14 @@ from torch import Tensor
 from rankdistill.errors import DataError, UnknownNameError, UsageError
 from rankdistill.losses.divergence import _by_kernel, _by_torch, summed_divergence
 from rankdistill.losses.registry import get_loss
-from rankdistill.losses.relations import check_relations, choose_heads, choose_layer, relations, widths_of
+from rankdistill.losses.relations import (
+    check_relations,
+    choose_heads,
+    choose_layer,
+    relations,
+    told_relations,
+    widths_of,
+)
 from rankdistill.models.families import FAMILIES
 from rankdistill.models.outputs import PROJECTIONS, forward
 from rankdistill.training import Objective
@@ -230,6 +237,13 @@ def test_widths_that_relation_heads_do_not_divide_are_named_with_what_divides(
 ) -> None:
     with pytest.raises(UsageError, match=message):
         choose_heads(widths, relation_heads)
+
+
+def test_what_is_compared_is_said() -> None:
+    teacher = make_model()
+    assert told_relations(teacher, teacher, 8, 1) == "8 relation heads, from layer 1 of the teacher's 4, from 0"
+    found = told_relations(make_model(hidden_size=24), teacher)
+    assert found.startswith("2 relation heads (48 do not divide the widths 24 of the student and 32 of the teacher)")
 
 
 def test_models_that_cannot_be_compared_are_refused_before_any_pass() -> None:
