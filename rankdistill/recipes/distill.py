@@ -146,7 +146,7 @@ def distill_on(
     label = scoring.relevant_label if scoring else None
     beside = None
     if lesson.objective.reads_relations_alone:
-        beside = encoder_beside(lesson.teachers)
+        beside = encoder_beside(lesson.teachers, student)
     elif lesson.objective.needs_teacher:
         beside = teacher_beside(lesson.teachers, student, label)
     # before teachers score, which takes hours

@@ -80,8 +80,11 @@ def teacher_beside(
     return with_two_logits(model) if student.contract.n_logits == 2 else model
 
 
-def encoder_beside(teachers: Mapping[str, Teacher]) -> CrossEncoder:
-    """Load the one model among the teachers for its insides alone: any encoder, with a head or without."""
+def encoder_beside(teachers: Mapping[str, Teacher], student: CrossEncoder) -> CrossEncoder:
+    """Load the one model among the teachers for its insides alone, to read what the student reads.
+
+    It may be any encoder, with a head or without.
+    """
     [model] = models_among(teachers)
     if isinstance(model, CrossEncoder):
         return model
@@ -90,7 +93,8 @@ def encoder_beside(teachers: Mapping[str, Teacher]) -> CrossEncoder:
     config = checked_config(resolve_base(model))
     n_logits = int(config.num_labels)
     contract = ScoreContract.for_logits(n_logits) if n_logits <= 2 else ScoreContract(CLASSES, n_classes=n_logits)
-    return CrossEncoder.from_base(model, n_logits, contract=contract)
+    n_texts = student.n_texts if student.asked is None else 2  # a prompt asks for both
+    return CrossEncoder.from_base(model, n_logits, contract=contract, n_texts=n_texts)
 
 
 def _for(folder: str, scoring: ScoringSettings | None) -> ScoringSettings:

@@ -89,7 +89,7 @@ def test_the_same_command_gives_the_same_student_and_a_finished_one_is_kept(teac
 
 
 def test_a_student_of_the_teachers_layers_begins_nearer_and_an_earlier_one_goes_on(
-    teacher: Path, tmp_path: Path
+    teacher: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = write_text(tmp_path / "text", pairs=True)
     for name, student, more in (
@@ -98,6 +98,9 @@ def test_a_student_of_the_teachers_layers_begins_nearer_and_an_earlier_one_goes_
         ("later", str(tmp_path / "random" / "model"), []),
     ):
         assert main(command(text, teacher, student, tmp_path / name, "--learning-rate", "0.001", *more)) == 0
+    said = capsys.readouterr().err
+    assert "imitating" not in said
+    assert "relations(teacher): 4 relation heads (48 do not divide the widths 32 of the student" in said
     random, layers, later = (losses(tmp_path / name) for name in ("random", "layers", "later"))
     assert layers[0] < random[0]
     assert later[0] < random[0]
