@@ -278,7 +278,7 @@ def main(
     """Train what is not yet trained, print the table as it grows and write the result."""
     size = Size(kilobytes, updates)
     if quick:
-        folder, tasks, seeds, size = folder / "quick", tasks[1:2] or tasks, seeds[:2], Size(20, 2, 400, 2, 2)
+        folder, tasks, seeds, size = folder / "quick", tasks[1:2] or tasks, seeds[:1], Size(20, 2, 400, 2, 2)
         students = tuple(each for each in students if "3x" in each)
     trainings = Trainings(folder, {task: load_task(task) for task in tasks}, size, masked_lm)
     results = QUICK if quick else FOLDER

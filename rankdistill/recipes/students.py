@@ -105,8 +105,11 @@ def texts_read(collection: Collection) -> int:
     """How many texts of a pair a student of a collection reads: one of single texts, labelled or not, else two."""
     if collection.scored_pairs is not None:
         return collection.scored_pairs.n_texts
+    own = collection.candidates
+    if own is None or not len(own) or collection.documents.take(own.doc_ids[:1]) != [""]:
+        return 2  # without a look at all documents, which may be millions in a store
     texts = collection.documents.texts
-    return 1 if len(texts) and pc.all(pc.equal(texts, pa.scalar("", texts.type))).as_py() else 2
+    return 1 if pc.all(pc.equal(texts, pa.scalar("", texts.type))).as_py() else 2
 
 
 def _plain(
