@@ -15,7 +15,7 @@ from cyclopts import Parameter
 from rankdistill.cli.options import Json, Measuring, RunOrOwn, Source
 from rankdistill.cli.output import print_json, print_rich, say, say_wrote, table
 from rankdistill.cli.outputs import OUTPUT_FOLDER, SCORE_STORE
-from rankdistill.data import load_collection
+from rankdistill.data import Collection, load_collection
 from rankdistill.data.collection import own_candidates
 from rankdistill.data.sources import describe_pairs
 from rankdistill.errors import UsageError
@@ -28,11 +28,12 @@ from rankdistill.files.outputs import check_output_file, check_output_folder
 from rankdistill.models import DEFAULT_BASE, CrossEncoder, with_two_logits
 from rankdistill.models.card import add_measured
 from rankdistill.recipes.class_teachers import logit_names
+from rankdistill.recipes.guided import reading
 from rankdistill.recipes.measure import measure_model
 from rankdistill.recipes.stages import FIRST
 from rankdistill.recipes.start import StartSettings, start_model
 from rankdistill.recipes.student_settings import StudentSettings, student_kind
-from rankdistill.recipes.students import make_student
+from rankdistill.recipes.students import make_student, texts_read
 from rankdistill.scoring.settings import ScoringSettings
 from rankdistill.tasks import KINDS, Splits, Task
 from rankdistill.training import Objective, TrainingSettings
@@ -52,6 +53,8 @@ Measures = Annotated[
         show_default=False,
     ),
 ]
+HEADLESS = "neither the last layer nor the head is trained; a training on a task begins with --student or --base model/"
+NO_LABELS = "the collection has no judgments"
 Train = Callable[[Task, CrossEncoder, Task | None], Any]
 """(task to train on, model that training starts from, task to choose checkpoints on) -> trains the model in place."""
 
@@ -115,7 +118,8 @@ def train_command(
     from_scratch = check_student(base, options)
     with _own_folder(options.out):
         task = options.load()
-        training, settings = task.training, options.settings
+        unlabelled = is_unlabelled(task.collection, objective)
+        training, settings = task if unlabelled else task.training, options.settings
         dev = task.required(options.splits.dev_split) if settings.eval_steps else None
         known = (*task.candidates.columns, *columns)
         objective.check_columns(logit_names(task, known))
@@ -140,6 +144,7 @@ def train_command(
                 seed=settings.seed,
                 out=options.out / "start",
             )
+            model = reading(model, texts_read(task.collection))
         if n_logits == 2:
             model = with_two_logits(model)
         train(training, model, dev)
@@ -147,16 +152,31 @@ def train_command(
             return
         with atomic_path(options.out / "config.yaml") as path:
             path.write_text(yaml.safe_dump(dict(parameters), sort_keys=False))
-        measure(task.held_out, options, None if from_scratch else base)
+        if unlabelled or objective.reads_relations_alone:
+            say("nothing is measured: " + (HEADLESS if objective.reads_relations_alone else NO_LABELS))
+            written = "model/ and config.yaml"
+        else:
+            measure(task.held_out, options, None if from_scratch else base)
+            written = "model/, config.yaml and, of held-out queries, run.trec.gz and metrics.json"
         shutil.rmtree(options.out / "start", ignore_errors=True)  # only now: a kill before must not imitate again
-        say_wrote(options.out, "model/, config.yaml and, of held-out queries, run.trec.gz and metrics.json")
+        say_wrote(options.out, written)
+
+
+def is_unlabelled(collection: Collection, objective: Objective) -> bool:
+    """Whether all of a collection is trained on, as it has neither judgments nor splits and no loss reads labels."""
+    return collection.qrels is None and not collection.splits and not objective.label_columns
 
 
 def check_student(base: str, options: TrainOptions) -> bool:
     """Say whether a training starts from a student made from scratch; `UsageError` for options that are not for it."""
     start, student = options.start, options.student_settings
     if student_kind(base) is None:
-        given = [name for name, value in asdict(student).items() if value != getattr(StudentSettings(), name)]
+        given = [
+            name
+            for name, value in asdict(student).items()
+            if value != getattr(StudentSettings(), name)
+            and name != "student_network"  # recipes state it for any student
+        ]
         if given:
             raise UsageError(
                 f"{', '.join(given)} shape a student made from scratch (--student bilstm, biattentive or "

@@ -24,12 +24,14 @@ from rankdistill.losses.listwise import infonce, kl_list, list_cross_entropy, li
 from rankdistill.losses.masked import mlm
 from rankdistill.losses.pairwise import hinge, margin_mse, pairwise_mse, ranknet, ranknet_order
 from rankdistill.losses.pointwise import bce, cross_entropy, gbce, pointwise_mse, soft_bce, soft_cross_entropy
+from rankdistill.losses.relations import check_relations, choose_layer, relations, told_relations
 from rankdistill.losses.settings import settings_of
 from rankdistill.losses.soft_ranks import adr_mse
+from rankdistill.models.outputs import RELATIONS
 
-Sees = Literal["scores", "logits", "insides", "masked"]
+Sees = Literal["scores", "logits", "insides", "parts", "masked"]
 """What a loss is given of the student, and of a teacher beside it: what they rank by (Q, C), the logits (Q, C, L), the
-`Outputs` of all pairs, or the loss of a masked language model."""
+`Outputs` of all pairs, those of each part of a batch, or the loss of a masked language model."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +59,15 @@ class Loss:
     student, by name."""
     check: Callable[..., None] | None = None
     """``check(student, teacher, **settings)`` raises, before any work, where two models cannot be compared."""
+    teacher_layer: Callable[..., int] | None = None
+    """``teacher_layer(layers of the teacher, layer)``: the layer whose `RELATIONS` it reads of the teacher."""
+    told: Callable[..., str] | None = None
+    """``told(student, teacher, **settings)``: what it takes where settings leave that open, said before a training."""
 
     @property
     def needs_states(self) -> bool:
         """Whether it compares the insides of the student and a teacher beside it."""
-        return self.sees == "insides"
+        return self.sees in ("insides", "parts")
 
     @property
     def settings(self) -> list[str]:
@@ -114,6 +120,16 @@ LOSSES: dict[str, Loss] = {
         sees="insides",
         reads=("hidden before the last",),
         companions=embedding_projection,
+    ),
+    "relations": Loss(
+        relations,
+        needs_targets=True,
+        compares=False,
+        sees="parts",
+        reads=(RELATIONS,),
+        check=check_relations,
+        teacher_layer=choose_layer,
+        told=told_relations,
     ),
     "mlm": Loss(mlm, compares=False, sees="masked", reads=()),
 }

@@ -39,6 +39,8 @@ SETTINGS: dict[str, Check] = {
     "layers": layers,
     "shared": switch,
     "share": number(0, 1, above=True, below=True),
+    "relation_heads": whole(1, 100_000),
+    "layer": whole(0, 1000),
 }
 """Every setting of the losses in the table -> what checks its value, where it is not None.
 

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rankdistill.errors import DataError, UnknownNameError
+from rankdistill.errors import DataError, UnknownNameError, UsageError
 from rankdistill.models.companions import HEAD, companions_of
 from rankdistill.models.families import (
     Family,
@@ -34,6 +34,8 @@ from rankdistill.models.recurrent.layer_mean import mean_of_first
 
 OWN = ""
 """Name of the model's own head; other names are heads beside it, see `rankdistill.models.companions`."""
+RELATIONS = "relations"
+"""Queries, keys and values of one layer; where nothing else is read, nothing after them is computed."""
 READS: dict[str, bool] = {
     "logits": False,
     "pooled": False,
@@ -42,6 +44,7 @@ READS: dict[str, bool] = {
     "queries": True,
     "keys": True,
     "values": True,
+    RELATIONS: True,
 }
 """What can be read of a forward pass -> whether it needs the last layer's output for every token."""
 PROJECTIONS = ("queries", "keys", "values")
@@ -52,7 +55,7 @@ class Outputs:
     """What a model gave for P pairs of at most L tokens; what was not read is empty."""
 
     logits: Mapping[str, Tensor]
-    """Head -> (P, n_logits), float32; `OWN` is the model's own."""
+    """Head -> (P, n_logits), float32; `OWN` is the model's own; none where only `RELATIONS` are read."""
     tokens: Tensor
     """bool (P, L), True where a token is no padding."""
     family: Family
@@ -65,6 +68,8 @@ class Outputs:
     """float (P, L, width), what each layer's query projection gives; keys and values may be narrower."""
     keys: Sequence[Tensor] = ()
     values: Sequence[Tensor] = ()
+    related: tuple[Tensor, Tensor, Tensor] | None = None
+    """Queries, keys and values, float (P, L, width), of the one layer that `RELATIONS` are read of."""
     companions: Mapping[str, nn.Module] = field(default_factory=dict)
     """Modules beside the model while it trains, by name."""
 
@@ -104,13 +109,15 @@ def forward(
     dtype: str = "float32",
     heads: Collection[str] = (),
     at: Tensor | None = None,
+    layer: int = -1,
 ) -> Outputs:
     """Run a classification model, or DistributedDataParallel around one, on a padded batch.
 
     inputs: int64 (P, L) by name, such as the model takes. reads: names of `READS`; nothing else is recorded.
     dtype: "float32" or "bfloat16", see `computing_in`. heads: of the companions beside the model, whose logits are
     wanted too. at: bool (P, L), the tokens whose last hidden states are read, beside the first ones (None: all); those
-    of others may be 0. Gradients flow unless the caller says otherwise.
+    of others may be 0. layer: whose queries, keys and values are read for `RELATIONS`, from 0 or, below 0, from the
+    end. Gradients flow unless the caller says otherwise.
     Raises `DataError` where the family has no such projections.
     """
     for name in reads:
@@ -121,8 +128,13 @@ def forward(
     mask = inputs.get("attention_mask")  # which a few models do not take
     tokens = mask.bool() if mask is not None else torch.ones_like(inputs["input_ids"], dtype=torch.bool)
     recorded: dict[str, list[Tensor | None]] = {kind: [] for kind in PROJECTIONS}
-    wants_hidden = bool(heads) or any(name not in ("logits", *PROJECTIONS) for name in reads)
+    wants_hidden = bool(heads) or any(name not in ("logits", RELATIONS, *PROJECTIONS) for name in reads)
+    related: list[Tensor | None] = []
     with ExitStack() as stack:
+        if RELATIONS in reads:
+            # DistributedDataParallel has to see the forward pass end
+            stops = set(reads) == {RELATIONS} and not heads and model is inner
+            related = stack.enter_context(_recording_layer(inner, family, layer, stops))
         for kind in PROJECTIONS:
             if kind in reads:
                 recorded[kind] = stack.enter_context(_recording(inner, family, kind))
@@ -138,12 +150,15 @@ def forward(
                 stack.enter_context(head_reads_last_token(inner, head_of(inner), tokens))
         stack.enter_context(computing_in(inner, dtype, tokens.device))
         states = {"output_hidden_states": True} if wants_hidden else {}
-        if pooling == "last" and model is inner:  # nothing is changed in a model that other threads may run
-            given = inner.base_model(**inputs, **states)
-            own_logits = head_of(inner)(last_token(given.last_hidden_state, tokens))
-        else:
-            given = model(**inputs, **states)
-            own_logits = given.logits
+        try:
+            if pooling == "last" and model is inner:  # nothing is changed in a model that other threads may run
+                given = inner.base_model(**inputs, **states)
+                own_logits = head_of(inner)(last_token(given.last_hidden_state, tokens))
+            else:
+                given = model(**inputs, **states)
+                own_logits = given.logits
+        except _AllRead:
+            return Outputs({}, tokens, family, _n_heads(inner), related=_whole(related, family))
     hidden = tuple(given.hidden_states) if wants_hidden else ()
     pooled = None
     if wants_hidden:
@@ -161,9 +176,10 @@ def forward(
         logits,
         tokens,
         family,
-        int(getattr(inner.config, "num_attention_heads", 0)),
+        _n_heads(inner),
         hidden,
         pooled,
+        related=_whole(related, family) if RELATIONS in reads else None,
         companions=companions,
         **{kind: tuple(_complete(recorded[kind], family, kind)) for kind in PROJECTIONS},
     )
@@ -220,28 +236,71 @@ def _pooled(hidden: Tensor, tokens: Tensor, pooling: Pooling) -> Tensor:
     return (hidden * weights).sum(1) / weights.sum(1).clamp(min=1)
 
 
+def _n_heads(model: Any) -> int:
+    return int(getattr(model.config, "num_attention_heads", 0))
+
+
+class _AllRead(Exception):
+    """Ends a forward pass of which nothing else is read; no error."""
+
+
+@contextmanager
+def _recording_layer(model: nn.Module, family: Family, layer: int, stops: bool) -> Iterator[list[Tensor | None]]:
+    """Keep queries, keys and values of one layer while the block runs, and raise `_AllRead` then where ``stops``."""
+    given: list[Tensor | None] = [None] * len(PROJECTIONS)
+    layers = layers_of(model)
+    if not -len(layers) <= layer < len(layers):
+        raise UsageError(f"{family.name} has {len(layers)} layers here, 0 to {len(layers) - 1}, got layer {layer}")
+
+    def keep(place: int, output: Tensor) -> None:
+        given[place] = output
+        if stops and all(each is not None for each in given):
+            raise _AllRead
+
+    with ExitStack() as stack:
+        for place, kind in enumerate(PROJECTIONS):
+            stack.enter_context(_hooked(layers[layer], family, kind, partial(keep, place)))
+        yield given
+
+
+def _whole(given: Sequence[Tensor | None], family: Family) -> tuple[Tensor, Tensor, Tensor]:
+    for kind, tensor in zip(PROJECTIONS, given, strict=True):
+        if tensor is None:
+            raise DataError(f"{family.name} gave no {kind} in the layer compared: leave losses on relations out")
+    return tuple(given)  # type: ignore[return-value]  # of three tensors
+
+
+@contextmanager
+def _hooked(layer: nn.Module, family: Family, kind: str, keep: Callable[[Tensor], None]) -> Iterator[None]:
+    """Call ``keep`` with what a layer's projection of a kind gives first, while the block runs."""
+    check_reads(family, [kind])
+    projection: Projection = getattr(family, kind)
+    module = layer.get_submodule(f"{family.attention}.{projection.name}".strip("."))
+    seen = False
+
+    def hook(_module: nn.Module, _inputs: Any, output: Tensor) -> None:
+        nonlocal seen
+        if not seen:  # DeBERTa projects its relative positions by the same module afterwards
+            seen = True
+            width = output.shape[-1] // projection.parts
+            keep(output[..., projection.part * width : (projection.part + 1) * width])
+
+    handle = module.register_forward_hook(hook)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
 @contextmanager
 def _recording(model: nn.Module, family: Family, kind: str) -> Iterator[list[Tensor | None]]:
     """Keep what each layer's projection of a kind gives first while the block runs: a list, a layer each."""
-    check_reads(family, [kind])
-    projection: Projection = getattr(family, kind)
     layers = layers_of(model)
     given: list[Tensor | None] = [None] * len(layers)
-
-    def keep(at: int, output: Tensor) -> None:
-        if given[at] is None:  # DeBERTa projects its relative positions by the same module afterwards
-            width = output.shape[-1] // projection.parts
-            given[at] = output[..., projection.part * width : (projection.part + 1) * width]
-
-    handles = []
-    for at, layer in enumerate(layers):
-        module = layer.get_submodule(f"{family.attention}.{projection.name}".strip("."))
-        handles.append(module.register_forward_hook(lambda _module, _inputs, output, at=at: keep(at, output)))
-    try:
+    with ExitStack() as stack:
+        for at, layer in enumerate(layers):
+            stack.enter_context(_hooked(layer, family, kind, partial(given.__setitem__, at)))
         yield given
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def _complete(given: Sequence[Tensor | None], family: Family, kind: str) -> Iterator[Tensor]:

@@ -20,10 +20,18 @@ from rankdistill.recipes.class_teachers import add_logits, logit_names
 from rankdistill.recipes.labels import with_labels
 from rankdistill.recipes.papers import ENSEMBLED
 from rankdistill.recipes.stages import FirstStage, check_first, train_first
-from rankdistill.recipes.teachers import Teacher, add_teachers, models_among, name_teachers, teacher_beside
+from rankdistill.recipes.teachers import (
+    Teacher,
+    add_teachers,
+    encoder_beside,
+    models_among,
+    name_teachers,
+    teacher_beside,
+)
 from rankdistill.scoring.settings import ScoringSettings
 from rankdistill.tasks import LABEL, Task
 from rankdistill.training import Objective, TrainingSettings, check_objective, fit
+from rankdistill.training.by_score import PICKS
 from rankdistill.training.distributed import first_process_first, join_processes
 from rankdistill.training.draw import drawn_by
 from rankdistill.training.fit import fitted_columns
@@ -134,9 +142,13 @@ def distill_on(
     """`distill` on all candidates of a task."""
     check_outputs(out)
     settings, first = settings or TrainingSettings(), first or FirstStage()
-    lists, report, facts = with_labels(task), None, {}
+    lists, report, facts = _lists(task, lesson, first, settings), None, {}
     label = scoring.relevant_label if scoring else None
-    beside = teacher_beside(lesson.teachers, student, label) if lesson.objective.needs_teacher else None
+    beside = None
+    if lesson.objective.reads_relations_alone:
+        beside = encoder_beside(lesson.teachers, student)
+    elif lesson.objective.needs_teacher:
+        beside = teacher_beside(lesson.teachers, student, label)
     # before teachers score, which takes hours
     check_objective(lesson.objective, student, beside, logit_names(task, (*lists.columns, *lesson.columns)))
     check_first(first, student)
@@ -172,6 +184,12 @@ def distill_on(
         card=card,
     )
     return student, report
+
+
+def _lists(task: Task, lesson: Lesson, first: FirstStage, settings: TrainingSettings) -> Candidates:
+    """The task's candidates, with their labels where anything reads those."""
+    read = LABEL in lesson.objective.columns or first.objective is not None or settings.draw in PICKS
+    return with_labels(task) if read or lesson.reads_scores else task.candidates
 
 
 def _ensembled(lesson: Lesson) -> str:

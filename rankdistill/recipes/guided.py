@@ -228,7 +228,7 @@ def guide(
     assert lists is not None
     if student is None:
         student = like(first, base, seed=training.seed, n_texts=texts_of(experts))
-    student = _reading(student, texts_of(experts))
+    student = reading(student, texts_of(experts))
     head = None
     if settings.terms != "kd":
         head = masked_lm_head(student, base, lists, pairs, settings, training, Path(out) / "head")
@@ -257,8 +257,8 @@ def student_contract(contract: ScoreContract) -> ScoreContract:
     return contract if contract.form in (CLASSES, "sigmoid") else ScoreContract("logit")
 
 
-def _reading(student: CrossEncoder, n_texts: int) -> CrossEncoder:
-    """The student reading as many texts as the experts do, which may be more than its own task has."""
+def reading(student: CrossEncoder, n_texts: int) -> CrossEncoder:
+    """The student reading so many texts of a pair, which may be others than its own task has."""
     if student.n_texts == n_texts:
         return student
     return CrossEncoder(
@@ -268,6 +268,7 @@ def _reading(student: CrossEncoder, n_texts: int) -> CrossEncoder:
         max_length=student.max_length,
         prompt=student.prompt,
         n_texts=n_texts,
+        asked=student.asked,
     )
 
 

@@ -38,11 +38,13 @@ class Recipe:
     """Values of `TrainingSettings`, as in the paper."""
     first: FirstStage = field(default_factory=FirstStage)
     """What is learned from labels before the teachers are."""
+    start: Mapping[str, Any] = field(default_factory=dict)
+    """What a student starts from: values of `StartSettings` and `StudentSettings`."""
 
     @property
     def options(self) -> dict[str, Any]:
         """Values of the command's options, by their names, for those that are not given otherwise."""
-        values: dict[str, Any] = {"objective": self.objective, **self.settings}
+        values: dict[str, Any] = {"objective": self.objective, **self.settings, **self.start}
         if self.needs != "labels":
             values["method"] = self.method
         if self.first.first_objective:
@@ -55,6 +57,17 @@ PAIRS = {"list_size": 2, "lists_per_batch": 16}
 FIRST_STAGE = FirstStage("infonce(label)", first_list_size=8, first_relevant_share=1 / 8, first_learning_rate=1e-5)
 RANK_DISTILLM = {"draw": "whole", "epochs": 3, "learning_rate": 1e-5, "lists_per_batch": 4}
 """A list is the first stage's 100 candidates, so a batch holds few of them."""
+MINILM = {
+    "draw": "each",
+    "lists_per_batch": 256,
+    "epochs": 10,
+    "max_steps": 400_000,
+    "learning_rate": 6e-4,
+    "warmup_ratio": 0.01,
+    "weight_decay": 0.01,
+    "save_steps": 500,
+}
+"""MiniLMv2's batch, rate, schedule and updates; on a small corpus the passes over it end the training before them."""
 GROUPS = {"list_size": 8, "relevant_share": 1 / 8}
 RECIPES: dict[str, Recipe] = {
     "single-kd": Recipe(
@@ -167,6 +180,14 @@ RECIPES: dict[str, Recipe] = {
         "one teacher model",
         n_logits=2,
         settings=PAIRS,
+    ),
+    "minilmv2": Recipe(
+        "relations(teacher)",
+        "MiniLMv2 eq. 3 to 6; CC §2.2",
+        "text without labels: a student of any shape, from random weights or layers, before it learns a task",
+        "one teacher model",
+        settings=MINILM,
+        start={"start": "plain", "imitate": False, "student_network": "plain"},
     ),
 }
 

@@ -15,6 +15,7 @@ TRANSFORMER = "transformer"
 FORM = f"{TRANSFORMER}:LxH"
 _SHAPE = re.compile(rf"{TRANSFORMER}:(\d{{1,4}})x(\d{{1,6}})")
 Tokens = Literal["auto", "words", "wordpiece"]
+Network = Literal["layer-mean", "plain"]
 OF_BASE = ("base", "teacher")
 RANDOM = "random"
 
@@ -79,6 +80,12 @@ class StudentSettings:
     """Units of the layer before the logits; 0: 200 of bilstm, 512 of the others."""
     student_dropout: float = 0.1
     """Dropout before that layer."""
+    student_network: Network = "layer-mean"
+    """What transformer:LxH is: layer-mean reads the [CLS] vectors of all its layers, and starts from the base's first
+    ones where they fit; plain is a model of the base's own family with random weights, which every tool loads."""
+    attention_heads: int = 0
+    """Attention heads of a plain transformer; 0: 64 components to a head, or the most below that which divide the
+    width."""
 
     def __post_init__(self) -> None:
         for name, check in LIMITS.items():
@@ -92,6 +99,16 @@ class StudentSettings:
             raise UsageError(
                 f"embeddings must be a file of word vectors, {OF_BASE[0]} or {RANDOM}: there is no file "
                 f"{self.embeddings!r}"
+            )
+
+    def check_plain(self) -> None:
+        """Raise `UsageError` for settings that a plain transformer does not have."""
+        fixed = ("tokens", "embeddings", "embedding_size", "channels", "lstm_size", "dense_size", "student_dropout")
+        given = [name for name in fixed if getattr(self, name) != getattr(StudentSettings(), name)]
+        if given:
+            raise UsageError(
+                f"a plain transformer has the base's tokens, dropout and head, and random weights: leave "
+                f"{', '.join(given)} out"
             )
 
     @property
@@ -113,6 +130,8 @@ LIMITS: dict[str, Check] = {
     "lstm_size": whole(1, 10_000, also=(0,)),
     "dense_size": whole(1, 100_000, also=(0,)),
     "student_dropout": number(0, 1, below=True),
+    "student_network": one_of("network of a transformer", get_args(Network)),
+    "attention_heads": whole(1, 1024, also=(0,)),
 }
 """Every setting that is a number or one of some names -> the values that it may have."""
 

@@ -1,4 +1,4 @@
-"""make_student: a small student from scratch, recurrent or a few layers that are all read, for any kind of task."""
+"""make_student: a small student from scratch, recurrent or a transformer, for any kind of task."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 
 from rankdistill.arrays import F32
@@ -17,13 +19,15 @@ from rankdistill.errors import DataError, UsageError
 from rankdistill.inputs.texts import PairTexts
 from rankdistill.models import DEFAULT_BASE, CrossEncoder, ScoreContract, resolve_base
 from rankdistill.models.labels import name_logits
-from rankdistill.models.load import load_classifier
+from rankdistill.models.load import checked_config, load_classifier
+from rankdistill.models.opened import Opened
 from rankdistill.models.recurrent.config import BiAttentiveConfig, BiLSTMConfig, LayerMeanConfig
 from rankdistill.models.recurrent.register import NETWORKS
 from rankdistill.models.recurrent.start import copy_first_layers, embeddings_by_words, projected, set_embeddings
 from rankdistill.models.recurrent.vectors import WordVectors, read_vectors
 from rankdistill.models.recurrent.vocabulary import count_words, with_segments, word_tokenizer
-from rankdistill.models.tokenizer import load_tokenizer
+from rankdistill.models.shape import random_model
+from rankdistill.models.tokenizer import check_ids, load_tokenizer
 from rankdistill.progress import say
 from rankdistill.recipes.student_settings import (
     RANDOM,
@@ -60,6 +64,9 @@ def make_student(
     Raises `UsageError` for sizes that do not fit, `UnknownNameError` for an unknown student, `DataError` for a base
     that cannot be read, `FileFormatError` for a damaged file of vectors. Source: LSTM-KD (docs/papers.md).
 
+    With ``student_network="plain"`` a transformer is a model of the base's family with the base's tokens and random
+    weights, whatever its width.
+
         student = make_student("bilstm", collection, embeddings="glove.6B.300d.txt")
     """
     settings = replace(settings or StudentSettings(), **options)
@@ -69,8 +76,10 @@ def make_student(
         raise UsageError(f"{name!r} is no student that is made from scratch: bilstm, biattentive or transformer:LxH")
     scored = collection.scored_pairs
     contract = ScoreContract.for_pairs(scored) if scored else ScoreContract.for_logits(1)
-    n_texts = scored.n_texts if scored else 2
+    n_texts = texts_read(collection)
     base = settings.student_base or base
+    if kind == TRANSFORMER and settings.student_network == "plain":
+        return _plain(name, settings, base, contract, n_texts, scored.classes if scored else (), max_length, seed)
     vectors = _vectors(settings, collection, candidates)
     if settings.reads_words:
         tokenizer = _words(settings, vectors, collection, candidates, max_length)
@@ -90,6 +99,46 @@ def make_student(
             model = _recurrent(kind, settings, base, shape, vectors, tokenizer, n_texts, seed)
     name_logits(model.config, list(scored.classes) if scored and scored.classes else ["LABEL_0"])
     return CrossEncoder(model.eval(), tokenizer, contract, max_length=max_length, n_texts=n_texts)
+
+
+def texts_read(collection: Collection) -> int:
+    """How many texts of a pair a student of a collection reads: one of single texts, labelled or not, else two."""
+    if collection.scored_pairs is not None:
+        return collection.scored_pairs.n_texts
+    own = collection.candidates
+    if own is None or not len(own) or collection.documents.take(own.doc_ids[:1]) != [""]:
+        return 2  # without a look at all documents, which may be millions in a store
+    texts = collection.documents.texts
+    return 1 if pc.all(pc.equal(texts, pa.scalar("", texts.type))).as_py() else 2
+
+
+def _plain(
+    name: str,
+    settings: StudentSettings,
+    base: str | Path,
+    contract: ScoreContract,
+    n_texts: int,
+    classes: Sequence[str],
+    max_length: int,
+    seed: int,
+) -> CrossEncoder:
+    """Make a model of the base's family, of random weights."""
+    settings.check_plain()
+    layers, width = transformer_shape(name)
+    opened = Opened.base(base, contract.n_logits, n_texts)
+    config = checked_config(resolve_base(base))
+    model = random_model(config, layers, width, settings.attention_heads, n_logits=contract.n_logits, seed=seed)
+    name_logits(model.config, list(classes) or [f"LABEL_{place}" for place in range(contract.n_logits)])
+    check_ids(opened.folder, opened.tokenizer, model)
+    return CrossEncoder(
+        model,
+        opened.tokenizer,
+        contract,
+        max_length=max_length,
+        prompt=opened.stated.prompt,
+        n_texts=n_texts,
+        asked=opened.asked,
+    )
 
 
 def _recurrent(

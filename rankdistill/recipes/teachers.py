@@ -18,6 +18,7 @@ from rankdistill.inputs.asking import ASKING
 from rankdistill.models import CrossEncoder, ScoreContract, relevant_second, resolve_base, with_two_logits
 from rankdistill.models.base import resolve_folder
 from rankdistill.models.causal.stated import contract_of, is_causal
+from rankdistill.models.contract import CLASSES
 from rankdistill.models.load import checked_config
 from rankdistill.models.sentence.chain import is_chain, read_chain
 from rankdistill.scoring.score import score
@@ -42,13 +43,19 @@ def models_among(teachers: Mapping[str, Teacher]) -> list[Teacher]:
     return [teacher for teacher in teachers.values() if not is_run(teacher)]
 
 
-def check_teachers(teachers: Mapping[str, Teacher], scoring: ScoringSettings | None = None) -> None:
-    """Raise, before any work, where a folder among the teachers is no model that gives one score.
+def check_teachers(
+    teachers: Mapping[str, Teacher], scoring: ScoringSettings | None = None, *, gives_scores: bool = True
+) -> None:
+    """Raise, before any work, where a folder among the teachers is no model that gives one score, or no model at all.
 
-    scoring: of the teachers. Weights are not read. Raises as `CrossEncoder.from_pretrained` does.
+    scoring: of the teachers. gives_scores: whether anything is read of their heads. Weights are not read. Raises as
+    `CrossEncoder.from_pretrained` does.
     """
     for model in models_among(teachers):
         if isinstance(model, CrossEncoder):
+            continue
+        if not gives_scores:
+            checked_config(resolve_base(model))
             continue
         if is_chain(whole := resolve_folder(model)):  # its logits are the last module's, not the config's
             read_chain(whole)
@@ -71,6 +78,23 @@ def teacher_beside(
         model = CrossEncoder.from_pretrained(model, relevant_label=relevant_label)
     model = relevant_second(model.with_relevant(relevant_label))
     return with_two_logits(model) if student.contract.n_logits == 2 else model
+
+
+def encoder_beside(teachers: Mapping[str, Teacher], student: CrossEncoder) -> CrossEncoder:
+    """Load the one model among the teachers for its insides alone, to read what the student reads.
+
+    It may be any encoder, with a head or without.
+    """
+    [model] = models_among(teachers)
+    if isinstance(model, CrossEncoder):
+        return model
+    if is_chain(resolve_folder(model)):
+        return CrossEncoder.from_pretrained(model)
+    config = checked_config(resolve_base(model))
+    n_logits = int(config.num_labels)
+    contract = ScoreContract.for_logits(n_logits) if n_logits <= 2 else ScoreContract(CLASSES, n_classes=n_logits)
+    n_texts = student.n_texts if student.asked is None else 2  # a prompt asks for both
+    return CrossEncoder.from_base(model, n_logits, contract=contract, n_texts=n_texts)
 
 
 def _for(folder: str, scoring: ScoringSettings | None) -> ScoringSettings:

@@ -9,7 +9,7 @@ import numpy as np
 
 from rankdistill.arrays import F32, I64, Bools
 
-Draw = Literal["random", "even", "hardest", "whole"]
+Draw = Literal["random", "even", "hardest", "whole", "each"]
 Pick = Callable[[F32, Bools, int, np.random.Generator], I64]
 """(scores (n,), whether each is relevant (n,), how many to pick, random) -> places of what is picked, at most so many,
 each once. Scores are known; the candidates come in a random order, by which
@@ -44,7 +44,7 @@ def hardest_and_band(scores: F32, relevant: Bools, n: int, random: np.random.Gen
 
 
 PICKS: dict[str, Pick] = {"even": evenly, "hardest": hardest_and_band}
-"""The ways to draw that read scores; "random" and "whole" read none."""
+"""The ways to draw that read scores; the others read none."""
 
 
 def _intervals(scores: F32, n: int) -> I64:

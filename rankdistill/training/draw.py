@@ -58,6 +58,8 @@ def plan_lists(
     ``compared``, one with a label is enough, and lists of one candidate are drawn too. The same seed gives the same
     lists. Raises `DataError` where no list is left, `UsageError` for more epochs than memory holds.
     """
+    if draw == "each":
+        return _each(candidates, epochs, seed, learned, compared)
     lengths = np.diff(candidates.offsets)
     relevant = candidates[labels] > 0 if labels else np.zeros(len(candidates), bool)
     usable = lengths >= (2 if compared else 1)
@@ -72,11 +74,7 @@ def plan_lists(
     size = longest if draw == "whole" else size
     n_relevant = max(1, int(size * relevant_share)) if relevant_share > 0 else 0
     width = min(size, longest)
-    if (n_rows := epochs * len(queries) * width) > MOST_ROWS:
-        raise UsageError(
-            f"{epochs:,} epochs over {len(queries):,} queries draw {n_rows:,} candidates, expected at most "
-            f"{MOST_ROWS:,}: train for fewer epochs"
-        )
+    _check_rows(epochs, f"{len(queries):,} queries", len(queries) * width)
     rows = np.full((epochs, len(queries), width), -1, np.int64)
     for epoch in range(epochs):
         random = np.random.default_rng([seed, epoch])
@@ -89,6 +87,30 @@ def plan_lists(
                 drawn = _pair(drawn, candidates[labels])
             rows[epoch, place, : len(drawn[:size])] = drawn[:size]
     return ListPlan(rows.reshape(-1, width), candidates.n_queries - len(queries))
+
+
+def _each(candidates: Candidates, epochs: int, seed: int, learned: Sequence[str], compared: bool) -> ListPlan:
+    """Read every candidate by itself, those with a label where labels are learned, in a new order each epoch."""
+    if compared:
+        raise UsageError("draw=each reads every candidate by itself, and the objective compares those of a list")
+    known = np.ones(len(candidates), bool)
+    if learned:
+        known = np.any([~np.isnan(candidates[column]) for column in learned], axis=0)
+    rows = np.flatnonzero(known)
+    if not len(rows):
+        raise DataError(f"no candidate to train on: each needs a {learned[0]!r}" if learned else "no candidates")
+    _check_rows(epochs, f"{len(rows):,} candidates", len(rows))
+    orders = [np.random.default_rng([seed, epoch]).permutation(rows) for epoch in range(epochs)]
+    n_read = len(np.unique(candidates.query_of_row[rows]))
+    return ListPlan(np.concatenate(orders)[:, None], candidates.n_queries - n_read)
+
+
+def _check_rows(epochs: int, of: str, drawn: int) -> None:
+    if epochs * drawn > MOST_ROWS:
+        raise UsageError(
+            f"{epochs:,} epochs over {of} draw {epochs * drawn:,} candidates, expected at most {MOST_ROWS:,}: train "
+            "for fewer epochs"
+        )
 
 
 def drawn_by(settings: TrainingSettings, fitted: Iterable[str], columns: Iterable[str]) -> str | None:

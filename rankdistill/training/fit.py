@@ -72,6 +72,8 @@ def fit(
     settings = settings or TrainingSettings()
     objective = Objective.parse(objective) if isinstance(objective, str) else objective
     check_objective(objective, model, teacher, candidates.columns)
+    for line in objective.told(model.model, teacher and teacher.model):
+        say(line)
     if objective.masking is not None and masked_lm is None:
         raise UsageError(f"the objective {objective} trains a masked language model: give its head, masked_lm")
     if keep_steps and not out:
@@ -100,7 +102,7 @@ def fit(
         plan,
         objective.read_columns(candidates.columns),
         settings.lists_per_batch,
-        max_parts=1 if objective.compares_insides else None,
+        max_parts=1 if objective.sees_all_at_once else None,
         task=TASK,
         teacher=teacher if objective.needs_teacher else None,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from rankdistill.errors import UnknownNameError, UsageError
 from rankdistill.losses.registry import Sees, get_loss
 from rankdistill.models.companions import heads as new_heads
 from rankdistill.models.families import family_of
-from rankdistill.models.outputs import OWN, Outputs, check_reads
+from rankdistill.models.outputs import OWN, RELATIONS, Outputs, check_reads
 from rankdistill.training.objective_text import terms_of
 from rankdistill.training.terms import TEACHER, Term, logit_columns
 
@@ -23,9 +23,9 @@ class ListOutputs:
     """What a model gave for a batch of lists."""
 
     logits: Mapping[str, Tensor]
-    """Head -> float32 (Q, C, n_logits); `OWN` is the model's own."""
-    insides: Outputs | None = None
-    """Of all pairs at once, where a term compares insides."""
+    """Head -> float32 (Q, C, n_logits); `OWN` is the model's own; none where no term reads what the layers end in."""
+    insides: Sequence[Outputs] = ()
+    """Of each part of the batch, where a term compares insides; of all pairs at once where one needs that."""
     masked: Tensor | None = None
     """The loss of the masked language model, where a term is that."""
 
@@ -33,7 +33,8 @@ class ListOutputs:
 VIEWS: dict[Sees, Callable[[ListOutputs, str], Any]] = {
     "scores": lambda outputs, head: ranking_scores(outputs.logits[head]),
     "logits": lambda outputs, head: outputs.logits[head],
-    "insides": lambda outputs, head: outputs.insides,
+    "insides": lambda outputs, head: outputs.insides[0],
+    "parts": lambda outputs, head: outputs.insides,
     "masked": lambda outputs, head: outputs.masked,
 }
 """What a loss sees of a model's outputs, by a head of it."""
@@ -117,8 +118,26 @@ class Objective:
 
     @property
     def compares_insides(self) -> bool:
-        """Whether a term sees all pairs' outputs at once."""
+        """Whether a term compares the insides of the student and the teacher."""
         return any(get_loss(term.loss).needs_states for term in self.terms)
+
+    @property
+    def sees_all_at_once(self) -> bool:
+        """Whether a term sees all pairs' outputs at once, so that a batch is not split into parts."""
+        return any(get_loss(term.loss).sees == "insides" for term in self.terms)
+
+    @property
+    def reads_relations_alone(self) -> bool:
+        """Whether no term depends on what the last layer gives, so that neither it nor the head is trained."""
+        return self.reads == [RELATIONS]
+
+    def teacher_layer(self, n_layers: int) -> int:
+        """The layer of a teacher of so many whose `RELATIONS` a term reads, from 0; the last where none does."""
+        for term in self.terms:
+            choose = get_loss(term.loss).teacher_layer
+            if choose is not None:
+                return choose(n_layers, term.settings.get("layer"))
+        return n_layers - 1
 
     @property
     def masking(self) -> Term | None:
@@ -181,6 +200,11 @@ class Objective:
             if check is not None and teacher is not None:
                 check(student, teacher, **term.settings)
         self.companions(student, teacher)  # which refuses layers that cannot be mapped
+
+    def told(self, student: Any, teacher: Any | None) -> list[str]:
+        """What the terms take of these transformers models where their settings leave it open, a line each."""
+        tells = [(get_loss(term.loss).told, term) for term in self.terms]
+        return [f"{term}: {tell(student, teacher, **term.settings)}" for tell, term in tells if tell and teacher]
 
     def check_columns(self, columns: Iterable[str]) -> None:
         """Raise `UnknownNameError` where a term reads a column that is not among these."""

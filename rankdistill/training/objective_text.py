@@ -66,9 +66,9 @@ def _term(name: str, node: ast.Call, text: str, weight: float) -> Term:
             f"{name} takes {len(roles)} column{'s' * (len(roles) != 1)}, the {' and the '.join(roles)}, got "
             f"{len(columns)}: write {example}"
         )
-    if loss.sees == "insides" and loss.needs_targets and columns[0] != TEACHER:
+    if loss.needs_states and loss.needs_targets and columns[0] != TEACHER:
         raise UsageError(
-            f"{name} fits the {loss.sees} of a teacher beside the student: write {name}(teacher); a column holds "
+            f"{name} fits the insides of a teacher beside the student: write {name}(teacher); a column holds "
             "scores alone"
         )
     named: dict[str, ast.expr] = {}

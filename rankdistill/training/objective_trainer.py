@@ -10,8 +10,9 @@ from torch import Tensor
 
 from rankdistill.models import CrossEncoder
 from rankdistill.models.embeddings import one_lookup
+from rankdistill.models.families import n_layers_of
 from rankdistill.models.masked_lm import MASKED_LM, embeddings_of
-from rankdistill.models.outputs import OWN, READS, Outputs, forward
+from rankdistill.models.outputs import READS, Outputs, forward
 from rankdistill.models.precision import DTYPES
 from rankdistill.scoring.prepared import PreparedCandidates
 from rankdistill.tasks import Task
@@ -79,8 +80,10 @@ class ObjectiveTrainer(ListTrainer):
         shares = masking is not None and objective.reads_masked
         reads = [*objective.reads, *(["hidden"] if shares else [])]
         few = shares and not any(READS[name] for name in objective.reads)  # no term reads the states of other tokens
+        of_teacher = cross_encoder is not self.cross_encoder
+        layer = objective.teacher_layer(n_layers_of(cross_encoder.model)) if of_teacher else -1
         parts = [
-            forward(model, part, reads, dtype=self.dtype, heads=heads, at=at)
+            forward(model, part, reads, dtype=self.dtype, heads=heads, at=at, layer=layer)
             for part, at in zip(masked if shares else inputs, chosen if few else [None] * len(inputs), strict=True)
         ]
         logits = {
@@ -88,7 +91,7 @@ class ObjectiveTrainer(ListTrainer):
                 gather(torch.cat([part.logits[head] for part in parts])[batch["places"]], batch["counts"]),
                 batch["mask"],
             )
-            for head in (OWN, *heads)
+            for head in parts[0].logits
         }
         masked_loss = None
         if masking is not None:
@@ -97,7 +100,7 @@ class ObjectiveTrainer(ListTrainer):
                 each = zip(masked, chosen, strict=True)
                 outputs = [forward(model, part, ("hidden",), dtype=self.dtype, at=at) for part, at in each]
             masked_loss = self._masked_loss(outputs, batch)
-        return ListOutputs(logits, parts[0] if objective.compares_insides else None, masked_loss)
+        return ListOutputs(logits, parts if objective.compares_insides else (), masked_loss)
 
     def _masked_loss(self, outputs: Sequence[Outputs], batch: Batch) -> Tensor:
         """Mean cross entropy of the masked tokens of all parts and processes, by the head beside the student."""

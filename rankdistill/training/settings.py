@@ -29,7 +29,8 @@ class TrainingSettings:
     draw: Draw = "random"
     """How the rest of a list is drawn. random: any other candidates; even: evenly over the range of a teacher's scores;
     hardest: a half of it those that a teacher scores highest of the irrelevant ones, the other half a band, evenly over
-    the ranks of what is left; whole: every list is all candidates of its query, whatever list_size."""
+    the ranks of what is left; whole: every list is all candidates of its query, whatever list_size; each: every
+    candidate is read by itself, all of them in each epoch, for objectives that compare no candidates."""
     draw_by: str = ""
     """Column of the scores that draw reads. Empty: the one that the objective fits, target before all others."""
     lists_per_batch: int = 16

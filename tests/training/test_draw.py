@@ -191,3 +191,29 @@ def test_a_query_is_drawn_where_any_column_that_is_learned_tells_its_candidates_
     plan = plan_lists(candidates, 4, 1, 0, "label", learned=["label", "t1"])
     assert (len(plan), plan.n_left_out) == (2, 1)
     assert len(plan_lists(candidates, 4, 1, 0, "label", learned=["t1"])) == 1
+
+
+def test_each_candidate_is_read_by_itself_once_an_epoch() -> None:
+    candidates = some_candidates()
+    plan = plan_lists(candidates, size=8, epochs=3, seed=0, compared=False, draw="each")
+    assert plan.rows.shape == (48, 1)
+    epochs = plan.rows.reshape(3, 16)
+    assert all(sorted(epoch) == list(range(16)) for epoch in epochs)
+    assert len({tuple(epoch) for epoch in epochs}) == 3
+    assert plan.n_left_out == 0
+
+
+def test_each_candidate_with_a_label_is_read_where_labels_are_learned() -> None:
+    labels = np.full(16, np.nan)
+    labels[[2, 15]] = 0, 1
+    candidates = some_candidates().with_columns(label=labels.astype(np.float32))
+    plan = plan_lists(candidates, 8, 1, 0, "label", ["label"], compared=False, draw="each")
+    assert sorted(plan.rows[:, 0]) == [2, 15]
+    assert plan.n_left_out == 1
+
+
+def test_each_by_itself_is_refused_where_nothing_could_be_learned() -> None:
+    with pytest.raises(UsageError, match="the objective compares those of a list"):
+        plan_lists(some_candidates(), 8, 1, 0, draw="each")
+    with pytest.raises(UsageError, match="epochs over 16 candidates"):
+        plan_lists(some_candidates(), 8, 1 << 30, 0, compared=False, draw="each")

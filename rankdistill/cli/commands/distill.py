@@ -77,6 +77,8 @@ def distill(
             --teachers runs/t1/model --student bilstm --out runs/bilstm
         rankdistill distill --collection glue:sst2@glue --teachers runs/sst2/model \\
             --unlabelled runs/sst2.augmented --layers 0 2 5 --out runs/sst2-small
+        rankdistill distill --collection pairs:runs/wikipedia.pairs --teachers runs/sst2/model \
+            --recipe minilmv2 --student transformer:6x384 --out runs/sst2-start
     """
     parameters = written(distill, locals())
     lesson = Lesson.of(teachers, objective, ensembling)  # before anything is loaded, so that a mistake costs no time
@@ -89,7 +91,7 @@ def distill(
         say(f"recipe {recipe} ({paper.source}): {before}{lesson.objective}; {settings}")
     for name, teacher in lesson.teachers.items():
         say(f"{name}: {teacher}")
-    check_teachers(lesson.teachers, options.scoring)
+    check_teachers(lesson.teachers, options.scoring, gives_scores=not lesson.objective.reads_relations_alone)
     more = [load_unlabelled(source, None) for source in unlabelled]
 
     def train(task: Task, model: CrossEncoder, dev: Task | None) -> None:
