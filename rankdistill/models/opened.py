@@ -23,6 +23,7 @@ from rankdistill.models.sentence.classifier import load_chain
 from rankdistill.models.sentence.listed import transformer_folder
 from rankdistill.models.stated import Stated
 from rankdistill.models.tokenizer import load_tokenizer
+from rankdistill.models.untrained import warn_of_untrained_head
 
 Loaded = tuple[Any, list[str]]
 """A model, and the names of the weights that its folder lacks."""
@@ -78,6 +79,7 @@ class Opened:
         if self.asked is not None and self.reads_tokens:
             return load_causal(self.folder, self.asked, kept), []
         model, missing = load_classifier(self.folder, dtype=kept)
+        warn_of_untrained_head(self.folder, model.config)
         head_in_float32(self.folder, model)
         return model, missing
 

@@ -18,6 +18,7 @@ from rankdistill.models import CrossEncoder
 from rankdistill.models.card import Training
 from rankdistill.models.companions import NAME as COMPANIONS
 from rankdistill.models.masked_lm import MASKED_LM, MaskedLMHead, save_masked_lm_head
+from rankdistill.models.untrained import mark_head
 from rankdistill.models.weights import weights_beyond
 from rankdistill.progress import say
 from rankdistill.tasks import Task
@@ -72,6 +73,8 @@ def fit(
     settings = settings or TrainingSettings()
     objective = Objective.parse(objective) if isinstance(objective, str) else objective
     check_objective(objective, model, teacher, candidates.columns)
+    if objective.trains_own_head or objective.reads_relations_alone:
+        mark_head(model.model.config, trained=objective.trains_own_head)
     for line in objective.told(model.model, teacher and teacher.model):
         say(line)
     if objective.masking is not None and masked_lm is None:
