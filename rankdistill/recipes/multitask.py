@@ -10,32 +10,28 @@ from typing import Any
 
 import numpy as np
 
-from rankdistill.data import Candidates, Collection
+from rankdistill.data import Collection
 from rankdistill.ensembling.settings import EnsembleSettings
-from rankdistill.errors import DataError, UnknownNameError, UsageError
+from rankdistill.errors import UnknownNameError
 from rankdistill.models import DEFAULT_BASE, CrossEncoder
 from rankdistill.models.card import Training, teacher_names
 from rankdistill.progress import say
 from rankdistill.recipes.distill import Lesson, with_targets
-from rankdistill.recipes.finetune import check_classes
 from rankdistill.recipes.labels import with_labels
 from rankdistill.recipes.measure import measure_model
+from rankdistill.recipes.multitask_checks import check_tasks
 from rankdistill.recipes.multitask_result import DISTILLED, MKD, OWN_TEACHERS, SINGLE, TEACHER, TUNED, write_result
 from rankdistill.recipes.multitask_settings import MultitaskSettings
 from rankdistill.recipes.multitask_start import check_no_layers, start_students, start_tasks
-from rankdistill.recipes.rekindle import check_measurable
 from rankdistill.recipes.student_settings import STUDENTS, StudentSettings, made_from_scratch, student_kind
 from rankdistill.recipes.unlabelled import with_unlabelled
 from rankdistill.scoring.settings import ScoringSettings
-from rankdistill.tasks import LABEL, Task
-from rankdistill.tasks.names import check_task_names
+from rankdistill.tasks import Task
 from rankdistill.training import Objective, TrainingSettings
 from rankdistill.training.distributed import join_processes, processes, wait_for_all
 from rankdistill.training.fit_tasks import Part, fit_tasks
 
 STUDENT = "biattentive"
-FEWEST = 2
-"""Labelled pairs, or queries, that a task needs to train on, and to measure on."""
 
 
 def multitask(
@@ -246,53 +242,3 @@ class Run:
             say(f"{where}: " + ", ".join(f"{measure} {metrics[measure]:.4f}" for measure in task.measures))
         wait_for_all()  # others read the run that this one wrote
         return model
-
-
-def check_tasks(tasks: Mapping[str, Task], settings: MultitaskSettings, training: TrainingSettings) -> None:
-    """Raise, before any work, where tasks cannot be learned together.
-
-    `UsageError` for fewer than two tasks and for names that collide, `UnknownNameError` for a name in ``joint`` that is
-    no task, `DataError` with the task's name for one without enough labels to train or to measure on.
-    """
-    if len(tasks) < 2:
-        raise UsageError(
-            f"got {len(tasks)} task, expected two or more: one task alone is for rankdistill finetune and distill"
-        )
-    check_task_names(list(tasks))
-    for name in settings.joint:
-        if name not in tasks:
-            raise UnknownNameError("task", name, tasks)
-    if settings.tune == "none" and settings.joint and set(settings.joint) != set(tasks):
-        raise UsageError("tasks that are not in joint are only fine-tuned, which tune none leaves out")
-    for name, task in tasks.items():
-        try:
-            check_measurable(task)
-            training_part, held_out = task.training, task.held_out
-            for purpose, part in (("train on", training_part), ("measure on", held_out)):
-                _check_enough(part, purpose)
-            if task.kind == "classification":
-                check_classes(training_part, training_part.labelled()[0])
-            if training.eval_steps:
-                _check_enough(task.required(task.splits.dev_split), "choose weights on")
-        except DataError as error:
-            raise DataError(f"task {name}: {error}") from error
-
-
-def _check_enough(part: Task, purpose: str) -> None:
-    """Raise `DataError` where a part of a task has fewer labels than `FEWEST`, or where all are the same number."""
-    lists = part.labelled()[0]
-    known = ~np.isnan(lists[LABEL])
-    unit = "queries with judgments" if part.kind == "ranking" else "pairs with a label"
-    n = _queries_of(lists, known)
-    if n < FEWEST:
-        raise DataError(
-            f"{n} {unit} to {purpose}, expected at least {FEWEST}: give the task more labels, or leave it out"
-        )
-    if part.kind != "classification" and len(np.unique(lists[LABEL][known])) < 2:
-        raise DataError(
-            f"all its labels to {purpose} are {lists[LABEL][known][0]:g}, which teaches and measures nothing"
-        )
-
-
-def _queries_of(lists: Candidates, rows: Any) -> int:
-    return len(np.unique(lists.query_of_row[rows]))
