@@ -26,6 +26,7 @@ from rankdistill.data import Candidates, Collection
 from rankdistill.data.collection import own_candidates
 from rankdistill.errors import RankDistillError
 from rankdistill.models import DEFAULT_BASE, CrossEncoder, ScoreContract
+from rankdistill.models.labels import name_logits
 from rankdistill.recipes.start import pair_head
 from rankdistill.recipes.student_settings import STUDENTS, StudentSettings
 from rankdistill.recipes.students import make_student
@@ -74,6 +75,7 @@ def made(name: str, data: Data) -> CrossEncoder:
         return make_student(name, collection, lists, settings, max_length=LENGTH)
     tokenizer = made(MINILM, data).tokenizer
     network = BertForSequenceClassification(BertConfig(num_labels=head["n_logits"])).eval()
+    name_logits(network.config, head.get("labels", ["LABEL_0"]))
     n_texts = scored.n_texts if scored else 2
     return CrossEncoder(network, tokenizer, head["contract"], max_length=LENGTH, n_texts=n_texts)
 

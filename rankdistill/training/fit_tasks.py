@@ -136,10 +136,15 @@ def _mixed(parts: Mapping[str, Part], settings: TrainingSettings, sampling: str)
 
 
 def _in_pairs(candidates: Candidates, settings: TrainingSettings) -> TrainingSettings:
-    """The settings with as many lists in a batch as hold no more pairs than the settings have lists, at least one."""
+    """The settings with as many lists in a batch as hold no more pairs than the settings have lists, at least one.
+
+    Of lists of one candidate nothing is drawn by scores, whatever is of others.
+    """
     longest = int(np.diff(candidates.offsets).max(initial=1))
+    if longest < 2:
+        return replace(settings, draw="random", draw_by="")
     size = longest if settings.draw == "whole" else min(longest, settings.list_size)
-    return replace(settings, lists_per_batch=max(1, settings.lists_per_batch // max(1, size)))
+    return replace(settings, lists_per_batch=max(1, settings.lists_per_batch // size))
 
 
 def _measuring(settings: TrainingSettings, measurements: int, n_batches: int) -> Measuring:

@@ -13,7 +13,7 @@ import torch
 from tiny import judged_collection, labelled, make_collection, make_model, make_tokenizer
 
 from rankdistill.errors import UnknownNameError
-from rankdistill.models import CrossEncoder
+from rankdistill.models import CrossEncoder, ScoreContract
 from rankdistill.models.shared_encoder import head_parts, with_new_head
 from rankdistill.retrieval.bm25 import bm25
 from rankdistill.scoring import score
@@ -147,6 +147,22 @@ def test_every_task_is_measured_for_the_log_and_the_mean_may_choose_the_weights(
         model = CrossEncoder.from_pretrained(tmp_path / "chosen" / name / "model")
         reached.append(dev.evaluation(score(model, lists, judged, dtype="float32")).values["RR@10"])
     assert np.mean(reached) == pytest.approx(best, abs=1e-6)
+
+
+def test_pairs_are_trained_beside_lists_that_are_drawn_by_scores(tmp_path: Path) -> None:
+    part = parts()["dog"]
+    pairs = part.candidates.take_rows(np.arange(0, len(part.candidates), 10))
+    classes = with_new_head(part.model, ScoreContract("classes", n_classes=2), ("x", "y"), 2)
+    other = Part(
+        classes,
+        pairs.with_columns({"t.0": pairs["dog"], "t.1": pairs["nodog"]}),
+        part.collection,
+        Objective.parse("logit_mse(t)"),
+    )
+    fit_tasks({"lists": part, "pairs": other}, replace(SETTINGS, draw="hardest", epochs=1), out=tmp_path)
+    terms = [key for entry in log_of(tmp_path) for key in entry if ": " in key]
+    assert terms.count("pairs: logit_mse(t)") == 1, "eight pairs are a batch"
+    assert terms.count("lists: pointwise_mse(dog)") == 4, "two lists of four are one"
 
 
 def test_an_unknown_sampling_is_refused() -> None:
