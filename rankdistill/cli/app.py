@@ -38,6 +38,7 @@ COMMANDS: dict[str, str] = {
     "corpus": "Turn text into pairs of adjacent sentences, without duplicates, for guided pre-training.",
     "augment": "Vary a task's texts word by word, by masks and words of the same tag, for a teacher to label.",
     "rekindle": "Guide a base by experts on unlabelled pairs or lists, and fine-tune it (UEGP, MoEGP).",
+    "multitask": "Distil one student on several tasks together, and compare it with one of each task alone (MKD).",
     "stats": "Count what is in a collection.",
 }
 

@@ -11,6 +11,8 @@ from rankdistill.data.sources import describe_pairs
 
 LOGITS = "logit_mse(target)"
 """Objective by which such a student is distilled from a classifier."""
+DEFAULT = "biattentive"
+"""The student of `multitask` where none is named."""
 
 
 def options_from_student(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
@@ -19,11 +21,14 @@ def options_from_student(app: App, commands: tuple[str, ...], arguments: Argumen
     Raises what `student_kind` raises.
     """
     given = {argument.name: argument.tokens[-1].value for argument in arguments if argument.tokens}
-    if commands[-1:] not in (("finetune",), ("distill",)) or "--student" not in given:
+    if commands[-1:] not in (("finetune",), ("distill",), ("multitask",)):
+        return
+    student = given.get("--student", DEFAULT if commands[-1] == "multitask" else "")
+    if not student:
         return
     from rankdistill.recipes.student_settings import STUDENTS, student_kind
 
-    kind = student_kind(given["--student"])
+    kind = student_kind(student)
     if kind is None:
         return
     options: dict[str, Any] = {name.replace("_", "-"): value for name, value in STUDENTS[kind].training.items()}
@@ -31,4 +36,4 @@ def options_from_student(app: App, commands: tuple[str, ...], arguments: Argumen
         scored = describe_pairs(given.get("--collection", ""))
         if scored is not None and scored.kind == "classification":
             options["objective"] = LOGITS
-    Dict(options, source=f"student {given['--student']}", use_commands_as_keys=False)(app, commands, arguments)
+    Dict(options, source=f"student {student}", use_commands_as_keys=False)(app, commands, arguments)

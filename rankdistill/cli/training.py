@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,7 +32,7 @@ from rankdistill.recipes.guided import reading
 from rankdistill.recipes.measure import measure_model
 from rankdistill.recipes.stages import FIRST
 from rankdistill.recipes.start import StartSettings, start_model
-from rankdistill.recipes.student_settings import StudentSettings, student_kind
+from rankdistill.recipes.student_settings import StudentSettings, made_from_scratch
 from rankdistill.recipes.students import make_student, texts_read
 from rankdistill.scoring.settings import ScoringSettings
 from rankdistill.tasks import KINDS, Splits, Task
@@ -169,21 +169,9 @@ def is_unlabelled(collection: Collection, objective: Objective) -> bool:
 
 def check_student(base: str, options: TrainOptions) -> bool:
     """Say whether a training starts from a student made from scratch; `UsageError` for options that are not for it."""
-    start, student = options.start, options.student_settings
-    if student_kind(base) is None:
-        given = [
-            name
-            for name, value in asdict(student).items()
-            if value != getattr(StudentSettings(), name)
-            and name != "student_network"  # recipes state it for any student
-        ]
-        if given:
-            raise UsageError(
-                f"{', '.join(given)} shape a student made from scratch (--student bilstm, biattentive or "
-                f"transformer:LxH), and {base} is none"
-            )
+    start = options.start
+    if not made_from_scratch(base, options.student_settings):
         return False
-    student.check_file()
     if start.layers or start.start == "cosine":
         what = f"layers {list(start.layers)}" if start.layers else "a start from the cosine"
         raise UsageError(f"{base} is made from scratch and has no layers of a base: got {what}; leave it out")

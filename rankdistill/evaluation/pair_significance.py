@@ -58,10 +58,11 @@ def bootstrap_p(first: F64, second: F64, labels: F64, metric: str) -> float:
 
     Source: Efron and Tibshirani 1993, §15.4 (docs/papers.md); the 1 added, Phipson & Smyth 2010.
     """
-    return _bootstrap_p(resampled(first[None], second[None], labels, metric))
+    return p_of_resamples(resampled(first[None], second[None], labels, metric))
 
 
-def _bootstrap_p(differences: F64) -> float:
+def p_of_resamples(differences: F64) -> float:
+    """Two-sided p-value of resampled differences, see `bootstrap_p`."""
     least = min((differences <= 0).sum(), (differences >= 0).sum())
     return float(min(1.0, 2 * (1 + least) / (1 + len(differences))))
 
@@ -100,7 +101,7 @@ def pairwise(
         if test == "bootstrap":
             values.append(resampled_values(one[None], labels, metric))
         for j in range(i):
-            other = _bootstrap_p(values[i] - values[j]) if test == "bootstrap" else mcnemar_p(given[j], one, labels)
+            other = p_of_resamples(values[i] - values[j]) if test == "bootstrap" else mcnemar_p(given[j], one, labels)
             p[i, j] = p[j, i] = other
         advance(1)
     return p

@@ -161,13 +161,7 @@ def distill_on(
         scoring = scoring or ScoringSettings()
         store = scoring.store or (Path(out) / "scores" if out else None)
         join_processes()
-        with first_process_first():  # a store is for one process at a time, and the others find all scores in it
-            if task.kind == "classification":
-                lists = add_logits(lists, task, lesson.teachers, TARGET, scoring, store)
-            else:
-                lists = add_teachers(lists, task.collection, lesson.teachers, scoring, store=store)
-        if task.kind != "classification":
-            lists, report = ensembled(lists, lesson, seed=settings.seed)
+        lists, report = with_targets(lists, task, lesson, scoring, store, seed=settings.seed)
         facts = _facts(lists, lesson)
     train_first(student, lists, task.collection, first, settings, dev=dev, out=out)
     card = Training(teachers=teacher_names(list(lesson.teachers.values())), ensembled=_ensembled(lesson))
@@ -190,6 +184,27 @@ def _lists(task: Task, lesson: Lesson, first: FirstStage, settings: TrainingSett
     """The task's candidates, with their labels where anything reads those."""
     read = LABEL in lesson.objective.columns or first.objective is not None or settings.draw in PICKS
     return with_labels(task) if read or lesson.reads_scores else task.candidates
+
+
+def with_targets(
+    lists: Candidates,
+    task: Task,
+    lesson: Lesson,
+    scoring: ScoringSettings,
+    store: str | Path | None = None,
+    *,
+    seed: int = 0,
+) -> tuple[Candidates, EnsembleReport | None]:
+    """Add the scores of a lesson's teachers to a task's candidates, and the column "target", what they say together.
+
+    Of a classification these are columns of logits, ``target.0``, ``target.1`` ... store: folder that keeps the scores.
+    Returns the ensemble's report, too, where there is one. Raises as `add_logits` and `add_teachers` do.
+    """
+    with first_process_first():  # a store is for one process at a time, and the others find all scores in it
+        if task.kind == "classification":
+            return add_logits(lists, task, lesson.teachers, TARGET, scoring, store), None
+        lists = add_teachers(lists, task.collection, lesson.teachers, scoring, store=store)
+    return ensembled(lists, lesson, seed=seed)
 
 
 def _ensembled(lesson: Lesson) -> str:

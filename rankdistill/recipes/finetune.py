@@ -56,11 +56,11 @@ def finetune_on(
     objective = objective or task.objective
     objective = Objective.parse(objective) if isinstance(objective, str) else objective
     if objective.label_columns:
-        _check_classes(task, lists)
+        check_classes(task, lists)
     return fit(model, lists, task.collection, objective, settings, dev=dev, out=out)
 
 
-def _check_classes(task: Task, lists: Candidates) -> None:
+def check_classes(task: Task, lists: Candidates) -> None:
     """Raise `DataError` where a class of the task is on none of the pairs to train on: it would never be predicted."""
     scored = task.collection.scored_pairs
     if scored is None or scored.kind != "classification":

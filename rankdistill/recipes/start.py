@@ -111,7 +111,7 @@ def start_model(
         texts = _some_texts(collection, seed)
         model = cosine_start(base, texts, layers=kept, max_length=settings.max_length, seed=seed)
     else:
-        head = _head_of(scored) if scored else {}
+        head = pair_head(scored) if scored else {}
         model = CrossEncoder.from_base(base, layers=kept, max_length=settings.max_length, seed=seed, **head)
     if not imitates or candidates is None:
         return model
@@ -142,7 +142,7 @@ def _suits_cosine(base: str | Path) -> bool:
     return not more
 
 
-def _head_of(scored: ScoredPairs) -> dict[str, Any]:
+def pair_head(scored: ScoredPairs) -> dict[str, Any]:
     """What `CrossEncoder.from_base` is told of a task's head."""
     contract = ScoreContract.for_pairs(scored)
     return {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -134,6 +134,28 @@ LIMITS: dict[str, Check] = {
     "attention_heads": whole(1, 1024, also=(0,)),
 }
 """Every setting that is a number or one of some names -> the values that it may have."""
+
+
+def made_from_scratch(name: str, settings: StudentSettings) -> bool:
+    """Say whether a name is that of a student made from scratch, and check its settings before any work.
+
+    Raises `UsageError` for settings of such a student that are given for another one, and what `student_kind` and
+    `StudentSettings.check_file` raise.
+    """
+    if student_kind(name) is not None:
+        settings.check_file()
+        return True
+    given = [
+        field
+        for field, value in asdict(settings).items()
+        if value != getattr(StudentSettings(), field) and field != "student_network"  # recipes state it for any student
+    ]
+    if given:
+        raise UsageError(
+            f"{', '.join(given)} shape a student made from scratch (--student bilstm, biattentive or "
+            f"transformer:LxH), and {name} is none"
+        )
+    return False
 
 
 def student_kind(name: str) -> str | None:

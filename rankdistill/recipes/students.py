@@ -40,6 +40,8 @@ from rankdistill.recipes.student_settings import (
 
 WIDEST = 300
 """Numbers of an embedding where none are given, at most."""
+Sources = Sequence[tuple[Collection, Candidates | None]]
+"""Collections and those of their candidates whose texts are read; None for all."""
 CONFIGS: dict[str, Any] = {config.model_type: config for config in (BiLSTMConfig, BiAttentiveConfig, LayerMeanConfig)}
 
 
@@ -52,6 +54,7 @@ def make_student(
     base: str | Path = DEFAULT_BASE,
     max_length: int = 128,
     seed: int = 0,
+    more: Sequence[tuple[Collection, Candidates]] = (),
     **options: Any,
 ) -> CrossEncoder:
     """Make a student for a collection, a ranking or a task of scored pairs, that has learned no more than embeddings.
@@ -60,7 +63,8 @@ def make_student(
     words takes its words from (None: the collection's own). settings: see `StudentSettings`; options: its fields by
     name, instead of or on top of ``settings``. base: of the tokens, embeddings and layers, where ``student_base`` is
     empty. A transformer whose width is a BERT base's starts from that base's first layers, as its embeddings; others
-    start at random. max_length: tokens of a pair. The same seed gives the same weights.
+    start at random. max_length: tokens of a pair. more: of further tasks whose texts a student of words takes its
+    words from, as one that several tasks share does. The same seed gives the same weights.
     Raises `UsageError` for sizes that do not fit, `UnknownNameError` for an unknown student, `DataError` for a base
     that cannot be read, `FileFormatError` for a damaged file of vectors. Source: LSTM-KD (docs/papers.md).
 
@@ -80,9 +84,10 @@ def make_student(
     base = settings.student_base or base
     if kind == TRANSFORMER and settings.student_network == "plain":
         return _plain(name, settings, base, contract, n_texts, scored.classes if scored else (), max_length, seed)
-    vectors = _vectors(settings, collection, candidates)
+    sources = [(collection, candidates), *more]
+    vectors = _vectors(settings, sources)
     if settings.reads_words:
-        tokenizer = _words(settings, vectors, collection, candidates, max_length)
+        tokenizer = _words(settings, vectors, sources, max_length)
     else:
         tokenizer = with_segments(load_tokenizer(resolve_base(base)))
     shape: dict[str, Any] = {
@@ -249,14 +254,14 @@ def _matrix(
     return projected(known, width or min(WIDEST, known.shape[1]))
 
 
-def _vectors(settings: StudentSettings, collection: Collection, candidates: Candidates | None) -> WordVectors | None:
+def _vectors(settings: StudentSettings, sources: Sources) -> WordVectors | None:
     """Read the file of vectors, where there is one: its first words, and those of the texts."""
     if not settings.is_file:
         return None
     wanted: set[str] = set()
     if settings.reads_words:
         for lower_case in (False, True):
-            wanted |= set(count_words(_texts(collection, candidates), lower_case))
+            wanted |= set(count_words(_texts(sources), lower_case))
     vectors = read_vectors(settings.embeddings, settings.vocabulary_size if settings.reads_words else None, wanted)
     if vectors.n_repeated:
         say(f"{settings.embeddings} has {vectors.n_repeated:,} words again: the first vector is taken")
@@ -266,24 +271,25 @@ def _vectors(settings: StudentSettings, collection: Collection, candidates: Cand
 def _words(
     settings: StudentSettings,
     vectors: WordVectors | None,
-    collection: Collection,
-    candidates: Candidates | None,
+    sources: Sources,
     max_length: int,
 ) -> Any:
     """Make the tokenizer of words: the texts' by falling number, those with a vector first, then the file's."""
     known = vectors.words if vectors else []
     lower_case = not any(word != word.lower() for word in known)
-    counts = count_words(_texts(collection, candidates), lower_case)
+    counts = count_words(_texts(sources), lower_case)
     if not counts:
-        raise DataError(f"the texts of {collection.name} have no words to make a vocabulary of")
+        names = ", ".join(collection.name for collection, _ in sources)
+        raise DataError(f"the texts of {names} have no words to make a vocabulary of")
     has = set(known)
     ordered = sorted(counts, key=lambda word: (word not in has, -counts[word], word))
     words = [*ordered, *known][: settings.vocabulary_size + len(ordered)]
     return word_tokenizer(list(dict.fromkeys(words))[: settings.vocabulary_size], lower_case, max_length)
 
 
-def _texts(collection: Collection, candidates: Candidates | None) -> Iterator[Sequence[str]]:
+def _texts(sources: Sources) -> Iterator[Sequence[str]]:
     """The texts of the candidates, slice by slice."""
-    texts = PairTexts(own_candidates(collection) if candidates is None else candidates, collection)
-    yield from texts.queries()
-    yield from texts.documents()
+    for collection, candidates in sources:
+        texts = PairTexts(own_candidates(collection) if candidates is None else candidates, collection)
+        yield from texts.queries()
+        yield from texts.documents()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,26 +15,31 @@ from rankdistill.progress import say
 MODEL, RECORD = "model", "training.json"
 
 
-def record(out: Path, facts: Mapping[str, Any]) -> None:
-    """Write that the model in a folder is what a training of these facts ends in."""
-    write_facts(out / RECORD, {"facts": facts, "model": json.loads(checksums_text(out / MODEL))})
+def record(out: Path, facts: Mapping[str, Any], folders: Collection[str] = (MODEL,)) -> None:
+    """Write that the models in a folder are what a training of these facts ends in. folders: of the models, inside."""
+    sums = {folder: json.loads(checksums_text(out / folder)) for folder in folders}
+    models = {"model": sums[MODEL]} if list(sums) == [MODEL] else {"models": sums}
+    write_facts(out / RECORD, {"facts": facts, **models})
 
 
 def is_finished(out: Path, facts: Mapping[str, Any]) -> bool:
-    """Tell whether a folder holds the model that a training of these facts ends in, every file as it was written."""
+    """Tell whether a folder holds the models that a training of these facts ends in, every file as it was written."""
     known = read_facts(out / RECORD)
     if not same(known.get("facts"), facts):
         return False
-    files = known.get("model", {})
-    damaged = [name for name, sums in files.items() if not _is_as_written(out / MODEL / name, sums)]
-    if damaged:
-        say(f"{out / MODEL} is finished but damaged ({', '.join(damaged)}): it is trained again")
-    return bool(files) and not damaged
+    models: dict[str, dict[str, Any]] = known.get("models", {MODEL: known.get("model", {})})
+    for folder, files in models.items():
+        damaged = [name for name, sums in files.items() if not _is_as_written(out / folder / name, sums)]
+        if damaged:
+            say(f"{out / folder} is finished but damaged ({', '.join(damaged)}): it is trained again")
+        if damaged or not files:
+            return False
+    return bool(models)
 
 
-def read_weights(model: CrossEncoder, out: Path) -> None:
-    """Give a model the weights that the training in a folder ended in."""
-    model.model.load_state_dict(CrossEncoder.from_pretrained(out / MODEL).model.state_dict())
+def read_weights(model: CrossEncoder, folder: Path) -> None:
+    """Give a model the weights that a training ended in. folder: of its model."""
+    model.model.load_state_dict(CrossEncoder.from_pretrained(folder).model.state_dict())
 
 
 def _is_as_written(file: Path, sums: Any) -> bool:

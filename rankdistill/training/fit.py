@@ -22,9 +22,9 @@ from rankdistill.models.untrained import mark_head
 from rankdistill.models.weights import weights_beyond
 from rankdistill.progress import say
 from rankdistill.tasks import Task
-from rankdistill.training.draw import drawn_by, plan_lists, relevance_column
+from rankdistill.training.draw import ListPlan, drawn_by, plan_lists, relevance_column
 from rankdistill.training.list_source import ListSource
-from rankdistill.training.loop import check_outputs, run_training
+from rankdistill.training.loop import Measuring, check_outputs, run_training
 from rankdistill.training.masked import Masked
 from rankdistill.training.objective import TEACHER, Objective
 from rankdistill.training.objective_trainer import ObjectiveTrainer
@@ -81,23 +81,8 @@ def fit(
         raise UsageError(f"the objective {objective} trains a masked language model: give its head, masked_lm")
     if keep_steps and not out:
         raise UsageError("models after chosen updates are kept in a folder: give out")
-    labels = objective.label_columns
-    plan = plan_lists(
-        candidates,
-        settings.list_size,
-        settings.epochs,
-        settings.seed,
-        labels=relevance_column(labels, candidates.columns, settings),
-        learned=labels if objective.only_labels else (),
-        relevant_share=settings.relevant_share,
-        compared=objective.compares,
-        draw=settings.draw,
-        by=drawn_by(settings, fitted_columns(objective), candidates.columns),
-    )
-    if plan.n_left_out:
-        needs = {(True, True): "candidates of different labels", (True, False): "two candidates"}
-        why = needs.get((objective.compares, objective.only_labels), "a candidate with a label")
-        say(f"left out {plan.n_left_out:,} of {candidates.n_queries:,} queries, which do not have {why}")
+    plan = planned(candidates, objective, settings)
+    say_left_out(plan, candidates, objective)
     source = ListSource(
         model,
         candidates,
@@ -117,8 +102,9 @@ def fit(
         read = Masked(source, TokenMasker(model.tokenizer, share), settings.seed)
 
     def trainer(arguments: TrainingArguments, dtype: str) -> ObjectiveTrainer:
+        devs = {TASK: dev} if dev else {}
         return ObjectiveTrainer(
-            model, read, {TASK: objective}, dev, arguments, dtype, teacher, max_steps=settings.max_steps
+            model, read, {TASK: objective}, devs, arguments, dtype, teacher, max_steps=settings.max_steps
         )
 
     claimed: dict[str, Any] = dict(facts or {})
@@ -128,7 +114,7 @@ def fit(
             "model": model.fingerprint(),
             "teacher": teacher and teacher.fingerprint(),
             "lists": read.facts(),
-            "dev": _dev_facts(dev) if dev else None,
+            "dev": dev_facts(dev) if dev else None,
             **({"kept steps": list(keep_steps)} if keep_steps else {}),
             **({"masked language model": masked_lm.fingerprint()} if masked_lm and masking else {}),
         }
@@ -143,7 +129,7 @@ def fit(
         save_beside=(lambda folder: save_masked_lm_head(masked_lm, folder)) if masked_lm and masking else None,
         unread_weights=not (objective.trains_own_head or objective.heads or masking),
         frozen=_frozen(objective, only_companions),
-        dev=dev,
+        measuring=Measuring(settings.eval_steps, dev.measures[0]) if dev else None,
         out=out,
         facts=claimed,
         keep_steps=keep_steps,
@@ -152,12 +138,42 @@ def fit(
             objective=str(objective),
             data=f"{getattr(collection, 'name', '') or 'a collection'}, {candidates.n_queries:,} queries, "
             f"{len(candidates):,} candidates",
-            settings=_told(settings),
+            settings=told(settings),
         ),
     )
 
 
-def _told(settings: TrainingSettings) -> dict[str, Any]:
+def planned(
+    candidates: Candidates, objective: Objective, settings: TrainingSettings, epochs: int | None = None
+) -> ListPlan:
+    """Draw the lists of a training on an objective.
+
+    epochs: passes over the queries (None: those of the settings). Raises what `plan_lists` raises.
+    """
+    labels = objective.label_columns
+    return plan_lists(
+        candidates,
+        settings.list_size,
+        epochs or settings.epochs,
+        settings.seed,
+        labels=relevance_column(labels, candidates.columns, settings),
+        learned=labels if objective.only_labels else (),
+        relevant_share=settings.relevant_share,
+        compared=objective.compares,
+        draw=settings.draw,
+        by=drawn_by(settings, fitted_columns(objective), candidates.columns),
+    )
+
+
+def say_left_out(plan: ListPlan, candidates: Candidates, objective: Objective) -> None:
+    """Say how many queries teach an objective nothing, and why."""
+    if plan.n_left_out:
+        needs = {(True, True): "candidates of different labels", (True, False): "two candidates"}
+        why = needs.get((objective.compares, objective.only_labels), "a candidate with a label")
+        say(f"left out {plan.n_left_out:,} of {candidates.n_queries:,} queries, which do not have {why}")
+
+
+def told(settings: TrainingSettings) -> dict[str, Any]:
     """The settings that a card names: those that differ from the defaults, and the learning rate, epochs and seed."""
     default = asdict(TrainingSettings())
     named = {"learning_rate", "epochs", "seed"}
@@ -173,7 +189,7 @@ def _frozen(objective: Objective, only_companions: bool) -> Callable[[Any], list
     return None if objective.trains_own_head else lambda network: weights_beyond(network, -1)
 
 
-def _dev_facts(dev: Task) -> dict[str, str]:
+def dev_facts(dev: Task) -> dict[str, str]:
     """What decides which checkpoint a dev task chooses."""
     texts = PairTexts(dev.candidates, dev.collection)
     return {"candidates, judgments and measures": dev.digest(), "texts": texts.digest()}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import math
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Any
@@ -32,7 +32,6 @@ from rankdistill.models.dropout import fast_dropout
 from rankdistill.models.precision import default_device
 from rankdistill.models.probe import usable_dtype
 from rankdistill.progress import say
-from rankdistill.tasks import Task
 from rankdistill.training.checkpoints import last_whole, remove_all, saving
 from rankdistill.training.distributed import join_processes, processes, shared, wait_for_all
 from rankdistill.training.finished import MODEL, RECORD, is_finished, read_weights, record
@@ -45,6 +44,16 @@ CHECKPOINTS, LOG = "checkpoints", "log.json"
 Companions = Mapping[str, Callable[[], nn.Module]]
 
 
+@dataclass(frozen=True)
+class Measuring:
+    """How often a trainer measures on dev tasks, and what for."""
+
+    steps: int
+    """Updates between two evaluations; 0 for none."""
+    best_by: str = ""
+    """The metric that chooses the checkpoint to keep; empty: the last weights are kept."""
+
+
 def run_training(
     model: CrossEncoder,
     make_trainer: Callable[[TrainingArguments, str], ListTrainer],
@@ -53,32 +62,39 @@ def run_training(
     companions: Companions | None = None,
     frozen: Callable[[Any], list[nn.Parameter]] | None = None,
     unread_weights: bool = False,
-    dev: Task | None = None,
+    measuring: Measuring | None = None,
     out: str | Path | None = None,
     facts: Mapping[str, Any] | None = None,
     save_beside: Callable[[Path], object] | None = None,
     keep_steps: Sequence[int] = (),
     card: Training | None = None,
+    models: Mapping[str, CrossEncoder] | None = None,
 ) -> CrossEncoder:
     """Train a model in place and return it, in eval mode.
 
-    make_trainer: makes the trainer of transformers' arguments and a dtype. companions: what makes the modules that are
-    trained beside the model; they are gone when this returns or raises. frozen: the weights of the transformers model
-    that no loss depends on. unread_weights: whether there are others, which several processes then look for. dev: the
-    task that chooses the checkpoint. out: see `fit`. facts: what beside the settings makes the training what it is, as
-    JSON can hold it; texts, weights and the like by their hashes. save_beside: writes into ``out`` what beside the
-    model is left of the training. keep_steps: updates after which the model is kept, see `KeepModels`. card: what the
-    model's card says of the training (None: the model gets no card).
+    make_trainer: makes the trainer of transformers' arguments and a dtype. companions: what makes the modules that
+    are trained beside the model; they are gone when this returns or raises. frozen: the weights of the transformers
+    model that no loss depends on. unread_weights: whether there are others, which several processes then look for.
+    measuring: how the trainer's ``evaluate`` is used. out: see `fit`. facts: what beside the settings makes the
+    training what it is, as JSON can hold it; texts, weights and the like by their hashes. save_beside: writes into
+    ``out`` what beside the model is left of the training. keep_steps: updates after which the model is kept, see
+    `KeepModels`. card: what the model's card says of the training (None: the model gets no card). models: folder in
+    ``out`` -> what is written there at the end (None: the model, as ``model/``); all that is trained of them is in
+    the model or beside it.
     """
+    models = {MODEL: model} if models is None else models
     join_processes()
     dtype = usable_dtype(model.model, settings.dtype, default_device(), trains=True)
     facts = {**(facts or {}), "settings": asdict(settings), **_surroundings(dtype)}
     folder = Path(out) if out else None
     if folder and shared("finished" if processes()[0] == 0 and is_finished(folder, facts) else ""):
-        finished = _as_finished(model, folder)
-        if card is not None and processes()[0] == 0:
-            write_card(folder / MODEL, finished, card)
-        return finished
+        for name, each in models.items():
+            finished = _as_finished(each, folder / name)
+            if card is not None and processes()[0] == 0:
+                write_card(folder / name, finished, card)
+        if processes()[0] == 0:
+            shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+        return model
     with ExitStack() as stack:
         checkpoints = folder / CHECKPOINTS if folder else Path(shared(str(stack.enter_context(_scratch()))))
         if folder and processes()[0] == 0:
@@ -86,7 +102,7 @@ def run_training(
             if not (checkpoints / "facts.json").exists():  # a kill may have left some checkpoints of another training
                 remove_all(checkpoints)
             claim(checkpoints, "an unfinished training", facts)
-        arguments = _arguments(settings, checkpoints, dev, folder is not None)
+        arguments = _arguments(settings, checkpoints, measuring, folder is not None)
         arguments.ddp_find_unused_parameters = unread_weights
         arguments._n_gpu = min(arguments._n_gpu, 1)  # more than one GPU is left to torchrun
         with beside(model.model, companions or {}), _frozen(frozen(model.model) if frozen else []):
@@ -97,34 +113,38 @@ def run_training(
             with quiet_loading(), float32_attention(trainer.model), fast_dropout(model.model):
                 _train(trainer, checkpoints, resume=folder is not None)
         wait_for_all()  # some may still be reading the best checkpoint
-        model.model.eval()
+        for each in models.values():
+            each.model.eval()
         if folder and processes()[0] == 0:
             with saving(f"the results of the training into {folder}"):
-                with kept_card(folder / MODEL):
-                    model.save(folder / MODEL)
+                for name, each in models.items():
+                    with kept_card(folder / name):
+                        each.save(folder / name)
                 if save_beside is not None:
                     save_beside(folder)
                 with atomic_path(folder / LOG) as path:
                     path.write_text(
                         json.dumps(trainer.state.log_history, indent=1, sort_keys=True) + "\n"
                     )  # as in checkpoints
-                record(folder, facts)
+                record(folder, facts, models)
                 if card is not None:
-                    write_card(folder / MODEL, model, card)
+                    for name, each in models.items():
+                        write_card(folder / name, each, card)
             shutil.rmtree(checkpoints, ignore_errors=True)
         wait_for_all()  # others may read what this one wrote
     return model
 
 
-def check_outputs(out: str | Path | None) -> None:
+def check_outputs(out: str | Path | None, models: Collection[str] = (MODEL,)) -> None:
     """Raise, before any work, where the results of a training could not be written into a folder; None: there are none.
 
+    models: folders of the models in it.
     Raises `UsageError` where a file is in the place of a folder, or the other way round; `DataError` where the folder
     is read-only or full.
     """
     if out is None:
         return
-    for name in ("", MODEL, CHECKPOINTS):
+    for name in ("", *models, CHECKPOINTS):
         check_output_folder(Path(out) / name)
     for name in (LOG, RECORD):
         check_output_file(Path(out) / name)
@@ -155,12 +175,10 @@ def _train(trainer: ListTrainer, checkpoints: Path, resume: bool) -> None:
 
 
 def _as_finished(model: CrossEncoder, folder: Path) -> CrossEncoder:
-    """Return a model as the training in a folder ended, without training."""
-    say(f"{folder / MODEL} was finished by an earlier call of the same: it is kept")
+    """Return a model as a training ended, without training. folder: of the model."""
+    say(f"{folder} was finished by an earlier call of the same: it is kept")
     read_weights(model, folder)
     model.model.to(default_device()).eval()
-    if processes()[0] == 0:
-        shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
     return model
 
 
@@ -192,16 +210,17 @@ def _frozen(weights: list[nn.Parameter]) -> Iterator[None]:
             weight.requires_grad_(True)
 
 
-def _arguments(settings: TrainingSettings, folder: Path, dev: Task | None, save: bool) -> TrainingArguments:
+def _arguments(settings: TrainingSettings, folder: Path, measuring: Measuring | None, save: bool) -> TrainingArguments:
     """The settings as transformers takes them; epochs and the limit of updates are in the source of batches."""
     save_steps = settings.save_steps or settings.eval_steps
     every: dict[str, Any] = {"save_strategy": "no"}
     if save and save_steps:
         every = {"save_strategy": "steps", "save_steps": save_steps}  # the trainer removes those that are too old
-    if dev and settings.eval_steps:
-        every |= {"eval_strategy": "steps", "eval_steps": settings.eval_steps, "greater_is_better": True}
-        every |= {"metric_for_best_model": f"eval_{dev.measures[0]}", "load_best_model_at_end": True}
-        every |= {"save_strategy": "steps", "save_steps": settings.eval_steps}
+    if measuring and measuring.steps:
+        every |= {"eval_strategy": "steps", "eval_steps": measuring.steps}
+    if measuring and measuring.steps and measuring.best_by:
+        every |= {"metric_for_best_model": f"eval_{measuring.best_by}", "greater_is_better": True}
+        every |= {"load_best_model_at_end": True, "save_strategy": "steps", "save_steps": measuring.steps}
     return TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=1,

@@ -14,6 +14,7 @@ from rankdistill.models.families import n_layers_of
 from rankdistill.models.masked_lm import MASKED_LM, embeddings_of
 from rankdistill.models.outputs import READS, Outputs, forward
 from rankdistill.models.precision import DTYPES
+from rankdistill.models.shared_encoder import speaking_as
 from rankdistill.scoring.prepared import PreparedCandidates
 from rankdistill.tasks import Task
 from rankdistill.training.batches import Batch, BatchSource, in_lists
@@ -21,11 +22,16 @@ from rankdistill.training.distributed import gather, mean_of_all
 from rankdistill.training.list_trainer import ListTrainer
 from rankdistill.training.objective import ListOutputs, Objective
 
+MEAN = "mean"
+"""Of the first measures of all tasks, by which the best checkpoint of a training on several is chosen."""
+
 
 class ObjectiveTrainer(ListTrainer):
-    """Trains a cross-encoder on an `Objective` for each task; logs every term alone and the dev task's measures.
+    """Trains a cross-encoder on an `Objective` for each task; logs every term alone and the dev tasks' measures.
 
-    objectives: task in a batch -> what it is trained on.
+    objectives: task in a batch -> what it is trained on. devs: task -> its dev task. students: task -> a model that
+    shares the cross-encoder's encoder and has a head of its own, see `share_encoder` (None: the cross-encoder is all
+    tasks' model).
     """
 
     def __init__(
@@ -33,29 +39,34 @@ class ObjectiveTrainer(ListTrainer):
         cross_encoder: CrossEncoder,
         source: BatchSource,
         objectives: Mapping[str, Objective],
-        dev: Task | None,
+        devs: Mapping[str, Task],
         args: Any,
         dtype: str,
         teacher: CrossEncoder | None = None,
         max_steps: int = -1,
+        students: Mapping[str, CrossEncoder] | None = None,
     ) -> None:
-        # transformers asks for a data set to evaluate on; `evaluate` reads `dev`
-        super().__init__(cross_encoder, source, args, dtype, "training", max_steps, eval_dataset=[0] if dev else None)
+        # transformers asks for a data set to evaluate on; `evaluate` reads `devs`
+        super().__init__(cross_encoder, source, args, dtype, "training", max_steps, eval_dataset=[0] if devs else None)
         self.objectives = objectives
-        self.dev = dev
-        if dev is not None:
-            scored = cross_encoder.with_engine("torch", dtype)  # an exported engine keeps the weights of its export
-            self._prepared = PreparedCandidates(scored, dev.candidates, dev.collection)
+        self.students = dict.fromkeys(objectives, cross_encoder) if students is None else students
+        self.devs = devs
+        self._prepared: dict[str, PreparedCandidates] = {}
+        for name, dev in devs.items():
+            # an exported engine keeps the weights of its export
+            scored = self.students[name].with_engine("torch", dtype)
+            self._prepared[name] = PreparedCandidates(scored, dev.candidates, dev.collection)
         self.teacher = teacher
         if teacher is not None:
             teacher.model.to(self.args.device).eval()
 
     def losses(self, model: Any, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
         """Compute the objective of the batch's task and its terms."""
-        objective = self.objectives[batch["task"]]
+        objective, own = self.objectives[batch["task"]], self.students[batch["task"]]
         ids = [part["input_ids"] for part in batch["inputs"]] + [part["input_ids"] for part in batch.get("masked", [])]
-        with one_lookup(self.cross_encoder.model, ids):
-            student = self._outputs(self.cross_encoder, model, batch, objective, tuple(objective.heads))
+        network = self.cross_encoder.model
+        with one_lookup(network, ids), speaking_as(network, own.model):
+            student = self._outputs(own, model, batch, objective, tuple(objective.heads))
         teacher = None
         if self.teacher is not None and objective.needs_teacher:
             with torch.no_grad():
@@ -73,7 +84,7 @@ class ObjectiveTrainer(ListTrainer):
         """
         names = cross_encoder.assembler.input_names
         inputs = [{name: part[name] for name in names} for part in batch["inputs"]]
-        masking = objective.masking if cross_encoder is self.cross_encoder else None
+        masking = objective.masking if cross_encoder is not self.teacher else None
         pairs = list(zip(inputs, batch.get("masked", []), strict=False))
         masked = [{**part, "input_ids": other["input_ids"]} for part, other in pairs]
         chosen = [other["chosen"] for _, other in pairs]
@@ -113,13 +124,25 @@ class ObjectiveTrainer(ListTrainer):
         return mean_of_all(loss, len(states))
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
-        """Score the dev task's candidates and measure them, as ``eval_<measure>``; texts are tokenised once."""
-        if self.dev is None:
+        """Score the dev tasks' candidates and measure them; texts are tokenised once.
+
+        The metrics are ``eval_<measure>``, of named tasks ``eval_<task>_<measure>`` and, as ``eval_mean``, the mean of
+        the tasks' first measures.
+        """
+        if not self.devs:
             return {}
         self.check_weights()
-        scores = self._prepared.score("dev")
-        values = self.dev.evaluation(scores).values
-        metrics = {f"eval_{name}": value for name, value in values.items()}
+        metrics: dict[str, float] = {}
+        firsts: list[float] = []
+        for task, dev in self.devs.items():
+            # a network that shares the encoder does not know the mode it is in, and scoring leaves it in that mode
+            self.students[task].model.train(self.cross_encoder.model.training)
+            values = dev.evaluation(self._prepared[task].score("dev")).values
+            prefix = f"eval_{task}_" if task else "eval_"
+            metrics |= {f"{prefix}{name}": value for name, value in values.items()}
+            firsts.append(values[dev.measures[0]])
+        if any(self.devs):
+            metrics[f"eval_{MEAN}"] = sum(firsts) / len(firsts)
         self.log(dict(metrics))
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics

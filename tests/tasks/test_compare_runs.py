@@ -13,7 +13,7 @@ from rankdistill.errors import DataError
 from rankdistill.evaluation import compare
 from rankdistill.retrieval.bm25 import bm25
 from rankdistill.tasks import Task
-from rankdistill.tasks.compare_runs import compare_runs
+from rankdistill.tasks.compare_runs import compare_runs, compare_tasks
 
 
 @pytest.fixture
@@ -81,3 +81,18 @@ def test_a_run_that_lacks_a_candidate_is_refused(task: Task, tmp_path: Path) -> 
     write_run(short.with_columns(score=np.arange(len(short))), tmp_path / "short.trec", "score")
     with pytest.raises(DataError, match=r"short.trec lacks 1 of the .* query 'q59', document"):
         compare_runs(task, {"expert": files, "rekindled": [tmp_path / "short.trec", files[1]]})
+
+
+def test_several_tasks_have_a_mean_of_their_first_measures(task: Task, tmp_path: Path) -> None:
+    systems = (("single", 3.0), ("mkd", 1.0))
+    runs = {name: {system: runs_of(task, tmp_path / name, noise, system) for system, noise in systems} for name in "ab"}
+    other = task.with_measures(("RR@10",))
+    compared, mean = compare_tasks({"a": task, "b": other}, runs, ("single", "mkd"))
+    assert compared["a"] == compare_runs(task, runs["a"], ("single", "mkd"))
+    firsts = [compared["a"]["nDCG@10"], compared["b"]["RR@10"]]
+    for name in ("single", "mkd", "difference"):
+        assert mean[name] == pytest.approx(np.mean([facts[name] for facts in firsts]))
+    assert mean["interval"][0] < mean["difference"] < mean["interval"][1]
+    widths = [facts["interval"][1] - facts["interval"][0] for facts in firsts]
+    assert mean["interval"][1] - mean["interval"][0] < np.mean(widths), "independent errors average out"
+    assert mean["p_value"] < 0.05

@@ -73,7 +73,7 @@ def test_terms_are_those_of_a_plain_loop(shared: bool, tmp_path: Path) -> None:
     arguments = TrainingArguments(str(tmp_path), report_to=[], use_cpu=True)
     with beside(model.model, companions):
         model.model.eval()
-        trainer = ObjectiveTrainer(model, source, {"": objective}, None, arguments, "float32")
+        trainer = ObjectiveTrainer(model, source, {"": objective}, {}, arguments, "float32")
         with torch.no_grad():
             _, values = trainer.losses(model.model, batch)
             student_logits, states, ids = [], [], []

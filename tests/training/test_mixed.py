@@ -17,7 +17,7 @@ from rankdistill.training import Objective, TrainingSettings
 from rankdistill.training.draw import plan_lists
 from rankdistill.training.list_source import ListSource
 from rankdistill.training.loop import run_training
-from rankdistill.training.mixed import Mixed
+from rankdistill.training.mixed import Mixed, sampled_batches
 from rankdistill.training.objective_trainer import ObjectiveTrainer
 
 SETTINGS = TrainingSettings(epochs=10, list_size=4, lists_per_batch=2, learning_rate=2e-3, logging_steps=1)
@@ -57,6 +57,21 @@ def test_tasks_are_shuffled_by_the_seed_alone() -> None:
     tasks = [task for task, _ in order(0)]
     assert tasks[:5] != ["a"] * 5
     assert tasks[-5:] != ["a"] * 5
+
+
+def test_an_epoch_has_its_share_of_every_task() -> None:
+    mixed = Mixed({"a": Numbers("x", 10), "b": Numbers("y", 20)}, 0, epochs=5, sizes={"a": 10, "b": 15})
+    tasks = [mixed[i]["task"] for i in range(len(mixed))]
+    assert [Counter(tasks[i : i + 5]) for i in range(0, 25, 5)] == [{"a": 2, "b": 3}] * 5
+    numbers = [mixed[i]["number"] for i in range(len(mixed)) if tasks[i] == "b"]  # type: ignore[typeddict-item]
+    assert numbers == [("y", i) for i in range(15)], "the first ones, in their order"
+
+
+def test_tasks_are_sampled_by_their_pairs_or_the_square_roots_of_them() -> None:
+    pairs, batches = {"small": 100, "large": 10_000}, {"small": 1, "large": 100}
+    assert sampled_batches(pairs, batches, "proportional") == batches
+    assert sampled_batches(pairs, batches, "sqrt") == {"small": 9, "large": 92}
+    assert sampled_batches({"a": 1, "b": 10**9}, {"a": 1, "b": 20}, "sqrt")["a"] == 1, "every task takes part"
 
 
 def test_the_digest_is_that_of_all_sources_and_the_order() -> None:
@@ -101,7 +116,7 @@ def test_each_task_trains_by_its_own_objective_and_is_logged_alone(tasks: Simple
     trainers: list[ObjectiveTrainer] = []
 
     def trainer(arguments: Any, dtype: str) -> ObjectiveTrainer:
-        trainers.append(ObjectiveTrainer(tasks.model, tasks.source, tasks.objectives, None, arguments, dtype))
+        trainers.append(ObjectiveTrainer(tasks.model, tasks.source, tasks.objectives, {}, arguments, dtype))
         return trainers[0]
 
     companions = heads(tasks.model.model, {"dog": 1, "nodog": 1})

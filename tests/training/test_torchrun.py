@@ -23,7 +23,7 @@ SCRIPT = Path(__file__).with_name("torchrun_script.py")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folders one/, two/ and four/, by the number of processes."""
     folder = tmp_path_factory.mktemp("torchrun")
-    same = ["labels_alone", "beside", "distilled", "imitated", "guided", "language"]
+    same = ["labels_alone", "beside", "distilled", "imitated", "guided", "language", "several"]
     for name, processes, wanted in (("one", 1, same), ("two", 2, [*same, "resumed"]), ("four", 4, ["labels_alone"])):
         command = [sys.executable]
         if processes > 1:
@@ -60,6 +60,14 @@ def test_two_processes_have_the_loss_curve_of_one(trained: Path, what: str) -> N
         if what == "labels_alone" and name == "classifier.bias":
             continue  # ranking losses have no gradient there, and AdamW makes steps of its noise
         torch.testing.assert_close(both[name], weight, rtol=0, atol=1e-4)
+
+
+def test_two_processes_learn_several_tasks_as_one_does(trained: Path) -> None:
+    torch.testing.assert_close(*(losses(trained / n / "several") for n in ("two", "one")), rtol=1e-4, atol=1e-5)
+    for folder in ("model", "two/model"):
+        one, two = (load_file(trained / n / "several" / folder / "model.safetensors") for n in ("one", "two"))
+        for name, weight in one.items():
+            torch.testing.assert_close(two[name], weight, rtol=0, atol=1e-4)
 
 
 def test_more_processes_than_lists_learn_the_same(trained: Path) -> None:

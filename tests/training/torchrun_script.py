@@ -13,9 +13,11 @@ from tiny import make_candidates, make_collection, make_model, make_tokenizer
 import rankdistill.models.dropout
 from rankdistill.models import CrossEncoder, keep_layers
 from rankdistill.models.masked_lm import MaskedLMHead
+from rankdistill.models.shared_encoder import with_new_head
 from rankdistill.recipes import distill
 from rankdistill.tasks import Task
-from rankdistill.training import TrainingSettings, batches, fit, imitate
+from rankdistill.training import Objective, TrainingSettings, batches, fit, imitate
+from rankdistill.training.fit_tasks import Part, fit_tasks
 
 collection = make_collection(13)
 candidates = make_candidates(collection, 10)
@@ -92,7 +94,22 @@ def language(out):
     fit(student, pairs, collection, "mlm()", alone, out=out, masked_lm=head)
 
 
-TRAININGS = {each.__name__: each for each in (labels_alone, resumed, beside, distilled, imitated, guided, language)}
+def several(out):
+    """Two tasks of one encoder, each with a head of its own."""
+    first = model()
+    torch.manual_seed(0)
+    other = with_new_head(first, first.contract, (), 2)
+    objective = Objective.parse("bce(label)")
+    parts = {
+        "one": Part(first, candidates, collection, objective, dev, folder="model"),
+        "two": Part(other, candidates.take_queries(slice(0, 5)), collection, objective, dev),
+    }
+    fit_tasks(parts, replace(settings, lists_per_batch=12), out=out)
+
+
+TRAININGS = {
+    each.__name__: each for each in (labels_alone, resumed, beside, distilled, imitated, guided, language, several)
+}
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ class BiAttentiveForSequenceClassification(RecurrentForSequenceClassification):
 
     config: BiAttentiveConfig
     config_class = BiAttentiveConfig
+    encoder_parts = ("embeddings", "frozen", "projection", "encoder", "integrator", "attention")
 
     def make(self, config: Any) -> None:
         """Make both LSTMs, the layer before them and the attention of the pooling."""

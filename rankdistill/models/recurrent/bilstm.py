@@ -21,6 +21,7 @@ class BiLSTMForSequenceClassification(RecurrentForSequenceClassification):
 
     config: BiLSTMConfig
     config_class = BiLSTMConfig
+    encoder_parts = ("embeddings", "frozen", "lstm")
 
     def make(self, config: Any) -> None:
         """Make the LSTM, which both texts of a pair share."""

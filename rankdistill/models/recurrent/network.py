@@ -27,6 +27,8 @@ class RecurrentForSequenceClassification(PreTrainedModel, ABC):
 
     config: BiLSTMConfig
     base_model_prefix = ""
+    encoder_parts: tuple[str, ...]
+    """Names of the modules that make the vector; the others are the head."""
 
     def __init__(self, config: BiLSTMConfig) -> None:
         super().__init__(config)

@@ -1,0 +1,202 @@
+"""Run LSTM-KD's chapter 3 on GLUE's small tasks: what do distillation and augmentation add to a BiLSTM, and how much?
+
+Run in the project's root: python -m benchmarks.studies.recurrent   (--quick: a smoke test, whose numbers say nothing)
+The teacher, MiniLM-L6, is fine-tuned on a task. A BiLSTM learns the labels (undistilled), or the teacher's logits of
+the same texts, with variations of them by each way of augmentation; then, as in Figure 3.3, with more and more
+variations, and with more and fewer hidden units. All students have as many updates, so that more texts are no longer
+training. They are measured on dev pairs by GLUE's first measure, over three seeds. Estimated at four hours on two free
+cores; killed, it resumes after what is finished.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from cyclopts import Parameter
+from scipy.stats import ttest_rel
+
+import rankdistill as rd
+from benchmarks.results import FOLDER, QUICK, STUDIES, Folder, Row, run, study
+from benchmarks.studies.marco import DATA
+from benchmarks.studies.uegp import measured, values_of
+from rankdistill.arrays import F32
+from rankdistill.augment.build import augment
+from rankdistill.augment.settings import AugmentSettings
+from rankdistill.data import Collection
+from rankdistill.data.collection import own_candidates
+from rankdistill.ensembling.settings import EnsembleSettings
+from rankdistill.evaluation.pair_significance import interval, resampled
+from rankdistill.models import DEFAULT_BASE, CrossEncoder
+from rankdistill.recipes.distill import Lesson, distill_on
+from rankdistill.recipes.finetune import finetune_on
+from rankdistill.recipes.measure import measure_model
+from rankdistill.recipes.rekindle import finetuned
+from rankdistill.recipes.start import start_model
+from rankdistill.recipes.student_settings import STUDENTS
+from rankdistill.recipes.students import make_student
+from rankdistill.recipes.unlabelled import with_unlabelled
+from rankdistill.scoring.settings import ScoringSettings
+from rankdistill.tasks import Task
+from rankdistill.tasks.leaderboard import predictions
+from rankdistill.training import TrainingSettings
+
+SHARES = {"sst2": 0.2, "mrpc": 1.0, "stsb": 1.0}
+"""Task -> share of its training pairs that is learnt from."""
+TEACHER = TrainingSettings(learning_rate=1e-4, dtype="bfloat16", logging_steps=20)
+SEEDS = (0, 1, 2)
+UPDATES, TIMES, UNITS, LENGTH = 4000, 10, 150, 128
+LABELS, LOGITS, MASKED, TAGGED = "labels", "logits", "logits, masked", "logits, masked and by tag"
+AUGMENTED = {MASKED: AugmentSettings(p_pos=0.0), TAGGED: AugmentSettings()}
+OBJECTIVES = {"classification": "logit_mse(target)", "similarity": ""}
+"""Kind of task -> what is distilled by; empty: the kind's own."""
+SIZES, HIDDEN = (2, 5, 20, 40), (2, 10, 50, 300)
+
+
+@dataclass(frozen=True)
+class Way:
+    """A training of a student: what it learns, how many variations of each text it reads, how large it is."""
+
+    learns: str
+    times: int = TIMES
+    units: int = UNITS
+
+    @property
+    def row(self) -> Row:
+        varied = {"variations": self.times} if self.learns in AUGMENTED else {}
+        return {"student learns": self.learns, **varied, "hidden units": self.units}
+
+
+TABLE = [Way(name) for name in (LABELS, LOGITS, MASKED, TAGGED)]
+LEFT = [Way(TAGGED, times) for times in SIZES]
+RIGHT = [Way(name, units=units) for units in HIDDEN for name in (LABELS, TAGGED)]
+"""The thesis's Table 3.3, and both pictures of Figure 3.3, the right one on the first task alone."""
+
+
+def load_task(name: str) -> Task:
+    """A task of GLUE, with the share of its training pairs that is learnt from."""
+    collection = rd.load_collection(f"glue:{name}@{DATA / 'glue'}")
+    train = collection.split("train")
+    drawn = np.random.default_rng(0).permutation(len(train))[: round(SHARES[name] * len(train))]
+    splits = {**collection.splits, "train": [train[row] for row in sorted(drawn)]}
+    collection = replace(collection, splits=splits)
+    return Task(collection, own_candidates(collection))
+
+
+@dataclass(frozen=True, eq=False)
+class Trainings:
+    """All that the study trains, each once, in a folder."""
+
+    folder: Path
+    tasks: dict[str, Task]
+    updates: int
+    teacher_updates: int = -1
+
+    def teacher(self, name: str) -> CrossEncoder:
+        """MiniLM-L6 fine-tuned on a task by UEGP's epochs and batch."""
+        out, task = self.folder / name / "teacher", self.tasks[name]
+        if not (out / "run.trec.gz").is_file():
+            scored = task.collection.scored_pairs
+            assert scored is not None
+            own = {each: int(value) for each, value in scored.training.items() if each != "learning_rate"}
+            settings = replace(TEACHER, max_steps=self.teacher_updates, **own)
+            finetuned(task, start_model(task.collection, start="plain", max_length=LENGTH), settings, out)
+        return CrossEncoder.from_pretrained(out / "model")
+
+    def variations(self, name: str, way: Way) -> Collection:
+        """Variations of a task's training texts, made once."""
+        out = self.folder / name / f"{way.learns}, {way.times} times"
+        if not (out / "augment.json").is_file():
+            augment(self.tasks[name].collection, out, replace(AUGMENTED[way.learns], n_iter=way.times))
+        return rd.load_collection(f"pairs:{out}")
+
+    def student(self, name: str, way: Way, seed: int) -> F32:
+        """Train a student; its predictions of the dev pairs."""
+        task = self.tasks[name]
+        out = self.folder / name / f"{way.learns}, {way.times} times, {way.units} units, seed {seed}"
+        if not (out / "run.trec.gz").is_file():
+            self._train(task, name, way, seed, out)
+            measure_model(CrossEncoder.from_pretrained(out / "model"), task.held_out, out)
+        return predictions(task.held_out, out / "run.trec.gz")
+
+    def _train(self, task: Task, name: str, way: Way, seed: int, out: Path) -> None:
+        training = task.training
+        if way.learns in AUGMENTED:
+            training = with_unlabelled(training, [self.variations(name, way)])
+        suits = STUDENTS["bilstm"].training
+        epochs = -(-self.updates * int(suits["lists_per_batch"]) // len(training.candidates)) + 1
+        more = {"epochs": epochs, "max_steps": self.updates, "seed": seed, "dtype": "float32", "logging_steps": 100}
+        settings = TrainingSettings(**{**suits, **more})
+        student = make_student(
+            "bilstm", task.collection, base=DEFAULT_BASE, max_length=LENGTH, seed=seed, lstm_size=way.units
+        )
+        if way.learns == LABELS:
+            finetune_on(training, student, settings, out=out)
+            return
+        objective = OBJECTIVES[task.kind] or task.distillation
+        lesson = Lesson.of({"t1": self.teacher(name)}, objective, EnsembleSettings(method="single"))
+        scoring = ScoringSettings(dtype="bfloat16", store=self.folder / "scores")
+        distill_on(training, lesson, student, settings, scoring=scoring, out=out)
+
+
+def rows(trainings: Trainings, seeds: Sequence[int], quick: bool) -> Iterator[Row]:
+    """A way of training on a task each, over the seeds, against the undistilled student of the same size."""
+
+    @cache
+    def runs(name: str, way: Way) -> F32:
+        return np.stack([trainings.student(name, way, seed) for seed in seeds])
+
+    for name, task in trainings.tasks.items():
+        trainings.teacher(name)
+        values = values_of(task, predictions(task.held_out, trainings.folder / name / "teacher" / "run.trec.gz")[None])
+        yield {"task": name, "measure": task.measures[0], "student learns": "(the teacher)"} | values
+        figures = [] if quick else [*LEFT, *(RIGHT if name == next(iter(trainings.tasks)) else ())]
+        for way in [*TABLE, *figures]:
+            line: Row = {"task": name, "measure": task.measures[0], **way.row, **values_of(task, runs(name, way))}
+            if way.learns != LABELS:
+                line |= compared(task, runs(name, Way(LABELS, units=way.units)), runs(name, way))
+            yield line
+
+
+def compared(task: Task, undistilled: F32, other: F32) -> Row:
+    """Difference to the undistilled students, in points, its interval over resampled pairs and seeds, and p."""
+    labels = task.held_out.labelled()[0]["label"].astype(np.float64)
+    one, two = undistilled.astype(np.float64), other.astype(np.float64)
+    low, high = interval(100 * resampled(one, two, labels, task.measures[0]))
+    differences = np.subtract(measured(task, other), measured(task, undistilled))
+    p = {"p over seeds": float(f"{ttest_rel(differences, 0 * differences).pvalue:.2g}")} if np.ptp(differences) else {}
+    return {"to labels": round(float(np.mean(differences)), 2), "95 % interval": f"{low:.2f} to {high:.2f}", **p}
+
+
+def main(
+    *,
+    folder: Folder = STUDIES / "recurrent",
+    tasks: Annotated[tuple[str, ...], Parameter(help="Only these.")] = tuple(SHARES),
+    seeds: Annotated[tuple[int, ...], Parameter(help="Of the students.")] = SEEDS,
+    name: Annotated[str, Parameter(help="The result's.")] = "study_recurrent",
+    quick: Annotated[bool, Parameter(help="Two updates of each training, on one task.")] = False,
+) -> None:
+    """Train what is not yet trained, print the table as it grows and write the result."""
+    if quick:
+        folder, tasks, seeds = folder / "quick", ("mrpc",), seeds[:2]
+    loaded = {task: load_task(task) for task in tasks}
+    if quick:
+        loaded = {task: fewer(each) for task, each in loaded.items()}
+    trainings = Trainings(folder, loaded, 2, 2) if quick else Trainings(folder, loaded, UPDATES)
+    study(name, rows(trainings, seeds, quick), seeds, folder=QUICK if quick else FOLDER)
+
+
+def fewer(task: Task) -> Task:
+    """A task of few pairs, for a smoke test."""
+    splits = {name: ids[:60] for name, ids in task.collection.splits.items()}
+    collection = replace(task.collection, splits=splits)
+    kept = task.candidates.only_queries([*splits["train"], *splits["dev"]])
+    return replace(task, collection=collection, candidates=kept)
+
+
+if __name__ == "__main__":
+    run(main)

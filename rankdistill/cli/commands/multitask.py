@@ -1,0 +1,136 @@
+"""multitask: one student is distilled on several tasks together, from one teacher, and fine-tuned on each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from rankdistill.cli.options import Json, Measuring
+from rankdistill.cli.output import print_json, print_rich, say_wrote, table
+from rankdistill.cli.outputs import OUTPUT_FOLDER
+from rankdistill.cli.rekindle_data import labelled_task
+from rankdistill.cli.rekindle_data import unlabelled as load_unlabelled
+from rankdistill.cli.task_names import by_task, named_tasks
+from rankdistill.data.sources import SYNTAX, describe_pairs
+from rankdistill.errors import UsageError
+from rankdistill.evaluation.conventions import Conventions
+from rankdistill.files.lock import locked
+from rankdistill.models import DEFAULT_BASE
+from rankdistill.recipes.multitask import STUDENT
+from rankdistill.recipes.multitask import multitask as distilled
+from rankdistill.recipes.multitask_result import CURVES, MKD, RESULT, SINGLE
+from rankdistill.recipes.multitask_settings import MultitaskSettings
+from rankdistill.recipes.student_settings import StudentSettings, made_from_scratch
+from rankdistill.tasks import Splits
+from rankdistill.training import TrainingSettings
+from rankdistill.training.distributed import join_processes, processes
+
+SETTINGS, SHAPE, SPLITS, TRAINING = MultitaskSettings(), StudentSettings(), Splits(), TrainingSettings()
+
+
+def multitask(
+    *,
+    tasks: Annotated[
+        tuple[str, ...],
+        Parameter(help=f"Tasks, scored pairs and rankings in any mixture, each as SOURCE or NAME=SOURCE: {SYNTAX}."),
+    ],
+    out: Annotated[Path, OUTPUT_FOLDER, Parameter(help=f"Folder for the models of every step, {RESULT} and {CURVES}.")],
+    teacher: Annotated[
+        str, Parameter(help="Encoder that the teacher starts from: it is refined on all tasks together.")
+    ] = DEFAULT_BASE,
+    student: Annotated[
+        str,
+        Parameter(
+            help="The student: bilstm, biattentive or transformer:LxH, made from scratch with the teacher's tokens; or "
+            "a folder or a hub id, of which --layers chooses some."
+        ),
+    ] = STUDENT,
+    runs: Annotated[
+        tuple[str, ...], Parameter(help="Runs of first-stage candidates of rankings, each as NAME=RUN.")
+    ] = (),
+    unlabelled: Annotated[
+        tuple[str, ...],
+        Parameter(
+            help="More for the student to learn from, which the teacher labels, each as NAME=PARTS: parts such as "
+            "`rankdistill augment` writes, or lists such as `rankdistill retrieve --lists` writes."
+        ),
+    ] = (),
+    seeds: Annotated[
+        int, Parameter(help="Trainings of the students, by seeds that count up.", validator=Number(gte=1))
+    ] = 1,
+    settings: Annotated[MultitaskSettings, Parameter(name="*")] = SETTINGS,
+    student_settings: Annotated[StudentSettings, Parameter(name="*")] = SHAPE,
+    splits: Annotated[Splits, Parameter(name="*")] = SPLITS,
+    conventions: Measuring = Conventions(),  # noqa: B008  # frozen
+    training: Annotated[TrainingSettings, Parameter(name="*")] = TRAINING,
+    as_json: Annotated[Json, Parameter(name="--json")] = False,
+) -> None:
+    """Distil one student on several tasks together, and compare it with one of each task alone (MKD).
+
+    For example
+
+        rankdistill multitask --tasks glue:rte@glue glue:mrpc@glue glue:stsb@glue \\
+            --teacher bert-base-uncased --student biattentive --out runs/mkd
+        rankdistill multitask --tasks glue:sst2@glue reviews=task:my-reviews docs=my-data \\
+            --runs docs=bm25.trec --unlabelled sst2=runs/sst2.augmented \\
+            --student bilstm --sampling sqrt --seeds 3 --out runs/mkd
+    """
+    sources = named_tasks(tasks)
+    given = {name: Path(each[-1]) for name, each in by_task(runs, sources, "--runs").items()}
+    more = by_task(unlabelled, sources, "--unlabelled")
+    for name in given:
+        if describe_pairs(sources[name]) is not None:
+            raise UsageError(f"--runs are for rankings, and {name} has its own pairs")
+    made_from_scratch(student, student_settings)
+    join_processes()
+    with locked(out) if processes()[0] == 0 else nullcontext():
+        loaded = {
+            name: labelled_task(source, given.get(name), splits, (), conventions) for name, source in sources.items()
+        }
+        result = distilled(
+            loaded,
+            teacher,
+            student,
+            out=out,
+            settings=settings,
+            student_settings=student_settings,
+            training=training,
+            unlabelled={name: [load_unlabelled(source, None) for source in each] for name, each in more.items()},
+            seeds=seeds,
+        )
+    if processes()[0]:  # what is left is for the first of torchrun's processes
+        return
+    if as_json:
+        print_json(result)
+    else:
+        print_rich(_table(result, SINGLE in result["mean"]))
+    say_wrote(out / RESULT)
+    say_wrote(out / CURVES)
+
+
+def _table(result: Mapping[str, Any], compared: bool) -> Any:
+    """Each task's measures, and the mean over the tasks of their first ones."""
+    headings = ["task", "measure", "teacher", MKD]
+    if compared:
+        headings = ["task", "measure", "teacher", SINGLE, MKD, "difference", "95 % interval", "p"]
+    rows = []
+    for name, facts in result["tasks"].items():
+        for measure, values in facts["measures"].items():
+            teacher = facts["teacher"] if measure == facts["measure"] else None
+            rows.append([name, measure, "" if teacher is None else f"{teacher:.4f}", *_numbers(values, compared)])
+    rows.append(["mean", "first measures", "", *_numbers(result["mean"], compared)])
+    return table(headings, rows, left=2)
+
+
+def _numbers(values: Mapping[str, Any], compared: bool) -> list[str]:
+    if not compared:
+        return [f"{values[MKD]:.4f}"]
+    bounds, p_value = values["interval"], values["p_value"]
+    between = f"{bounds[0]:.4f} to {bounds[1]:.4f}" if bounds else "unknown"
+    numbers = [f"{values[which]:.4f}" for which in (SINGLE, MKD, "difference")]
+    return [*numbers, between, "" if p_value is None else f"{p_value:.3g}"]

@@ -1,0 +1,244 @@
+"""Multi-task distillation: a teacher refined on several tasks, one student distilled on all, fine-tuned on each."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rankdistill.data import Collection
+from rankdistill.ensembling.settings import EnsembleSettings
+from rankdistill.errors import UnknownNameError
+from rankdistill.models import DEFAULT_BASE, CrossEncoder
+from rankdistill.models.card import Training, teacher_names
+from rankdistill.progress import say
+from rankdistill.recipes.distill import Lesson, with_targets
+from rankdistill.recipes.labels import with_labels
+from rankdistill.recipes.measure import measure_model
+from rankdistill.recipes.multitask_checks import check_tasks
+from rankdistill.recipes.multitask_result import DISTILLED, MKD, OWN_TEACHERS, SINGLE, TEACHER, TUNED, write_result
+from rankdistill.recipes.multitask_settings import MultitaskSettings
+from rankdistill.recipes.multitask_start import check_no_layers, start_students, start_tasks
+from rankdistill.recipes.student_settings import STUDENTS, StudentSettings, made_from_scratch, student_kind
+from rankdistill.recipes.unlabelled import with_unlabelled
+from rankdistill.scoring.settings import ScoringSettings
+from rankdistill.tasks import Task
+from rankdistill.training import Objective, TrainingSettings
+from rankdistill.training.distributed import join_processes, processes, wait_for_all
+from rankdistill.training.fit_tasks import Part, fit_tasks
+
+STUDENT = "biattentive"
+
+
+def multitask(
+    tasks: Mapping[str, Task],
+    teacher: str | Path = DEFAULT_BASE,
+    student: str = STUDENT,
+    *,
+    out: str | Path,
+    settings: MultitaskSettings | None = None,
+    student_settings: StudentSettings | None = None,
+    training: TrainingSettings | None = None,
+    unlabelled: Mapping[str, Sequence[Collection]] | None = None,
+    scoring: ScoringSettings | None = None,
+    seeds: int = 1,
+) -> dict[str, Any]:
+    """Distil one student on several tasks together (MKD), compare it with one of each task alone; return the result.
+
+    tasks: name -> task, of any kinds; names are those of folders. teacher: encoder that the teacher starts from.
+    student: a name of a student made from scratch, or a folder or hub id, see `start_students`. training: of the
+    student's distillation, its ``lists_per_batch`` counting pairs (None: what suits the student). unlabelled: task ->
+    more pairs, or lists, that the teacher labels. seeds: trainings of the students, by seeds that count up; teachers
+    are trained once. Every step is kept in a folder of ``out`` and is not repeated by the next call; every model is an
+    ordinary folder: ``teacher/TASK/model``, ``mkdSEED/distilled/TASK/model``, and at last ``mkdSEED/tuned/TASK/model``.
+
+    The result, also in ``multitask.json``: of every task the first measure of both students, means over the seeds, with
+    ``difference``, ``interval`` and ``p_value``, and the same of all ``measures``; and the ``mean`` over the tasks.
+    Raises `UsageError` for fewer than two tasks and for names that cannot be folders, `DataError` for a task without
+    enough labels to train or to measure on. Source: LSTM-KD §4.2, algorithm 1 (docs/papers.md).
+    """
+    join_processes()
+    run = Run.of(tasks, teacher, student, out, settings, student_settings, training, unlabelled, scoring)
+    teachers = run.refined_teachers()
+    own = run.own_teachers() if run.settings.single == "own" else teachers
+    numbers = [run.training.seed + number for number in range(seeds)]
+    for seed in numbers:
+        run.distil(seed, teachers, own)
+    return write_result(run.held_out, run.out, numbers, run.settings)
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One call of `multitask`: what it is given, and its steps."""
+
+    tasks: Mapping[str, Task]
+    teacher: str | Path
+    student: str
+    out: Path
+    settings: MultitaskSettings
+    student_settings: StudentSettings
+    training: TrainingSettings
+    learned: Mapping[str, Task]
+    """Task -> its part to train on, with what is unlabelled."""
+    scoring: ScoringSettings
+
+    @classmethod
+    def of(
+        cls,
+        tasks: Mapping[str, Task],
+        teacher: str | Path,
+        student: str,
+        out: str | Path,
+        settings: MultitaskSettings | None = None,
+        student_settings: StudentSettings | None = None,
+        training: TrainingSettings | None = None,
+        unlabelled: Mapping[str, Sequence[Collection]] | None = None,
+        scoring: ScoringSettings | None = None,
+    ) -> Run:
+        """Fill in what is not given, and raise, before any work, where the tasks or settings do not suit."""
+        settings, student_settings = settings or MultitaskSettings(), student_settings or StudentSettings()
+        kind = student_kind(student)
+        training = training or TrainingSettings(**(STUDENTS[kind].training if kind else {}))
+        if made_from_scratch(student, student_settings):
+            check_no_layers(student, settings.layers)
+        check_tasks(tasks, settings, training)
+        more = unlabelled or {}
+        for name in more:
+            if name not in tasks:
+                raise UnknownNameError("task with unlabelled texts", name, tasks)
+        learned = {name: with_unlabelled(task.training, more.get(name, ())) for name, task in tasks.items()}
+        scoring = scoring or ScoringSettings()
+        if scoring.store is None:
+            scoring = replace(scoring, store=Path(out) / "scores")
+        return cls(tasks, teacher, student, Path(out), settings, student_settings, training, learned, scoring)
+
+    @property
+    def held_out(self) -> dict[str, Task]:
+        """Task -> its part to measure on."""
+        return {name: task.held_out for name, task in self.tasks.items()}
+
+    # -- teachers ------------------------------------------------------------------------------------------------------
+
+    def refined_teachers(self) -> dict[str, CrossEncoder]:
+        """Refine the base on all tasks together; the teacher as each task's model, as it was written."""
+        say(f"teacher: {self.teacher} is refined on {', '.join(self.tasks)} together")
+        starts = self._starts(self.tasks)
+        parts = {name: self._labelled(name, starts[name]) for name in self.tasks}
+        settings = self.settings.teacher_training(self.training)
+        self._fit(parts, settings, self.out / TEACHER)
+        return {name: self._measured(name, self.out / TEACHER / name) for name in self.tasks}
+
+    def own_teachers(self) -> dict[str, CrossEncoder]:
+        """Fine-tune the base on each task alone."""
+        teachers = {}
+        for name, task in self.tasks.items():
+            [start] = self._starts({name: task}).values()
+            settings = self.settings.teacher_training(self.training)
+            self._fit({name: self._labelled(name, start, "model")}, settings, self.out / OWN_TEACHERS / name)
+            teachers[name] = self._measured(name, self.out / OWN_TEACHERS / name)
+        return teachers
+
+    def _starts(self, tasks: Mapping[str, Task]) -> dict[str, CrossEncoder]:
+        return start_tasks(tasks, self.teacher, max_length=self.settings.max_length, seed=self.training.seed)
+
+    # -- students ------------------------------------------------------------------------------------------------------
+
+    def distil(self, seed: int, teachers: Mapping[str, CrossEncoder], own: Mapping[str, CrossEncoder]) -> None:
+        """Distil the student on each task alone, and on all together, and fine-tune both on each task."""
+        training = replace(self.training, seed=seed)
+        starts = start_students(
+            self.learned,
+            self.student,
+            self.student_settings,
+            base=self.teacher,
+            layers=self.settings.layers,
+            max_length=self.settings.max_length,
+            seed=seed,
+        )
+        if self.settings.single != "none":
+            alone = self.out / f"{SINGLE}{seed}"
+            for name, start in starts.items():
+                model = start.with_model(copy.deepcopy(start.model))
+                part = self._taught(name, model, own[name], "model")
+                self._fit({name: part}, training, alone / DISTILLED / name, own[name])
+                self._tune(name, self._measured(name, alone / DISTILLED / name), own[name], training, alone)
+        joint = [name for name in self.tasks if name in (self.settings.joint or self.tasks)]
+        together = self.out / f"{MKD}{seed}"
+        say(f"{MKD}{seed}: one student is distilled on {', '.join(joint)} together")
+        parts = {name: self._taught(name, starts[name], teachers[name]) for name in joint}
+        self._fit(parts, training, together / DISTILLED, next(iter(teachers.values())))
+        for name, start in starts.items():
+            if name in joint:
+                model = self._measured(name, together / DISTILLED / name)
+            else:  # a copy: the encoder is that of all starts
+                model = start.with_model(copy.deepcopy(start.model))
+            self._tune(name, model, teachers[name], training, together)
+
+    def _tune(
+        self, name: str, model: CrossEncoder, teacher: CrossEncoder, training: TrainingSettings, folder: Path
+    ) -> None:
+        """Fine-tune a distilled student on its task, where that is wanted."""
+        if self.settings.tune == "none":
+            return
+        learns_labels = self.settings.tune == "labels"
+        part = self._labelled(name, model, "model") if learns_labels else self._taught(name, model, teacher, "model")
+        self._fit(
+            {name: part}, self.settings.tuning(training), folder / TUNED / name, None if learns_labels else teacher
+        )
+        self._measured(name, folder / TUNED / name)
+
+    # -- their steps ---------------------------------------------------------------------------------------------------
+
+    def _labelled(self, name: str, model: CrossEncoder, folder: str = "") -> Part:
+        """A part that learns a task's labels."""
+        task = self.tasks[name].training
+        objective = Objective.parse(task.objective)
+        return Part(model, task.labelled()[0], task.collection, objective, self._watched(name), folder)
+
+    def _taught(self, name: str, model: CrossEncoder, teacher: CrossEncoder, folder: str = "") -> Part:
+        """A part that learns a teacher's logits."""
+        task = self.learned[name]
+        objective = Objective.parse(self.settings.distillation(task))
+        lesson = Lesson.of({"t1": teacher}, objective, EnsembleSettings(method="single"))
+        lists, _ = with_targets(with_labels(task), task, lesson, self.scoring, seed=self.training.seed)
+        return Part(model, lists, task.collection, objective, self._watched(name), folder)
+
+    def _fit(
+        self, parts: Mapping[str, Part], settings: TrainingSettings, out: Path, teacher: CrossEncoder | None = None
+    ) -> None:
+        fit_tasks(
+            parts,
+            settings,
+            sampling=self.settings.sampling,
+            measurements=self.settings.curve_points,
+            out=out,
+            card=Training(teachers=teacher_names([teacher] if teacher is not None else [])),
+        )
+
+    def _watched(self, name: str) -> Task | None:
+        """What a task is measured on while models train: all of its dev split where that chooses weights, else some."""
+        task, examples = self.tasks[name], self.settings.curve_examples
+        if self.training.eval_steps:
+            return task.required(task.splits.dev_split)
+        if not self.settings.curve_points:
+            return None
+        known = not task.collection.splits or task.splits.dev_split in task.collection.splits
+        watched = (task.dev if known else task.held_out).judged()
+        watched = watched if watched.n_queries else task.held_out.judged()
+        drawn = np.random.default_rng(self.training.seed).permutation(watched.n_queries)[:examples]
+        return watched.with_candidates(watched.candidates.take_queries(np.sort(drawn)))
+
+    def _measured(self, name: str, folder: Path) -> CrossEncoder:
+        """Measure a task's model as it was written, and return it."""
+        model = CrossEncoder.from_pretrained(folder / "model")
+        if processes()[0] == 0:
+            task = self.tasks[name]
+            metrics = measure_model(model, task.held_out, folder, scoring=self.scoring)
+            where = folder.relative_to(self.out).as_posix()
+            say(f"{where}: " + ", ".join(f"{measure} {metrics[measure]:.4f}" for measure in task.measures))
+        wait_for_all()  # others read the run that this one wrote
+        return model

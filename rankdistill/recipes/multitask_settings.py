@@ -1,0 +1,104 @@
+"""MultitaskSettings: how one student is distilled on several tasks together, and what it is compared with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+from rankdistill.losses.limits import Check, number, one_of, whole
+from rankdistill.tasks import Task
+from rankdistill.training import TrainingSettings
+from rankdistill.training.mixed import Sampling
+
+Tune = Literal["labels", "teacher", "none"]
+Single = Literal["own", "shared", "none"]
+DISTILLATION = {
+    "classification": "logit_mse(target)",
+    "similarity": "similarity_mse(target, lowest={lowest}, highest={highest})",
+    "ranking": "pointwise_mse(target) + pairwise_mse(target)",
+}
+"""Kind of task -> what its head learns of the teacher's. Source: LSTM-KD eq. 4.14 (docs/papers.md); of a ranking the
+differences in a list beside the scores."""
+
+
+@dataclass(frozen=True)
+class MultitaskSettings:
+    """How a teacher is refined on several tasks, and a student distilled from it on all of them."""
+
+    sampling: Sampling = "proportional"
+    """How tasks take part in an epoch. proportional: each by its number of pairs, so that an epoch is one pass over
+    all; sqrt: by the square root of it, in as many batches, so that small tasks are read more often."""
+    joint: tuple[str, ...] = ()
+    """Tasks that the student is distilled on together, by name; the others are only fine-tuned from its encoder, with
+    a new head. Empty: all."""
+    teacher_epochs: int = 3
+    """Passes over the labelled data, in which the teacher is refined on all tasks together."""
+    teacher_learning_rate: float = 5e-5
+    """Highest learning rate of the teacher."""
+    teacher_batch: int = 32
+    """Pairs of one task between two updates of the teacher."""
+    label_weight: float = 0.0
+    """Weight of a loss on labels beside the one on the teacher's logits, in the distillation."""
+    tune: Tune = "labels"
+    """What the student learns at the end, task by task: the task's labels, the teacher's logits again (teacher), or
+    nothing more (none)."""
+    tune_epochs: int = 3
+    """Passes over a task's data of that fine-tuning."""
+    tune_learning_rate: float = 1.5e-5
+    """Highest learning rate of that fine-tuning, by AdamW."""
+    single: Single = "own"
+    """What the student is compared with: the same one distilled on each task alone, from a teacher fine-tuned on that
+    task alone (own) or from the teacher of all tasks (shared); or nothing (none)."""
+    curve_points: int = 10
+    """How often every task is measured in each training, for the learning curves; 0 for never."""
+    curve_examples: int = 1000
+    """Queries, or pairs, of a task's dev split that the curves are measured on, at most."""
+    layers: tuple[int, ...] = ()
+    """Layers to keep of a student that is a folder or a hub id, from 0: 0 1 2. Empty: all."""
+    max_length: int = 128
+    """Tokens of a pair; longer pairs are cut."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "joint", tuple(self.joint or ()))
+        object.__setattr__(self, "layers", tuple(self.layers or ()))
+        for name, check in LIMITS.items():
+            object.__setattr__(self, name, check(name, getattr(self, name)))
+
+    def teacher_training(self, training: TrainingSettings) -> TrainingSettings:
+        """The settings of a teacher; lists, dtype, logs and seed are those of the student's training."""
+        return self._adamw(training, self.teacher_learning_rate, self.teacher_epochs, self.teacher_batch)
+
+    def tuning(self, training: TrainingSettings) -> TrainingSettings:
+        """The settings of the fine-tuning of each task."""
+        tuned = self._adamw(training, self.tune_learning_rate, self.tune_epochs, training.lists_per_batch)
+        return replace(tuned, eval_steps=training.eval_steps)
+
+    def distillation(self, task: Task) -> str:
+        """The objective by which a task is distilled."""
+        scored = task.collection.scored_pairs
+        bounds = {"lowest": scored.lowest, "highest": scored.highest} if scored else {}
+        objective = DISTILLATION[task.kind].format(**bounds)
+        return f"{objective} + {self.label_weight!r}*{task.objective}" if self.label_weight else objective
+
+    @staticmethod
+    def _adamw(training: TrainingSettings, rate: float, epochs: int, batch: int) -> TrainingSettings:
+        kept = ("list_size", "relevant_share", "dtype", "save_steps", "logging_steps", "seed")
+        settings = TrainingSettings(learning_rate=rate, epochs=epochs, lists_per_batch=batch)
+        return replace(settings, **{name: getattr(training, name) for name in kept})
+
+
+LIMITS: dict[str, Check] = {
+    "sampling": one_of("way to sample tasks", get_args(Sampling)),
+    "teacher_epochs": whole(1, 1_000_000),
+    "teacher_learning_rate": number(0, 1, above=True),
+    "teacher_batch": whole(1, 1_000_000),
+    "label_weight": number(0, 1e9),
+    "tune": one_of("way to fine-tune", get_args(Tune)),
+    "tune_epochs": whole(1, 1_000_000),
+    "tune_learning_rate": number(0, 1, above=True),
+    "single": one_of("comparison", get_args(Single)),
+    "curve_points": whole(0, 1_000_000),
+    "curve_examples": whole(1, 1_000_000_000),
+    "max_length": whole(8, 1_000_000),
+}
+"""Every setting that is a number or one of some names -> the values that it may have."""

@@ -1,0 +1,64 @@
+"""Tasks on the command line: their names, and what is given task by task."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rankdistill.cli.task_names import by_task, named_tasks, own_name
+from rankdistill.errors import UnknownNameError, UsageError
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("glue:rte@/data/glue", "rte"),
+        ("glue:sst2", "sst2"),
+        ("task:/data/my task", "my-task"),
+        ("task:data/reviews/", "reviews"),
+        ("/data/docs#v2", "docs"),
+        ("irds:msmarco-passage/trec-dl-2019/judged", "msmarco-passage-trec-dl-2019-judged"),
+        ("pydocs", "pydocs"),
+    ],
+)
+def test_a_source_names_its_task(source: str, name: str) -> None:
+    assert own_name(source) == name
+    assert named_tasks([source]) == {name: source}
+
+
+def test_names_that_are_given_hold_and_keep_the_order() -> None:
+    assert named_tasks(["b=glue:rte@F", "glue:rte@G", "x.y-1=task:a=b"]) == {
+        "b": "glue:rte@F",
+        "rte": "glue:rte@G",
+        "x.y-1": "task:a=b",
+    }
+
+
+def test_a_folder_with_the_sign_in_its_name_is_a_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a=b").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert named_tasks(["a=b"]) == {"a-b": "a=b"}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["glue:rte@F", "glue:rte@G"], "both called 'rte'.*NAME=SOURCE"),
+        (["glue:rte@F", "RTE=glue:mrpc@F"], "both called 'RTE'"),
+        (["a=glue:rte@F", "b=glue:rte@F"], "given twice"),
+        (["task:.."], "'' cannot name the folder of the task task:..: give it a name of its own"),
+        ([f"{'a' * 81}=glue:rte@F"], "cannot name the folder"),
+    ],
+)
+def test_names_that_collide_or_are_no_folders_are_refused(words: list[str], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        named_tasks(words)
+
+
+def test_values_are_read_by_task_in_their_order() -> None:
+    assert by_task(["a=x", "b=y=z", "a=w"], ["a", "b"], "--runs") == {"a": ["x", "w"], "b": ["y=z"]}
+    with pytest.raises(UsageError, match="--runs says for which task: got 'x'"):
+        by_task(["x"], ["a"], "--runs")
+    with pytest.raises(UnknownNameError, match="task 'c'"):
+        by_task(["c=x"], ["a"], "--runs")

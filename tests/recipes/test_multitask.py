@@ -1,0 +1,209 @@
+"""Multi-task distillation on tiny models, through the command: every step, its products, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from pair_tasks import write_glue
+from tiny import judged_collection, make_model, make_tokenizer, write_collection
+
+from rankdistill.cli.app import build_app
+from rankdistill.cli.entry import main
+from rankdistill.data import write_run
+from rankdistill.models import CrossEncoder
+from rankdistill.recipes.multitask_result import CURVES, RESULT
+from rankdistill.retrieval.bm25 import bm25
+
+STUDENT = ["--student", "bilstm", "--lstm-size", 8, "--dense-size", 8, "--embedding-size", 8]
+SHORT = ["--teacher-epochs", 1, "--teacher-batch", 30, "--epochs", 1, "--lists-per-batch", 30, "--tune-epochs", 1]
+OTHERS = ["--max-length", 16, "--list-size", 4, "--curve-points", 2, "--logging-steps", 1, "--dtype", "float32"]
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("base") / "model"
+    CrossEncoder(make_model(num_hidden_layers=2), make_tokenizer(), max_length=32).save(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def glue(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_glue(tmp_path_factory.mktemp("glue"))
+
+
+@pytest.fixture(scope="module")
+def ranking(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("ranking")
+    made = judged_collection()
+    write_collection(made, folder / "docs")
+    write_run(bm25(made, k=6), folder / "bm25.trec", by="bm25")
+    return folder
+
+
+def multitask(*words: object) -> int:
+    return main([str(word) for word in ("multitask", *SHORT, *OTHERS, *words)])
+
+
+@pytest.mark.slow
+def test_tasks_of_every_kind_are_distilled_together_and_compared(
+    base: Path, glue: Path, ranking: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tasks = [f"{name}=glue:{name}@{glue}" for name in ("sst2", "rte")]
+    tasks += [f"glue:stsb@{glue}", f"docs={ranking / 'docs'}"]
+    given = ["--tasks", *tasks, "--runs", f"docs={ranking / 'bm25.trec'}", "--teacher", base, *STUDENT, "--seeds", 2]
+    out = tmp_path / "out"
+    assert multitask(*given, "--sampling", "sqrt", "--out", out) == 0
+    assert "batches: sst2" in capsys.readouterr().err
+    result = json.loads((out / RESULT).read_text())
+    names = ["sst2", "rte", "stsb", "docs"]
+    assert list(result["tasks"]) == names
+    kinds = [facts["kind"] for facts in result["tasks"].values()]
+    assert kinds == ["classification", "classification", "similarity", "ranking"]
+    firsts = [facts["mkd"] for facts in result["tasks"].values()]
+    assert result["mean"]["mkd"] == pytest.approx(sum(firsts) / 4)
+    for facts in result["tasks"].values():
+        assert facts["difference"] == pytest.approx(facts["mkd"] - facts["single"])
+        assert len(facts["values"]["mkd"]) == 2
+    for name in names:
+        for folder in ("teacher", "mkd0/distilled", "mkd0/tuned", "mkd1/tuned", "single1/tuned", "single-teacher"):
+            assert (out / folder / name / "run.trec.gz").is_file()
+        model = CrossEncoder.from_pretrained(out / "mkd0" / "tuned" / name / "model")
+        assert model.model.config.model_type == "rankdistill-bilstm"
+        assert model.n_texts == (1 if name == "sst2" else 2)
+        metrics = json.loads((out / "mkd0" / "tuned" / name / "metrics.json").read_text())
+        facts = result["tasks"][name]
+        assert facts["values"]["mkd"][0] == pytest.approx(metrics[facts["measure"]], abs=1e-6)
+    one, other = (
+        CrossEncoder.from_pretrained(out / "mkd0" / "distilled" / name / "model") for name in ("sst2", "docs")
+    )
+    assert torch.equal(one.model.embeddings.weight, other.model.embeddings.weight)
+    log = json.loads((out / "mkd0" / "distilled" / "log.json").read_text())
+    keys = {key for entry in log for key in entry}
+    assert {"sst2: logit_mse(target)", "docs: pairwise_mse(target)", "eval_stsb_pearson", "eval_mean"} <= keys
+    page = (out / CURVES).read_text()
+    assert page.count("<polyline") == 4 * 4 + 2 * 4
+    written = {path: path.stat().st_mtime_ns for path in out.rglob("model.safetensors")}
+    assert multitask(*given, "--sampling", "sqrt", "--out", out) == 0
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("model.safetensors")} == written
+    assert json.loads((out / RESULT).read_text()) == result
+
+
+def test_a_student_of_layers_is_distilled_on_some_tasks_and_tuned_on_all(
+    base: Path, glue: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tasks = ["--tasks", f"glue:rte@{glue}", f"glue:sst2@{glue}", "--joint", "rte", "--single", "none"]
+    student = ["--teacher", base, "--student", base, "--layers", 0, "--label-weight", 0.5]
+    assert multitask(*tasks, *student, "--out", tmp_path / "out", "--json") == 0
+    result = json.loads(capsys.readouterr().out)
+    assert "single" not in result["mean"]
+    assert not (tmp_path / "out" / "single0").exists()
+    assert sorted(path.name for path in (tmp_path / "out" / "mkd0" / "distilled").iterdir() if path.is_dir()) == ["rte"]
+    log = json.loads((tmp_path / "out" / "mkd0" / "distilled" / "log.json").read_text())
+    assert any("rte: cross_entropy(label)" in entry for entry in log)
+    tuned = CrossEncoder.from_pretrained(tmp_path / "out" / "mkd0" / "tuned" / "sst2" / "model")
+    assert tuned.model.config.num_hidden_layers == 1
+
+
+def test_what_one_task_is_tuned_to_is_no_other_tasks_start(
+    base: Path, glue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tuned: dict[str, CrossEncoder] = {}
+
+    def kept(parts: Any, settings: Any, *, out: Path, **_: Any) -> None:
+        for name, part in parts.items():
+            part.model.save(out / (part.folder or f"{name}/model"))
+            if "tuned" in out.parts:
+                tuned[name] = part.model
+        (out / "log.json").write_text("[]")
+
+    monkeypatch.setattr("rankdistill.recipes.multitask.fit_tasks", kept)
+    tasks = [f"glue:{name}@{glue}" for name in ("rte", "sst2", "stsb")]
+    given = ["--teacher", base, "--student", base, "--joint", "rte", "--single", "none", "--out", tmp_path / "out"]
+    assert multitask("--tasks", *tasks, *given) == 0
+    encoders = [model.model.bert.embeddings.word_embeddings.weight for model in tuned.values()]
+    assert len({id(weight) for weight in encoders}) == len({weight.data_ptr() for weight in encoders}) == 3
+
+
+REFUSED = {
+    "one task": (["--tasks", "glue:rte@{glue}"], 2, "got 1 task, expected two or more"),
+    "two of one name": (["--tasks", "glue:rte@{glue}", "RTE=glue:sst2@{glue}"], 2, "are both called 'RTE'"),
+    "twice": (["--tasks", "a=glue:rte@{glue}", "b=glue:rte@{glue}"], 2, "is given twice"),
+    "no folder": (["--tasks", "glue:rte@{glue}", "glue:mrpc@{glue}"], 1, "mrpc"),
+    "hidden": (["--tasks", "glue:rte@{glue}", "glue:sst2@{glue}", "--test-split", "test"], 2, "split of glue:rte"),
+    "a joint task": (
+        ["--tasks", "glue:rte@{glue}", "glue:sst2@{glue}", "--joint", "rt"],
+        2,
+        "unknown task 'rt'.*did you mean 'rte'",
+    ),
+    "a run": (
+        ["--tasks", "glue:rte@{glue}", "glue:sst2@{glue}", "--runs", "rte={glue}/x.trec"],
+        2,
+        "--runs are for rankings",
+    ),
+    "a run of no task": (["--tasks", "glue:rte@{glue}", "--runs", "{glue}/x.trec"], 2, "--runs says for which task"),
+    "layers": (
+        ["--tasks", "glue:rte@{glue}", "glue:sst2@{glue}", "--layers", "0"],
+        2,
+        "made from scratch and has no layers",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_learned_together_is_refused_before_any_training(
+    case: str, base: Path, glue: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words, code, said = REFUSED[case]
+    given = [word.format(glue=glue) for word in words]
+    assert multitask(*given, "--teacher", base, *STUDENT, "--out", tmp_path / "out") == code
+    assert re.search(said, " ".join(capsys.readouterr().err.split()))
+    assert not list(tmp_path.rglob("model"))
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        (["x", "y", "-", "-", "-"], "task b: 0 pairs with a label to measure on|task b: .*no|none of the"),
+        (["x", "y", "x", "x", "-"], "task b: 1 pairs with a label to measure on, expected at least 2"),
+        (["x", "x", "x", "x", "y"], "task b: no pair of .* to train on has the class 'y'"),
+        (["x", "y", "x"], "task b: 3 of the 3 pairs to measure on are among those to train on"),
+    ],
+)
+def test_a_task_without_enough_labels_is_named(
+    labels: list[str], said: str, base: Path, glue: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "b"
+    folder.mkdir()
+    (folder / "task.yaml").write_text("kind: classification\nclasses: [x, y]\ntexts: [sentence]\nlabel: label\n")
+    for split, rows in (("train", labels[:3]), ("dev", labels[3:])):
+        if not rows:
+            continue
+        lines = [f"a cat {row}\t{'' if label == '-' else label}" for row, label in enumerate(rows)]
+        (folder / f"{split}.tsv").write_text("\n".join(["sentence\tlabel", *lines, ""]))
+    given = ["--tasks", f"glue:rte@{glue}", f"task:{folder}", "--teacher", base, *STUDENT, "--out", tmp_path / "out"]
+    assert multitask(*given) == 1
+    assert re.search(said, " ".join(capsys.readouterr().err.split()))
+
+
+@pytest.mark.parametrize(
+    ("words", "optimizer", "batch", "epochs"),
+    [
+        ([], "adam", 128, 10),
+        (["--student", "bilstm"], "adadelta", 50, 10),
+        (["--student", "bilstm", "--epochs", "2"], "adadelta", 50, 2),
+        (["--student", "some/model"], "adamw", 16, 1),
+    ],
+)
+def test_the_students_own_settings_are_the_defaults_of_its_training(
+    words: list[str], optimizer: str, batch: int, epochs: int, tmp_path: Path
+) -> None:
+    given = ["multitask", "--tasks", "glue:rte@glue", "glue:sst2@glue", "--out", str(tmp_path / "out"), *words]
+    _, bound, _ = build_app("multitask").parse_args(given, print_error=False, exit_on_error=False)
+    bound.apply_defaults()
+    training = bound.arguments["training"]
+    assert (training.optimizer, training.lists_per_batch, training.epochs) == (optimizer, batch, epochs)
