@@ -69,6 +69,7 @@ class Size:
 
     kilobytes: int = 4000
     updates: int = UPDATES
+    batch: int = BATCH
     general_pairs: int = 60_000
     """Pairs of general sentences that the textbooks are chosen from."""
     rounds: int = 20
@@ -143,7 +144,9 @@ class Trainings:
     def recipe(self) -> TrainingSettings:
         """MiniLMv2's settings, for these sizes."""
         own = {name: value for name, value in RECIPES["minilmv2"].settings.items() if name != "max_steps"}
-        return TrainingSettings(**{**own, "lists_per_batch": BATCH, "learning_rate": RATE, "dtype": "bfloat16"})
+        return TrainingSettings(
+            **{**own, "lists_per_batch": self.size.batch, "learning_rate": RATE, "dtype": "bfloat16"}
+        )
 
     def taught(self, student: str, textbook: str, name: str, updates: int = 0, start: Path | None = None) -> Path:
         """The folder of a student that learned a textbook; of both, half of the updates each."""
@@ -172,7 +175,7 @@ class Trainings:
             model = make_student(shape, collection, base=place, max_length=LENGTH, student_network="plain")
         else:
             model = CrossEncoder.from_base(DEFAULT_BASE, layers=shape or None, max_length=LENGTH)
-        epochs = -(-updates * BATCH // len(lists))
+        epochs = -(-updates * self.size.batch // len(lists))
         settings = replace(self.recipe, epochs=epochs, max_steps=updates, learning_rate=rate)
         model = reading(model, texts_read(collection))
         distill(collection, lists, {"expert": teacher}, model, settings, objective="relations(teacher)", out=out)
@@ -272,13 +275,13 @@ def main(
         bool, Parameter(name="--hours", help="Say how long the distillations will take, and stop.")
     ] = False,
     quick: Annotated[
-        bool, Parameter(help="Two updates of each training, on one task and one student of each kind.")
+        bool, Parameter(help="Two updates of 8 texts each, on one task and one student of each kind.")
     ] = False,
 ) -> None:
     """Train what is not yet trained, print the table as it grows and write the result."""
     size = Size(kilobytes, updates)
     if quick:
-        folder, tasks, seeds, size = folder / "quick", tasks[1:2] or tasks, seeds[:1], Size(20, 2, 400, 2, 2)
+        folder, tasks, seeds, size = folder / "quick", tasks[1:2] or tasks, seeds[:1], Size(20, 2, 8, 400, 2, 1)
         students = tuple(each for each in students if "3x" in each)
     trainings = Trainings(folder, {task: load_task(task) for task in tasks}, size, masked_lm)
     results = QUICK if quick else FOLDER

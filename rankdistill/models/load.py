@@ -20,6 +20,7 @@ from rankdistill.files.checksums import check_undamaged, is_sealed
 from rankdistill.models.base import quiet_loading
 from rankdistill.models.families import FAMILIES
 from rankdistill.models.recurrent.register import OWN
+from rankdistill.models.untrained import ENTRY as UNTRAINED
 
 CONFIG, WEIGHTS, INDEX, ADAPTER = (
     "config.json",
@@ -64,7 +65,7 @@ def load_classifier(
                 f"{folder}: its weight {name} has shape {tuple(stored)}, but in the model that config.json describes "
                 f"it has {tuple(expected)}: one of the two files is another model's"
             )
-    if mismatched:
+    if mismatched and not getattr(model.config, UNTRAINED, False):
         warnings.warn(
             f"{folder}: its head has not {n_logits} logits, so that it is replaced by a new one, which must be trained "
             "(`as_one_logit` makes one logit of two)",

@@ -77,6 +77,7 @@ def test_a_random_student_learns_from_an_encoder_without_a_head_and_then_a_task(
     glue = write_glue(tmp_path / "glue")
     task = ["finetune", "--collection", f"glue:sst2@{glue}", "--base", str(out / "model"), "--out", str(out / "task")]
     assert main([*task, *FEW, "--epochs", "1"]) == 0
+    assert "its head has not 2 logits" not in capsys.readouterr().err
     assert "accuracy" in json.loads((out / "task" / "metrics.json").read_text())
     assert "untrained_head" not in json.loads((out / "task" / "model" / "config.json").read_text())
 
