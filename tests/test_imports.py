@@ -27,6 +27,7 @@ ORDER = [
     "ensembling",
     "losses",
     "augment",
+    "textbook",
     "training",
     "recipes",
     "cluster",

@@ -50,6 +50,8 @@ def commands(made: Made) -> Iterator[Killed]:
         yield Killed("export (ONNX)", ["export", *model, *texts, *engine], reduced={"standard output": without_speeds})
     if find_spec("sentencex") and find_spec("rensa"):
         yield Killed("corpus", ["corpus", "--text", str(made.text), "--processes", "2", "--out", "out", "--json"])
+        book = ["--task", f"pairs:{made.pairs}", "--corpus", str(made.text), "--k", "3", "--processes", "2"]
+        yield Killed("textbook", ["textbook", *book, "--out", "out", "--json"])
     experts = ["--experts", f"nli={made.classifier}", f"rank={made.model}"]
     yield Killed("score, experts", ["score", *experts, "--collection", f"pairs:{made.pairs}", "--out", "out"])
     yield Killed("search", ["search", "how to sort a long list", *model, "--json"])

@@ -18,7 +18,13 @@ HANGS = -9999
 os.environ |= {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(
-    ["rankdistill.cli.entry", "rankdistill.models", "rankdistill.scoring.score", "rankdistill.recipes", "bm25s"]
+    [
+        "rankdistill.cli.entry",
+        "rankdistill.models",
+        "rankdistill.scoring.score",
+        "rankdistill.recipes",
+        "rankdistill.retrieval.bm25",
+    ]
 )
 
 

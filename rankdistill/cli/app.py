@@ -37,9 +37,10 @@ COMMANDS: dict[str, str] = {
     "search": "Search a collection: BM25 finds candidates, a cross-encoder orders them.",
     "corpus": "Turn text into pairs of adjacent sentences, without duplicates, for guided pre-training.",
     "augment": "Vary a task's texts word by word, by masks and words of the same tag, for a teacher to label.",
+    "textbook": "Gather the sentences of a general corpus that a task's texts find, to distil from without labels.",
     "rekindle": "Guide a base by experts on unlabelled pairs or lists, and fine-tune it (UEGP, MoEGP).",
     "multitask": "Distil one student on several tasks together, and compare it with one of each task alone (MKD).",
-    "stats": "Count what is in a collection.",
+    "stats": "Count what is in a collection, or compare the texts of several.",
 }
 
 EPILOGUE = (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from importlib.metadata import version
 
 from rankdistill import __version__
 from rankdistill.data.collection import Collection
@@ -17,10 +16,10 @@ from rankdistill.retrieval.bm25 import INDEX_FORMAT, K1, B, BM25Index
 def cached_index(collection: Collection, k1: float = K1, b: float = B) -> BM25Index:
     """Load the BM25 index of the collection's documents from the cache; build it where the cache does not have it.
 
-    The key holds the texts and ids, the parameters, and the versions of rankdistill, of bm25s and of Unicode. A kept
+    The key holds the texts and ids, the parameters, and the versions of rankdistill and of Unicode. A kept
     index whose files were damaged is built again, and an index that the cache cannot hold is not kept; warnings say so.
     """
-    facts = [__version__, version("bm25s"), INDEX_FORMAT, k1, b, _documents_digest(collection)]
+    facts = [__version__, INDEX_FORMAT, k1, b, _documents_digest(collection)]
     folder = cache_folder() / "bm25" / digest(facts)
     if folder.exists():
         try:

@@ -23,6 +23,7 @@ from rankdistill.retrieval.found import (
     check_k,
     chosen_queries,
     found_candidates,
+    joined,
     load_doc_ids,
     save_index_parts,
 )
@@ -80,7 +81,7 @@ class DenseIndex:
                     rows.append(nearest)
                     scores.append(values)
                 advance(len(vectors))
-        return found_candidates(queries.ids, self.doc_ids, rows, scores, "dense")
+        return found_candidates(queries.ids, self.doc_ids, *joined(rows, scores), "dense")
 
     def _nearest(self, vectors: F32, k: int) -> list[tuple[I64, F32]]:
         """Find positions and inner products of each vector's k nearest, (n, d); of equal ones the lower position."""

@@ -1,4 +1,4 @@
-"""Parts shared by the retrievers: choice of queries, the best k of many scores, results as Candidates, ids on disk."""
+"""Parts shared by the retrievers: choice of queries, results as Candidates, ids on disk."""
 
 from __future__ import annotations
 
@@ -26,34 +26,27 @@ def chosen_queries(collection: Collection, query_ids: Sequence[str] | None) -> T
     return Texts.from_pairs(list(query_ids), collection.queries.take(query_ids))
 
 
-def best(scores: F32, k: int) -> tuple[I64, F32]:
-    """Find positions and values of the k largest scores above 0, falling; of equal ones the lower position first."""
-    rows = np.flatnonzero(scores > 0)
-    if len(rows) > k:
-        values = scores[rows]
-        rows = rows[values >= np.partition(values, len(values) - k)[len(values) - k]]
-    rows = rows[np.argsort(-scores[rows], kind="stable")[:k]]
-    return rows, scores[rows]
-
-
 def found_candidates(
-    query_ids: pa.Array, doc_ids: pa.Array, rows: Sequence[I64], scores: Sequence[F32], column: str, hint: str = ""
+    query_ids: pa.Array, doc_ids: pa.Array, sizes: I64, rows: I64, scores: F32, column: str, hint: str = ""
 ) -> Candidates:
-    """Build candidates from one array of rows of ``doc_ids`` and one of scores per query.
+    """Build candidates: how many each query has, and of all of them, in order, the rows of ``doc_ids`` and scores.
 
     A query that found nothing keeps an empty list; a warning reports the number of such queries, and the hint why.
     """
-    sizes = np.array([len(of_query) for of_query in rows], dtype=np.int64)
     if empty := int((sizes == 0).sum()):
         first = query_ids[int(np.argmin(sizes))].as_py()
         warnings.warn(
             f"{column} found no document for {empty} of {len(query_ids)} queries, the first is {first!r}{hint}",
             stacklevel=3,
         )
-    offsets = offsets_of(sizes)
+    return Candidates(query_ids, offsets_of(sizes), doc_ids.take(pa.array(rows)), {column: scores})
+
+
+def joined(rows: Sequence[I64], scores: Sequence[F32]) -> tuple[I64, I64, F32]:
+    """Join one array of rows and one of scores per query to what `found_candidates` takes."""
+    sizes = np.array([len(of_query) for of_query in rows], dtype=np.int64)
     positions = np.concatenate([*rows, np.zeros(0, np.int64)]).astype(np.int64)
-    values = np.concatenate([*scores, np.zeros(0, np.float32)])
-    return Candidates(query_ids, offsets, doc_ids.take(pa.array(positions)), {column: values})
+    return sizes, positions, np.concatenate([*scores, np.zeros(0, np.float32)])
 
 
 def check_k(k: int) -> None:

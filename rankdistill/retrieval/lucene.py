@@ -29,6 +29,7 @@ from rankdistill.retrieval.found import (
     check_k,
     chosen_queries,
     found_candidates,
+    joined,
     load_doc_ids,
     save_index_parts,
 )
@@ -127,7 +128,7 @@ class LuceneIndex:
                     scores.append(np.array([hit.score for hit in hits], dtype=np.float32))
                 advance(len(texts))
         searcher.close()
-        return found_candidates(queries.ids, self.doc_ids, rows, scores, "lucene")
+        return found_candidates(queries.ids, self.doc_ids, *joined(rows, scores), "lucene")
 
 
 def lucene(

@@ -171,7 +171,7 @@ def test_a_folder_that_is_no_index_is_refused(tmp_path):
     with pytest.raises(DataError, match="nothing"):
         BM25Index.load(tmp_path / "nothing")
     (tmp_path / "format.json").write_text('{"bm25": 0}')
-    with pytest.raises(DataError, match=r"of format \{'bm25': 0\}, expected \{'bm25': 2.*build it again"):
+    with pytest.raises(DataError, match=r"of format \{'bm25': 0\}, expected \{'bm25': 3.*build it again"):
         BM25Index.load(tmp_path)
 
 

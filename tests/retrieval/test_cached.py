@@ -100,6 +100,6 @@ def test_a_cache_that_cannot_be_written_costs_a_note_only(tmp_path: Path, monkey
 
 def test_a_damaged_index_that_was_saved_by_name_is_refused(tmp_path: Path) -> None:
     BM25Index.build(made().documents).save(tmp_path / "index")
-    (tmp_path / "index" / "vocab.index.json").write_text("{}")
-    with pytest.raises(DataError, match=r"index is damaged: .*vocab.index.json has 2 bytes.*build it again"):
+    (tmp_path / "index" / "idf.npy").write_text("{}")
+    with pytest.raises(DataError, match=r"index is damaged: .*idf.npy has 2 bytes.*build it again"):
         BM25Index.load(tmp_path / "index")

@@ -1,28 +1,121 @@
-"""stats: how many queries, documents and judgments a collection has."""
+"""stats: how many queries, documents and judgments a collection has; or the texts of several, side by side."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
 
-from rankdistill.cli.options import Json, Source
-from rankdistill.cli.output import print_json, print_rich, table
-from rankdistill.data.sources import load_collection
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from rankdistill.cli.options import Json, Seed
+from rankdistill.cli.output import print_json, print_rich, say_wrote, table
+from rankdistill.cli.outputs import OUTPUT_FILE
+from rankdistill.data.sources import SYNTAX, load_collection
+from rankdistill.errors import UsageError
+from rankdistill.textbook.overlap_picture import write_overlap
+from rankdistill.textbook.statistics import VOCABULARY, corpus_texts, text_statistics
+from rankdistill.textbook.units import parts_folder
 
 
-def stats(collection: Source, *, as_json: Json = False) -> None:
-    """Count what is in a collection.
+def stats(
+    collection: Annotated[
+        tuple[str, ...],
+        Parameter(help=f"Collections, or folders of parts, each also as NAME=COLLECTION: {SYNTAX}."),
+    ],
+    *,
+    text: Annotated[
+        bool, Parameter(help="Statistics of the texts, also of one collection; of several always.", show_default=False)
+    ] = False,
+    split: Annotated[
+        str | None, Parameter(help="Split of tasks whose texts count. [default: train; of a ranking all queries]")
+    ] = None,
+    vocabulary: Annotated[
+        int, Parameter(help="Most frequent words of each corpus that are compared.", validator=Number(gte=1))
+    ] = VOCABULARY,
+    picture: Annotated[Path | None, OUTPUT_FILE, Parameter(help="SVG file to draw the shared vocabularies in.")] = None,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Count what is in a collection, or compare the texts of several.
 
-    Sizes, splits, grades, mean number of words, runs in the collection's folder, and judged pairs without a text. For
-    example
+    Of one: sizes, splits, grades, mean number of words, runs in the collection's folder, and judged pairs without a
+    text. Of several: words, distinct words and pairs of words of samples of the same size, near duplicates, and the
+    share of the most frequent words that two corpora have in common. For example
 
         rankdistill stats pydocs --json
+        rankdistill stats general=pairs:runs/wikipedia.pairs task=glue:rte@glue \\
+            augmented=pairs:runs/rte.augmented textbook=textbook:runs/rte.textbook --picture overlap.svg
     """
-    numbers = load_collection(collection).stats()
+    named = _named(collection)
+    if len(named) == 1 and not text:
+        if picture is not None or split is not None:
+            raise UsageError("--picture and --split are for statistics of texts: give --text, or several collections")
+        numbers = load_collection(next(iter(named.values()))).stats()
+        if as_json:
+            print_json(numbers)
+        else:
+            print_rich(table(["what", "number"], _rows(numbers)))
+        return
+    found = text_statistics(
+        {name: _texts(source, split) for name, source in named.items()}, vocabulary=vocabulary, seed=seed
+    )
+    if picture is not None:
+        write_overlap(found["overlap"], found["vocabulary"], picture)
     if as_json:
-        print_json(numbers)
+        print_json(found)
     else:
-        print_rich(table(["what", "number"], _rows(numbers)))
+        _print(found)
+    if picture is not None:
+        say_wrote(picture)
+
+
+def _named(words: Sequence[str]) -> dict[str, str]:
+    """Name -> source, of words such as NAME=COLLECTION or COLLECTION."""
+    named: dict[str, str] = {}
+    for word in words:
+        name, sign, source = word.partition("=")
+        if not sign or Path(word).exists() or ":" in name or "/" in name:
+            name = source = word
+        if not name or not source:
+            raise UsageError(f"got {word!r}, expected COLLECTION or NAME=COLLECTION")
+        if name in named:
+            raise UsageError(f"two collections are called {name!r}: give each a name of its own, NAME=COLLECTION")
+        named[name] = source
+    return named
+
+
+def _texts(source: str, split: str | None) -> Any:
+    """The texts of a collection; the split is of those that have splits."""
+    if parts_folder(source) and not source.startswith(("pairs:", "textbook:")):
+        source = f"pairs:{source}"
+    loaded = load_collection(source)
+    return corpus_texts(loaded, split if loaded.splits or loaded.qrels is not None else None)
+
+
+def _print(found: Mapping[str, Any]) -> None:
+    names = list(found["corpora"])
+    rows: dict[str, list[str]] = {}
+    for numbers in found["corpora"].values():
+        for what, value in _flat(numbers):
+            rows.setdefault(what, []).append(value)
+    print_rich(table(["", *names], ([what, *values] for what, values in rows.items())))
+    if len(names) > 1:
+        overlap = ([one, *(f"{100 * found['overlap'][one][other]:.1f}" for other in names)] for one in names)
+        print_rich(table([f"shared of {found['vocabulary']:,} words, %", *names], overlap))
+
+
+def _flat(numbers: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, str]]:
+    for key, value in numbers.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{key}: ")
+        else:
+            shown = f"{100 * value:.2f} %" if isinstance(value, float) else f"{value:,}"
+            yield (
+                f"{within}{key.replace('_', '-' if key.startswith('distinct_') and key[-1].isdigit() else ' ')}",
+                shown,
+            )
 
 
 def _rows(numbers: Mapping[str, Any], within: str = "") -> Iterator[list[str]]:

@@ -42,6 +42,7 @@ SOURCES: dict[str, Source] = {
     "glue": Source("pairs.glue", "glue:NAME@FOLDER (or glue:NAME, from the hub)", describes=True),
     "task": Source("pairs.task_file", "task:FOLDER (with a task.yaml)", describes=True),
     "pairs": Source("pairs.parts", "pairs:FOLDER (parts of sentence pairs)"),
+    "textbook": Source("pairs.textbook", "textbook:FOLDER (sentences or pairs, as textbook writes them)"),
     "lists": Source("query_lists", "lists:FOLDER (retrieved lists with their texts)"),
     FOLDER: Source("beir", "or a folder in the BEIR layout (FOLDER#TAG chooses among its files)", is_folder=True),
 }

@@ -1,0 +1,64 @@
+"""textbook, and stats of several corpora, through the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from pair_tasks import write_glue
+
+pytest.importorskip("sentencex", reason="the extra 'corpus' is not installed")
+
+
+@pytest.fixture
+def glue(tmp_path: Path) -> str:
+    return f"glue:sst2@{write_glue(tmp_path / 'glue')}"
+
+
+@pytest.fixture
+def text(tmp_path: Path, glue: str) -> Path:
+    """Sentences of the words of the task, in another order."""
+    from rankdistill.data.sources import load_collection
+
+    words = " ".join(load_collection(glue).queries.texts.to_pylist()).split()
+    lines = [" ".join(["It", "says:", *words[i : i + 8]]) + "." for i in range(0, len(words) - 8, 3)]
+    (tmp_path / "text.txt").write_text("\n\n".join(dict.fromkeys(lines)))
+    return tmp_path / "text.txt"
+
+
+def test_a_textbook_is_written_counted_and_compared(run, glue, text, tmp_path):
+    book = tmp_path / "book"
+    words = ["textbook", "--task", glue, "--corpus", text, "--out", book, "--processes", 1]
+    done = run(*words, "--size", 12, "--json", "--text.min-characters", 10)
+    assert done.code == 0, done.err
+    counts = json.loads(done.out)
+    assert (counts["kept"], counts["anchors"] > 10) == (12, True)
+    assert f"wrote {book} (12 sentences or pairs" in done.err
+    picture = tmp_path / "overlap.svg"
+    compared = ["stats", f"task={glue}", f"book=textbook:{book}", book]
+    told = run(*compared, "--picture", picture, "--json")
+    assert told.code == 0, told.err
+    found = json.loads(told.out)
+    assert list(found["corpora"]) == ["task", "book", str(book)]
+    assert found["corpora"]["book"] == found["corpora"][str(book)]
+    assert (found["corpora"]["book"]["texts"], found["overlap"]["book"][str(book)]) == (12, 1.0)
+    assert picture.read_text().startswith("<svg")
+    assert "sample: distinct-1" in run(*compared[:3]).out
+
+
+def test_what_textbook_and_stats_cannot_do_is_an_error(run, glue, text, tmp_path):
+    words = ["textbook", "--task", glue, "--corpus", text, "--out", tmp_path / "out"]
+    for more, said in (
+        ([], "one of them"),
+        (["--size", "huge"], "a size is bytes such as 200MB"),
+        (["--k", 3, "--max-k", 0], "max_k must be at least 1"),
+        (["--k", 3, "--output", "words"], "words"),
+    ):
+        told = run(*words, *more)
+        assert (told.code, said in told.err) == (2, True), told.err
+    for more in (["--split", "dev"], ["--picture", tmp_path / "x.svg"]):
+        told = run("stats", glue, *more)
+        assert (told.code, "give --text" in told.err) == (2, True)
+    told = run("stats", f"a={glue}", f"a={glue}")
+    assert (told.code, "two collections are called 'a'" in told.err) == (2, True)
