@@ -27,7 +27,7 @@ check: install
 
 # Engines, Ray and the neighbours, which only their tests need.
 $(VENV)/.extras: $(VENV)/.installed
-	@$(INSTALL) -e '.[augment,corpus,hub,mteb,onnx,openvino-int8,pyterrier,ray]'
+	@$(INSTALL) -e '.[augment,corpus,hub,mteb,onnx,openvino-int8,pyterrier,ray,serve]'
 	@touch $@
 
 test: check $(VENV)/.extras

@@ -18,7 +18,7 @@ from rankdistill.scoring.chunks import ChunkScorer
 from rankdistill.scoring.doubts import warn_of_doubts
 from rankdistill.scoring.fits import check_head
 from rankdistill.scoring.report import ScoreReport
-from rankdistill.scoring.settings import ScoringSettings
+from rankdistill.scoring.settings import ModelSettings, ScoringSettings
 from rankdistill.scoring.shared_tokens import SharedTokens
 from rankdistill.scoring.store import ScoreStore
 
@@ -107,7 +107,7 @@ def score_logits(
     return _run(model, candidates, collection, settings, description, chunk_pairs, True, shared)
 
 
-def load_model(model: CrossEncoder | str | Path, settings: ScoringSettings) -> CrossEncoder:
+def load_model(model: CrossEncoder | str | Path, settings: ModelSettings) -> CrossEncoder:
     """Load a cross-encoder for these settings; of one at hand keep what they leave open, and how it is asked."""
     from rankdistill.models.cross_encoder import CrossEncoder
 
