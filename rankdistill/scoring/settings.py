@@ -41,6 +41,12 @@ class ModelSettings(Asking):
         if self.batch_tokens is not None and self.batch_tokens < 1:
             raise UsageError(f"batch_tokens must be at least 1, got {self.batch_tokens}")
 
+    @property
+    def model_facts(self) -> dict[str, Any]:
+        """What is asked of a model beside its folder, as JSON can hold it; not the size of batches."""
+        names = [field.name for field in fields(ModelSettings) if field.name != "batch_tokens"]
+        return {name: getattr(self, name) for name in names}
+
 
 @dataclass(frozen=True)
 class ScoringSettings(ModelSettings):
