@@ -51,7 +51,7 @@ def kept_texts(files: Sequence[Path], how: Any, read: Callable[[], Texts]) -> Te
     if folder.is_dir():
         try:
             return IndexedTexts(folder)
-        except (DataError, OSError, ValueError, pa.ArrowException) as error:
+        except Exception as error:  # NumPy and Arrow raise any type for a damaged file
             say(f"{folder} is damaged, and made again: {error}")
     texts = read()
     try:
@@ -93,6 +93,8 @@ class IndexedTexts(Texts):
         opened = Texts.open(folder / TEXTS, check=False)
         super().__init__(opened.ids, opened.texts)
         self._hashes, self._order, self._checks = (np.load(folder / n, mmap_mode="r") for n in (HASHES, ORDER, CHECKS))
+        if [each.dtype for each in (self._hashes, self._order, self._checks)] != [np.uint64, np.int64, np.uint32]:
+            raise DataError("its arrays are of other types than were written")
         lengths = {len(self._ids), len(self._hashes), len(self._order), len(self._checks)}
         if len(lengths) > 1:
             raise DataError(f"its files hold {', '.join(map(str, sorted(lengths)))} rows")

@@ -28,7 +28,7 @@ from rankdistill.inputs.pairs import PairAssembler
 from rankdistill.inputs.template import PairTemplate
 from rankdistill.models.contract import CLASSES, ScoreContract
 from rankdistill.models.engines.outside import LOADERS
-from rankdistill.models.engines.stored import versions
+from rankdistill.models.engines.stored import files_of, versions
 from rankdistill.progress import say
 
 if TYPE_CHECKING:  # torch is imported by what makes a model ready
@@ -39,6 +39,7 @@ FORM = 1
 ENGINES = ("auto", "onnx", "openvino")
 """Engines that compute an exported model, or may."""
 PACKAGES = ("rankdistill", "torch", "transformers", "tokenizers", "onnx", "onnxruntime", "openvino", "nncf")
+SEGMENTS = "token_type_ids"
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 FACTS, TOKENIZER, ENGINE = "ready.json", "tokenizer.json", "engine"
 TOKENIZER_FACTS = ("model_input_names", "pad_token_id", "pad_token_type_id", "eos_token_id", "unk_token_id")
@@ -108,6 +109,11 @@ class ReadyModel:
         return self._fingerprint
 
 
+if TYPE_CHECKING:
+    Scorer = CrossEncoder | ReadyModel
+    """What scores pairs of texts."""
+
+
 def ready_model(path: str | Path, settings: Mapping[str, Any]) -> ReadyModel | None:
     """The model of a folder as an earlier command left it; None where there is none, or the folder changed since.
 
@@ -140,6 +146,8 @@ def keep_ready(model: CrossEncoder, path: str | Path, settings: Mapping[str, Any
     plain = type(model.assembler) is PairAssembler and model.asked is None and model.contract.form != CLASSES
     if not isinstance(engine, ExportedEngine) or not plain or not Path(path).is_dir():
         return
+    if SEGMENTS in model.assembler.input_names and SEGMENTS not in engine.takes:
+        return  # it refuses every batch
     place, before = _place(path, settings), model.fingerprint()
     try:
         with atomic_path(place, sealed=True) as folder:
@@ -147,7 +155,9 @@ def keep_ready(model: CrossEncoder, path: str | Path, settings: Mapping[str, Any
             file = exported_file(model.folder, before, engine.name, engine.dtype)
             if file is None:
                 file = export_model(model.model, before, folder / "export", engine.name, engine.dtype)
-            shutil.copytree(file.parent, folder / ENGINE)
+            (folder / ENGINE).mkdir()
+            for part in files_of(file):
+                shutil.copyfile(file.with_name(part), folder / ENGINE / part)
             shutil.rmtree(folder / "export", ignore_errors=True)
             (folder / TOKENIZER).write_text(model.tokenizer.backend_tokenizer.to_str(), encoding="utf-8")
             facts = _facts(model, engine, file.name)

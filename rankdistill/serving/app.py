@@ -38,7 +38,7 @@ from rankdistill.serving.shapes import (
 )
 
 if TYPE_CHECKING:
-    from rankdistill.models.cross_encoder import CrossEncoder
+    from rankdistill.models.ready import Scorer
 
 PATHS = ("/rerank", "/v1/rerank", "/v2/rerank")
 KINDS = {400: "validation", 404: "not_found", 405: "not_found", 413: "too_large", 422: "validation"}
@@ -57,7 +57,7 @@ class Refused(Exception):
 class Server:
     """A model that is served: what waits for it, its threads, and its counts."""
 
-    def __init__(self, model: CrossEncoder, name: str, settings: ServingSettings, batch_tokens: int) -> None:
+    def __init__(self, model: Scorer, name: str, settings: ServingSettings, batch_tokens: int) -> None:
         self.model, self.name, self.settings = model, name, settings
         self.metrics = Metrics(lambda: self.batcher.waiting + self._tokenising)
         self.batcher = Batcher(model, batch_tokens, settings.round_tokens, self.metrics.round)
@@ -152,7 +152,7 @@ class Server:
         return job
 
 
-def build_app(model: CrossEncoder, name: str, settings: ServingSettings, batch_tokens: int | None = None) -> FastAPI:
+def build_app(model: Scorer, name: str, settings: ServingSettings, batch_tokens: int | None = None) -> FastAPI:
     """Build the ASGI app that serves a model under a name.
 
     batch_tokens: padded tokens in a batch (None: by device). Raises `UsageError` for a classifier, whose classes rank

@@ -12,7 +12,7 @@ from rankdistill.errors import RankDistillError
 from rankdistill.serving.jobs import Job, Slice, score_together
 
 if TYPE_CHECKING:
-    from rankdistill.models.cross_encoder import CrossEncoder
+    from rankdistill.models.ready import Scorer
 
 SMOOTHING = 0.2
 """Weight of a round in the running mean of pairs per second."""
@@ -31,9 +31,7 @@ class Batcher:
     Jobs that were abandoned are dropped. Use it as a context manager: leaving it finishes what is waiting.
     """
 
-    def __init__(
-        self, model: CrossEncoder, batch_tokens: int, round_tokens: int, report: Report = lambda *_: None
-    ) -> None:
+    def __init__(self, model: Scorer, batch_tokens: int, round_tokens: int, report: Report = lambda *_: None) -> None:
         self.model, self.batch_tokens, self.round_tokens, self._report = model, batch_tokens, round_tokens, report
         self.pairs_per_second = 0.0
         self._jobs: deque[Job] = deque()

@@ -14,7 +14,7 @@ from rankdistill.data.offsets import offsets_of
 from rankdistill.inputs.tokens import TokenizedTexts
 
 if TYPE_CHECKING:  # torch is imported by what loads a model
-    from rankdistill.models.cross_encoder import CrossEncoder
+    from rankdistill.models.ready import Scorer
 
 
 @dataclass(eq=False)
@@ -45,7 +45,7 @@ class Job:
         return int(self.lengths.sum())
 
 
-def make_job(model: CrossEncoder, query: str, documents: Sequence[str], most_tokens: int | None = None) -> Job:
+def make_job(model: Scorer, query: str, documents: Sequence[str], most_tokens: int | None = None) -> Job:
     """Tokenise a request as `CrossEncoder.predict` does; not for several threads at once, as tokenizers have a state.
 
     most_tokens: of a document that are read (None: as many as there is room for).
@@ -78,7 +78,7 @@ class Slice:
     end: int
 
 
-def score_together(model: CrossEncoder, slices: Sequence[Slice], batch_tokens: int) -> int:
+def score_together(model: Scorer, slices: Sequence[Slice], batch_tokens: int) -> int:
     """Score the pairs of several jobs in length-sorted batches, and fill in their logits; return the padded tokens."""
     queries = _joined([each.job.query for each in slices])
     documents = _joined([each.job.documents for each in slices])

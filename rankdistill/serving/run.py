@@ -14,7 +14,7 @@ from rankdistill.serving.app import build_app
 from rankdistill.serving.settings import ServingSettings
 
 if TYPE_CHECKING:
-    from rankdistill.models.cross_encoder import CrossEncoder
+    from rankdistill.models.ready import Scorer
 
 BACKLOG = 2048
 
@@ -48,7 +48,7 @@ class StoppableServer(uvicorn.Server):
 
 
 def serve(
-    model: CrossEncoder,
+    model: Scorer,
     name: str,
     settings: ServingSettings,
     batch_tokens: int | None,

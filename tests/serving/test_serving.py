@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,9 @@ from tiny import make_model, make_tokenizer
 from rankdistill.errors import UsageError
 from rankdistill.models.contract import ScoreContract
 from rankdistill.models.cross_encoder import CrossEncoder
+from rankdistill.models.ready import ReadyModel
+from rankdistill.scoring.score import load_scorer
+from rankdistill.scoring.settings import ModelSettings
 from rankdistill.serving.batcher import Batcher, Closed
 from rankdistill.serving.jobs import make_job
 from rankdistill.serving.settings import ServingSettings
@@ -41,7 +45,7 @@ def client(model: CrossEncoder) -> Iterator[TestClient]:
         yield made
 
 
-def client_of(model: CrossEncoder, **settings: Any) -> TestClient:
+def client_of(model: CrossEncoder | ReadyModel, **settings: Any) -> TestClient:
     app = build_app(model, "tiny/model", ServingSettings(**settings))
     return TestClient(app, raise_server_exceptions=False)
 
@@ -408,3 +412,17 @@ def test_the_requests_are_described(client: TestClient) -> None:
     assert set(described["paths"]) == {"/rerank", "/v1/rerank", "/v2/rerank", "/health", "/metrics"}
     assert "top_n" in described["components"]["schemas"]["RerankRequest"]["properties"]
     assert client.get("/docs").status_code == 200
+
+
+def test_a_model_that_an_earlier_command_left_ready_is_served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("onnxruntime", reason="the extra 'onnx' is not installed")
+    monkeypatch.setenv("RANKDISTILL_CACHE", str(tmp_path / "cache"))
+    folder = CrossEncoder(make_model(), make_tokenizer()).save(tmp_path / "model")
+    asked = ModelSettings(engine="onnx")
+    first, ready = load_scorer(folder, asked), load_scorer(folder, asked)
+    assert isinstance(ready, ReadyModel)
+    with client_of(ready) as client:
+        answer = client.post("/rerank", json={"query": QUERY, "documents": [*DOCUMENTS, LONG]}).json()
+    found = in_order(answer["results"], "relevance_score")
+    assert found == pytest.approx(scores_of(first, QUERY, [*DOCUMENTS, LONG]), abs=CLOSE)
+    assert answer["truncated"] == [len(DOCUMENTS)]

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from rankdistill.cli.options import Model
 from rankdistill.cli.output import say
 from rankdistill.errors import DataError, MissingExtraError
-from rankdistill.scoring.score import load_model
+from rankdistill.scoring.score import load_scorer
 from rankdistill.scoring.settings import ModelSettings
 from rankdistill.serving.settings import KEY_VARIABLE, ServingSettings
 
@@ -35,7 +35,7 @@ def serve(
         raise MissingExtraError("rankdistill serve", "serve")
     from rankdistill.serving.run import serve as serve_model
 
-    encoder = load_model(model, scoring)
+    encoder = load_scorer(model, scoring)
     name = serving.model_name or "/".join(Path(model).absolute().parts[-2:] if Path(model).exists() else [model])
     if serving.is_open:
         say(f"note: {serving.host} is open to others without a key: set --api-key, or {KEY_VARIABLE}")
