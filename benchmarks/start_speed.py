@@ -18,7 +18,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -55,6 +54,18 @@ WORDS = [
     "water",
 ]
 PACKAGES = ("rankdistill", "ir_measures", "numpy", "sentence-transformers", "torch", "onnxruntime")
+LAUNCHER = """
+import json, os, sys, time
+begun = time.perf_counter()
+child = os.fork()
+if not child:
+    os.execvp(sys.argv[1], sys.argv[1:])
+_, status, used = os.wait4(child, 0)
+cpu = used.ru_utime + used.ru_stime
+took = [time.perf_counter() - begun, cpu, used.ru_maxrss / 1024, os.waitstatus_to_exitcode(status)]
+print(json.dumps(took), file=sys.stderr)
+"""
+"""Starts a command from a small process: the peak of its memory would begin with that of the process it comes from."""
 PEER = """
 import json, sys
 from sentence_transformers import CrossEncoder
@@ -91,18 +102,19 @@ def write_files(folder: Path) -> None:
 
 def timed(command: list[str], folder: Path, **environment: str) -> tuple[float, float, float]:
     """Wall seconds, CPU seconds and the peak of the memory in MB of a command, which must succeed."""
-    started = time.perf_counter()
-    process = subprocess.Popen(
-        command, cwd=folder, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", LAUNCHER, *command],
+        cwd=folder,
+        env={**os.environ, **environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=True,
     )
-    assert process.stderr is not None
-    said = process.stderr.read()
-    _, status, used = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - started
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{' '.join(command)} failed: {said.decode()}")
-    return seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+    seconds, cpu, memory, code = json.loads(done.stderr.splitlines()[-1])
+    if code:
+        raise SystemExit(f"{' '.join(command)} failed: {done.stderr}")
+    return seconds, cpu, memory
 
 
 def script(name: str) -> str:

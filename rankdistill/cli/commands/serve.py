@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from rankdistill.cli.options import Model
 from rankdistill.cli.output import say
-from rankdistill.errors import DataError, MissingExtraError
+from rankdistill.errors import MissingExtraError
 from rankdistill.scoring.score import load_scorer
 from rankdistill.scoring.settings import ModelSettings
 from rankdistill.serving.settings import KEY_VARIABLE, ServingSettings
@@ -33,8 +33,10 @@ def serve(
     """
     if any(importlib.util.find_spec(package) is None for package in PACKAGES):
         raise MissingExtraError("rankdistill serve", "serve")
+    from rankdistill.serving.run import bound
     from rankdistill.serving.run import serve as serve_model
 
+    place = bound(serving)
     encoder = load_scorer(model, scoring)
     name = serving.model_name or "/".join(Path(model).absolute().parts[-2:] if Path(model).exists() else [model])
     if serving.is_open:
@@ -43,6 +45,5 @@ def serve(
     def started(address: str) -> None:
         say(f"serving {name} on {address}/rerank ({address}/docs describes it)")
 
-    if not serve_model(encoder, name, serving, scoring.batch_tokens, started):
-        raise DataError(f"cannot listen on {serving.host}:{serving.port}: give another --host or --port")
+    serve_model(encoder, name, serving, scoring.batch_tokens, place, started)
     say("stopped; all that was accepted is answered")
