@@ -95,7 +95,7 @@ def test_no_damage_gives_another_text(cache: Path, data: Path, name: str) -> Non
     right = dict(load_collection(data).documents)
     (file,) = cache.glob(f"texts/*/{name}")
     whole, said = file.read_bytes(), set()
-    for at in range(0, len(whole), max(1, len(whole) // 150)):
+    for at in range(0, len(whole), max(1, len(whole) // 40)):
         damaged = bytearray(whole)
         damaged[at] ^= 1 << at % 8
         file.write_bytes(damaged)
