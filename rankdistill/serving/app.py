@@ -128,7 +128,8 @@ class Server:
             return await answer, job
         gone = asyncio.ensure_future(_gone(request))
         try:
-            await asyncio.wait({answer, gone}, return_when=asyncio.FIRST_COMPLETED)
+            both: list[asyncio.Future[Any]] = [answer, gone]
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
             if not answer.done():
                 job.abandoned = True
                 raise Refused(499, "the client is gone", "gone")
@@ -179,9 +180,11 @@ def build_app(model: Scorer, name: str, settings: ServingSettings, batch_tokens:
         """Rank documents for a query, best first."""
         started = time.perf_counter()
         order, scores, job, warnings = await server.rank(asked, request)
-        content = _ranks(asked, order, scores) if asked.texts is not None else None
-        if content is None:
-            content = _response(name, asked, order, scores, job, warnings)
+        content: Any = (
+            _response(name, asked, order, scores, job, warnings)
+            if asked.texts is None
+            else _ranks(asked, order, scores)
+        )
         cut = np.flatnonzero(job.truncated).tolist()
         headers = {"X-Truncated-Documents": ",".join(map(str, cut[:NAMED]))} if cut else {}
         server.metrics.seconds.observe(time.perf_counter() - started)

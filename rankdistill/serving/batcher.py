@@ -94,7 +94,8 @@ class Batcher:
         """Wait for jobs and take from each in turn, up to `round_tokens`; nothing once closing and done."""
         with self._changed:
             while True:
-                slices, room = [], self.round_tokens
+                slices: list[Slice] = []
+                room = self.round_tokens
                 for _ in range(len(self._jobs)):
                     if slices and room <= 0:
                         break
