@@ -5,7 +5,7 @@ RUN := $(VENV)/bin
 INSTALL := $(RUN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 CODE := rankdistill tests benchmarks examples docs
 
-.PHONY: demo test test-slow check docs install benchmark benchmark-engines faults picture studies clean
+.PHONY: demo test test-slow check docs install benchmark benchmark-full benchmark-engines faults picture studies clean
 
 install: $(VENV)/.installed
 
@@ -27,7 +27,7 @@ check: install
 
 # Engines, Ray and the neighbours, which only their tests need.
 $(VENV)/.extras: $(VENV)/.installed
-	@$(INSTALL) -e '.[augment,corpus,hub,mteb,onnx,openvino-int8,pyterrier,ray]'
+	@$(INSTALL) -e '.[augment,corpus,hub,mteb,onnx,openvino-int8,pyterrier,ray,serve]'
 	@touch $@
 
 test: check $(VENV)/.extras
@@ -45,8 +45,12 @@ $(VENV)/.docs: $(VENV)/.installed
 docs: $(VENV)/.docs
 	@NO_MKDOCS_2_WARNING=1 $(RUN)/mkdocs build --strict --clean
 
+# One table of all ratios against the committed ones, each benchmark in its quick form.
+benchmark: $(VENV)/.extras
+	@$(RUN)/python -m benchmarks.ratios
+
 # The tables that documents quote; each takes minutes and belongs on a quiet machine.
-benchmark: install
+benchmark-full: $(VENV)/.extras
 	@$(RUN)/python -m benchmarks.pile_speed
 	@$(RUN)/python -m benchmarks.little_data
 	@$(RUN)/python -m benchmarks.evaluation_speed
@@ -60,6 +64,8 @@ benchmark-engines: $(VENV)/.extras
 	@$(RUN)/python -m benchmarks.scoring_speed --model $(MODEL) --queries 20 --repeats 2
 	@$(RUN)/python -m benchmarks.latency --model $(MODEL) --rounds 1
 	@$(RUN)/python -m benchmarks.latency --model $(MODEL) --command 3
+	@$(RUN)/python -m benchmarks.start_speed --model $(MODEL)
+	@$(RUN)/python -m benchmarks.serve_speed --model $(MODEL)
 
 # Faults: kills at random moments, damaged files. Exit code 1 where something was lost or used in silence.
 faults: $(VENV)/.extras

@@ -3,8 +3,8 @@
 Run in the project's root: python -m benchmarks.evaluation_speed
 Measured are RR@10, nDCG@10, AP, R@1000 (and PNR, which others lack), query by query, over 6,980 queries of 1,000
 documents; for rankdistill also gzipped, with rows in no order, and ten times the size. trec_eval is measured where it
-is on the PATH, ranx and polars where ``--peers`` names a Python that has them. Only what a system needs is imported in
-its process, which a peer's Python may lack.
+is on the PATH, ranx and polars where ``--peers`` names a Python that has them. ``--quick``: a fiftieth of the queries,
+once. Only what a system needs is imported in its process, which a peer's Python may lack.
 """
 
 from __future__ import annotations
@@ -133,14 +133,14 @@ def measure(system: str, run: str, qrels: str) -> None:
 # -- the benchmark -----------------------------------------------------------------------------------------------------
 
 
-def make_files(folder: Path, times: int, in_order: bool = True) -> tuple[Path, Path]:
+def make_files(folder: Path, queries: int, in_order: bool = True) -> tuple[Path, Path]:
     """Write a run like BM25's on MS MARCO's dev queries, and judgments of one relevant passage a query, mostly."""
     import numpy as np
 
     rng = np.random.default_rng(SEED)
-    run, qrels = folder / f"run{times}{'' if in_order else '.shuffled'}.trec", folder / f"qrels{times}.txt"
+    run, qrels = folder / f"run{queries}{'' if in_order else '.shuffled'}.trec", folder / f"qrels{queries}.txt"
     with run.open("w") as lists, qrels.open("w") as judged:
-        for query in rng.choice(1_200_000, QUERIES * times, replace=False).tolist():
+        for query in rng.choice(1_200_000, queries, replace=False).tolist():
             documents = rng.choice(8_841_823, DEPTH + 30, replace=False).tolist()
             scores = np.sort(rng.normal(12, 3, DEPTH))[::-1]
             order = np.arange(DEPTH) if in_order else rng.permutation(DEPTH)
@@ -200,13 +200,13 @@ def check_equal(rows: list[dict[str, Any]]) -> None:
                 raise SystemExit(f"{row['system']} has {name} {value}, rankdistill {ours[name]}")
 
 
-def rows(peers: str, repeats: int) -> Iterator[dict[str, Any]]:
+def rows(peers: str, repeats: int, queries: int = QUERIES) -> Iterator[dict[str, Any]]:
     """Make the files and measure every system on them."""
     here = sys.executable
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        run, qrels = make_files(folder, 1)
-        size = f"{QUERIES:,} x {DEPTH:,}, {run.stat().st_size / 1e6:,.0f} MB"
+        run, qrels = make_files(folder, queries)
+        size = f"{queries:,} x {DEPTH:,}, {run.stat().st_size / 1e6:,.0f} MB"
         same_files = [row_of("rankdistill", size, run, qrels, repeats, here), trec_eval_row(size, run, qrels, repeats)]
         for system in SYSTEMS:
             if system != "rankdistill":
@@ -222,10 +222,10 @@ def rows(peers: str, repeats: int) -> Iterator[dict[str, Any]]:
         subprocess.run(["gzip", "-k", str(run)], check=True)
         yield rounded(row_of("rankdistill", "gzipped", run.with_name(run.name + ".gz"), qrels, repeats, here))
         run.unlink()
-        shuffled, _ = make_files(folder, 1, in_order=False)
+        shuffled, _ = make_files(folder, queries, in_order=False)
         yield rounded(row_of("rankdistill", "rows of a query in no order", shuffled, qrels, repeats, here))
         shuffled.unlink()
-        run, qrels = make_files(folder, 10)
+        run, qrels = make_files(folder, 10 * queries)
         variant = f"10 times, {run.stat().st_size / 1e9:.1f} GB"
         yield rounded(row_of("rankdistill", variant, run, qrels, repeats, here))
 
@@ -239,11 +239,13 @@ def rounded(row: dict[str, Any] | None) -> dict[str, Any]:
     return {key: value for key, value in facts.items() if key != "values"}
 
 
-def main(*, peers: str = sys.executable, repeats: int = 3) -> None:
+def main(*, peers: str = sys.executable, repeats: int = 3, quick: bool = False) -> None:
     """Measure everything, print the table as it grows and write the result."""
-    from benchmarks.results import study
+    from benchmarks.results import FOLDER, QUICK, study
 
-    study("evaluation_speed", rows(peers, repeats), [SEED], ("rankdistill", "numpy", "numba", "pyarrow"))
+    given = rows(peers, 1, QUERIES // 50) if quick else rows(peers, repeats)
+    packages = ("rankdistill", "numpy", "numba", "pyarrow")
+    study("evaluation_speed", given, [SEED], packages, folder=QUICK if quick else FOLDER)
 
 
 if __name__ == "__main__":

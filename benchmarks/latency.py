@@ -21,7 +21,7 @@ import numpy as np
 from cyclopts import Parameter
 
 import rankdistill as rd
-from benchmarks.results import Row, run, study
+from benchmarks.results import FOLDER, QUICK, Row, run, study
 from benchmarks.scoring_speed import ENGINES, PACKAGES, exported
 from benchmarks.studies.marco import V1
 from rankdistill.data import Candidates, write_run
@@ -60,7 +60,12 @@ def seconds_of_command(folder: str, engine: str, dtype: str, run: Candidates, n:
 
 
 def rows(
-    model: Path, layers: tuple[int, ...], max_lengths: tuple[int, ...], n_commands: int, rounds: int
+    model: Path,
+    layers: tuple[int, ...],
+    max_lengths: tuple[int, ...],
+    n_commands: int,
+    rounds: int,
+    n_queries: int | None,
 ) -> Iterator[Row]:
     """Time every engine at every depth and length."""
     from sentence_transformers import CrossEncoder
@@ -69,7 +74,7 @@ def rows(
     candidates = rd.read_run(V1 / "runs" / "dl19.bm25.trec.gz", column="bm25").top_k(CANDIDATES, by="bm25")
     lists = [
         (*collection.queries.take([q.query_id]), collection.documents.take(q.doc_ids)) for q in candidates.queries()
-    ]
+    ][:n_queries]
     whole = rd.CrossEncoder.from_pretrained(model)
     n = whole.model.config.num_hidden_layers
     for n_layers, length in itertools.product(layers, max_lengths):
@@ -96,10 +101,12 @@ def main(
     max_lengths: Annotated[tuple[int, ...], Parameter(help="Tokens of a pair.")] = (64, 256),
     command: Annotated[int, Parameter(help="Time the command instead, for this many queries.")] = 0,
     rounds: Annotated[int, Parameter(help="Over all queries.")] = 2,
+    quick: Annotated[bool, Parameter(help="Two layers, 64 tokens, the first two queries once.")] = False,
 ) -> None:
     """Time every engine at every depth, print the table as it grows and write the result."""
     name = "latency_command" if command else "latency"
-    study(name, rows(model, layers, max_lengths, command, rounds), packages=PACKAGES)
+    shapes = ((2,), (64,), min(command, 1), 1, 2) if quick else (layers, max_lengths, command, rounds, None)
+    study(name, rows(model, *shapes), packages=PACKAGES, folder=QUICK if quick else FOLDER)
 
 
 if __name__ == "__main__":

@@ -9,13 +9,14 @@ import statistics
 import time
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
+from typing import Annotated, Any
 
 import numba
 import numpy as np
 import pyarrow as pa
+from cyclopts import Parameter
 
-from benchmarks.results import markdown_table, run, typed, write_result
+from benchmarks.results import FOLDER, QUICK, markdown_table, run, typed, write_result
 from rankdistill.ensembling import pile_with_report
 from tests.ensembling import pile_reference
 
@@ -24,15 +25,15 @@ SAMPLE = 2_000
 SEED = 0
 
 
-def synthetic(seed: int) -> SimpleNamespace:
+def synthetic(seed: int, n_queries: int = QUERIES, n_pairs: int = PAIRS) -> SimpleNamespace:
     """Lists of very different lengths, labels 0 to 4, and teachers that see the label through shared and own noise."""
     rng = np.random.default_rng(seed)
-    lengths = rng.gamma(4.0, size=QUERIES)
-    offsets = np.concatenate([[0], np.cumsum(rng.multinomial(PAIRS, lengths / lengths.sum()))])
-    labels = rng.choice(5, PAIRS, p=[0.4, 0.25, 0.2, 0.1, 0.05]).astype(np.float32)
-    shared = labels + rng.normal(size=PAIRS, scale=1.5)
-    scores = (shared + rng.normal(size=(TEACHERS, PAIRS), scale=1.0)).astype(np.float32)
-    return SimpleNamespace(scores=scores, labels=labels, offsets=offsets, ids=[f"q{i}" for i in range(QUERIES)])
+    lengths = rng.gamma(4.0, size=n_queries)
+    offsets = np.concatenate([[0], np.cumsum(rng.multinomial(n_pairs, lengths / lengths.sum()))])
+    labels = rng.choice(5, n_pairs, p=[0.4, 0.25, 0.2, 0.1, 0.05]).astype(np.float32)
+    shared = labels + rng.normal(size=n_pairs, scale=1.5)
+    scores = (shared + rng.normal(size=(TEACHERS, n_pairs), scale=1.0)).astype(np.float32)
+    return SimpleNamespace(scores=scores, labels=labels, offsets=offsets, ids=[f"q{i}" for i in range(n_queries)])
 
 
 def timed(work: Callable[[], Any], repeats: int) -> tuple[Any, dict[str, float]]:
@@ -63,7 +64,7 @@ def compiled(data: SimpleNamespace, threads: int) -> dict[str, Any]:
         lambda: pile_with_report(data.scores, data.labels, data.offsets, seed=SEED, query_ids=ids), repeats=7
     )
     name = f"compiled, {threads} thread{'s' * (threads > 1)}"
-    return {"system": name, "queries": QUERIES, "pairs": PAIRS, **times}
+    return {"system": name, "queries": len(data.ids), "pairs": len(data.labels), **times}
 
 
 def plain(data: SimpleNamespace) -> dict[str, Any]:
@@ -71,7 +72,7 @@ def plain(data: SimpleNamespace) -> dict[str, Any]:
 
     It is the same algorithm, reversed pairs recounted only for the two documents moved, not a slower one.
     """
-    sample = np.sort(np.random.default_rng(SEED).choice(QUERIES, SAMPLE, replace=False))
+    sample = np.sort(np.random.default_rng(SEED).choice(len(data.ids), min(SAMPLE, len(data.ids)), replace=False))
     slices = [slice(int(data.offsets[q]), int(data.offsets[q + 1])) for q in sample]
     lists = [
         (data.scores[:, rows].tolist(), data.labels[rows].tolist(), pile_reference.hash_id(data.ids[q]))
@@ -82,13 +83,14 @@ def plain(data: SimpleNamespace) -> dict[str, Any]:
     )
     if any(ensemble != data.ensemble[rows].tolist() for ensemble, rows in zip(ensembles, slices, strict=True)):
         raise SystemExit("the compiled PILE and the plain one differ: a time of the wrong thing is no result")
-    return {"system": "plain Python", "queries": SAMPLE, "pairs": sum(map(len, ensembles)), **times}
+    return {"system": "plain Python", "queries": len(sample), "pairs": sum(map(len, ensembles)), **times}
 
 
-def main() -> None:
+def main(*, quick: Annotated[bool, Parameter(help="A hundredth of the pairs.")] = False) -> None:
     """Time one thread, all threads and plain Python; print the table and write the result."""
-    print(f"making {QUERIES:,} queries, {PAIRS:,} pairs, {TEACHERS} teachers", flush=True)
-    data = synthetic(SEED)
+    size = (QUERIES // 100, PAIRS // 100) if quick else (QUERIES, PAIRS)
+    print(f"making {size[0]:,} queries, {size[1]:,} pairs, {TEACHERS} teachers", flush=True)
+    data = synthetic(SEED, *size)
     rows = [compiled(data, threads) for threads in sorted({1, numba.config.NUMBA_NUM_THREADS})]
     rows.append(plain(data))
     print(data.report)
@@ -98,7 +100,7 @@ def main() -> None:
         for row, speed in zip(rows, speeds, strict=True)
     ]
     print(markdown_table(rows))
-    write_result("pile_speed", typed(), rows, [SEED], ("rankdistill", "numpy", "numba"))
+    write_result("pile_speed", typed(), rows, [SEED], ("rankdistill", "numpy", "numba"), QUICK if quick else FOLDER)
 
 
 if __name__ == "__main__":

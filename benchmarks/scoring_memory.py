@@ -21,7 +21,7 @@ from typing import Annotated
 import numpy as np
 from cyclopts import Parameter
 
-from benchmarks.results import Row, run, study
+from benchmarks.results import FOLDER, QUICK, Row, run, study
 
 PER_QUERY = 1000
 SHAPE = {"hidden_size": 128, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 512}
@@ -105,13 +105,14 @@ def rows(pairs: tuple[int, ...]) -> Iterator[Row]:
 def main(
     *,
     pairs: Annotated[tuple[int, ...], Parameter(help="Numbers of pairs.")] = (100_000, 1_000_000),
+    quick: Annotated[bool, Parameter(help="2,000 pairs.")] = False,
     prepared: Annotated[Path | None, Parameter(help="Folder to measure in this process, printing the row.")] = None,
 ) -> None:
     """Measure each number of pairs, print the table and write the result."""
     if prepared:
         print(json.dumps(measure(pairs[0], prepared)))
         return
-    study("scoring_memory", rows(pairs))
+    study("scoring_memory", rows((2_000,) if quick else pairs), folder=QUICK if quick else FOLDER)
 
 
 if __name__ == "__main__":

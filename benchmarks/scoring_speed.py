@@ -21,7 +21,7 @@ from cyclopts import Parameter
 from scipy.stats import kendalltau
 
 import rankdistill as rd
-from benchmarks.results import markdown_table, run, typed, write_result
+from benchmarks.results import FOLDER, QUICK, markdown_table, run, typed, write_result
 from benchmarks.studies.marco import V1
 from rankdistill.data import Candidates, Collection
 from rankdistill.evaluation import evaluate
@@ -116,8 +116,11 @@ def main(
     queries: Annotated[int, Parameter(help="Queries of DL 2019, 100 candidates each.")] = 10,
     repeats: Annotated[int, Parameter(help="Of which the median counts.")] = 3,
     name: Annotated[str, Parameter(help="Of the result.")] = "scoring_speed",
+    quick: Annotated[bool, Parameter(help="One query, 64 tokens, once.")] = False,
 ) -> None:
     """Time all in turns, check their scores, print the table and write the result."""
+    if quick:
+        max_length, queries, repeats = 64, 1, 1
     collection = rd.load_collection(V1)
     candidates = rd.read_run(V1 / "runs" / "dl19.bm25.trec.gz", column="bm25")
     candidates = candidates.take_queries(np.arange(candidates.n_queries) < queries)
@@ -161,7 +164,7 @@ def main(
     print(f"peak: {peaks['float32']:.0f} GFLOP/s in float32, {peaks['bfloat16']:.0f} in bfloat16")
     print(f"useful: {flops / len(candidates) / 1e9:.2f} GFLOP a pair")
     print(markdown_table(rows))
-    write_result(name, typed(), rows, [0], PACKAGES)
+    write_result(name, typed(), rows, [0], PACKAGES, QUICK if quick else FOLDER)
 
 
 if __name__ == "__main__":

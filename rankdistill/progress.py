@@ -6,15 +6,30 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.text import Text
+if TYPE_CHECKING:  # rich is imported by what prints with it
+    from rich.console import Console
+    from rich.progress import Progress
+    from rich.text import Text
 
-# Of the processes that torchrun starts, the first alone reports.
-console = Console(stderr=True, soft_wrap=True, quiet=os.environ.get("RANK", "0") != "0")
 SECONDS_BEFORE_NOTICE = 1.5  # kernels that are already compiled load in less
 _state: dict[str, Progress | None] = {"active": None}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "console":
+        return _console()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+@cache
+def _console() -> Console:
+    """The console of standard error; of the processes that torchrun starts, the first alone reports."""
+    from rich.console import Console
+
+    return Console(stderr=True, soft_wrap=True, quiet=os.environ.get("RANK", "0") != "0")
 
 
 def say(message: str | Text) -> None:
@@ -22,7 +37,9 @@ def say(message: str | Text) -> None:
 
     message: plain text, in which brackets are no markup, or a `rich.text.Text` with styles of its own.
     """
-    console.print(Text(message) if isinstance(message, str) else message)
+    from rich.text import Text
+
+    _console().print(Text(message) if isinstance(message, str) else message)
 
 
 @contextmanager
@@ -43,6 +60,15 @@ def progress(description: str, total: int | None, unit: str = "pairs") -> Iterat
 
     Bars nest: an inner one is drawn below the outer.
     """
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
     outer = _state["active"]
     bars = outer or Progress(
         TextColumn("{task.description}"),
@@ -51,7 +77,7 @@ def progress(description: str, total: int | None, unit: str = "pairs") -> Iterat
         TextColumn("{task.fields[unit]}"),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
-        console=console,
+        console=_console(),
     )
     if outer is None:
         _state["active"] = bars

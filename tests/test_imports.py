@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -23,6 +25,7 @@ ORDER = [
     "retrieval",
     "models",
     "scoring",
+    "serving",
     "neighbours",
     "ensembling",
     "losses",
@@ -33,7 +36,7 @@ ORDER = [
     "cluster",
     "cli",
 ]
-ANYWHERE = {"arrays", "errors", "parallel", "progress"}
+ANYWHERE = {"arrays", "errors", "lazy", "parallel", "progress"}
 HEAVY = ["torch", "transformers", "numba", "bm25s", "faiss", "ir_datasets", "ir_measures", "pyarrow"]
 
 
@@ -137,3 +140,22 @@ def test_importing_the_package_imports_nothing_heavy_and_its_names_are_there() -
 def test_a_name_that_is_not_there_is_told_with_those_that_are() -> None:
     with pytest.raises(AttributeError, match=r"no attribute 'evalute'; it offers .*evaluate"):
         _ = rankdistill.evalute
+
+
+LAZY = ["data", "data.trec", "evaluation", "models"]
+
+
+@pytest.mark.parametrize("name", LAZY)
+def test_a_lazy_package_has_the_names_that_type_checkers_see(name: str) -> None:
+    package = importlib.import_module(f"rankdistill.{name}")
+    block = next(node for node in ast.parse(Path(package.__file__).read_text()).body if isinstance(node, ast.If))
+    seen = {
+        alias.name: node.module.removeprefix(f"{package.__name__}.")
+        for node in block.body
+        if isinstance(node, ast.ImportFrom) and node.module
+        for alias in node.names
+    }
+    assert seen == package._HOMES
+    assert set(seen) <= set(package.__all__)
+    for each in package.__all__:
+        assert not isinstance(getattr(package, each), ModuleType), f"{each} is hidden by a module"

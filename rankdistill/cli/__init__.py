@@ -1,6 +1,5 @@
 """The command line: one file per command, the table of commands, and what they share."""
 
-from rankdistill.cli.app import COMMANDS
 from rankdistill.cli.entry import main
 
-__all__ = ["COMMANDS", "main"]
+__all__ = ["main"]

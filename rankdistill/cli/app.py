@@ -35,6 +35,7 @@ COMMANDS: dict[str, str] = {
     "gsb": "Compare two systems query by query, good, same or bad: ΔGSB with its confidence interval.",
     "export": "Export a cross-encoder for ONNX Runtime or OpenVINO, and check it against torch on real pairs.",
     "search": "Search a collection: BM25 finds candidates, a cross-encoder orders them.",
+    "serve": "Serve a cross-encoder over HTTP: POST /rerank, with health, metrics and a page that explains it.",
     "corpus": "Turn text into pairs of adjacent sentences, without duplicates, for guided pre-training.",
     "augment": "Vary a task's texts word by word, by masks and words of the same tag, for a teacher to label.",
     "textbook": "Gather the sentences of a general corpus that a task's texts find, to distil from without labels.",

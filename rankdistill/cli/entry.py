@@ -13,10 +13,8 @@ from contextlib import contextmanager
 from io import TextIOWrapper
 from typing import Any
 
-from cyclopts import CycloptsError
-
-from rankdistill.cli.app import build_app, chosen_command
 from rankdistill.cli.output import say
+from rankdistill.cli.quick import run_quickly
 from rankdistill.errors import RankDistillError, UsageError
 
 DONE, FAILED, WRONG_USE, INTERNAL_ERROR, INTERRUPTED = 0, 1, 2, 70, 130  # 70: EX_SOFTWARE of sysexits.h
@@ -66,6 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _report(error: BaseException, tokens: Sequence[str]) -> int:
     """Print an error in one line and return the exit code."""
+    from cyclopts import CycloptsError
+
     if isinstance(error, CycloptsError | UsageError):
         say(f"error: {error}")
         return WRONG_USE
@@ -97,6 +97,10 @@ def without_debug(arguments: Sequence[str]) -> tuple[list[str], bool]:
 
 def run(tokens: Sequence[str]) -> int:
     """Run the command that the tokens name; without one, show the help and return `WRONG_USE`."""
+    if run_quickly(tokens):
+        return DONE
+    from rankdistill.cli.app import build_app, chosen_command  # it imports the parser of options
+
     app = build_app(chosen_command(tokens))
     if not tokens:
         app.help_print(console=app.error_console)

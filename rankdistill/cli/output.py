@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
-
-from rich.console import Console, RenderableType
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING, Any
 
 from rankdistill.files.finite_json import json_text
+
+if TYPE_CHECKING:  # rich is imported by what prints tables
+    from rich.console import RenderableType
+    from rich.table import Table
 
 
 def say(message: str) -> None:
@@ -31,11 +31,16 @@ def print_json(value: Any) -> None:
 
 def print_rich(content: RenderableType) -> None:
     """Print a table on standard output."""
+    from rich.console import Console
+
     Console(file=sys.stdout).print(content)
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> Table:
     """Build a table; the first ``left`` columns are aligned left, the others, numbers, right."""
+    from rich.table import Table
+    from rich.text import Text
+
     built = Table()
     for i, heading in enumerate(headings):
         built.add_column(Text(heading), justify="left" if i < left else "right", overflow="fold")

@@ -13,18 +13,21 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ir_measures
+import numpy as np
 
-from rankdistill.data.candidates import Candidates
-from rankdistill.evaluation.conventions import Conventions, IdenticalIds, Unjudged
-from rankdistill.evaluation.judged import judge
-from rankdistill.evaluation.measures.outside import outside_values, plan
-from rankdistill.evaluation.measures.pnr import PNR, PnrMeasure, pnr_values, pooled_shares
+from rankdistill.evaluation.judged_run import JudgedRun
+from rankdistill.evaluation.measures.outside import Plan, outside_values, plan
+from rankdistill.evaluation.measures.pnr import PnrMeasure, pooled_shares
 from rankdistill.evaluation.measures.provider import OWN, own_values
 from rankdistill.evaluation.names import parse_measures
 from rankdistill.progress import first_use
+
+if TYPE_CHECKING:  # a small evaluation starts without Arrow and Numba
+    from rankdistill.data.candidates import Candidates
+    from rankdistill.evaluation.conventions import Conventions, IdenticalIds, Unjudged
 
 MeasureName = str | ir_measures.Measure
 
@@ -157,10 +160,16 @@ def evaluation(
     conventions: Conventions | None = None,
 ) -> Evaluation:
     """Evaluate a run and return all that `Evaluation` holds, without warnings; see `evaluate`."""
+    from rankdistill.evaluation.judged import judge
+
     named = parse_measures(measures)
     _load_kernels()
     chosen = plan(list(dict.fromkeys(named.values())))
-    judged = judge(qrels, run, by, conventions)
+    return measured(named, chosen, judge(qrels, run, by, conventions))
+
+
+def measured(named: dict[str, ir_measures.Measure], chosen: Plan, judged: JudgedRun) -> Evaluation:
+    """Compute measures, each by the provider that `plan` chose for it. named: name as given -> measure."""
     per_query: dict[ir_measures.Measure, dict[str, float]] = {}
     for provider, supported in chosen:
         if provider is OWN:
@@ -190,9 +199,15 @@ def evaluation(
 @cache
 def _load_kernels() -> None:
     """Load or compile the kernels, before a progress bar estimates the time left."""
+    from rankdistill.data.candidates import Candidates
+    from rankdistill.evaluation.judged import judge
+    from rankdistill.evaluation.measures.pnr_kernel import count_queries
+
     with first_use("the kernels that evaluate"):
         tied = Candidates.from_rows(["q", "q"], ["a", "b"], {"label": [1.0, 1.0]})
-        pnr_values(PNR, judge(tied, tied))
+        judged = judge(tied, tied)
+        counts = np.zeros((2, 1), np.int64)
+        count_queries(judged.scores, judged.labels.astype(np.float64), judged.offsets, counts)
 
 
 def _aggregate(measure: ir_measures.Measure, per_query: dict[str, float]) -> float:

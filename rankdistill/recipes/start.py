@@ -14,7 +14,7 @@ from rankdistill.errors import UnknownNameError, UsageError
 from rankdistill.files.facts import claim
 from rankdistill.inputs.texts import PairTexts
 from rankdistill.models import DEFAULT_BASE, CrossEncoder, ScoreContract, cosine_start, is_sentence_encoder
-from rankdistill.models.cosine_start.suited import beyond_cosine
+from rankdistill.models.cosines.suited import beyond_cosine
 from rankdistill.progress import say
 from rankdistill.training import TrainingSettings, imitate
 

@@ -23,6 +23,7 @@ from rankdistill.scoring.shared_tokens import SharedTokens
 
 if TYPE_CHECKING:  # torch is imported by what loads a model
     from rankdistill.models.cross_encoder import CrossEncoder
+    from rankdistill.models.ready import ReadyModel
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class ChunkScorer:
 
     def __init__(
         self,
-        model: CrossEncoder,
+        model: CrossEncoder | ReadyModel,
         texts: PairTexts,
         batch_tokens: int,
         passages: Passages,

@@ -11,9 +11,12 @@ from rankdistill.errors import DataError
 
 if TYPE_CHECKING:  # torch is imported by what loads a model
     from rankdistill.models.cross_encoder import CrossEncoder
+    from rankdistill.models.ready import ReadyModel
 
 
-def check_head(model: CrossEncoder, candidates: Candidates, collection: Any, what: str = "the model") -> None:
+def check_head(
+    model: CrossEncoder | ReadyModel, candidates: Candidates, collection: Any, what: str = "the model"
+) -> None:
     """Raise `DataError` where a model's scores would be numbers of the wrong kind for a collection's candidates.
 
     A task of classes needs a classifier of the same classes; a similarity and a ranking need a number, which a
@@ -23,7 +26,8 @@ def check_head(model: CrossEncoder, candidates: Candidates, collection: Any, wha
     from rankdistill.models.labels import labels_of
 
     scored = getattr(collection, "scored_pairs", None)
-    classes = labels_of(model.model.config) if model.contract.form == CLASSES else []
+    is_classifier = model.contract.form == CLASSES
+    classes = labels_of(model.model.config) if is_classifier else []  # type: ignore[union-attr]  # none is ready
     if scored is not None and scored.kind == "classification":
         if classes != list(scored.classes):
             has = f"has the classes {', '.join(classes)}" if classes else "has no classes"

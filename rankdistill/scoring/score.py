@@ -18,18 +18,19 @@ from rankdistill.scoring.chunks import ChunkScorer
 from rankdistill.scoring.doubts import warn_of_doubts
 from rankdistill.scoring.fits import check_head
 from rankdistill.scoring.report import ScoreReport
-from rankdistill.scoring.settings import ScoringSettings
+from rankdistill.scoring.settings import ModelSettings, ScoringSettings
 from rankdistill.scoring.shared_tokens import SharedTokens
 from rankdistill.scoring.store import ScoreStore
 
 if TYPE_CHECKING:  # imported with the first model: commands that only read the settings start without torch
     from rankdistill.models.cross_encoder import CrossEncoder
+    from rankdistill.models.ready import ReadyModel
 
 CHUNK_PAIRS = 1024
 
 
 def score(
-    model: CrossEncoder | str | Path,
+    model: CrossEncoder | ReadyModel | str | Path,
     candidates: Candidates,
     collection: TextCollection,
     settings: ScoringSettings | None = None,
@@ -50,7 +51,7 @@ def score(
 
 
 def score_with_report(
-    model: CrossEncoder | str | Path,
+    model: CrossEncoder | ReadyModel | str | Path,
     candidates: Candidates,
     collection: TextCollection,
     settings: ScoringSettings | None = None,
@@ -75,7 +76,7 @@ def score_with_report(
     """
     settings = ScoringSettings.of(settings, overrides)
     named = "the model" if not isinstance(model, str | Path) else str(model)
-    model = load_model(model, settings)
+    model = load_scorer(model, settings)
     check_head(model, candidates, collection, named)
     numbers, report = _run(model, candidates, collection, settings, description, chunk_pairs, False, shared)
     warn_of_doubts(numbers[:, 0], model.contract, candidates, collection)
@@ -107,7 +108,26 @@ def score_logits(
     return _run(model, candidates, collection, settings, description, chunk_pairs, True, shared)
 
 
-def load_model(model: CrossEncoder | str | Path, settings: ScoringSettings) -> CrossEncoder:
+def load_scorer(model: CrossEncoder | ReadyModel | str | Path, settings: ModelSettings) -> CrossEncoder | ReadyModel:
+    """Load what scores: the model as an earlier command left it, without torch, or as `load_model` does.
+
+    A model that an exported file computes is kept for the next command. One at hand that was ready stays as it is.
+    """
+    from rankdistill.models.ready import ENGINES, ReadyModel, keep_ready, ready_model
+
+    if isinstance(model, ReadyModel):
+        return model
+    if not isinstance(model, str | Path) or settings.engine not in ENGINES:
+        return load_model(model, settings)
+    ready = ready_model(model, settings.model_facts)
+    if ready is not None:
+        return ready
+    loaded = load_model(model, settings)
+    keep_ready(loaded, model, settings.model_facts)
+    return loaded
+
+
+def load_model(model: CrossEncoder | str | Path, settings: ModelSettings) -> CrossEncoder:
     """Load a cross-encoder for these settings; of one at hand keep what they leave open, and how it is asked."""
     from rankdistill.models.cross_encoder import CrossEncoder
 
@@ -125,7 +145,7 @@ def load_model(model: CrossEncoder | str | Path, settings: ScoringSettings) -> C
 
 
 def _run(
-    model: CrossEncoder,
+    model: CrossEncoder | ReadyModel,
     candidates: Candidates,
     collection: TextCollection,
     settings: ScoringSettings,

@@ -16,8 +16,8 @@ DtypeName = Literal["auto", "float32", "bfloat16", "int8"]
 
 
 @dataclass(frozen=True)
-class ScoringSettings(Asking):
-    """What computes the scores, in what precision, and where they are kept."""
+class ModelSettings(Asking):
+    """What computes a model's scores, and in what precision."""
 
     engine: EngineName | None = None
     """What runs the model: torch; onnx or openvino, which need the extra of the same name; or auto, the fastest of
@@ -27,26 +27,42 @@ class ScoringSettings(Asking):
     usually float32]"""
     batch_tokens: int | None = None
     """Tokens in a batch, padding included; larger batches use more memory. [default: chosen for the device]"""
-    passages: Passages = "first"
-    """What scores a document longer than the model reads: its first tokens, its best window (max), or the mean of
-    its windows."""
     relevant_label: str | None = None
     """Which label of a model with two logits means relevant, by its name in the model's config or its number, 0 or 1.
     [default: what the names of the labels tell, such as entailment and not_entailment]"""
-    store: Path | None = None
-    """Folder where scores are saved while they are computed, so that a killed run resumes. [default: OUT.scores for
-    commands, none in Python]"""
 
     def __post_init__(self) -> None:
         for kind, name, valid in (
             ("engine", self.engine, get_args(EngineName)),
             ("dtype", self.dtype, get_args(DtypeName)),
-            ("way to score long documents", self.passages, get_args(Passages)),
         ):
             if name is not None and name not in valid:
                 raise UnknownNameError(kind, name, valid)
         if self.batch_tokens is not None and self.batch_tokens < 1:
             raise UsageError(f"batch_tokens must be at least 1, got {self.batch_tokens}")
+
+    @property
+    def model_facts(self) -> dict[str, Any]:
+        """What is asked of a model beside its folder, as JSON can hold it; not the size of batches."""
+        names = [field.name for field in fields(ModelSettings) if field.name != "batch_tokens"]
+        return {name: getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True)
+class ScoringSettings(ModelSettings):
+    """What computes the scores, in what precision, and where they are kept."""
+
+    passages: Passages = "first"
+    """What scores a document longer than the model reads: its first tokens, its best window (max), or the mean of
+    its windows."""
+    store: Path | None = None
+    """Folder where scores are saved while they are computed, so that a killed run resumes. [default: OUT.scores for
+    commands, none in Python]"""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.passages not in get_args(Passages):
+            raise UnknownNameError("way to score long documents", self.passages, get_args(Passages))
 
     @classmethod
     def of(cls, settings: ScoringSettings | None, overrides: Mapping[str, Any]) -> ScoringSettings:

@@ -13,6 +13,7 @@ from rankdistill.inputs.tokens import GrowingTexts, TokenizedTexts
 
 if TYPE_CHECKING:  # torch is imported by what loads a model
     from rankdistill.models.cross_encoder import CrossEncoder
+    from rankdistill.models.ready import ReadyModel
 
 Tokens = tuple[TokenizedTexts, GrowingTexts]
 
@@ -37,7 +38,7 @@ class SharedTokens:
         """How often the texts were tokenised so far."""
         return len(self._tokens)
 
-    def of(self, model: CrossEncoder, check: bool) -> Tokens:
+    def of(self, model: CrossEncoder | ReadyModel, check: bool) -> Tokens:
         """Token ids for one of the models; check: look every document up first, see `ChunkScorer.tokenize`."""
         key = _same_tokens(model)
         if key not in self._tokens:
@@ -52,7 +53,7 @@ class SharedTokens:
         return self._tokens[key]
 
 
-def _same_tokens(model: CrossEncoder) -> str:
+def _same_tokens(model: CrossEncoder | ReadyModel) -> str:
     """Hash of what makes the tokens of a text: the tokenizer without its cutting and padding, and the prompt."""
     tokenizer = json.loads(model.tokenizer.backend_tokenizer.to_str())
     for setting in ("truncation", "padding"):

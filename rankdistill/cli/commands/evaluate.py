@@ -8,6 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from rankdistill.cli.judgments import load_judgments
+from rankdistill.cli.measured import report
 from rankdistill.cli.options import RUN_FORMS, Json, Judged, JudgedSplit, Measures, Measuring, Qrels
 from rankdistill.cli.output import print_json, print_rich, say, table
 from rankdistill.cli.pair_runs import pair_task
@@ -15,7 +16,7 @@ from rankdistill.errors import DataError
 from rankdistill.evaluation.conventions import Conventions
 from rankdistill.evaluation.evaluate import Evaluation, evaluation
 from rankdistill.evaluation.names import DEFAULT_MEASURES, parse_measures
-from rankdistill.evaluation.report.render import number
+from rankdistill.evaluation.report.numbers import number
 from rankdistill.progress import progress
 from rankdistill.tasks.leaderboard import predictions
 from rankdistill.tasks.task import Task
@@ -58,16 +59,7 @@ def evaluate(
             except DataError as error:
                 raise DataError(f"{path}: {error}") from error
             advance(1)
-    for path, result in results.items():
-        for note in result.notes:
-            say(f"note: {path}: {note}")
-    if as_json:
-        print_json({path: result.per_query if per_query else result.values for path, result in results.items()})
-    elif per_query:
-        print_rich(table(["run", "query", *measures], _query_rows(results, measures), left=2))
-    else:
-        rows = ([path, *(number(result.values[m]) for m in measures)] for path, result in results.items())
-        print_rich(table(["run", *measures], rows))
+    report(results, measures, per_query, as_json)
 
 
 def _evaluate_pairs(task: Task, runs: Sequence[str], measures: Sequence[str], as_json: bool) -> None:
@@ -87,11 +79,3 @@ def _evaluate_pairs(task: Task, runs: Sequence[str], measures: Sequence[str], as
         print_rich(
             table(["run", *measures], ([path, *map(number, values.values())] for path, values in results.items()))
         )
-
-
-def _query_rows(results: dict[str, Evaluation], measures: Sequence[str]) -> list[list[str]]:
-    return [
-        [path, query, *(number(result.per_query[measure][query]) for measure in measures)]
-        for path, result in results.items()
-        for query in result.per_query[measures[0]]
-    ]

@@ -19,7 +19,7 @@ from rankdistill.data.sources import load_collection
 from rankdistill.data.trec.read import read_qrels, read_run
 from rankdistill.data.trec.write import write_run
 from rankdistill.errors import DataError, UsageError
-from rankdistill.scoring.score import load_model
+from rankdistill.scoring.score import load_scorer
 from rankdistill.scoring.score import score as score_candidates
 
 if TYPE_CHECKING:
@@ -77,10 +77,7 @@ def rerank(
         own = _best(read_run(dev_run, collection=source), top_k) if dev_run else None
         dev = _judged_dev(source, candidates, own, qrels)
 
-    from rankdistill.ensembling.fuse import fuse as fuse_scores
-    from rankdistill.ensembling.fuse import tune_weight
-
-    encoder = load_model(model, settings)
+    encoder = load_scorer(model, settings)
     scored = candidates.with_columns({MODEL: score_candidates(encoder, candidates, source, settings)})
     weight = None if fuse is None or fuse == "auto" else float(fuse)
     if dev is not None:
@@ -89,11 +86,15 @@ def rerank(
             dev_scored = dev.candidates.with_columns({MODEL: scores})
         else:
             dev_scored = dev.candidates.join(scored, MODEL)
+        from rankdistill.ensembling.fuse import tune_weight
+
         tuned = tune_weight(dev_scored, MODEL, FIRST_STAGE, dev.judgments)
         say(str(tuned))
         weight = tuned.weight
     by = MODEL
     if weight is not None:
+        from rankdistill.ensembling.fuse import fuse as fuse_scores
+
         by = "fused"
         fused = fuse_scores(scored[MODEL], scored[FIRST_STAGE], scored.offsets, weight)
         scored = scored.with_columns({by: fused})

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from rankdistill.arrays import I64
 from rankdistill.data.score_files.lists import Part
-from rankdistill.data.trec.kernels import OVERFLOW
+from rankdistill.data.trec.forms import OVERFLOW
 
 Cleaned = dict[str, Any]
 STRING, NUMBER = pa.large_string(), pa.float64()

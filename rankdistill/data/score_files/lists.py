@@ -13,7 +13,7 @@ from rankdistill.arrays import F64, I64
 from rankdistill.data.candidates import as_ids
 from rankdistill.data.kernels.ids import id_bytes, repeated_rows, take_ids
 from rankdistill.data.offsets import offsets_of
-from rankdistill.data.trec.kernels import OVERFLOW
+from rankdistill.data.trec.forms import OVERFLOW
 from rankdistill.data.trec.lines import GroupedLines
 from rankdistill.errors import RankDistillError
 

@@ -35,6 +35,7 @@ from rankdistill.data.sources.judgments import read_jsonl_qrels, read_parquet_qr
 from rankdistill.data.sources.layout import JSONL, PARQUET, TaggedFile, find_files
 from rankdistill.data.sources.lines import IdsAndTexts, Names, line_of_row, read_jsonl, read_tsv
 from rankdistill.data.sources.tables import read_texts
+from rankdistill.data.text_index import kept_texts
 from rankdistill.data.texts import Texts, repeated_id
 from rankdistill.data.trec.read import read_qrels
 from rankdistill.errors import DataError, UnknownNameError
@@ -134,6 +135,12 @@ def _read_file(path: Path, names: Names) -> IdsAndTexts:
 
 
 def _read_corpus(files: list[TaggedFile], source: str) -> Texts:
+    """Read the documents of all files, or take them from the cache where these files were read before."""
+    how = [DOCUMENT_NAMES.ids, DOCUMENT_NAMES.texts]
+    return kept_texts([file.path for file in files], how, lambda: _parse_corpus(files, source))
+
+
+def _parse_corpus(files: list[TaggedFile], source: str) -> Texts:
     parts = [_read_file(file.path, DOCUMENT_NAMES) for file in files]
     ids, texts = (pa.concat_arrays(column) for column in zip(*parts, strict=True))
     if not len(ids):

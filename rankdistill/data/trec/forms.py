@@ -7,11 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from rankdistill.data.trec.kernels import OVERFLOW
 from rankdistill.errors import FileFormatError
 from rankdistill.files.reading import BYTE_ORDER_MARK, FileBytes
 
 ThirdColumn = Literal["auto", "rank", "score"]
+OVERFLOW = (2 - 2**-24) * 2.0**127
+"""The least magnitude that rounds to an infinite float32."""
+WIDEST = 1 << 16
+"""Fields are shorter than this; a longer one counts as a fault."""
 LARGEST_GRADE = 2**24
 """Float32 holds all integers up to this one exactly."""
 LARGEST_RANK = 2**53

@@ -12,13 +12,10 @@ from numba import njit, prange
 
 from rankdistill.arrays import F64, I64, U8, Floats
 from rankdistill.data.kernels.ids import copy_id, same_id
+from rankdistill.data.trec.forms import OVERFLOW, WIDEST
 from rankdistill.files.reading import FileBytes
 from rankdistill.parallel import parallel
 
-WIDEST = 1 << 16
-"""Fields are shorter than this; a longer one counts as a fault."""
-OVERFLOW = (2 - 2**-24) * 2.0**127
-"""The least magnitude that rounds to an infinite float32."""
 DIGITS = 18  # the most that an int64 always holds
 LARGEST_POWER = 64
 FREE = np.int64(-1)

@@ -18,8 +18,8 @@ from rankdistill.arrays import I64, U8, Floats
 from rankdistill.data.candidates import Candidates
 from rankdistill.data.kernels.ids import id_bytes, ids_from_bytes, repeated_rows
 from rankdistill.data.offsets import offsets_of
-from rankdistill.data.trec.forms import TREC_QRELS, Layout, LineForm, recognise
-from rankdistill.data.trec.kernels import WIDEST, copy_spans, count_lines, parse_lines, pieces
+from rankdistill.data.trec.forms import TREC_QRELS, WIDEST, Layout, LineForm, recognise
+from rankdistill.data.trec.kernels import copy_spans, count_lines, parse_lines, pieces
 from rankdistill.errors import FileFormatError
 from rankdistill.files.reading import BYTE_ORDER_MARK, FileBytes, map_bytes
 

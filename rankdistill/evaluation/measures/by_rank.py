@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from rankdistill.arrays import F64, I64
 from rankdistill.errors import DataError, UsageError
-from rankdistill.evaluation.judged import JudgedRun
+from rankdistill.evaluation.judged_run import JudgedRun
 from rankdistill.evaluation.measures.parameters import parameter
 
 

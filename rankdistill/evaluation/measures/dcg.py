@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from rankdistill.arrays import F32, F64, I64
 from rankdistill.errors import DataError
-from rankdistill.evaluation.judged import JudgedRun
+from rankdistill.evaluation.judged_run import JudgedRun
 from rankdistill.evaluation.measures.by_rank import ratio
 from rankdistill.evaluation.measures.parameters import cutoff_of
 

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 
 import ir_measures
 import numpy as np
-from numba import njit
 
 from rankdistill.arrays import F32, F64, I64
 from rankdistill.errors import DataError
-from rankdistill.evaluation.judged import JudgedRun
+from rankdistill.evaluation.judged_run import JudgedRun
 from rankdistill.evaluation.measures.parameters import cutoff_of
 
 HIGHEST_GRADE = 4  # as in gdeval: a reader stops at label y with probability (2^y - 1) / 2^4 in every collection
@@ -31,15 +30,18 @@ def err_values(measure: ir_measures.Measure, judged: JudgedRun) -> Sequence[floa
     return err(judged.labels, judged.ranks, judged.offsets, last).tolist()
 
 
-@njit(cache=True)
 def err(labels: F32, ranks: I64, offsets: I64, cutoff: int) -> F64:
-    """Compute each query's ERR, float64 (Q,), from labels (J,) and ranks (J,), best first, and offsets (Q+1,)."""
-    values = np.zeros(len(offsets) - 1)
-    for q in range(len(values)):
-        reached = 1.0
-        for row in range(offsets[q], offsets[q + 1]):
-            if labels[row] > 0 and ranks[row] <= cutoff:
-                stop = (2.0 ** labels[row] - 1) / 2.0**HIGHEST_GRADE
-                values[q] += reached * stop / ranks[row]
-                reached *= 1 - stop
+    """Compute each query's ERR, float64 (Q,), from labels (J,) and ranks (J,), best first, and offsets (Q+1,).
+
+    The n-th candidates of all queries that can stop the reader are added at once.
+    """
+    rows = np.flatnonzero((labels > 0) & (ranks <= cutoff))
+    query = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))[rows]
+    nth = np.arange(len(rows)) - np.searchsorted(query, query)
+    stop = (2.0 ** labels[rows].astype(np.float64) - 1) / 2.0**HIGHEST_GRADE
+    values, reached = np.zeros(len(offsets) - 1), np.ones(len(offsets) - 1)
+    by_place = np.argsort(nth, kind="stable")
+    for now in np.split(by_place, np.cumsum(np.bincount(nth))[:-1]) if len(rows) else ():
+        values[query[now]] += reached[query[now]] * stop[now] / ranks[rows[now]]
+        reached[query[now]] *= 1 - stop[now]
     return values

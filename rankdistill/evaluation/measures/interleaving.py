@@ -7,10 +7,8 @@ from collections.abc import Sequence
 import ir_measures
 from ir_measures.measures.base import ParamInfo
 
-from rankdistill.data.trec.read import read_run
-from rankdistill.evaluation.judged import JudgedRun
+from rankdistill.evaluation.judged_run import JudgedRun
 from rankdistill.evaluation.measures.parameters import cutoff_of
-from rankdistill.evaluation.online.interleaving import simulate_interleaving
 
 SHOWN = 10
 
@@ -40,6 +38,9 @@ INTERLEAVING = InterleavingMeasure()
 
 def interleaving_values(measure: ir_measures.Measure, judged: JudgedRun) -> Sequence[float]:
     """Compute each judged query's gain, in the order of the qrels."""
+    from rankdistill.data.trec.read import read_run  # they need Arrow and Numba, which other measures start without
+    from rankdistill.evaluation.online.interleaving import simulate_interleaving
+
     settings = {name: measure[name] for name in ("clicks", "sessions", "seed")}
     k = cutoff_of(measure) or SHOWN
     run = judged.run.only_columns("score")

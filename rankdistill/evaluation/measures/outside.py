@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import ir_measures
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from rankdistill.arrays import I64
-from rankdistill.data.candidates import Candidates, positions_of
 from rankdistill.errors import DataError, UsageError
-from rankdistill.evaluation.judged import JudgedRun
+from rankdistill.evaluation.judged_run import JudgedRun
 from rankdistill.evaluation.measures.by_rank import check_grades, check_level
 from rankdistill.evaluation.measures.provider import OWN
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from rankdistill.data.candidates import Candidates
 
 Plan = list[tuple[ir_measures.Provider, list[ir_measures.Measure]]]
 NEVER = ("gdeval",)
@@ -74,6 +77,9 @@ def outside_values(
     Raises `DataError` for grades that are no integers or too large, `UsageError` for a level of relevance below 1, and
     where the provider fails or gives no finite value for a query.
     """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     for measure in measures:
         check_grades(measure, judged)
         if isinstance(level := measure.params.get("rel"), int):
@@ -112,6 +118,8 @@ def outside_values(
 
 def _coded(candidates: Candidates, queries: pa.Array, documents: pa.Array, values: I64) -> dict[str, dict[str, int]]:
     """Convert to {code of query: {code of document: value}}, which ir_measures reads fastest."""
+    from rankdistill.data.candidates import positions_of
+
     codes = [f"d{i}" for i in positions_of(candidates.doc_ids, documents).tolist()]
     names = [f"q{i}" for i in positions_of(candidates.query_ids, queries).tolist()]
     numbers, offsets = values.tolist(), candidates.offsets.tolist()

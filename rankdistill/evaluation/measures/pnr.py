@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import ir_measures
 import numpy as np
 from ir_measures.measures.base import Agg, MeanAgg, ParamInfo
-from numba import njit, prange
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from rankdistill.arrays import F64, I64
+from rankdistill.arrays import F64, I64, Floats
 from rankdistill.data.offsets import checked_offsets
 from rankdistill.errors import DataError, UsageError
-from rankdistill.evaluation.judged import JudgedRun
-from rankdistill.parallel import parallel
+from rankdistill.evaluation.judged_run import JudgedRun
+
+FEW_PAIRS = 2_000_000
+"""Comparisons that NumPy does in some milliseconds."""
 
 
 def pnr(scores: ArrayLike, labels: ArrayLike, offsets: ArrayLike) -> float:
@@ -50,8 +50,27 @@ def pnr_counts(scores: ArrayLike, labels: ArrayLike, offsets: ArrayLike) -> tupl
     bad = np.flatnonzero(~np.isfinite(values))
     if bad.size:
         raise DataError(f"score {values[bad[0]]} at row {bad[0]} ({bad.size} such rows), expected finite numbers")
+    if (np.diff(bounds).astype(np.float64) ** 2).sum() <= FEW_PAIRS:
+        return count_few(values, grades, bounds)
+    from rankdistill.evaluation.measures.pnr_kernel import count_queries  # Numba is loaded where it is worth it
+
     counts = np.zeros((2, len(bounds) - 1), np.int64)
     count_queries(np.ascontiguousarray(values), np.ascontiguousarray(grades), bounds, counts)
+    return counts[0], counts[1]
+
+
+def count_few(scores: Floats, labels: F64, offsets: I64) -> tuple[I64, I64]:
+    """Count the pairs of few candidates by comparing all with all, in less time than Numba takes to start.
+
+    Arguments and result are those of `pnr_counts`, checked.
+    """
+    counts = np.zeros((2, len(offsets) - 1), np.int64)
+    for q in range(len(offsets) - 1):
+        rows = slice(int(offsets[q]), int(offsets[q + 1]))
+        judged = np.flatnonzero(~np.isnan(labels[rows]))
+        s, y = scores[rows][judged], labels[rows][judged]
+        higher = y[:, None] > y
+        counts[:, q] = (higher & (s[:, None] > s)).sum(), (higher & (s[:, None] < s)).sum()
     return counts[0], counts[1]
 
 
@@ -60,62 +79,6 @@ def pooled_ratio(concordant: int, discordant: int) -> float:
     if discordant:
         return concordant / discordant
     return float("inf") if concordant else float("nan")
-
-
-# -- kernels -----------------------------------------------------------------------------------------------------------
-
-
-@parallel
-def count_queries(scores: NDArray[Any], labels: F64, offsets: I64, counts: I64) -> None:
-    """Fill counts (2, Q), concordant and discordant, from scores (N,), labels (N,) and offsets (Q+1,)."""
-    for q in prange(len(offsets) - 1):
-        rows = slice(offsets[q], offsets[q + 1])
-        counts[0, q], counts[1, q] = count_one_query(scores[rows], labels[rows])
-
-
-@njit(cache=True)
-def count_one_query(scores: NDArray[Any], labels: F64) -> tuple[int, int]:
-    """Count one query's pairs; scores and labels (C,).
-
-    From the lowest score up, a Fenwick tree counts the candidates of each label that score lower: those with a lower
-    label are concordant with the current candidate, those with a higher label discordant. Candidates of
-    equal scores enter the tree together.
-    """
-    judged = np.flatnonzero(~np.isnan(labels))
-    order = judged[np.argsort(scores[judged])]
-    s, y = scores[order], labels[order]
-    grades = np.unique(y)
-    grade = np.searchsorted(grades, y)
-    tree = np.zeros(len(grades) + 1, np.int64)
-    concordant, discordant, below = 0, 0, 0
-    for i in range(len(s)):
-        if i > 0 and s[i] != s[i - 1]:
-            for j in range(below, i):
-                tree_add(tree, grade[j])
-            below = i
-        lower = tree_count(tree, grade[i])
-        concordant += lower
-        discordant += below - tree_count(tree, grade[i] + 1)
-    return concordant, discordant
-
-
-@njit(cache=True)
-def tree_add(tree: I64, index: int) -> None:
-    """Add 1 at ``index`` (from 0) of a Fenwick tree (size + 1,)."""
-    at = index + 1
-    while at < len(tree):
-        tree[at] += 1
-        at += at & -at
-
-
-@njit(cache=True)
-def tree_count(tree: I64, end: int) -> int:
-    """Sum a Fenwick tree's counts over the indices 0 … end - 1."""
-    total, at = 0, end
-    while at > 0:
-        total += tree[at]
-        at -= at & -at
-    return total
 
 
 # -- the measure -------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ Importing this module, and so `rankdistill.evaluation`, changes ir_measures for 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ir_measures
 import numpy as np
@@ -16,14 +16,16 @@ from ir_measures.providers.base import Any as AnyValue
 from ir_measures.providers.base import Choices
 from ir_measures.util import QrelsConverter, RunConverter
 
-from rankdistill.data.candidates import Candidates
-from rankdistill.evaluation.judged import JudgedRun, judge
+from rankdistill.evaluation.judged_run import JudgedRun
 from rankdistill.evaluation.measures.by_rank import BY_RELEVANCE, judged_values, relevance_values
 from rankdistill.evaluation.measures.counts import accuracy_values, num_q_values, num_rel_values, num_ret_values
 from rankdistill.evaluation.measures.dcg import DCG, DcgMeasure, dcg_values, ndcg_values
 from rankdistill.evaluation.measures.err import err_values
 from rankdistill.evaluation.measures.interleaving import INTERLEAVING, InterleavingMeasure, interleaving_values
 from rankdistill.evaluation.measures.pnr import PNR, PnrMeasure, pnr_values
+
+if TYPE_CHECKING:
+    from rankdistill.data.candidates import Candidates
 
 OWN_MEASURES: dict[str, Callable[[ir_measures.Measure, JudgedRun], Sequence[float]]] = {
     "PNR": pnr_values,
@@ -44,7 +46,7 @@ AT_ANY = {"cutoff": AnyValue(), "rel": AnyValue(), "judged_only": AnyValue()}
 def own_values(measure: ir_measures.Measure, judged: JudgedRun) -> dict[str, float]:
     """Compute one of `OWN_MEASURES` for every judged query: {query id: value}."""
     values = OWN_MEASURES[str(measure.NAME)](measure, judged)
-    return dict(zip(judged.qrels.query_ids.to_pylist(), values, strict=True))
+    return dict(zip(judged.query_ids, values, strict=True))
 
 
 class RankDistillProvider(ir_measures.Provider):
@@ -82,6 +84,8 @@ class RankDistillProvider(ir_measures.Provider):
     ]
 
     def _evaluator(self, measures: Iterable[ir_measures.Measure], qrels: Any) -> ir_measures.Evaluator:
+        from rankdistill.data.candidates import Candidates
+
         lists = QrelsConverter(qrels).as_dict_of_dict()
         return RankDistillEvaluator(measures, Candidates.from_dict(lists, "label"))
 
@@ -94,6 +98,9 @@ class RankDistillEvaluator(ir_measures.Evaluator):
         self.qrels = qrels
 
     def _iter_calc(self, run: Any) -> Iterator[Metric]:
+        from rankdistill.data.candidates import Candidates
+        from rankdistill.evaluation.judged import judge
+
         lists = RunConverter(run).as_dict_of_dict()
         candidates = Candidates.from_dict(lists, "score")
         if not np.isin(candidates.query_ids.to_pylist(), list(self.qrel_qids)).any():

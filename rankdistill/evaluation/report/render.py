@@ -14,6 +14,7 @@ from rich.text import Text
 
 from rankdistill.evaluation.pair_significance import PAIR_TESTS
 from rankdistill.evaluation.report.leaderboard import Leaderboard
+from rankdistill.evaluation.report.numbers import number
 from rankdistill.evaluation.significance import TESTS
 
 MARKS = ((0.01, "‡"), (0.05, "†"))
@@ -79,11 +80,6 @@ def as_markdown(board: Leaderboard) -> str:
     for row in cells(board):
         lines.append(_line(f"**{_markdown(cell.text)}**" if cell.best else _markdown(cell.text) for cell in row))
     return "\n".join([*lines, "", *(f"{_markdown(line)}  " for line in legend(board))]) + "\n"
-
-
-def number(value: float) -> str:
-    """Format a measure's value with four decimals; ∞ and - for infinite and undefined."""
-    return "-" if math.isnan(value) else "∞" if math.isinf(value) else f"{value:.4f}"
 
 
 def mark(p_value: float | None) -> str:

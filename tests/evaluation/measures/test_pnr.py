@@ -14,6 +14,7 @@ from rankdistill.data.candidates import Candidates
 from rankdistill.errors import DataError, UsageError
 from rankdistill.evaluation.evaluate import evaluation
 from rankdistill.evaluation.measures.pnr import PairRatio, pnr, pnr_counts, pooled_shares
+from rankdistill.evaluation.measures.pnr_kernel import count_queries
 
 QUERY = st.lists(
     st.tuples(st.sampled_from([-1.5, 0.0, 0.25, 2.0, 3.0]), st.sampled_from([0.0, 1.0, 2.0, 3.0, 0.5, math.nan])),
@@ -40,6 +41,9 @@ def test_counts_equal_a_count_of_every_pair(queries):
     expected = [brute_force(*zip(*q, strict=True)) if q else (0, 0) for q in queries]
     concordant, discordant = pnr_counts(scores, labels, offsets)
     assert list(zip(concordant, discordant, strict=True)) == expected
+    counts = np.zeros((2, len(queries)), np.int64)
+    count_queries(scores.astype(np.float64), labels.astype(np.float64), offsets, counts)  # what many candidates get
+    assert list(map(tuple, counts.T)) == expected
 
 
 def test_counts_of_a_long_list_equal_a_count_of_every_pair():

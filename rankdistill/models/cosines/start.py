@@ -12,16 +12,16 @@ from torch import Tensor, nn
 
 from rankdistill.errors import DataError
 from rankdistill.models.base import DEFAULT_BASE
-from rankdistill.models.cosine_start.layer import build_pooling, build_product, weigh_lexical
-from rankdistill.models.cosine_start.lexical import build_matching, write_rarity
-from rankdistill.models.cosine_start.segments import (
+from rankdistill.models.cosines.layer import build_pooling, build_product, weigh_lexical
+from rankdistill.models.cosines.lexical import build_matching, write_rarity
+from rankdistill.models.cosines.segments import (
     EDGE,
     open_segments,
     prefer_own_segment,
     recognise,
     restore_segments,
 )
-from rankdistill.models.cosine_start.suited import beyond_cosine, warn_of_prompts
+from rankdistill.models.cosines.suited import beyond_cosine, warn_of_prompts
 from rankdistill.models.cross_encoder import CrossEncoder
 from rankdistill.models.layers import keep_layers
 

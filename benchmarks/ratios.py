@@ -1,0 +1,126 @@
+"""One table of all ratios: those of this build, measured now, against the committed ones.
+
+Run in the project's root: python -m benchmarks.ratios (or make benchmark)
+Each benchmark of the table runs by its one command, by default in its ``--quick`` form, which takes less than a minute
+on a quiet machine; ``--full`` runs it at the size of the committed results, which are then replaced. A ratio compares
+two systems that were measured in turn, so that it says something on any machine, but one at a small size is not one at
+the full size: a build is slower where its share is lower than that of the build before, on the same machine.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from benchmarks.results import FOLDER, QUICK, Row, run, study
+
+LIMIT = 180
+"""Seconds for a quick form; three times what it may take on a quiet machine."""
+TOLD = 0.8
+"""Share of the committed ratio below which a line is marked."""
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """Where a benchmark's result has its ratios."""
+
+    column: str
+    """Of the ratio, or of a speed that is divided by the peer's."""
+    keys: tuple[str, ...] = ("system",)
+    """Columns that name a row; the row of another size has the same names."""
+    peer: str = ""
+    """Begin of the name of the system whose speed divides the others' (empty: the column is a ratio already)."""
+    less_is_better: bool = False
+    ours: str = "rankdistill"
+    """Begin of the names of rows that are ours; the others' are not shown."""
+    options: tuple[str, ...] = ()
+
+
+RATIOS: dict[str, Ratio] = {
+    "start_speed": Ratio("times the peer's CPU seconds", less_is_better=True),
+    "evaluation_speed": Ratio("times rankdistill", ours=""),
+    "significance_speed": Ratio("permutations a second", peer="NumPy"),
+    "pile_speed": Ratio("times plain Python", ours="compiled"),
+    "guided_speed": Ratio("ratio", ("system", "dtype", "dropout")),
+    "corpus_speed": Ratio("pairs/s", ("system", "processes"), peer="sentencex"),
+    "serve_speed": Ratio("times the plain server", ("system", "clients")),
+}
+"""Result and module of a benchmark -> its ratios."""
+
+
+def ratios_of(rows: Sequence[Mapping[str, Any]], ratio: Ratio) -> dict[str, float]:
+    """The ratios of a result's rows that are ours: name of the row -> ratio."""
+    speeds = [row.get(ratio.column) for row in rows]
+    peers = [n for n, row in enumerate(rows) if ratio.peer and str(row["system"]).startswith(ratio.peer)]
+    by = speeds[peers[0]] if peers else 1
+    found = {}
+    for row, speed in zip(rows, speeds, strict=True):
+        name = ", ".join(str(row[key]) for key in ratio.keys if key in row)
+        if isinstance(speed, int | float) and by and name.startswith(ratio.ours) and name not in found:
+            found[name] = speed / by
+    return found
+
+
+def read(folder: Path, name: str) -> list[dict[str, Any]]:
+    """The rows of a result; none where it was never written."""
+    file = folder / f"{name}.json"
+    return json.loads(file.read_text(encoding="utf-8"))["rows"] if file.is_file() else []
+
+
+def measured(name: str, full: bool) -> str:
+    """Run a benchmark; return what is wrong, or nothing."""
+    command = [sys.executable, "-m", f"benchmarks.{name}", *RATIOS[name].options, *([] if full else ["--quick"])]
+    print(f"-- {' '.join(command[1:])}", flush=True)
+    try:
+        done = subprocess.run(command, timeout=None if full else LIMIT, check=False, stdout=sys.stderr)
+    except subprocess.TimeoutExpired:
+        return f"not done in {LIMIT} s"
+    return f"failed, exit code {done.returncode}" if done.returncode else ""
+
+
+def rows(names: Sequence[str], full: bool) -> Iterator[Row]:
+    """Run the benchmarks one by one, and compare their ratios with the committed ones."""
+    for name in names:
+        ratio = RATIOS[name]
+        committed = ratios_of(read(FOLDER, name), ratio)
+        if fault := measured(name, full):
+            yield {"benchmark": name, "of": "", "now": None, "committed": None, "share": None, "note": fault}
+            continue
+        now = ratios_of(read(FOLDER if full else QUICK, name), ratio)
+        for of, value in now.items():
+            yield compared(name, of, value, committed.get(of), ratio.less_is_better)
+
+
+def compared(name: str, of: str, now: float, committed: float | None, less_is_better: bool) -> Row:
+    """One line: the ratio now, the committed one, and their share, below 1 where this build is slower."""
+    row: Row = {"benchmark": name, "of": of, "now": round(now, 2), "committed": None, "share": None, "note": ""}
+    if not committed or not now:
+        return row | {"note": "not committed"}
+    share = committed / now if less_is_better else now / committed
+    return row | {
+        "committed": round(committed, 2),
+        "share": round(share, 2),
+        "note": "slower than committed" if share < TOLD else "",
+    }
+
+
+def main(
+    *,
+    only: Annotated[tuple[str, ...], Parameter(help=f"Of {', '.join(RATIOS)}.")] = tuple(RATIOS),
+    full: Annotated[bool, Parameter(help="At full size; takes long, and replaces the committed results.")] = False,
+) -> None:
+    """Run the benchmarks, print the one table as it grows and write it."""
+    if unknown := set(only) - set(RATIOS):
+        raise SystemExit(f"no ratios of {', '.join(sorted(unknown))}; there are {', '.join(RATIOS)}")
+    study("ratios", rows(only, full), folder=QUICK)
+
+
+if __name__ == "__main__":
+    run(main)

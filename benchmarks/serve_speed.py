@@ -1,0 +1,217 @@
+"""Load-test `rankdistill serve` on the loopback address, in turn with a plain server of the same model.
+
+Run in the project's root: python -m benchmarks.serve_speed --model MODEL --engine auto --dtype auto
+The plain server is what one writes by hand: FastAPI around `sentence_transformers.CrossEncoder.predict`, in its
+thread pool. Each client sends one request after another, a query with 100 documents of about 64 tokens, over a
+connection that it keeps. Both servers run all the time and are asked in turn; the median of the rounds counts.
+``--quick``: 1 and 4 clients for two seconds.
+"""
+
+from __future__ import annotations
+
+import http.client
+import itertools
+import json
+import re
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from cyclopts import Parameter
+
+from benchmarks.results import FOLDER, QUICK, Row, run, study
+
+SEED = 0
+QUERY = "how to sort a list of words"
+WORDS = [
+    "the",
+    "of",
+    "list",
+    "sort",
+    "first",
+    "how",
+    "what",
+    "is",
+    "a",
+    "to",
+    "dog",
+    "cat",
+    "book",
+    "wrote",
+    "long",
+    "river",
+    "north",
+    "city",
+    "people",
+    "year",
+    "water",
+]
+REQUESTS = 64
+PLAIN, OURS = "FastAPI + CrossEncoder.predict", "rankdistill serve"
+PACKAGES = ("rankdistill", "fastapi", "uvicorn", "sentence-transformers", "torch", "onnxruntime", "openvino")
+
+
+def plain_server(model: str) -> None:
+    """Serve a model as one does by hand, and say the address."""
+    import uvicorn
+    from fastapi import FastAPI
+    from pydantic import BaseModel
+    from sentence_transformers import CrossEncoder
+
+    class Request(BaseModel):
+        query: str
+        documents: list[str]
+
+    encoder, app = CrossEncoder(model, device="cpu"), FastAPI()
+
+    def rerank(request: Request) -> dict[str, list[dict[str, float]]]:
+        scores = encoder.predict([(request.query, document) for document in request.documents], batch_size=32)
+        order = np.argsort(-scores, kind="stable").tolist()
+        return {"results": [{"index": place, "relevance_score": float(scores[place])} for place in order]}
+
+    rerank.__annotations__["request"] = Request
+    app.post("/rerank")(rerank)
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[object] | None = None) -> None:
+            await super().startup(sockets)
+            port = self.servers[0].sockets[0].getsockname()[1]
+            print(f"serving on http://127.0.0.1:{port}/rerank", file=sys.stderr, flush=True)
+
+    Server(uvicorn.Config(app, port=0, access_log=False, log_level="warning")).run()
+
+
+@contextmanager
+def started(command: list[str]) -> Iterator[int]:
+    """Start a server, wait until it says its address, and yield the port."""
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        said = ""
+        try:
+            while not (found := re.search(r"http://127\.0\.0\.1:(\d+)/rerank", said)):
+                line = process.stderr.readline()
+                if not line:
+                    raise SystemExit(f"{' '.join(command)} ended: {said}")
+                said += line
+            threading.Thread(target=process.stderr.read, daemon=True).start()
+            yield int(found[1])
+        finally:
+            process.terminate()
+
+
+def bodies(n_documents: int, n_words: int) -> list[bytes]:
+    """Requests of random words, each with other documents."""
+    random = np.random.default_rng(SEED)
+    texts = [[" ".join(random.choice(WORDS, n_words)) for _ in range(n_documents)] for _ in range(REQUESTS)]
+    return [json.dumps({"query": QUERY, "documents": each}).encode() for each in texts]
+
+
+def load(port: int, requests: list[bytes], clients: int, seconds: float) -> tuple[list[float], float]:
+    """Ask as so many clients for so long: the seconds of each request, and requests per second."""
+    taken: list[float] = []
+    nth, stop = itertools.count(), time.perf_counter() + seconds
+    barrier = threading.Barrier(clients + 1)
+
+    def client() -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
+        barrier.wait()
+        while time.perf_counter() < stop:
+            begun = time.perf_counter()
+            body = requests[next(nth) % len(requests)]
+            connection.request("POST", "/rerank", body, {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            content = answer.read()
+            if answer.status == 429:
+                time.sleep(min(1.0, float(answer.headers["Retry-After"])))
+                continue
+            if answer.status != 200:
+                raise RuntimeError(f"{answer.status}: {content[:200]!r}")
+            taken.append(time.perf_counter() - begun)
+        connection.close()
+
+    threads = [threading.Thread(target=client) for _ in range(clients)]
+    for thread in threads:
+        thread.start()
+    barrier.wait()
+    begun = time.perf_counter()
+    for thread in threads:
+        thread.join()
+    if not taken:
+        raise SystemExit(f"no request of {clients} clients was answered")
+    return taken, len(taken) / (time.perf_counter() - begun)
+
+
+def rows(
+    model: Path, options: list[str], numbers: tuple[int, ...], seconds: float, rounds: int, shape: tuple[int, int]
+) -> Iterator[Row]:
+    """Load both servers in turn with each number of clients."""
+    commands = {
+        PLAIN: [sys.executable, "-m", "benchmarks.serve_speed", "--plain", str(model)],
+        OURS: [sys.executable, "-m", "rankdistill", "serve", "--model", str(model), "--port", "0"],
+    }
+    commands[OURS] += ["--max-waiting", "1000000", *options]
+    requests = bodies(*shape)
+    with ExitStack() as stack:
+        ports = {system: stack.enter_context(started(command)) for system, command in commands.items()}
+        for port in ports.values():
+            load(port, requests, 2, min(2.0, seconds))
+        for clients in numbers:
+            found: dict[str, list[tuple[list[float], float]]] = {system: [] for system in ports}
+            for _ in range(rounds):
+                for system, port in ports.items():
+                    found[system].append(load(port, requests, clients, seconds))
+            speeds = {system: statistics.median(speed for _, speed in each) for system, each in found.items()}
+            for system, each in found.items():
+                all_taken = 1000 * np.concatenate([taken for taken, _ in each])
+                row: Row = {"clients": clients, "system": system, "requests/s": round(speeds[system], 2)}
+                row |= {f"p{p} ms": round(float(np.percentile(all_taken, p)), 1) for p in (50, 95, 99)}
+                yield row | {"times the plain server": round(speeds[system] / speeds[PLAIN], 2)}
+
+
+def main(
+    *,
+    model: Annotated[Path | None, Parameter(help="Folder of a one-logit cross-encoder.")] = None,
+    engine: Annotated[str, Parameter(help="Of rankdistill serve.")] = "auto",
+    dtype: Annotated[str, Parameter(help="Of rankdistill serve.")] = "auto",
+    clients: Annotated[tuple[int, ...], Parameter(help="Numbers of clients.")] = (1, 2, 4, 8, 16, 32, 64),
+    seconds: Annotated[float, Parameter(help="That each number of clients asks in a round.")] = 10.0,
+    rounds: Annotated[int, Parameter(help="Of which the median counts.")] = 5,
+    documents: Annotated[int, Parameter(help="In a request.")] = 100,
+    words: Annotated[int, Parameter(help="In a document.")] = 56,
+    quick: Annotated[bool, Parameter(help="1 and 4 clients, one round of two seconds, 20 documents.")] = False,
+    plain: Annotated[str, Parameter(help="Serve this model plainly; for the benchmark itself.", show=False)] = "",
+) -> None:
+    """Load both servers, print the table as it grows and write the result."""
+    if plain:
+        plain_server(plain)
+        return
+    if quick:
+        clients, seconds, rounds, documents = (1, 4), 2.0, 1, 20
+    options = ["--engine", engine, "--dtype", dtype]
+    with ExitStack() as stack:
+        if model is None:
+            model = stack.enter_context(small_student())
+        given = rows(model.absolute(), options, clients, seconds, rounds, (documents, words))
+        study("serve_speed", given, [SEED], PACKAGES, folder=QUICK if quick else FOLDER)
+
+
+@contextmanager
+def small_student() -> Iterator[Path]:
+    """Two layers of the default base with a random head, for a benchmark without a model of one's own."""
+    import tempfile
+
+    import rankdistill as rd
+
+    with tempfile.TemporaryDirectory() as folder:
+        yield rd.CrossEncoder.from_base(layers=[0, 5], max_length=72).save(Path(folder) / "student")
+
+
+if __name__ == "__main__":
+    run(main)

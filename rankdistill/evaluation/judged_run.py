@@ -1,0 +1,92 @@
+"""JudgedRun: a run ranked once for all measures, and its judged candidates with rank, label and score."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rankdistill.arrays import F32, I64
+
+if TYPE_CHECKING:  # a small evaluation starts without Arrow and Numba
+    from rankdistill.data.candidates import Candidates
+    from rankdistill.evaluation.conventions import IdenticalIds, Unjudged
+
+
+@dataclass(frozen=True, eq=False)
+class JudgedRun:
+    """What a measure reads: each judged query's judged candidates, best first, and their ranks in the whole list.
+
+    There are J judged candidates. Query i is the i-th judged query; it has no candidates where the run lacks it.
+    """
+
+    qrels: Candidates
+    """The judgments, column "label" without missing values; its queries are the judged queries (Q)."""
+    offsets: I64
+    """int64 (Q+1,): ``offsets[i]:offsets[i+1]`` are judged query i's judged candidates."""
+    ranks: I64
+    """int64 (J,): rank in the whole list, from 1."""
+    labels: F32
+    """float32 (J,), finite."""
+    scores: F32
+    """float32 (J,), finite."""
+    run: Candidates
+    """The whole run, ranked; columns "score", and "label" with NaN for unjudged candidates."""
+    lists: I64
+    """int64 (Q,): index of each judged query's list in ``run``, -1 where the run lacks it."""
+    unjudged: Unjudged
+    """Whether unjudged candidates are in no pair of labels, or of grade 0."""
+    identical_ids: IdenticalIds
+    """Whether candidates that have their query's id are kept."""
+    own_documents: int
+    """Number of judged queries whose list plainly holds, or held, the query itself, see `own_documents`."""
+
+    @property
+    def n_queries(self) -> int:
+        return self.qrels.n_queries
+
+    @property
+    def query_ids(self) -> list[str]:
+        """Ids of the judged queries, (Q,)."""
+        ids: list[str] = self.qrels.query_ids.to_pylist()
+        return ids
+
+    @property
+    def sizes(self) -> I64:
+        """Length of each judged query's list, int64 (Q,)."""
+        return np.where(self.lists >= 0, np.diff(self.run.offsets)[self.lists], 0)
+
+    @property
+    def missing_queries(self) -> int:
+        """Number of judged queries for which the run has no candidate."""
+        return int((self.sizes == 0).sum())
+
+    @property
+    def unjudged_queries(self) -> int:
+        """Number of queries of the run without a judgment; they are ignored."""
+        return int(self.run.n_queries - (self.lists >= 0).sum())
+
+    @property
+    def unjudged_candidates(self) -> int:
+        """Number of candidates without a judgment in the lists of judged queries."""
+        return int(self.sizes.sum()) - len(self.labels)
+
+    @property
+    def unordered(self) -> bool:
+        """Whether the scores order nothing: there are lists of several candidates, and all scores of each are equal."""
+        begins = np.zeros(len(self.run) + 1, np.bool_)
+        begins[self.run.offsets] = True
+        steps = np.diff(self.run["score"])[~begins[1:-1]]
+        return len(steps) > 0 and not steps.any()
+
+    @cached_property
+    def query_of(self) -> I64:
+        """Judged query of each judged candidate, int64 (J,)."""
+        return np.repeat(np.arange(self.n_queries), np.diff(self.offsets))
+
+    @cached_property
+    def ranks_among_judged(self) -> I64:
+        """Rank in the list without unjudged candidates, from 1, int64 (J,)."""
+        return np.arange(len(self.labels)) - self.offsets[:-1][self.query_of] + 1

@@ -1,0 +1,1 @@
+"""Serve a cross-encoder over HTTP: requests of several clients scored together."""
