@@ -68,7 +68,7 @@ def test_search_builds_a_damaged_index_again_and_says_so(run: Run, files, cache:
     words = ("search", "cat list", "--collection", files.collection, "--json")
     expected = run(*words)
     (folder,) = cache.iterdir()
-    (folder / "vocab.index.json").write_text("")
+    (folder / "vocabulary.arrow").write_text("")
     again = run(*words)
     assert (again.code, again.out) == (0, expected.out)
     assert "built again" in " ".join(again.err.split())
