@@ -31,9 +31,9 @@ $(VENV)/.extras: $(VENV)/.installed
 	@touch $@
 
 test: check $(VENV)/.extras
-	@OMP_NUM_THREADS=1 $(RUN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadgroup -m "not slow"
+	@OMP_NUM_THREADS=1 $(RUN)/python -m pytest -q -n auto --maxprocesses 4 --dist worksteal -m "not slow"
 
-# Tests that take minutes: a wheel in an environment of its own, the README's example.
+# Tests that take long: torchrun, kills, a wheel in an environment of its own, the README's example.
 test-slow: $(VENV)/.extras
 	@OMP_NUM_THREADS=1 $(RUN)/python -m pytest -q -m slow
 

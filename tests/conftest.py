@@ -27,11 +27,6 @@ def shared_data() -> Path:
     return folder
 
 
-def pytest_collection_modifyitems(items: list[Any]) -> None:
-    """Begin with the tests that one worker runs alone, which take minutes: the others are run beside them."""
-    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
-
-
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Say in one line how many tests were skipped, for want of real data or of something optional."""
     reasons = [str(report.longrepr[-1]) for report in terminalreporter.stats.get("skipped", [])]

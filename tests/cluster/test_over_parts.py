@@ -322,6 +322,7 @@ def test_an_actor_computes_with_as_many_threads_as_this_process(files: Files, tm
     assert contents(tmp_path / "ray") == contents(tmp_path / "here")
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(280)
 def test_ray_writes_the_same_bytes_also_when_a_worker_is_killed(files: Files, tmp_path: Path, ray) -> None:
     work = scoring(files, top_k=8, weight=0.3)
@@ -410,6 +411,7 @@ over_parts(ScoreParts(model, collection, top_k=8), run, out, ClusterSettings("ra
 """
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(280)
 def test_a_killed_driver_leaves_whole_parts_and_the_same_call_goes_on(files: Files, tmp_path: Path) -> None:
     pytest.importorskip("ray")

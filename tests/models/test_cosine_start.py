@@ -39,6 +39,7 @@ def docstrings() -> list[str]:
     return texts
 
 
+@pytest.mark.slow
 def test_first_scores_order_pairs_about_as_the_cosine_does(docstrings: list[str]) -> None:
     queries = [text.split("\n")[0] for text in docstrings[:12]]
     documents = docstrings[:24]

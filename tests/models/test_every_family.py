@@ -60,7 +60,7 @@ def test_it_is_cut_to_layers_and_trained(folder: Path, tmp_path: Path) -> None:
     assert any("0" in name for name in changed)
 
 
-@pytest.mark.parametrize("engine", ["onnx", "openvino"])
+@pytest.mark.parametrize("engine", ["onnx", pytest.param("openvino", marks=pytest.mark.slow)])
 def test_it_is_exported(folder: Path, pairs: Pairs, engine: str) -> None:
     pytest.importorskip({"onnx": "onnxruntime"}.get(engine, engine))
     model = CrossEncoder.from_pretrained(folder)

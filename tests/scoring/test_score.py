@@ -248,6 +248,7 @@ def run_script(function: str, n_logits: int, store: Path, **options) -> subproce
     return subprocess.Popen(command, env=environment, text=True, stderr=subprocess.DEVNULL, **options)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
 @pytest.mark.parametrize(("function", "n_logits"), [("score_with_report", 1), ("score_logits", 2)])
 def test_a_killed_run_resumes_and_ends_with_the_same_bytes(tmp_path: Path, function: str, n_logits: int) -> None:

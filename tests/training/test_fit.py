@@ -216,6 +216,7 @@ def run_script(out: Path) -> subprocess.Popen:
     return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
 def test_killed_training_goes_on_and_ends_with_the_same_weights(tmp_path: Path) -> None:
     killed, whole = tmp_path / "killed", tmp_path / "whole"

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 import rankdistill
 
 PATHS = [str(Path(__file__).parents[1]), str(Path(rankdistill.__file__).parents[1])]
-pytestmark = pytest.mark.xdist_group("torchrun")  # one process has the trainings for all
+pytestmark = pytest.mark.slow
 SCRIPT = Path(__file__).with_name("torchrun_script.py")
 
 

@@ -85,7 +85,7 @@ def test_the_head_of_a_rounded_model_is_stored_exactly(tmp_path: Path) -> None:
     np.testing.assert_allclose(again.predict(PAIRS), model.predict(PAIRS), atol=1e-5)
 
 
-@pytest.mark.parametrize("engine", ["onnx", "openvino"])
+@pytest.mark.parametrize("engine", ["onnx", pytest.param("openvino", marks=pytest.mark.slow)])
 def test_a_causal_model_is_exported(made: tuple[Path, CrossEncoder], engine: str) -> None:
     pytest.importorskip({"onnx": "onnxruntime"}.get(engine, engine))
     _, model = made
