@@ -27,32 +27,10 @@ import numpy as np
 from cyclopts import Parameter
 
 from benchmarks.results import FOLDER, QUICK, Row, run, study
+from benchmarks.words import WORDS
 
 SEED = 0
 QUERY = "how to sort a list of words"
-WORDS = [
-    "the",
-    "of",
-    "list",
-    "sort",
-    "first",
-    "how",
-    "what",
-    "is",
-    "a",
-    "to",
-    "dog",
-    "cat",
-    "book",
-    "wrote",
-    "long",
-    "river",
-    "north",
-    "city",
-    "people",
-    "year",
-    "water",
-]
 REQUESTS = 64
 PLAIN, OURS = "FastAPI + CrossEncoder.predict", "rankdistill serve"
 PACKAGES = ("rankdistill", "fastapi", "uvicorn", "sentence-transformers", "torch", "onnxruntime", "openvino")

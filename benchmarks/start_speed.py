@@ -26,33 +26,11 @@ import numpy as np
 from cyclopts import Parameter
 
 from benchmarks.results import FOLDER, QUICK, Row, run, study
+from benchmarks.words import WORDS
 
 SEED = 0
 QUERIES, DEPTH, JUDGED = 43, 100, 215
 MEASURES = ("nDCG@10", "RR@10", "AP")
-WORDS = [
-    "the",
-    "of",
-    "list",
-    "sort",
-    "first",
-    "how",
-    "what",
-    "is",
-    "a",
-    "to",
-    "dog",
-    "cat",
-    "book",
-    "wrote",
-    "long",
-    "river",
-    "north",
-    "city",
-    "people",
-    "year",
-    "water",
-]
 PACKAGES = ("rankdistill", "ir_measures", "numpy", "sentence-transformers", "torch", "onnxruntime")
 LAUNCHER = """
 import json, os, sys, time

@@ -77,7 +77,7 @@ def distill(
             --teachers runs/t1/model --student bilstm --out runs/bilstm
         rankdistill distill --collection glue:sst2@glue --teachers runs/sst2/model \\
             --unlabelled runs/sst2.augmented --layers 0 2 5 --out runs/sst2-small
-        rankdistill distill --collection pairs:runs/wikipedia.pairs --teachers runs/sst2/model \
+        rankdistill distill --collection pairs:runs/wikipedia.pairs --teachers runs/sst2/model \\
             --recipe minilmv2 --student transformer:6x384 --out runs/sst2-start
     """
     parameters = written(distill, locals())
