@@ -2,4 +2,26 @@
 
 from __future__ import annotations
 
-WORDS = "the of list sort first how what is a to dog cat book wrote long river north city people year water".split()
+WORDS = [
+    "the",
+    "of",
+    "list",
+    "sort",
+    "first",
+    "how",
+    "what",
+    "is",
+    "a",
+    "to",
+    "dog",
+    "cat",
+    "book",
+    "wrote",
+    "long",
+    "river",
+    "north",
+    "city",
+    "people",
+    "year",
+    "water",
+]
