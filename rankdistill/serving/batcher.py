@@ -87,7 +87,8 @@ class Batcher:
                 for each in slices:
                     each.job.n_scored = each.end
             for each in slices:
-                if each.end == len(each.job):
+                # a future that its waiter has cancelled takes no result, and setting one would end this thread
+                if each.end == len(each.job) and each.job.done.set_running_or_notify_cancel():
                     each.job.done.set_result(each.job.logits)
 
     def _next_round(self) -> list[Slice]:
@@ -123,4 +124,5 @@ class Batcher:
                     self._jobs.remove(job)
                 self._waiting -= len(job) - job.n_scored
         for job in jobs:
-            job.done.set_exception(error)
+            if job.done.set_running_or_notify_cancel():
+                job.done.set_exception(error)

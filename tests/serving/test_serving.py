@@ -356,6 +356,19 @@ def test_an_abandoned_job_is_dropped() -> None:
     assert batcher.waiting == 0
 
 
+@pytest.mark.parametrize("breaks", [False, True])
+def test_a_job_whose_waiter_cancelled_it_does_not_end_the_thread(breaks: bool) -> None:
+    gate = threading.Event()
+    model, _ = slow(gate, fails=make_tokenizer().convert_tokens_to_ids("dog") if breaks else -1)
+    cancelled, other = make_job(model, QUERY, ["a dog"]), make_job(model, QUERY, ["a cat"])
+    with Batcher(model, 4096, 1) as batcher:
+        batcher.submit(cancelled)
+        assert cancelled.done.cancel()
+        batcher.submit(other)
+        gate.set()
+        assert other.done.result(timeout=20).shape == (1, 1)
+
+
 def test_an_error_of_the_engine_is_the_answer_to_that_request_alone() -> None:
     gate = threading.Event()
     gate.set()
