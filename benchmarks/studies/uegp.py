@@ -4,12 +4,12 @@ Run in the project's root: python -m benchmarks.studies.uegp   (--quick: a smoke
 The base, MiniLM-L6 or three of its layers, is fine-tuned on a task to its expert. An expert of six layers, its own or
 the larger base's, scores pairs of Wikipedia's sentences; the base is trained on the scores and on the language of the
 pairs (guided), and fine-tuned by the expert's own settings. All are measured on the task's dev pairs, by GLUE's first
-measure. Killed, it resumes after what is finished.
+measure. Killed, it resumes after what is finished; runs that are beside the table are not made again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +21,7 @@ from scipy.stats import ttest_rel
 
 import rankdistill as rd
 from benchmarks.results import FOLDER, QUICK, STUDIES, Folder, Row, run, study
+from benchmarks.studies.runs import RUN, keep_runs, restore_runs, runs_path
 from rankdistill.arrays import F32
 from rankdistill.corpus.build import build_corpus
 from rankdistill.corpus.settings import CorpusSettings
@@ -134,17 +135,28 @@ class Trainings:
         own = {name: int(value) for name, value in scored.training.items() if name != "learning_rate"}
         return replace(FINETUNING, seed=seed, max_steps=self.max_steps, **own)
 
-    def finetuned(self, task: Task, start: CrossEncoder, seed: int, out: Path) -> tuple[CrossEncoder, F32]:
-        """A model fine-tuned on a task's labels, and its predictions of the dev pairs."""
-        if not (out / "run.trec.gz").is_file():
-            finetuned(task, start, self.settings(task, seed), out)
-        return CrossEncoder.from_pretrained(out / "model"), predictions(task.held_out, out / "run.trec.gz")
-
-    def expert(self, task: Task, size: str, seed: int) -> tuple[CrossEncoder, F32]:
-        """A base fine-tuned on a task, and its predictions."""
+    def start(self, task: Task, size: str, seed: int) -> CrossEncoder:
+        """A base with a new head for the task."""
         settings = StartSettings(start="plain", layers=SIZES[size], imitate=False)
-        start = start_model(task.collection, settings=settings, seed=seed)
-        return self.finetuned(task, start, seed, self.folder / size / EXPERT / f"{task.name}{seed}")
+        return start_model(task.collection, settings=settings, seed=seed)
+
+    def finetuned(self, task: Task, start: Callable[[], CrossEncoder], seed: int, out: Path) -> F32:
+        """Predictions of the dev pairs by a model that is fine-tuned on the task's labels."""
+        if not (out / RUN).is_file():
+            finetuned(task, start(), self.settings(task, seed), out)
+        return predictions(task.held_out, out / RUN)
+
+    def expert(self, task: Task, size: str, seed: int) -> F32:
+        """Predictions of a base fine-tuned on a task."""
+        out = self.folder / size / EXPERT / f"{task.name}{seed}"
+        return self.finetuned(task, lambda: self.start(task, size, seed), seed, out)
+
+    def teacher(self, task: Task) -> CrossEncoder:
+        """The expert that scores the unlabelled pairs; trained again where only its run is known."""
+        out = self.folder / TEACHERS / EXPERT / f"{task.name}0"
+        if not (out / "model").is_dir():
+            finetuned(task, self.start(task, TEACHERS, 0), self.settings(task, 0), out)
+        return CrossEncoder.from_pretrained(out / "model")
 
     def guided(self, way: str, task: Task, size: str) -> Path:
         """A base guided by the six-layer expert of the task, or by those of all tasks; the folder of the model."""
@@ -152,7 +164,7 @@ class Trainings:
         assert how is not None
         if not (out / "guided" / "model").is_dir():
             teaching = self.tasks.values() if how.every_expert else (task,)
-            experts = {each.name.replace(":", "_"): self.expert(each, TEACHERS, 0)[0] for each in teaching}
+            experts = {each.name.replace(":", "_"): self.teacher(each) for each in teaching}
             settings = replace(self.guiding, terms=how.terms, kd_reads=how.kd_reads)
             scoring = ScoringSettings(dtype="bfloat16", store=self.folder / "scores")
             guide(self.base(size), experts, self.pairs, settings, FINETUNING, scoring=scoring, out=out)
@@ -160,8 +172,11 @@ class Trainings:
 
     def rekindled(self, way: str, task: Task, size: str, seed: int) -> F32:
         """Predictions of the dev pairs by a guided base that is fine-tuned on the task."""
-        start = like(self.expert(task, size, seed)[0], self.guided(way, task, size), seed=seed)
-        return self.finetuned(task, start, seed, self.folder / size / way / f"{task.name}{seed}")[1]
+
+        def start() -> CrossEncoder:
+            return like(self.start(task, size, seed), self.guided(way, task, size), seed=seed)
+
+        return self.finetuned(task, start, seed, self.folder / size / way / f"{task.name}{seed}")
 
 
 def guided_folder(folder: Path, size: str, way: str, task: Task) -> Path:
@@ -176,7 +191,7 @@ def rows(trainings: Trainings, sizes: Sequence[str], ways: Sequence[str], seeds:
     for size in sizes:
         for way in ways:
             for name, task in trainings.tasks.items():
-                experts = np.stack([trainings.expert(task, size, seed)[1] for seed in seeds])
+                experts = np.stack([trainings.expert(task, size, seed) for seed in seeds])
                 line: Row = {"base": size, "way": way, "task": name, "measure": task.measures[0]}
                 if WAYS[way] is None:
                     yield line | values_of(task, experts)
@@ -244,8 +259,10 @@ def main(
         folder, tasks, seeds = folder / "quick", tasks[:2], seeds[:2]
     loaded = {task: load_task(task) for task in tasks}
     trainings = Trainings(folder, loaded, QUICK_GUIDED, 2) if quick else Trainings(folder, loaded, GUIDED)
-    table = rows(trainings, sizes, ways, seeds)
-    study(name, table, seeds, finish=with_means, folder=QUICK if quick else FOLDER)
+    known = runs_path("uegp", QUICK if quick else FOLDER)
+    restore_runs(folder, known)
+    study(name, rows(trainings, sizes, ways, seeds), seeds, finish=with_means, folder=QUICK if quick else FOLDER)
+    keep_runs(folder, known)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from cyclopts import Parameter
 from matplotlib.figure import Figure
 
 from benchmarks.results import FOLDER, QUICK, STUDIES, Folder, Row, run, study
+from benchmarks.studies.runs import keep_runs, restore_runs, runs_path
 from benchmarks.studies.uegp import (
     EXPERT,
     FINETUNING,
@@ -32,7 +33,9 @@ from benchmarks.studies.uegp import (
     values_of,
     wikipedia_pairs,
 )
+from rankdistill.arrays import F32
 from rankdistill.files.atomic import atomic_path
+from rankdistill.models import CrossEncoder
 from rankdistill.recipes.guided import guide, like
 from rankdistill.scoring.settings import ScoringSettings
 from rankdistill.tasks import Task
@@ -52,25 +55,32 @@ def guided_models(trainings: Trainings, task: Task, steps: Sequence[int]) -> dic
             trainings.guiding, guided_steps=steps[-1], keep_steps=tuple(steps), terms=way.terms, kd_reads=way.kd_reads
         )
         pairs = wikipedia_pairs(place / "pairs", settings)
-        expert = {task.name.replace(":", "_"): trainings.expert(task, TEACHERS, 0)[0]}
+        expert = {task.name.replace(":", "_"): trainings.teacher(task)}
         scoring = ScoringSettings(dtype="bfloat16", store=trainings.folder / "scores")
         guide(trainings.base(TEACHERS), expert, pairs, settings, FINETUNING, scoring=scoring, out=out.parent)
     return {each: out / "steps" / str(each) for each in steps}
 
 
+def rekindled(trainings: Trainings, task: Task, updates: int, steps: Sequence[int], seed: int) -> F32:
+    """Predictions of the dev pairs by a base that was guided for so many updates, and fine-tuned on the task."""
+
+    def start() -> CrossEncoder:
+        place = guided_models(trainings, task, steps)[updates]
+        return like(trainings.start(task, TEACHERS, seed), place, seed=seed)
+
+    out = trainings.folder / TEACHERS / "steps" / f"{task.name}{seed} after {updates}"
+    return trainings.finetuned(task, start, seed, out)
+
+
 def rows(trainings: Trainings, steps: Sequence[int], seeds: Sequence[int]) -> Iterator[Row]:
     """A task and a number of updates each, over the seeds."""
     for name, task in trainings.tasks.items():
-        trained = [trainings.expert(task, TEACHERS, seed) for seed in seeds]
-        experts = np.stack([predictions for _, predictions in trained])
+        experts = np.stack([trainings.expert(task, TEACHERS, seed) for seed in seeds])
         yield {"task": name, "updates": 0, "measure": task.measures[0]} | values_of(task, experts)
-        for updates, place in guided_models(trainings, task, steps).items():
-            others = []
-            for seed, (expert, _) in zip(seeds, trained, strict=True):
-                out = trainings.folder / TEACHERS / "steps" / f"{task.name}{seed} after {updates}"
-                others.append(trainings.finetuned(task, like(expert, place, seed=seed), seed, out)[1])
+        for updates in steps:
+            others = np.stack([rekindled(trainings, task, updates, steps, seed) for seed in seeds])
             line: Row = {"task": name, "updates": updates, "measure": task.measures[0]}
-            yield line | values_of(task, np.stack(others)) | compared(task, experts, np.stack(others))
+            yield line | values_of(task, others) | compared(task, experts, others)
 
 
 def draw(lines: Sequence[Row], path: Path) -> None:
@@ -104,7 +114,10 @@ def main(
     loaded = {task: load_task(task) for task in tasks}
     trainings = Trainings(folder, loaded, QUICK_GUIDED, 2) if quick else Trainings(folder, loaded, GUIDED)
     place = QUICK if quick else FOLDER
+    known = runs_path("uegp", place)
+    restore_runs(folder, known)
     lines = study(name, rows(trainings, steps, seeds), seeds, folder=place)
+    keep_runs(folder, known)
     draw(lines, place / f"{name}.svg")
 
 
