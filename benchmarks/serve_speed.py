@@ -1,10 +1,11 @@
-"""Load-test `rankdistill serve` on the loopback address, in turn with a plain server of the same model.
+"""Load-test `rankdistill serve` on the loopback address, in turn with plain servers of the same model.
 
 Run in the project's root: python -m benchmarks.serve_speed --model MODEL --engine auto --dtype auto
-The plain server is what one writes by hand: FastAPI around `sentence_transformers.CrossEncoder.predict`, in its
-thread pool. Each client sends one request after another, a query with 100 documents of about 64 tokens, over a
-connection that it keeps. Both servers run all the time and are asked in turn; the median of the rounds counts.
-``--quick``: 1 and 4 clients for two seconds.
+The plain servers are what one writes by hand, see `benchmarks.serve_peers`: FastAPI around
+`sentence_transformers.CrossEncoder.predict`, and around FlashRank where it is installed (pip install flashrank), which
+reads the ONNX file of the model's folder. Each client sends one request after another, a query with 100 documents of
+about 64 tokens, over a connection that it keeps. The servers run all the time and are asked in turn; the median of the
+rounds counts. ``--quick``: 1 and 4 clients for two seconds.
 """
 
 from __future__ import annotations
@@ -16,54 +17,28 @@ import re
 import statistics
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 from cyclopts import Parameter
 
+import rankdistill as rd
 from benchmarks.results import FOLDER, QUICK, Row, run, study
 from benchmarks.words import WORDS
+from rankdistill.models.engines.export import export_model
 
 SEED = 0
 QUERY = "how to sort a list of words"
 REQUESTS = 64
-PLAIN, OURS = "FastAPI + CrossEncoder.predict", "rankdistill serve"
+PLAIN, FLASHRANK, OURS = "FastAPI + CrossEncoder.predict", "FastAPI + FlashRank", "rankdistill serve"
 PACKAGES = ("rankdistill", "fastapi", "uvicorn", "sentence-transformers", "torch", "onnxruntime", "openvino")
-
-
-def plain_server(model: str) -> None:
-    """Serve a model as one does by hand, and say the address."""
-    import uvicorn
-    from fastapi import FastAPI
-    from pydantic import BaseModel
-    from sentence_transformers import CrossEncoder
-
-    class Request(BaseModel):
-        query: str
-        documents: list[str]
-
-    encoder, app = CrossEncoder(model, device="cpu"), FastAPI()
-
-    def rerank(request: Request) -> dict[str, list[dict[str, float]]]:
-        scores = encoder.predict([(request.query, document) for document in request.documents], batch_size=32)
-        order = np.argsort(-scores, kind="stable").tolist()
-        return {"results": [{"index": place, "relevance_score": float(scores[place])} for place in order]}
-
-    rerank.__annotations__["request"] = Request
-    app.post("/rerank")(rerank)
-
-    class Server(uvicorn.Server):
-        async def startup(self, sockets: list[object] | None = None) -> None:
-            await super().startup(sockets)
-            port = self.servers[0].sockets[0].getsockname()[1]
-            print(f"serving on http://127.0.0.1:{port}/rerank", file=sys.stderr, flush=True)
-
-    Server(uvicorn.Config(app, port=0, access_log=False, log_level="warning")).run()
 
 
 @contextmanager
@@ -129,11 +104,12 @@ def load(port: int, requests: list[bytes], clients: int, seconds: float) -> tupl
 def rows(
     model: Path, options: list[str], numbers: tuple[int, ...], seconds: float, rounds: int, shape: tuple[int, int]
 ) -> Iterator[Row]:
-    """Load both servers in turn with each number of clients."""
-    commands = {
-        PLAIN: [sys.executable, "-m", "benchmarks.serve_speed", "--plain", str(model)],
-        OURS: [sys.executable, "-m", "rankdistill", "serve", "--model", str(model), "--port", "0"],
-    }
+    """Load the servers in turn with each number of clients."""
+    by_hand = [sys.executable, "benchmarks/serve_peers.py"]
+    commands = {PLAIN: [*by_hand, "sentence-transformers", str(model)]}
+    if find_spec("flashrank") and (model / "onnx" / "model.onnx").is_file():
+        commands[FLASHRANK] = [*by_hand, "flashrank", str(model)]
+    commands[OURS] = [sys.executable, "-m", "rankdistill", "serve", "--model", str(model), "--port", "0"]
     commands[OURS] += ["--max-waiting", "1000000", *options]
     requests = bodies(*shape)
     with ExitStack() as stack:
@@ -164,12 +140,8 @@ def main(
     documents: Annotated[int, Parameter(help="In a request.")] = 100,
     words: Annotated[int, Parameter(help="In a document.")] = 56,
     quick: Annotated[bool, Parameter(help="1 and 4 clients, one round of two seconds, 20 documents.")] = False,
-    plain: Annotated[str, Parameter(help="Serve this model plainly; for the benchmark itself.", show=False)] = "",
 ) -> None:
-    """Load both servers, print the table as it grows and write the result."""
-    if plain:
-        plain_server(plain)
-        return
+    """Load the servers, print the table as it grows and write the result."""
     if quick:
         clients, seconds, rounds, documents = (1, 4), 2.0, 1, 20
     options = ["--engine", engine, "--dtype", dtype]
@@ -182,13 +154,12 @@ def main(
 
 @contextmanager
 def small_student() -> Iterator[Path]:
-    """Two layers of the default base with a random head, for a benchmark without a model of one's own."""
-    import tempfile
-
-    import rankdistill as rd
-
+    """Two layers of the default base with a random head, exported, for a benchmark without a model of one's own."""
     with tempfile.TemporaryDirectory() as folder:
-        yield rd.CrossEncoder.from_base(layers=[0, 5], max_length=72).save(Path(folder) / "student")
+        place = rd.CrossEncoder.from_base(layers=[0, 5], max_length=72).save(Path(folder) / "student")
+        scorer = rd.CrossEncoder.from_pretrained(place)
+        export_model(scorer.model, scorer.fingerprint(), place, "onnx", "float32")
+        yield place
 
 
 if __name__ == "__main__":

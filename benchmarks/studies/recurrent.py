@@ -5,7 +5,7 @@ The teacher, MiniLM-L6, is fine-tuned on a task. A BiLSTM learns the labels (und
 the same texts, with variations of them by each way of augmentation; then, as in Figure 3.3, with more and more
 variations, and with more and fewer hidden units. All students have as many updates, so that more texts are no longer
 training. They are measured on dev pairs by GLUE's first measure, over three seeds. Estimated at four hours on two free
-cores; killed, it resumes after what is finished.
+cores; killed, it resumes after what is finished, and runs that are beside the table are not made again.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from scipy.stats import ttest_rel
 import rankdistill as rd
 from benchmarks.results import FOLDER, QUICK, STUDIES, Folder, Row, run, study
 from benchmarks.studies.marco import DATA
+from benchmarks.studies.runs import RUN, keep_runs, restore_runs, runs_path
 from benchmarks.studies.uegp import measured, values_of
 from rankdistill.arrays import F32
 from rankdistill.augment.build import augment
@@ -97,15 +98,22 @@ class Trainings:
     teacher_updates: int = -1
 
     def teacher(self, name: str) -> CrossEncoder:
-        """MiniLM-L6 fine-tuned on a task by UEGP's epochs and batch."""
+        """MiniLM-L6 fine-tuned on a task by UEGP's epochs and batch; trained again where only its run is known."""
         out, task = self.folder / name / "teacher", self.tasks[name]
-        if not (out / "run.trec.gz").is_file():
+        if not (out / "model").is_dir():
             scored = task.collection.scored_pairs
             assert scored is not None
             own = {each: int(value) for each, value in scored.training.items() if each != "learning_rate"}
             settings = replace(TEACHER, max_steps=self.teacher_updates, **own)
             finetuned(task, start_model(task.collection, start="plain", max_length=LENGTH), settings, out)
         return CrossEncoder.from_pretrained(out / "model")
+
+    def taught(self, name: str) -> F32:
+        """The teacher's predictions of the dev pairs."""
+        run = self.folder / name / "teacher" / RUN
+        if not run.is_file():
+            self.teacher(name)
+        return predictions(self.tasks[name].held_out, run)
 
     def variations(self, name: str, way: Way) -> Collection:
         """Variations of a task's training texts, made once."""
@@ -118,10 +126,10 @@ class Trainings:
         """Train a student; its predictions of the dev pairs."""
         task = self.tasks[name]
         out = self.folder / name / f"{way.learns}, {way.times} times, {way.units} units, seed {seed}"
-        if not (out / "run.trec.gz").is_file():
+        if not (out / RUN).is_file():
             self._train(task, name, way, seed, out)
             measure_model(CrossEncoder.from_pretrained(out / "model"), task.held_out, out)
-        return predictions(task.held_out, out / "run.trec.gz")
+        return predictions(task.held_out, out / RUN)
 
     def _train(self, task: Task, name: str, way: Way, seed: int, out: Path) -> None:
         training = task.training
@@ -151,8 +159,7 @@ def rows(trainings: Trainings, seeds: Sequence[int], quick: bool) -> Iterator[Ro
         return np.stack([trainings.student(name, way, seed) for seed in seeds])
 
     for name, task in trainings.tasks.items():
-        trainings.teacher(name)
-        values = values_of(task, predictions(task.held_out, trainings.folder / name / "teacher" / "run.trec.gz")[None])
+        values = values_of(task, trainings.taught(name)[None])
         yield {"task": name, "measure": task.measures[0], "student learns": "(the teacher)"} | values
         figures = [] if quick else [*LEFT, *(RIGHT if name == next(iter(trainings.tasks)) else ())]
         for way in [*TABLE, *figures]:
@@ -187,7 +194,10 @@ def main(
     if quick:
         loaded = {task: fewer(each) for task, each in loaded.items()}
     trainings = Trainings(folder, loaded, 2, 2) if quick else Trainings(folder, loaded, UPDATES)
+    known = runs_path("recurrent", QUICK if quick else FOLDER)
+    restore_runs(folder, known)
     study(name, rows(trainings, seeds, quick), seeds, folder=QUICK if quick else FOLDER)
+    keep_runs(folder, known)
 
 
 def fewer(task: Task) -> Task:

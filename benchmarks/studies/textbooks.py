@@ -6,7 +6,8 @@ with layers of MiniLM-L6, on each textbook by MiniLMv2's recipe. All textbooks a
 trainings have as many updates. The students are then fine-tuned on the task's labels, by several seeds, and measured on
 its dev pairs. Textbooks are made by the commands, or lie in FOLDER/parts/TEXTBOOK/TASK, of general text in
 FOLDER/parts/general. `--hours` times some updates of each size and says how long all will take on this machine. Killed,
-it resumes after what is finished. Source: CC §3 (docs/papers.md).
+it resumes after what is finished, and runs that are beside the table are not made again. Source: CC §3
+(docs/papers.md).
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from cyclopts import Parameter
 from scipy.stats import ttest_rel
 
 from benchmarks.results import FOLDER, QUICK, STUDIES, Folder, Row, run, study
+from benchmarks.studies.runs import RUN, keep_runs, restore_runs, runs_path
 from benchmarks.studies.uegp import DATA, FINETUNING, load_task, measured, numbers, values_of
 from rankdistill.arrays import F32
 from rankdistill.data import Candidates, Collection
@@ -123,21 +125,20 @@ class Trainings:
         collection = collection_of_pairs(table.slice(0, n_kept).combine_chunks(), f"{textbook} of {name}")
         return collection, own_candidates(collection).only_columns()
 
-    def finetuned(self, task: Task, base: str | Path, seed: int, out: Path) -> F32:
-        """Predictions of the dev pairs by a model that is fine-tuned from a base."""
-        if not (out / "run.trec.gz").is_file():
-            scored = task.collection.scored_pairs
-            assert scored is not None
-            own = {name: int(value) for name, value in scored.training.items() if name != "learning_rate"}
-            settings = replace(FINETUNING, seed=seed, max_steps=self.size.finetuning_updates, **own)
-            start = start_model(task.collection, base, StartSettings(start="plain"), seed=seed)
-            finetuned(task, start, settings, out)
-        return predictions(task.held_out, out / "run.trec.gz")
+    def finetune(self, task: Task, base: str | Path, seed: int, out: Path) -> None:
+        """Fine-tune a model from a base on a task, and measure it."""
+        scored = task.collection.scored_pairs
+        assert scored is not None
+        own = {name: int(value) for name, value in scored.training.items() if name != "learning_rate"}
+        settings = replace(FINETUNING, seed=seed, max_steps=self.size.finetuning_updates, **own)
+        start = start_model(task.collection, base, StartSettings(start="plain"), seed=seed)
+        finetuned(task, start, settings, out)
 
     def teacher(self, name: str) -> CrossEncoder:
         """MiniLM-L6, fine-tuned on the task."""
         out = self.folder / "teachers" / name
-        self.finetuned(self.tasks[name], DEFAULT_BASE, 0, out)
+        if not (out / "model").is_dir():
+            self.finetune(self.tasks[name], DEFAULT_BASE, 0, out)
         return CrossEncoder.from_pretrained(out / "model")
 
     @cached_property
@@ -182,9 +183,12 @@ class Trainings:
 
     def runs(self, student: str, textbook: str, name: str, seeds: Sequence[int]) -> F32:
         """Predictions of the dev pairs by a student that learned a textbook and then the task: (seeds, N)."""
-        model = self.taught(student, textbook, name)
-        place = self.folder / student / textbook / name
-        return np.stack([self.finetuned(self.tasks[name], model, seed, place / f"seed{seed}") for seed in seeds])
+        task, place = self.tasks[name], self.folder / student / textbook / name
+        outs = [place / f"seed{seed}" for seed in seeds]
+        for seed, out in zip(seeds, outs, strict=True):
+            if not (out / RUN).is_file():
+                self.finetune(task, self.taught(student, textbook, name), seed, out)
+        return np.stack([predictions(task.held_out, out / RUN) for out in outs])
 
 
 def rows(
@@ -288,7 +292,10 @@ def main(
     if only_hours:
         study(f"{name}_hours", hours(trainings, students, textbooks), folder=QUICK)
         return
+    known = runs_path("textbooks", results)
+    restore_runs(folder, known)
     study(name, rows(trainings, students, textbooks, seeds), seeds, finish=with_means, folder=results)
+    keep_runs(folder, known)
 
 
 if __name__ == "__main__":
