@@ -4,13 +4,15 @@ Run in the project's root: python -m benchmarks.studies.uegp_rank   (--quick: a 
 The base, MiniLM-L6 as a start that ranks by its cosine, is fine-tuned by the hinge loss on DL 2020 and 2021 to the
 expert. Unlabelled lists are BM25's best for queries of MS MARCO's dev set over the passages of DL 2019 and 2020. The
 guided models are fine-tuned as the expert was, under three seeds, and all are measured on DL 2019, re-ranking BM25's
-100 best. Rows: the expert; UEGP (scores and language); the scores alone; the language alone. Killed, it resumes.
+100 best. Rows: the expert; UEGP (scores and language); the scores alone; the language alone. Killed, it resumes; runs
+that are beside the table are not made again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated
 
@@ -19,14 +21,16 @@ from cyclopts import Parameter
 
 import rankdistill as rd
 from benchmarks.results import FOLDER, STUDIES, Folder, Row, run, study
+from benchmarks.results import QUICK as QUICK_RESULTS
 from benchmarks.studies.marco import CONVENTIONS, QUERIES, STRONG, V1, V2
 from benchmarks.studies.rows import PerQuery, corrected, row
+from benchmarks.studies.runs import RUN, keep_runs, restore_runs, runs_path
 from benchmarks.studies.students import SEEDS, per_query
 from rankdistill.data import Candidates, Collection, Texts, concatenate
 from rankdistill.data.sources.query_file import read_queries
 from rankdistill.data.texts import concatenate_texts
 from rankdistill.ensembling.join import join_runs
-from rankdistill.models import DEFAULT_BASE
+from rankdistill.models import DEFAULT_BASE, CrossEncoder
 from rankdistill.recipes.guided import GuidedSettings, Terms, guide, like
 from rankdistill.recipes.rekindle import finetuned, starts
 from rankdistill.recipes.start import StartSettings
@@ -34,7 +38,8 @@ from rankdistill.scoring.settings import ScoringSettings
 from rankdistill.tasks import Splits, Task
 from rankdistill.training import TrainingSettings
 
-WAYS: dict[str, Terms] = {"UEGP-rank": "kd+mlm", "KD only": "kd", "MLM only": "mlm"}
+EXPERT_NAME, UEGP = "expert", "UEGP-rank"
+WAYS: dict[str, Terms] = {UEGP: "kd+mlm", "KD only": "kd", "MLM only": "mlm"}
 LENGTH = 96
 """Tokens of a pair, as the studies' teachers read."""
 EXPERT = TrainingSettings(list_size=8, lists_per_batch=8, learning_rate=3e-5, epochs=10, logging_steps=20)
@@ -55,12 +60,12 @@ class Size:
     """Queries of each year, and of BM25's best that are measured; None: all."""
 
 
-FULL = Size(3490, 16, GuidedSettings(guided_steps=300, guided_batch=192, head_steps=200))
-"""Every second query; the updates are one pass over their lists, which an hour or two on a CPU allow."""
+FULL = Size(3490, 8, GuidedSettings(guided_steps=150, guided_batch=192, head_steps=200, kd_reads="masked"))
+"""Every second query; the updates are one pass over their lists, which half an hour a way on a CPU core allows."""
 QUICK = Size(
     queries=24,
     depth=4,
-    guided=GuidedSettings(guided_steps=3, guided_batch=8, head_steps=2),
+    guided=GuidedSettings(guided_steps=3, guided_batch=8, head_steps=2, kd_reads="masked"),
     training=replace(EXPERT, epochs=1, max_steps=2, list_size=2, lists_per_batch=4),
     judged=6,
 )
@@ -118,56 +123,106 @@ def unlabelled_lists(size: Size) -> Collection:
 # -- the cycle ---------------------------------------------------------------------------------------------------------
 
 
-def rows(folder: Path, size: Size) -> Iterator[Row]:
-    """The expert, then each way to guide its base, compared with the expert; UEGP also with its halves."""
-    task, runs = load_task(size.judged), [replace(size.training, seed=seed) for seed in SEEDS]
-    test = task.held_out
-    start_of = starts(task, DEFAULT_BASE, StartSettings(max_length=LENGTH), size.training, folder)
+@dataclass(frozen=True, eq=False)
+class Trainings:
+    """All that the study trains, each once, in a folder."""
 
-    experts = [finetuned(task, start_of(each.seed), each, folder / f"expert{each.seed}") for each in runs]
-    systems: dict[str, list[PerQuery]] = {"expert": _measured(test, folder, "expert")}
-    lists = unlabelled_lists(size)
-    assert lists.candidates is not None
-    facts = {"lists": lists.candidates.n_queries, "pairs": len(lists.candidates)}
-    yield row({"system": "expert", "lists": 0, "pairs": 0, "updates": 0}, systems["expert"])
-    scoring = ScoringSettings(dtype="auto", store=folder / "scores")
-    for name, terms in WAYS.items():
-        out, guided = folder / terms.replace("+", "-"), replace(size.guided, terms=terms)
-        student = start_of(SEEDS[0])
-        guide(
-            DEFAULT_BASE,
-            {"expert": experts[0]},
-            lists,
-            guided,
-            size.training,
-            scoring=scoring,
-            student=student,
-            out=out,
-        )
-        for each in runs:
-            model = like(experts[0], out / "guided" / "model", seed=each.seed)
-            finetuned(task, model, each, out / f"rekindled{each.seed}")
-        against = {"expert": systems["expert"]} | ({} if name == "UEGP-rank" else {"UEGP-rank": systems["UEGP-rank"]})
-        systems[name] = _measured(test, out, "rekindled")
-        yield row({"system": name, **facts, "updates": guided.guided_steps}, systems[name], against)
+    folder: Path
+    size: Size
+
+    @cached_property
+    def task(self) -> Task:
+        """What is learned from and measured on."""
+        return load_task(self.size.judged)
+
+    @cached_property
+    def lists(self) -> Collection:
+        """The unlabelled lists."""
+        return unlabelled_lists(self.size)
+
+    def start(self, seed: int) -> CrossEncoder:
+        """What ranks by the base's cosine; the same for all seeds."""
+        return self._starts(seed)
+
+    @cached_property
+    def _starts(self) -> Callable[[int], CrossEncoder]:
+        return starts(self.task, DEFAULT_BASE, StartSettings(max_length=LENGTH), self.size.training, self.folder)
+
+    def finetune(self, start: CrossEncoder, seed: int, out: Path) -> None:
+        """Fine-tune as the expert is, and re-rank the test's lists."""
+        finetuned(self.task, start, replace(self.size.training, seed=seed), out)
+
+    def expert(self) -> CrossEncoder:
+        """The expert that scores the unlabelled lists; trained again where only its run is known."""
+        out = self.folder / f"{EXPERT_NAME}{SEEDS[0]}"
+        if not (out / "model").is_dir():
+            self.finetune(self.start(SEEDS[0]), SEEDS[0], out)
+        return CrossEncoder.from_pretrained(out / "model")
+
+    def guided(self, terms: Terms) -> Path:
+        """The base guided by the expert's scores of the unlabelled lists, by their language, or both."""
+        out = self.folder / terms.replace("+", "-")
+        if not (out / "guided" / "model").is_dir():
+            settings = replace(self.size.guided, terms=terms)
+            scoring = ScoringSettings(dtype="auto", store=self.folder / "scores")
+            experts, student = {"expert": self.expert()}, self.start(SEEDS[0])
+            guide(
+                DEFAULT_BASE, experts, self.lists, settings, self.size.training,
+                scoring=scoring, student=student, out=out,
+            )  # fmt: skip
+        return out / "guided" / "model"
+
+    def experts(self) -> list[PerQuery]:
+        """What the expert reaches under each seed."""
+        outs = {seed: self.folder / f"{EXPERT_NAME}{seed}" for seed in SEEDS}
+        for seed, out in outs.items():
+            if not (out / RUN).is_file():
+                self.finetune(self.start(seed), seed, out)
+        return self.measured(outs)
+
+    def rekindled(self, terms: Terms) -> list[PerQuery]:
+        """What a guided base, fine-tuned as the expert was, reaches under each seed."""
+        outs = {seed: self.folder / terms.replace("+", "-") / f"rekindled{seed}" for seed in SEEDS}
+        for seed, out in outs.items():
+            if not (out / RUN).is_file():
+                self.finetune(like(self.expert(), self.guided(terms), seed=seed), seed, out)
+        return self.measured(outs)
+
+    def measured(self, outs: Mapping[int, Path]) -> list[PerQuery]:
+        """What the runs in folders reach, query by query."""
+        test = self.task.held_out
+        runs = [rd.read_run(out / RUN, column="score") for out in outs.values()]
+        return [per_query(test, test.candidates.join(run, "score")["score"]) for run in runs]
 
 
-def _measured(test: Task, folder: Path, name: str) -> list[PerQuery]:
-    """What the runs that the fine-tunings left reach, query by query."""
-    runs = [rd.read_run(folder / f"{name}{seed}" / "run.trec.gz", column="score") for seed in SEEDS]
-    return [per_query(test, test.candidates.join(run, "score")["score"]) for run in runs]
+def rows(trainings: Trainings, ways: Sequence[str]) -> Iterator[Row]:
+    """The expert, then each way to guide its base, compared with the expert; and with UEGP, where that came before."""
+    systems = {EXPERT_NAME: trainings.experts()}
+    yield row({"system": EXPERT_NAME, "lists": 0, "pairs": 0, "updates": 0}, systems[EXPERT_NAME])
+    size = trainings.size
+    facts = {"lists": size.queries, "pairs": size.queries * size.depth, "updates": size.guided.guided_steps}
+    for name in ways:
+        against = dict(systems)
+        systems[name] = trainings.rekindled(WAYS[name])
+        against = {each: values for each, values in against.items() if each in (EXPERT_NAME, UEGP)}
+        yield row({"system": name, **facts}, systems[name], against)
 
 
 def main(
     *,
     folder: Folder = STUDIES / "uegp_rank",
-    quick: Annotated[bool, Parameter(help="A few updates on a few lists, written beside the models.")] = False,
+    ways: Annotated[tuple[str, ...], Parameter(help="Only these; the expert is trained in any case.")] = tuple(WAYS),
+    name: Annotated[str, Parameter(help="The result's.")] = "study_uegp_rank",
+    quick: Annotated[bool, Parameter(help="A few updates on a few lists.")] = False,
 ) -> None:
     """Train what is not yet trained, print the table as it grows and write the result."""
-    place = folder / "quick" if quick else folder
+    place, results = (folder / "quick", QUICK_RESULTS) if quick else (folder, FOLDER)
     place.mkdir(parents=True, exist_ok=True)
-    results = place if quick else FOLDER
-    study("study_uegp_rank", rows(place, QUICK if quick else FULL), SEEDS, finish=corrected, folder=results)
+    known = runs_path("uegp_rank", results)
+    restore_runs(place, known)
+    lines = rows(Trainings(place, QUICK if quick else FULL), ways)
+    study(name, lines, SEEDS, finish=corrected, folder=results)
+    keep_runs(place, known)
 
 
 if __name__ == "__main__":
