@@ -22,8 +22,8 @@ from rankdistill.data.candidates import Candidates
 from rankdistill.data.parquet import read_candidates, write_candidates
 from rankdistill.data.parts import write_parts
 from rankdistill.data.sources import load_collection
-from rankdistill.data.sources.beir import DOCUMENT_NAMES, QUERY_NAMES
 from rankdistill.data.sources.judgments import DOCUMENTS, GRADES, QUERIES
+from rankdistill.data.sources.rows import DOCUMENT_NAMES, QUERY_NAMES
 from rankdistill.data.texts import Texts
 from rankdistill.data.trec.read import read_qrels, read_ranking, read_run
 from rankdistill.evaluation.online.clicks import read_click_log

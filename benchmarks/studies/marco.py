@@ -15,8 +15,8 @@ import pyarrow as pa
 import rankdistill as rd
 from rankdistill.data import Candidates, Collection, Texts, concatenate
 from rankdistill.data.collection import hash_percent
-from rankdistill.data.sources.beir import QUERY_NAMES
 from rankdistill.data.sources.lines import read_tsv
+from rankdistill.data.sources.rows import QUERY_NAMES
 from rankdistill.data.texts import concatenate_texts
 from rankdistill.ensembling.join import join_runs
 from rankdistill.ensembling.missing import lowest

@@ -5,7 +5,6 @@ An option is annotated with one of the parameters here, and a test holds every c
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
@@ -14,13 +13,8 @@ from cyclopts import App, ArgumentCollection, Parameter
 
 from rankdistill.data.parts import check_parts_folder
 from rankdistill.errors import UsageError
-from rankdistill.files.outputs import check_output_file, check_output_folder
+from rankdistill.files.outputs import check_output_file, check_output_folder, check_output_run
 from rankdistill.scoring.settings import ScoringSettings
-
-
-def check_output_run(path: Path) -> None:
-    """Check a run to write: a file, or a folder of parts where there is one."""
-    (check_output_folder if os.path.isdir(path) else check_output_file)(path)
 
 
 def page_file(path: Path) -> Path:

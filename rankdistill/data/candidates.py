@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from rankdistill.arrays import F32, I64, Bools
 from rankdistill.data.kernels.ids import id_bytes, match_rows, repeated_rows, take_ids
@@ -146,6 +147,11 @@ class Candidates:
         rows = slice(int(self.offsets[i]), int(self.offsets[i + 1]))
         ids = self.doc_ids[rows].to_pylist()
         return QueryCandidates(self.query_ids[i].as_py(), ids, {name: v[rows] for name, v in self.columns.items()})
+
+    def distinct_documents(self) -> tuple[pa.Array, NDArray[Any]]:
+        """The document ids (D,), each once, in order of first appearance; and the place of each row's: int (N,)."""
+        codes = pc.dictionary_encode(self.doc_ids)
+        return codes.dictionary, codes.indices.to_numpy(zero_copy_only=False)
 
     def pair_at(self, row: int) -> str:
         """Name the query and document of a row, for messages: ``query 'q1', document 'd7'``."""

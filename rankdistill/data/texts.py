@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from rankdistill.arrays import I64
 from rankdistill.data.candidates import as_ids
 from rankdistill.data.kernels.random import hash_ids
+from rankdistill.data.mapped_texts import missing_text
 from rankdistill.errors import DataError
 from rankdistill.files.atomic import atomic_path
 from rankdistill.files.checksums import check_undamaged, is_sealed
@@ -183,11 +184,3 @@ class IdIndex:
 def repeated_id(ids: pa.Array) -> tuple[int, int] | None:
     """Find the first row whose id an earlier row has: both rows; None where ids are unique."""
     return IdIndex(ids).repeated()
-
-
-def missing_text(ids: pa.Array, n_wanted: int) -> DataError:
-    """Make the error for ids that have no text, of ``n_wanted`` looked up."""
-    return DataError(
-        f"id {ids[0].as_py()!r} has no text ({len(ids)} of the {n_wanted} ids looked up): "
-        "is this the collection that the ids come from?"
-    )

@@ -12,6 +12,7 @@ from rankdistill.data.trec.forms import ThirdColumn
 from rankdistill.data.trec.read import read_ranking, read_run
 from rankdistill.data.trec.third_column import check_third_column
 from rankdistill.errors import DataError, UnknownNameError
+from rankdistill.evaluation.judged_run import unjudged_by
 
 Unjudged = Literal["missing", "irrelevant"]
 """What a candidate without a judgment is: in no pair of labels, or of grade 0."""
@@ -91,7 +92,7 @@ class Conventions(Reading):
             if judgments.qrels is None:
                 raise DataError(f"{judgments.name} has no qrels; judgments are needed here")
             judgments = judgments.qrels
-        return "missing" if (judgments["label"] <= 0).any() else "irrelevant"
+        return unjudged_by(judgments["label"])
 
     def under(self, judgments: Candidates | Collection) -> Conventions:
         """Return these conventions with ``unjudged`` decided by `unjudged_under`, for use on parts of the judgments."""

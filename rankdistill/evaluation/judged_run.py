@@ -15,6 +15,14 @@ if TYPE_CHECKING:  # a small evaluation starts without Arrow and Numba
     from rankdistill.evaluation.conventions import IdenticalIds, Unjudged
 
 
+def unjudged_by(grades: F32) -> Unjudged:
+    """What candidates without a judgment are, as the grades of all judgments (J,) suggest.
+
+    Grades above 0 alone come from collections in which only the relevant documents were written down.
+    """
+    return "missing" if (grades <= 0).any() else "irrelevant"
+
+
 @dataclass(frozen=True, eq=False)
 class JudgedRun:
     """What a measure reads: each judged query's judged candidates, best first, and their ranks in the whole list.

@@ -12,18 +12,14 @@ from typing import Any, cast
 import ir_measures
 import numpy as np
 
-from rankdistill.arrays import F32
 from rankdistill.data.offsets import offsets_of
 from rankdistill.data.trec.forms import QRELS, RUNS
 from rankdistill.data.trec.plain import PlainLists, read_plain
 from rankdistill.errors import RankDistillError
 from rankdistill.evaluation.evaluate import Evaluation, measured
-from rankdistill.evaluation.judged_run import JudgedRun
+from rankdistill.evaluation.judged_run import JudgedRun, unjudged_by
 from rankdistill.evaluation.measures.outside import plan
 from rankdistill.evaluation.measures.provider import OWN
-
-ENOUGH = 2
-"""Rises of scores down a run from which on they may be distances, which the other reader warns of."""
 
 
 def plain_evaluations(
@@ -58,10 +54,10 @@ def judge_plain(qrels: PlainLists, run: PlainLists) -> JudgedRun | None:
 
     None where no query is judged, and where a list may hold the query itself or its scores may be distances.
     """
-    if _may_be_distances(run) or _holds_its_query(run):
+    if run.may_be_distances("score") or _holds_its_query(run):
         return None
-    ranked = run.ranked("score")
-    labels = _labels(qrels, ranked)
+    ranked = run.ranked("score").join(qrels, "label")
+    labels = ranked["label"]
     nth = {query: i for i, query in enumerate(ranked.query_ids)}
     lists = np.array([nth.get(query, -1) for query in qrels.query_ids], np.int64)
     if not (lists >= 0).any():
@@ -79,34 +75,12 @@ def judge_plain(qrels: PlainLists, run: PlainLists) -> JudgedRun | None:
         taken - ranked.offsets[:-1][np.repeat(lists, np.diff(offsets))] + 1,
         labels[taken],
         ranked["score"][taken],
-        cast(Any, ranked.with_columns(label=labels)),
+        cast(Any, ranked),
         lists,
-        "missing" if (qrels["label"] <= 0).any() else "irrelevant",
+        unjudged_by(qrels["label"]),
         "keep",
         0,
     )
-
-
-def _labels(qrels: PlainLists, ranked: PlainLists) -> F32:
-    """The label of each row of the run, NaN for none: float32 (N,)."""
-    grades = qrels["label"].tolist()
-    bounds = qrels.offsets.tolist()
-    judged = {
-        query: dict(zip(qrels.doc_ids[start:end], grades[start:end], strict=True))
-        for query, start, end in zip(qrels.query_ids, bounds[:-1], bounds[1:], strict=True)
-    }
-    labels: list[float] = []
-    for query, start, end in zip(ranked.query_ids, ranked.offsets[:-1], ranked.offsets[1:], strict=True):
-        of_query = judged.get(query, {})
-        labels += [of_query.get(doc, np.nan) for doc in ranked.doc_ids[start:end]]
-    return np.array(labels, np.float32)
-
-
-def _may_be_distances(run: PlainLists) -> bool:
-    """Tell whether scores rise in the order of the file and never fall, in any list."""
-    steps = np.diff(run["score"])
-    steps[run.offsets[1:-1] - 1] = 0
-    return not (steps < 0).any() and int((steps > 0).sum()) > ENOUGH
 
 
 def _holds_its_query(run: PlainLists) -> bool:

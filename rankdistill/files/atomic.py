@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import os
 import platform
 import re
@@ -11,6 +12,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from rankdistill.errors import RankDistillError
 from rankdistill.files.checksums import IN_FOLDER, checksums_path, checksums_text
@@ -72,6 +74,20 @@ def atomic_path(path: str | Path, sealed: bool = False) -> Iterator[Path]:
         raise
     finally:
         _remove(temporary)
+
+
+@contextmanager
+def atomic_file(path: str | Path) -> Iterator[IO[bytes] | gzip.GzipFile]:
+    """Open a file to write as `atomic_path` names it; one whose name ends in ``.gz`` is gzipped.
+
+    A gzip header without time and name gives equal contents equal bytes.
+    """
+    with atomic_path(path) as temporary, temporary.open("wb") as raw:
+        if Path(path).suffix == ".gz":
+            with gzip.GzipFile("", "wb", fileobj=raw, mtime=0, compresslevel=6) as zipped:
+                yield zipped
+        else:
+            yield raw
 
 
 def remove_leftovers(folder: Path) -> None:

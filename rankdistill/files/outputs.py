@@ -43,6 +43,11 @@ def check_output_folder(path: str | Path, new: bool = False) -> None:
     _check_place(path)
 
 
+def check_output_run(path: str | Path) -> None:
+    """Check a run to write: a file, or a folder of parts where there is one; raises as these two do."""
+    (check_output_folder if os.path.isdir(path) else check_output_file)(path)
+
+
 def _named(path: str | Path) -> Path:
     """Return the path as one; refuse a name that is empty or that no system takes."""
     if not os.fspath(path):

@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from rankdistill.data.candidates import Candidates
+from rankdistill.data.offsets import offsets_of
 from rankdistill.errors import DataError
+
+if TYPE_CHECKING:  # Arrow is imported by what makes candidates of it
+    from rankdistill.data.candidates import Candidates
+    from rankdistill.data.trec.plain import PlainLists
 
 _SLICE = 16_384
 
@@ -43,11 +45,12 @@ class PairTexts:
     query_rows, document_rows: int (N,). Texts are looked up slice by slice when iterated, never held all at once.
     """
 
-    def __init__(self, candidates: Candidates, collection: TextCollection) -> None:
-        codes = pc.dictionary_encode(candidates.doc_ids)
-        self.query_ids, self.document_ids = candidates.query_ids, codes.dictionary
+    def __init__(self, candidates: Candidates | PlainLists, collection: TextCollection) -> None:
+        self.query_ids: Any = candidates.query_ids
+        self.document_ids: Any
+        self.document_rows: NDArray[Any]
+        self.document_ids, self.document_rows = candidates.distinct_documents()
         self.query_rows = candidates.query_of_row
-        self.document_rows: NDArray[Any] = codes.indices.to_numpy(zero_copy_only=False)
         self._queries: TextLookup = collection.queries
         self._documents: TextLookup = collection.documents
         self.n_empty_documents = 0
@@ -62,7 +65,7 @@ class PairTexts:
             for position, text in enumerate(texts):
                 if not text.strip():
                     raise DataError(
-                        f"query {ids[position].as_py()!r} is empty: give it a text or leave its candidates out"
+                        f"query {str(ids[position])!r} is empty: give it a text or leave its candidates out"
                     )
             yield texts
 
@@ -82,16 +85,17 @@ class PairTexts:
         digest = hashlib.blake2b(digest_size=20)
         for slices in (self.queries(), self.documents()):
             for texts in slices:
-                for buffer in pa.array(texts, pa.large_string()).buffers()[1:]:
-                    digest.update(b"" if buffer is None else memoryview(buffer))
+                encoded = [text.encode() for text in texts]
+                digest.update(offsets_of([len(text) for text in encoded]).data)
+                digest.update(b"".join(encoded))
         for rows in (self.query_rows, self.document_rows):
             digest.update(np.ascontiguousarray(rows, dtype=np.int64).data)
         return digest.hexdigest()
 
 
-def _slices(kind: str, ids: pa.Array, texts: TextLookup) -> Iterator[tuple[pa.Array, list[str]]]:
+def _slices(kind: str, ids: Any, texts: TextLookup) -> Iterator[tuple[Any, list[str]]]:
     for start in range(0, len(ids), _SLICE):
-        part = ids.slice(start, _SLICE)
+        part = ids[start : start + _SLICE]
         try:
             slice_texts = texts.take(part)
         except DataError as error:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rankdistill.arrays import F32
-from rankdistill.data.candidates import Candidates
 from rankdistill.inputs.texts import PairTexts, TextCollection
 from rankdistill.progress import progress
 
-if TYPE_CHECKING:  # torch is imported by what loads an encoder
+if TYPE_CHECKING:  # torch and Arrow are imported by what loads an encoder, and makes candidates
+    from rankdistill.data.candidates import Candidates
     from rankdistill.models.encoder import Encoder
 
 _ROWS = 65_536

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rankdistill.arrays import F32
-from rankdistill.data.candidates import Candidates
-from rankdistill.evaluation.conventions import Conventions
-from rankdistill.evaluation.measures.pnr import pnr_counts
 
-if TYPE_CHECKING:  # torch is imported by what loads a model
+if TYPE_CHECKING:  # torch and Arrow are imported by what loads a model, and makes candidates
+    from rankdistill.data.candidates import Candidates
+    from rankdistill.data.trec.plain import PlainLists
     from rankdistill.models.contract import ScoreContract
 
 FEWEST_QUERIES, TIMES = 10, 2
@@ -21,7 +20,7 @@ LABEL = "label"
 _UNSATURATED = {"sigmoid": "logit", "probability": "margin"}
 
 
-def warn_of_doubts(scores: F32, contract: ScoreContract, candidates: Candidates, collection: Any) -> None:
+def warn_of_doubts(scores: F32, contract: ScoreContract, candidates: Candidates | PlainLists, collection: Any) -> None:
     """Warn where scores (N,) contradict the collection's judgments, if it has any, or where many are rounded to one."""
     _warn_if_saturated(scores, contract)
     if getattr(collection, "qrels", None) is not None:
@@ -41,9 +40,14 @@ def _warn_if_saturated(scores: F32, contract: ScoreContract) -> None:
         )
 
 
-def _warn_if_backwards(scores: F32, contract: ScoreContract, candidates: Candidates, collection: Any) -> None:
+def _warn_if_backwards(
+    scores: F32, contract: ScoreContract, candidates: Candidates | PlainLists, collection: Any
+) -> None:
+    from rankdistill.evaluation.judged_run import unjudged_by
+    from rankdistill.evaluation.measures.pnr import pnr_counts
+
     labels = candidates.join(collection.qrels, LABEL)[LABEL]
-    if Conventions().unjudged_under(collection) == "irrelevant":
+    if (collection.unjudged or unjudged_by(collection.qrels[LABEL])) == "irrelevant":
         labels = np.where(np.isnan(labels), np.float32(0), labels)
     right, wrong = pnr_counts(scores, labels, candidates.offsets)
     n_right, n_wrong = int((right > wrong).sum()), int((wrong > right).sum())

@@ -6,16 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rankdistill.data.candidates import Candidates
 from rankdistill.errors import DataError
 
-if TYPE_CHECKING:  # torch is imported by what loads a model
+if TYPE_CHECKING:  # torch and Arrow are imported by what loads a model, and makes candidates
+    from rankdistill.data.candidates import Candidates
+    from rankdistill.data.trec.plain import PlainLists
     from rankdistill.models.cross_encoder import CrossEncoder
     from rankdistill.models.ready import ReadyModel
 
 
 def check_head(
-    model: CrossEncoder | ReadyModel, candidates: Candidates, collection: Any, what: str = "the model"
+    model: CrossEncoder | ReadyModel, candidates: Candidates | PlainLists, collection: Any, what: str = "the model"
 ) -> None:
     """Raise `DataError` where a model's scores would be numbers of the wrong kind for a collection's candidates.
 

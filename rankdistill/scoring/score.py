@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rankdistill.arrays import F32
-from rankdistill.data.candidates import Candidates
 from rankdistill.errors import UsageError
 from rankdistill.inputs.texts import PairTexts, TextCollection
 from rankdistill.progress import progress, say
@@ -22,7 +21,9 @@ from rankdistill.scoring.settings import ModelSettings, ScoringSettings
 from rankdistill.scoring.shared_tokens import SharedTokens
 from rankdistill.scoring.store import ScoreStore
 
-if TYPE_CHECKING:  # imported with the first model: commands that only read the settings start without torch
+if TYPE_CHECKING:  # imported with the first model: commands that only read the settings start without torch and Arrow
+    from rankdistill.data.candidates import Candidates
+    from rankdistill.data.trec.plain import PlainLists
     from rankdistill.models.cross_encoder import CrossEncoder
     from rankdistill.models.ready import ReadyModel
 
@@ -31,7 +32,7 @@ CHUNK_PAIRS = 1024
 
 def score(
     model: CrossEncoder | ReadyModel | str | Path,
-    candidates: Candidates,
+    candidates: Candidates | PlainLists,
     collection: TextCollection,
     settings: ScoringSettings | None = None,
     *,
@@ -52,7 +53,7 @@ def score(
 
 def score_with_report(
     model: CrossEncoder | ReadyModel | str | Path,
-    candidates: Candidates,
+    candidates: Candidates | PlainLists,
     collection: TextCollection,
     settings: ScoringSettings | None = None,
     *,
@@ -146,7 +147,7 @@ def load_model(model: CrossEncoder | str | Path, settings: ModelSettings) -> Cro
 
 def _run(
     model: CrossEncoder | ReadyModel,
-    candidates: Candidates,
+    candidates: Candidates | PlainLists,
     collection: TextCollection,
     settings: ScoringSettings,
     description: str,

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rankdistill.data import text_index
+from rankdistill.data import mapped_texts, text_index
 from rankdistill.data.digest import texts_digest
 from rankdistill.data.sources import load_collection
 from rankdistill.data.text_index import IndexedTexts, write_index
@@ -24,7 +24,7 @@ NAMES = ["d1", "d10", "é", "D1", "a document", "", "東京"]
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("RANKDISTILL_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(text_index, "WORTH", 1)
+    monkeypatch.setattr(mapped_texts, "WORTH", 1)
     return tmp_path / "cache"
 
 
@@ -79,7 +79,7 @@ def test_a_collection_is_read_once_and_again_where_its_file_changed(cache: Path,
 
 
 def test_a_small_collection_is_not_kept(cache: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text_index, "WORTH", 1 << 20)
+    monkeypatch.setattr(mapped_texts, "WORTH", 1 << 20)
     load_collection(data)
     assert not (cache / "texts").exists()
 
@@ -90,7 +90,7 @@ def test_a_cache_that_cannot_be_written_is_said(cache: Path, data: Path, capsys:
     assert "not kept for the next command" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["texts.arrow", "order.npy", "hashes.npy", "checks.npy"])
+@pytest.mark.parametrize("name", ["texts.arrow", "order.npy", "hashes.npy", "checks.npy", "places.json"])
 def test_no_damage_gives_another_text(cache: Path, data: Path, name: str) -> None:
     right = dict(load_collection(data).documents)
     (file,) = cache.glob(f"texts/*/{name}")

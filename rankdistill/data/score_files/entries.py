@@ -19,7 +19,7 @@ from rankdistill.data.kernels.json_lines import deepest, survey
 from rankdistill.data.parquet import read_batches
 from rankdistill.data.score_files.forms import STRING, Cleaned, Form
 from rankdistill.data.score_files.lists import Part, odd_part
-from rankdistill.data.sources.lines import json_objects, text_lines
+from rankdistill.data.sources.rows import json_objects, text_lines
 from rankdistill.data.trec.kernels import pieces
 from rankdistill.errors import DataError, FileFormatError
 from rankdistill.files.reading import FileBytes

@@ -21,7 +21,7 @@ from rankdistill.data.candidates import as_ids
 from rankdistill.data.kernels.ids import take_ids
 from rankdistill.data.score_files.forms import as_number
 from rankdistill.data.score_files.lists import Part, odd_part
-from rankdistill.data.sources.lines import text_lines
+from rankdistill.data.sources.rows import text_lines
 from rankdistill.data.trec.kernels import pieces
 from rankdistill.errors import FileFormatError
 from rankdistill.files.reading import FileBytes

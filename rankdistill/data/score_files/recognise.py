@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import re
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from rankdistill.data.score_files.margins import Columns, columns_of
 from rankdistill.data.score_files.pairs import PAIRS
 from rankdistill.data.score_files.tevatron import TEVATRON, TEVATRON_LISTS, TEVATRON_TEXTS
 from rankdistill.data.score_files.top_ranked import TOP_RANKED
+from rankdistill.data.shards import check_shards
 from rankdistill.data.trec.forms import JSON
 from rankdistill.errors import DataError, FileFormatError
 from rankdistill.files.reading import BYTE_ORDER_MARK, FileBytes, map_bytes
@@ -30,7 +30,6 @@ PARQUET = ".parquet"
 SUFFIXES = (*LINES, PARQUET)
 SCORES_INSIDE = ("scores", "bm25", "top_ranked")
 """Folders inside that of a set whose files have the scores or the order."""
-SHARD = re.compile(r"(.*?)-(\d{5})-of-(\d{5})(\..*)")
 BLANK = b" \t\r\n"
 EXPECTED = "; or ".join(f"{form.fields} ({form.title})" for form in FORMS)
 
@@ -146,19 +145,6 @@ def is_score_folder(path: str | Path) -> bool:
     """Tell whether this is a folder of score files, and neither a model nor parts of a run."""
     path = Path(path)
     return path.is_dir() and not (path / "config.json").exists() and bool(files_in(path))
-
-
-def check_shards(files: list[Path]) -> None:
-    """Raise `DataError` where files are numbered, ``NAME-00000-of-00003``, and one is missing."""
-    numbered: dict[tuple[str, str, int, Path], set[int]] = {}
-    for path in files:
-        if found := SHARD.fullmatch(path.name):
-            stem, number, n, suffix = found.groups()
-            numbered.setdefault((stem, suffix, int(n), path.parent), set()).add(int(number))
-    for (stem, suffix, n, folder), numbers in numbered.items():
-        if lacking := sorted(set(range(n)) - numbers):
-            name = f"{stem}-{lacking[0]:05}-of-{n:05}{suffix}"
-            raise DataError(f"{folder} lacks {len(lacking)} of its {n} files, the first is {name}: fetch it again")
 
 
 def scores_by_id(path: Path) -> bool:

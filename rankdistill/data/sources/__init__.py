@@ -6,10 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from rankdistill.data.collection import Collection
 from rankdistill.data.scored_pairs import ScoredPairs
 from rankdistill.errors import UsageError
+
+if TYPE_CHECKING:  # Arrow is imported by what loads a collection
+    from rankdistill.data.collection import Collection
 
 
 @dataclass(frozen=True)

@@ -33,17 +33,14 @@ from rankdistill.data.collection import Collection
 from rankdistill.data.score_files.read import first_stage
 from rankdistill.data.sources.judgments import read_jsonl_qrels, read_parquet_qrels
 from rankdistill.data.sources.layout import JSONL, PARQUET, TaggedFile, find_files
-from rankdistill.data.sources.lines import IdsAndTexts, Names, line_of_row, read_jsonl, read_tsv
+from rankdistill.data.sources.lines import IdsAndTexts, read_jsonl, read_tsv
+from rankdistill.data.sources.rows import DOCUMENT_NAMES, HOW, QUERY_NAMES, Names, line_of_row
 from rankdistill.data.sources.tables import read_texts
 from rankdistill.data.text_index import kept_texts
 from rankdistill.data.texts import Texts, repeated_id
 from rankdistill.data.trec.read import read_qrels
 from rankdistill.errors import DataError, UnknownNameError
 
-DOCUMENT_NAMES = Names(
-    ("_id", "doc_id", "id", "docid", "corpus-id", "corpus_id", "document_id", "pid"), ("text", "contents", "body")
-)
-QUERY_NAMES = Names(("_id", "query_id", "id", "qid", "query-id"), ("text", "query", "question"))
 MANY = 5  # a message lists at most this many files
 
 
@@ -136,8 +133,7 @@ def _read_file(path: Path, names: Names) -> IdsAndTexts:
 
 def _read_corpus(files: list[TaggedFile], source: str) -> Texts:
     """Read the documents of all files, or take them from the cache where these files were read before."""
-    how = [DOCUMENT_NAMES.ids, DOCUMENT_NAMES.texts]
-    return kept_texts([file.path for file in files], how, lambda: _parse_corpus(files, source))
+    return kept_texts([file.path for file in files], HOW, lambda: _parse_corpus(files, source))
 
 
 def _parse_corpus(files: list[TaggedFile], source: str) -> Texts:

@@ -12,7 +12,7 @@ from rankdistill.arrays import F32
 from rankdistill.data.candidates import Candidates, as_ids
 from rankdistill.data.parquet import read_table
 from rankdistill.data.score_files.forms import listed
-from rankdistill.data.sources.lines import id_of, json_objects
+from rankdistill.data.sources.rows import id_of, json_objects
 from rankdistill.data.sources.tables import column_name, refuse_rows, string_column
 from rankdistill.errors import DataError, FileFormatError
 from rankdistill.files.reading import read_bytes

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rankdistill.data.score_files.recognise import check_shards
+from rankdistill.data.shards import check_shards
 
 JSONL, TSV, PARQUET = (".jsonl", ".jsonl.gz"), (".tsv", ".tsv.gz"), (".parquet",)
 TEXTS = (*JSONL, *TSV, *PARQUET)

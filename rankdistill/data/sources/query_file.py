@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from rankdistill.data.candidates import as_ids
-from rankdistill.data.sources.beir import QUERY_NAMES
 from rankdistill.data.sources.layout import JSONL, PARQUET, TSV
-from rankdistill.data.sources.lines import IdsAndTexts, line_of_row, read_jsonl, read_tsv, text_lines
+from rankdistill.data.sources.lines import IdsAndTexts, read_jsonl, read_tsv
+from rankdistill.data.sources.rows import QUERY_NAMES, line_of_row, text_lines
 from rankdistill.data.sources.tables import read_texts
 from rankdistill.data.texts import Texts, repeated_id
 from rankdistill.errors import DataError, FileFormatError, UsageError

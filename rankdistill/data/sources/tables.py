@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 
 from rankdistill.data.candidates import as_ids
 from rankdistill.data.parquet import read_table
-from rankdistill.data.sources.lines import IdsAndTexts, Names
+from rankdistill.data.sources.lines import IdsAndTexts
+from rankdistill.data.sources.rows import Names
 from rankdistill.errors import DataError
 
 TEXT_LIKE = (

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,9 +22,14 @@ from rankdistill.data.trec.forms import BEIR_QRELS, OVERFLOW, TREC_QRELS, TREC_R
 from rankdistill.errors import RankDistillError, UnknownNameError
 from rankdistill.files.reading import map_bytes
 
+if TYPE_CHECKING:  # Arrow is imported where these lists are not enough
+    from rankdistill.data.candidates import Candidates
+
 SMALL = 1 << 22
 """Bytes that are read here; Numba pays for itself from about ten times as many on."""
 SMALL_GZIPPED = SMALL // 4
+FEW_RISES = 2
+"""Rises of scores down a run up to which nobody takes them for distances, of which the other reader warns."""
 TAKEN = (TREC_RUN, TREC_QRELS, BEIR_QRELS)
 """Forms whose lines are read here."""
 
@@ -68,6 +73,45 @@ class PlainLists:
         given = {**(columns or {}), **named}
         values = {name: np.asarray(each, np.float32) for name, each in given.items()}
         return PlainLists(self.query_ids, self.offsets, self.doc_ids, {**self.columns, **values})
+
+    def to_candidates(self) -> Candidates:
+        """The same lists in Arrow arrays."""
+        from rankdistill.data.candidates import Candidates
+
+        return Candidates(self.query_ids, self.offsets, [name.decode() for name in self.doc_ids], self.columns)
+
+    def distinct_documents(self) -> tuple[list[str], I64]:
+        """The document ids (D,), each once, in order of first appearance; and the place of each row's: int64 (N,)."""
+        places = {name: place for place, name in enumerate(dict.fromkeys(self.doc_ids))}
+        return [name.decode() for name in places], np.array([places[name] for name in self.doc_ids], np.int64)
+
+    def join(self, other: PlainLists, name: str) -> PlainLists:
+        """Add a column of ``other`` by query and document; NaN where ``other`` lacks the pair."""
+        bounds = pairwise(other.offsets.tolist())
+        values, ids = other[name].tolist(), other.doc_ids
+        known = {
+            query: dict(zip(ids[start:end], values[start:end], strict=True))
+            for query, (start, end) in zip(other.query_ids, bounds, strict=True)
+        }
+        found: list[float] = []
+        for query, (start, end) in zip(self.query_ids, pairwise(self.offsets.tolist()), strict=True):
+            of_query = known.get(query, {})
+            found += [of_query.get(doc, math.nan) for doc in self.doc_ids[start:end]]
+        return self.with_columns({name: np.array(found, np.float32)})
+
+    def may_be_distances(self, column: str) -> bool:
+        """Tell whether values never fall in the order of the rows of a list, and rise more than `FEW_RISES` times."""
+        steps = np.diff(self[column])
+        steps[self.offsets[1:-1] - 1] = 0
+        return not (steps < 0).any() and int((steps > 0).sum()) > FEW_RISES
+
+    def top_k(self, k: int, by: str) -> PlainLists:
+        """Keep each query's k best rows by ``by``, best first (see `ranked`)."""
+        ranked = self.ranked(by)
+        rows = np.flatnonzero(np.arange(len(self)) - self.offsets[:-1][self.query_of_row] < k)
+        columns = {name: each[rows] for name, each in ranked.columns.items()}
+        sizes = np.minimum(np.diff(self.offsets), k)
+        return PlainLists(self.query_ids, offsets_of(sizes), [ranked.doc_ids[row] for row in rows], columns)
 
     def ranked(self, by: str) -> PlainLists:
         """Sort each query's rows by falling ``by``, of equal values the larger document id first, as trec_eval does."""

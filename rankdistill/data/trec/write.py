@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import re
 import warnings
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ import pyarrow.compute as pc
 
 from rankdistill.data.candidates import Candidates
 from rankdistill.errors import DataError, UsageError
-from rankdistill.files.atomic import atomic_path
+from rankdistill.files.atomic import atomic_file
 
 ROWS_PER_WRITE = 1 << 20
 WHITE_SPACE_BUT_BLANKS = (
@@ -125,10 +124,8 @@ def _slices(n: int) -> Iterator[slice]:
 
 
 def _write(path: str | Path, parts: Iterator[pa.Array]) -> None:
-    """Write the text of the parts; a gzip header without time and name gives equal contents equal bytes."""
-    with atomic_path(path) as temporary, temporary.open("wb") as raw:
-        zipped = Path(path).suffix == ".gz"
-        with gzip.GzipFile("", "wb", fileobj=raw, mtime=0, compresslevel=6) if zipped else raw as file:
-            for lines in parts:
-                _, ends, text = lines.buffers()  # an Arrow string array keeps its strings concatenated
-                file.write(memoryview(text)[: np.frombuffer(ends, np.int64)[len(lines)]])
+    """Write the text of the parts."""
+    with atomic_file(path) as file:
+        for lines in parts:
+            _, ends, text = lines.buffers()  # an Arrow string array keeps its strings concatenated
+            file.write(memoryview(text)[: np.frombuffer(ends, np.int64)[len(lines)]])

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rankdistill.data.sources import lines
-from rankdistill.data.sources.lines import MOST_BRACKETS, Names, line_of_row, read_jsonl, read_tsv
+from rankdistill.data.sources.lines import MOST_BRACKETS, read_jsonl, read_tsv
+from rankdistill.data.sources.rows import Names, json_rows, line_of_row
 from rankdistill.errors import FileFormatError
 
 NAMES = Names(("_id", "id"), ("text", "contents"))
@@ -119,7 +120,7 @@ def test_arrow_and_python_read_damaged_lines_alike(tmp_path_factory, seed):
 
     whole = lines._parse_whole(text.encode(), NAMES)
     if whole is not None:
-        by_line = lines._parse_lines(path, text.encode(), NAMES)
+        by_line = json_rows(path, text.encode(), NAMES)
         assert outcome(column.to_pylist() for column in whole) == outcome(by_line)
 
 
