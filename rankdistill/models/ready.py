@@ -137,7 +137,8 @@ def ready_model(path: str | Path, settings: Mapping[str, Any]) -> ReadyModel | N
 def keep_ready(model: CrossEncoder, path: str | Path, settings: Mapping[str, Any]) -> None:
     """Keep a loaded model for `ready_model`, where an exported file computes it; it is exported once more if need be.
 
-    Nothing is kept of a model that is asked by a prompt, or is a classifier. What cannot be written is said.
+    Nothing is kept of a model that is asked by a prompt, or is a classifier. What was kept is said, and what cannot be
+    written.
     """
     from rankdistill.models.engines.export import export_model, exported_file
     from rankdistill.models.engines.exported import ExportedEngine
@@ -163,6 +164,7 @@ def keep_ready(model: CrossEncoder, path: str | Path, settings: Mapping[str, Any
             facts = _facts(model, engine, file.name)
             _check_tokens(model, PlainTokenizer(folder / TOKENIZER, facts["tokenizer"]))
             write_facts(folder / FACTS, facts)
+        say(f"{path} is ready now: the next command that scores with it in this way starts without torch")
     except (OSError, RankDistillError) as error:
         say(f"{path} is not kept ready for the next command: {error}")
 

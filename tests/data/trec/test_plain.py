@@ -7,13 +7,16 @@ import tempfile
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rankdistill.data.candidates import Candidates
+from rankdistill.data.offsets import offsets_of
 from rankdistill.data.trec import plain
 from rankdistill.data.trec.forms import QRELS, RUNS
-from rankdistill.data.trec.plain import PlainLists, read_plain
+from rankdistill.data.trec.plain import PlainIds, PlainLists, read_plain
 from rankdistill.data.trec.read import read_qrels, read_run
 
 NUMBERS = ["0", "1", "2", "-1", "1.0", "+2.5", "1e3", "-.5", "7.", "1e-60", "123456789012345678901", "16777216"]
@@ -107,3 +110,37 @@ def test_large_files_and_folders_are_left_to_the_other_reader(tmp_path: Path, mo
     assert read_plain(tmp_path / "none", RUNS, "score") is None
     monkeypatch.setattr(plain, "SMALL", 10)
     assert read_plain(tmp_path / "run", RUNS, "score") is None
+
+
+lists = st.dictionaries(
+    st.sampled_from(["q1", "q2", "q3"]),
+    st.dictionaries(st.sampled_from(["a", "b", "10", "9", "é"]), st.integers(-2, 2).map(float), min_size=1),
+)
+
+
+def plain_lists(given_lists: dict[str, dict[str, float]], column: str) -> PlainLists:
+    values = np.array([value for each in given_lists.values() for value in each.values()], np.float32)
+    doc_ids = [doc.encode() for each in given_lists.values() for doc in each]
+    offsets = offsets_of([len(each) for each in given_lists.values()])
+    return PlainLists(PlainIds(given_lists), offsets, doc_ids, {column: values})
+
+
+def content(of: PlainLists | Candidates) -> list[object]:
+    found = of.to_candidates() if isinstance(of, PlainLists) else of
+    columns = {name: values.tobytes() for name, values in found.columns.items()}
+    return [found.query_ids.to_pylist(), found.offsets.tolist(), found.doc_ids.to_pylist(), columns]
+
+
+@settings(deadline=None)
+@given(lists, lists, st.integers(1, 4))
+def test_lists_are_ranked_cut_and_joined_as_candidates_are(
+    one: dict[str, dict[str, float]], other: dict[str, dict[str, float]], k: int
+) -> None:
+    run, qrels = plain_lists(one, "score"), plain_lists(other, "label")
+    in_arrow = run.to_candidates()
+    assert content(run.ranked("score")) == content(in_arrow.ranked("score"))
+    assert content(run.top_k(k, "score")) == content(in_arrow.top_k(k, "score"))
+    joined, expected = (lists["label"] for lists in (run.join(qrels, "label"), in_arrow.join(qrels.to_candidates())))
+    np.testing.assert_array_equal(joined, expected)
+    (ids, rows), (arrow_ids, arrow_rows) = run.distinct_documents(), in_arrow.distinct_documents()
+    assert (ids, rows.tolist()) == (arrow_ids.to_pylist(), arrow_rows.tolist())
