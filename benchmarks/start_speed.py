@@ -4,8 +4,9 @@ Run in the project's root: python -m benchmarks.start_speed --model MODEL
 `rankdistill evaluate` on lists of DL 2019's size (43 queries of 100 documents, 9,245 judgments, three measures) is
 timed in turn with the `ir_measures` command on the same files: as it is, and as the first call after an installation,
 without Numba's cache and ours. `rankdistill rerank` of one query's 100 documents, by a model that an earlier command
-left ready, is timed in turn with a process that loads `sentence_transformers.CrossEncoder` and predicts the same pairs.
-Medians of the rounds count; beside the wall clock stand the CPU seconds, which other processes disturb less.
+left ready where the engine is not torch, is timed in turn with a process that loads
+`sentence_transformers.CrossEncoder` and predicts the same pairs. Medians of the rounds count; beside the wall clock
+stand the CPU seconds, which other processes disturb less.
 ``--quick``: three rounds of `evaluate` alone.
 """
 
@@ -31,7 +32,7 @@ from benchmarks.words import WORDS
 SEED = 0
 QUERIES, DEPTH, JUDGED = 43, 100, 215
 MEASURES = ("nDCG@10", "RR@10", "AP")
-PACKAGES = ("rankdistill", "ir_measures", "numpy", "sentence-transformers", "torch", "onnxruntime")
+PACKAGES = ("rankdistill", "ir_measures", "numpy", "sentence-transformers", "torch", "onnxruntime", "openvino")
 LAUNCHER = """
 import json, os, sys, time
 begun = time.perf_counter()
@@ -101,7 +102,7 @@ def script(name: str) -> str:
     return str(found) if found.exists() else shutil.which(name) or name
 
 
-def rows(rounds: int, model: Path | None, engine: str) -> Iterator[Row]:
+def rows(rounds: int, model: Path | None, engines: tuple[str, ...]) -> Iterator[Row]:
     """Time the commands in turn, and compare their medians."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -123,9 +124,7 @@ def rows(rounds: int, model: Path | None, engine: str) -> Iterator[Row]:
         peer = "sentence_transformers.CrossEncoder"
         systems = {
             peer: [sys.executable, "-c", PEER, str(model), "pairs.json"],
-            f"rankdistill rerank --engine {engine}": [*rerank, "--engine", engine],
-            "rankdistill rerank --engine torch": [*rerank, "--engine", "torch"],
-        }
+        } | {f"rankdistill rerank --engine {engine}": [*rerank, "--engine", engine] for engine in engines}
         yield from compared(systems, peer, folder, rounds)
 
 
@@ -154,12 +153,12 @@ def compared(systems: dict[str, list[str]], peer: str, folder: Path, rounds: int
 def main(
     *,
     model: Annotated[Path | None, Parameter(help="Folder of a student; without it only evaluate is timed.")] = None,
-    engine: Annotated[str, Parameter(help="Of the model that is left ready.")] = "onnx",
+    engines: Annotated[tuple[str, ...], Parameter(help="Of rerank.")] = ("onnx", "openvino", "torch"),
     rounds: Annotated[int, Parameter(help="In turn, after one that warms up.")] = 5,
     quick: Annotated[bool, Parameter(help="Three rounds of evaluate alone.")] = False,
 ) -> None:
     """Time the commands, print the table as it grows and write the result."""
-    given = rows(3, None, engine) if quick else rows(rounds, model.absolute() if model else None, engine)
+    given = rows(3, None, engines) if quick else rows(rounds, model.absolute() if model else None, engines)
     study("start_speed", given, [SEED], PACKAGES, folder=QUICK if quick else FOLDER)
 
 

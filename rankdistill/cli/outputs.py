@@ -11,7 +11,6 @@ from typing import Any, get_args
 
 from cyclopts import App, ArgumentCollection, Parameter
 
-from rankdistill.data.parts import check_parts_folder
 from rankdistill.errors import UsageError
 from rankdistill.files.outputs import check_output_file, check_output_folder, check_output_run
 from rankdistill.scoring.settings import ScoringSettings
@@ -33,6 +32,12 @@ def _each(check: Callable[[Path], None]) -> Callable[[Any, Any], None]:
     return validate
 
 
+def _check_new_parts(folder: Path) -> None:
+    from rankdistill.data.parts import check_parts_folder  # it loads Arrow, which --help does without
+
+    check_parts_folder(folder)
+
+
 def _check_store(type_: Any, settings: ScoringSettings) -> None:
     if settings.store is not None:
         check_output_folder(settings.store)
@@ -40,7 +45,7 @@ def _check_store(type_: Any, settings: ScoringSettings) -> None:
 
 OUTPUT_FILE = Parameter(validator=_each(check_output_file))
 OUTPUT_FOLDER = Parameter(validator=_each(check_output_folder))
-NEW_PARTS = Parameter(validator=_each(check_parts_folder))
+NEW_PARTS = Parameter(validator=_each(_check_new_parts))
 OUTPUT_RUN = Parameter(validator=_each(check_output_run))
 OUTPUT_PAGE = Parameter(validator=_each(lambda path: check_output_file(page_file(path))))
 SCORE_STORE = Parameter(validator=_check_store)
