@@ -191,6 +191,7 @@ def test_a_ready_model_reranks_without_what_is_slow_to_load(files, tmp_path: Pat
 
 @pytest.mark.parametrize("words", [["--help"], ["evaluate", "--qrels", "q", "--runs", "r"]])
 def test_help_and_a_small_evaluation_load_nothing_heavy(words: list[str], tmp_path: Path) -> None:
+    words = [str(tmp_path / word) if word in ("q", "r") else word for word in words]
     (tmp_path / "q").write_text("q1 0 d1 1\n")
     (tmp_path / "r").write_text("q1 Q0 d1 1 2.5 t\n")
     script = (
@@ -198,5 +199,5 @@ def test_help_and_a_small_evaluation_load_nothing_heavy(words: list[str], tmp_pa
         f"try:\n    main({words!r})\nexcept SystemExit:\n    pass\n"
         "print([name for name in ('torch', 'numba', 'pyarrow', 'pandas', 'scipy') if name in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=tmp_path)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
