@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from rankdistill.cluster.settings import ClusterSettings
+from rankdistill.cluster.steps import Steps
 from rankdistill.cluster.work import DoPart, PartWork
 from rankdistill.data.parts import begin_parts, part_identities, parts_of
 from rankdistill.errors import DataError, MissingExtraError, RankDistillError, UsageError
@@ -85,6 +86,9 @@ def _is_done(file: Path) -> bool:
 
 def _here(work: PartWork, parts: list[Path], out: Path) -> Iterator[Counter[str]]:
     do = work.start()
+    if isinstance(do, Steps):
+        yield from do.overlapping(parts, out)
+        return
     for part in parts:
         yield _write_part(do, part, out)
 

@@ -1,25 +1,20 @@
-"""PartWork: what is done to one part of a run: scored, re-ranked, or ensembled with the same part of other runs."""
+"""PartWork: what is done to one part of a run; ScoreParts scores or re-ranks it."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from rankdistill.arrays import F32, F64
 from rankdistill.data.collection import Collection
 from rankdistill.data.digest import documents_digest, texts_digest
-from rankdistill.data.parts import SCORE, part_identities, read_part, write_part
+from rankdistill.data.parts import SCORE, read_part, write_part
 from rankdistill.data.sources import load_collection
-from rankdistill.data.trec.read import read_qrels
-from rankdistill.ensembling.ensemble import ensemble
 from rankdistill.ensembling.fuse import fuse
-from rankdistill.ensembling.join import join_runs
-from rankdistill.ensembling.settings import EnsembleSettings
-from rankdistill.errors import DataError, UsageError
-from rankdistill.files.checksums import checksum
+from rankdistill.errors import UsageError
 from rankdistill.scoring.score import load_model, score_with_report
 from rankdistill.scoring.settings import ScoringSettings
 
@@ -108,59 +103,6 @@ class ScoreParts:
                 }
             )
             write_part(run.only_columns().with_columns({SCORE: scores}).ranked(SCORE), out)
-            return counts
-
-        return do
-
-
-@dataclass(frozen=True)
-class EnsembleParts:
-    """Ensemble a part with those of the same name in other folders; see `ensemble` for the settings and the seed."""
-
-    folders: tuple[str, ...]
-    qrels: str | None = None
-    settings: EnsembleSettings = field(default_factory=EnsembleSettings)
-    seed: int = 0
-
-    def facts(self) -> dict[str, Any]:
-        """The settings and, by content rather than by name, the parts and the judgments."""
-        return {
-            "teachers": {
-                f"{n}: {name}": d for n, each in enumerate(self.folders, 1) for name, d in part_identities(each).items()
-            },
-            "judgments": checksum(self.qrels)["sha256"] if self.qrels else None,
-            **asdict(self.settings),
-            "seed": self.seed,
-        }
-
-    def start(self) -> DoPart:
-        """Read the judgments."""
-        qrels = read_qrels(self.qrels) if self.qrels else None
-
-        def do(part: Path, store: Path, out: Path) -> Counter[str]:
-            runs = {folder: read_part(Path(folder) / part.name) for folder in self.folders}
-            first, *others = runs.values()
-            if any(set(other.query_ids.to_pylist()) - set(first.query_ids.to_pylist()) for other in others):
-                raise DataError(
-                    f"{part.name} has other queries in {' and '.join(self.folders)}: ensemble runs that were made "
-                    "from the same parts"
-                )
-            joined = join_runs(runs)
-            if qrels is not None:
-                joined = joined.join(qrels, "label")
-            run, report = ensemble(joined, list(self.folders), self.settings, seed=self.seed)
-            counts = Counter(
-                {"candidates": report.candidates, "candidates dropped for a missing score": report.dropped}
-            )
-            counts.update({f"scores missing in {folder}": count for folder, count in report.missing.items()})
-            if report.unlabelled is not None:
-                counts["candidates without a label"] = report.unlabelled
-            if report.pile:
-                counts["comparable pairs"] = report.pile.comparable
-                counts["pairs reversed before PILE"] = report.pile.reversed_before
-                counts["pairs reversed after PILE"] = report.pile.reversed_after
-                counts["queries stopped at PILE's cap"] = report.pile.capped_queries
-            write_part(run.only_columns().with_columns({SCORE: run[self.settings.method]}).ranked(SCORE), out)
             return counts
 
         return do

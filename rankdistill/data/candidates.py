@@ -69,9 +69,10 @@ class Candidates:
     def from_rows(cls, query_ids: Any, doc_ids: Any, columns: Mapping[str, Any] | None = None) -> Candidates:
         """Group rows by query, queries in order of first appearance, rows of a query in the order given.
 
+        query_ids, doc_ids: (N,), sequences of str or Arrow arrays; Arrow dictionaries of grouped rows cost least.
         Raises `DataError` for a duplicate document in a query's list.
         """
-        codes = pc.dictionary_encode(as_ids(query_ids))
+        codes = _codes_of(query_ids)
         query_of_row = codes.indices.to_numpy(zero_copy_only=False).astype(np.int64)
         doc_ids = as_ids(doc_ids)
         values = {name: np.asarray(v) for name, v in (columns or {}).items()}
@@ -289,6 +290,19 @@ def as_ids(ids: Any) -> pa.Array:
     if isinstance(ids, np.ndarray):
         ids = ids.tolist()
     return pa.array(ids, type=pa.large_string())
+
+
+def _codes_of(ids: Any) -> pa.DictionaryArray:
+    """Encode ids by a dictionary of those that appear, in order of first appearance."""
+    if pa.types.is_dictionary(getattr(ids, "type", pa.null())):
+        if isinstance(ids, pa.ChunkedArray):
+            ids = ids.unify_dictionaries().combine_chunks()
+        codes = ids.indices.to_numpy(zero_copy_only=False)
+        steps = np.diff(codes, prepend=-1)
+        if codes.size and (steps <= 1).all() and (steps >= 0).all() and codes[-1] == len(ids.dictionary) - 1:
+            return pa.DictionaryArray.from_arrays(ids.indices, as_ids(ids.dictionary))
+        ids = ids.dictionary_decode()
+    return pc.dictionary_encode(as_ids(ids))
 
 
 def positions_of(ids: pa.Array, among: pa.Array) -> I64:

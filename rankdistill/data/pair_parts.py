@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from rankdistill.arrays import F32
 from rankdistill.data.parquet import read_table
-from rankdistill.data.parts import check_part, parts_of
+from rankdistill.data.parts import PART_REMEDY, parts_of
 from rankdistill.errors import DataError
 from rankdistill.files.atomic import atomic_path
 
@@ -43,8 +43,7 @@ def read_pairs(path: str | Path) -> pa.Table:
 
 def read_pair_part(file: Path) -> pa.Table:
     """Read one part, see `read_pairs`."""
-    check_part(file)
-    table = read_table(file)
+    table = read_table(file, remedy=PART_REMEDY)
     names = table.schema.names
     if lacking := [name for name in SCHEMA.names if name not in names]:
         raise DataError(f"{file} has the columns {', '.join(names)}, and no {lacking[0]!r}")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from rankdistill.data.candidates import Candidates
@@ -18,6 +19,7 @@ from rankdistill.files.checksums import check_undamaged, is_sealed
 QUERY, DOCUMENT = "query_id", "doc_id"
 ROWS_PER_GROUP = 1 << 20
 ARROW_SCHEMA = b"ARROW:schema"
+WRITE_AGAIN = "write it again"
 
 
 def write_candidates(candidates: Candidates, path: str | Path, rows_per_group: int = ROWS_PER_GROUP) -> None:
@@ -43,12 +45,23 @@ def write_candidates(candidates: Candidates, path: str | Path, rows_per_group: i
             file.write_batch(group, row_group_size=max(1, len(group)))
 
 
-def read_candidates(path: str | Path) -> Candidates:
+def read_candidates(path: str | Path, only: Sequence[str] | None = None, remedy: str = WRITE_AGAIN) -> Candidates:
     """Read a file of `write_candidates`, or any Parquet file with ``query_id``, ``doc_id`` and columns of numbers.
 
-    Nulls become NaN. Raises `DataError` for another file, or a duplicate document in a query's list.
+    only: the columns of numbers to read (None: all). remedy: see `read_table`. Nulls become NaN. Raises `DataError` for
+    another file, or a duplicate document in a query's list.
     """
-    table = read_table(path)
+    return candidates_of(candidate_table(path, only, remedy), path)
+
+
+def candidate_table(path: str | Path, only: Sequence[str] | None = None, remedy: str = WRITE_AGAIN) -> pa.Table:
+    """Read the table of which `candidates_of` makes candidates; arguments and errors are those of `read_candidates`."""
+    names = None if only is None else [QUERY, DOCUMENT, *only]
+    return read_table(path, names, remedy, dictionaries=[QUERY])
+
+
+def candidates_of(table: pa.Table, path: str | Path) -> Candidates:
+    """Make candidates of a table that `candidate_table` read from the file ``path``, and raise its errors."""
     names = table.schema.names
     if lacking := [name for name in (QUERY, DOCUMENT) if name not in names]:
         raise DataError(f"{path} has the columns {', '.join(names)}, and no {lacking[0]!r}")
@@ -68,19 +81,27 @@ def read_candidates(path: str | Path) -> Candidates:
         raise DataError(f"{path}: {error}") from error
 
 
-def read_table(path: str | Path) -> pa.Table:
+def read_table(
+    path: str | Path, names: Sequence[str] | None = None, remedy: str = WRITE_AGAIN, dictionaries: Sequence[str] = ()
+) -> pa.Table:
     """Read a Parquet file, whole; raise `DataError` for another file, or for one that is damaged.
 
-    What was written with checksums (`atomic_path(..., sealed=True)`, or Parquet's own, of pages) is checked by them.
+    names: the columns to read, those that it lacks are left out (None: all). dictionaries: columns of strings to read
+    as dictionaries. What was written with checksums (`atomic_path(..., sealed=True)`, or else Parquet's own, of pages)
+    is checked by them. remedy: what the message of a damaged file says to do.
     """
     path = Path(path)
-    if is_sealed(path):
-        check_undamaged(path, "the Parquet file", "write it again")
+    sealed = is_sealed(path)
+    if sealed:
+        check_undamaged(path, "the Parquet file", remedy)
     try:
-        file = pq.ParquetFile(path, memory_map=True, page_checksum_verification=True)
+        file = pq.ParquetFile(
+            path, memory_map=True, page_checksum_verification=not sealed, read_dictionary=list(dictionaries)
+        )
         _check_names(file)
-        table = file.read()
-        table.validate(full=True)
+        there = file.schema_arrow.names
+        table = file.read(None if names is None else [name for name in there if name in names])
+        table.validate(full=not sealed)
     except FileNotFoundError as error:
         raise DataError(f"there is no file {path}") from error
     except (pa.ArrowException, OSError, OverflowError, ValueError) as error:
@@ -101,6 +122,22 @@ def read_batches(path: str | Path, columns: Sequence[str], rows: int = 1 << 16) 
         raise DataError(f"there is no file {path}") from error
     except (pa.ArrowException, OSError, OverflowError, ValueError) as error:
         raise _damaged(path, error) from error
+
+
+def query_ids_in(path: str | Path) -> pa.Array:
+    """Read the different query ids of a file of candidates, in order; raise the errors of `read_candidates`."""
+    try:
+        file = pq.ParquetFile(path, memory_map=True, page_checksum_verification=True, read_dictionary=[QUERY])
+        _check_names(file)
+        if QUERY not in file.schema_arrow.names:
+            raise DataError(f"{path} has the columns {', '.join(file.schema_arrow.names)}, and no {QUERY!r}")
+        ids = pc.unique(file.read([QUERY])[QUERY])
+        ids = ids.dictionary_decode() if pa.types.is_dictionary(ids.type) else ids
+        return ids.cast(pa.large_string())
+    except FileNotFoundError as error:
+        raise DataError(f"there is no file {path}") from error
+    except (pa.ArrowException, OSError, OverflowError, ValueError) as error:
+        raise _damaged(Path(path), error) from error
 
 
 def column_names(path: str | Path) -> list[str]:

@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from rankdistill.data.candidates import Candidates, concatenate
-from rankdistill.data.parquet import read_candidates, write_candidates
+from rankdistill.data.kernels.random import hash_ids
+from rankdistill.data.parquet import candidate_table, candidates_of, query_ids_in, write_candidates
 from rankdistill.errors import DataError, UsageError
 from rankdistill.files.atomic import atomic_path
-from rankdistill.files.checksums import check_undamaged, checksum, is_sealed
+from rankdistill.files.checksums import check_undamaged, checksum, is_sealed, sealed_sum
 from rankdistill.files.facts import digest, write_facts
 from rankdistill.files.outputs import check_output_folder
 
@@ -26,6 +28,7 @@ QUERIES_PER_PART = 1000
 LIST = "parts.json"
 """File that names all parts of a folder, also those not yet written, and the facts that shape them."""
 SCORE = "score"
+PART_REMEDY = "run the command that wrote it again, or delete its folder and make it anew"
 
 
 def write_parts(candidates: Candidates, folder: str | Path, queries: int = QUERIES_PER_PART) -> list[Path]:
@@ -69,17 +72,27 @@ def write_part(part: Candidates, file: Path) -> None:
 
 def read_part(file: str | Path) -> Candidates:
     """Read one part; raise `DataError` where it has no scores, or is not as it was written."""
-    check_part(file)
-    part = read_candidates(file)
-    if SCORE not in part.columns:
-        raise DataError(f"{file} has no column {SCORE!r}: it is not a part of a run")
+    return part_of(part_table(file), file)
+
+
+def part_table(file: str | Path, columns: Sequence[str] = ()) -> pa.Table:
+    """Read what `part_of` makes a part of; columns: beside the ids, by default all; raise `DataError` where damaged."""
+    return candidate_table(file, columns or None, PART_REMEDY)
+
+
+def part_of(table: pa.Table, file: str | Path, columns: Sequence[str] = (SCORE,)) -> Candidates:
+    """Make a part of a table that `part_table` read; raise `DataError` where it lacks one of these columns."""
+    part = candidates_of(table, file)
+    if lacking := [name for name in columns if name not in part.columns]:
+        what = ": it is not a part of a run" if tuple(columns) == (SCORE,) else f", but {', '.join(part.columns)}"
+        raise DataError(f"{file} has no column {lacking[0]!r}{what}")
     return part
 
 
 def check_part(file: str | Path) -> None:
     """Raise `DataError` for a part that is not as it was written, where that is known."""
     if is_sealed(file):
-        check_undamaged(file, "the part", "run the command that wrote it again, or delete its folder and make it anew")
+        check_undamaged(file, "the part", PART_REMEDY)
 
 
 def is_parts(path: str | Path) -> bool:
@@ -135,18 +148,48 @@ def made_by(folder: str | Path) -> dict[str, Any]:
 
 
 def part_identities(folder: str | Path) -> dict[str, str]:
-    """Hash every part in a folder: name -> digest; raise `DataError` for one that is not as it was written."""
-    identities = {}
-    for file in parts_of(folder):
-        check_part(file)
-        identities[file.name] = checksum(file)["sha256"]
-    return identities
+    """Identify every part in a folder by its content: name -> SHA-256, from its checksum where there is one.
+
+    Raises `DataError` for a part that is not as long as it was written; the reader of a part compares all of it.
+    """
+    return {file.name: _identity(file) for file in parts_of(folder)}
+
+
+def _identity(file: Path) -> str:
+    if not is_sealed(file):
+        return str(checksum(file)["sha256"])
+    try:
+        return sealed_sum(file)
+    except ValueError as error:
+        raise DataError(f"the part {file} is damaged: {error}; {PART_REMEDY}") from error
 
 
 def read_parts(folder: str | Path, column: str = SCORE) -> Candidates:
     """Read all parts as one run with its scores in the column ``column``, without their other columns."""
     parts = (read_part(file) for file in parts_of(folder))
     return concatenate([part.only_columns().with_columns({column: part[SCORE]}) for part in parts])
+
+
+def check_lists_whole(files: Sequence[Path]) -> None:
+    """Raise `DataError` for a query whose list is in two parts: each part must have all candidates of its queries.
+
+    Only the ids of queries are read, and eight bytes of each are kept.
+    """
+    hashes = [hash_ids(query_ids_in(file)) for file in files]
+    every = np.concatenate(hashes)
+    every.sort()
+    if not (twice := every[1:][every[1:] == every[:-1]]).size:
+        return
+    seen: dict[str, Path] = {}
+    for file, of_file in zip(files, hashes, strict=True):
+        alike = np.flatnonzero(np.isin(of_file, twice))
+        for query in query_ids_in(file).take(pa.array(alike)).to_pylist() if alike.size else []:
+            if query in seen:
+                raise DataError(
+                    f"the list of query {query!r} is in two parts, {seen[query]} and {file.name}: a part must have all "
+                    "candidates of its queries; write the parts anew, each list in one (`rankdistill parts`)"
+                )
+            seen[query] = file
 
 
 def _write_list(folder: Path, names: Sequence[str], facts: Mapping[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,11 @@ import numpy as np
 from rankdistill.arrays import F64
 from rankdistill.data.candidates import Candidates
 from rankdistill.ensembling.mean import mean, single
-from rankdistill.ensembling.missing import POLICIES
+from rankdistill.ensembling.missing import POLICIES, lowest
 from rankdistill.ensembling.normalize import normalized, warn_of_scales
 from rankdistill.ensembling.pile import PileReport, pile_with_report
 from rankdistill.ensembling.settings import EnsembleSettings
+from rankdistill.ensembling.whole import Whole
 from rankdistill.errors import DataError, UsageError
 
 
@@ -64,13 +66,15 @@ def ensemble(
     *,
     labels: str = "label",
     seed: int = 0,
+    whole: Whole | None = None,
 ) -> tuple[Candidates, EnsembleReport]:
     """Ensemble teachers' columns into one column named after the method; return the candidates with it, and a report.
 
     teachers: names of columns. labels: the column of relevance labels, which PILE needs. seed: of PILE, whose random
     stream for a query comes from the seed and the query's id. Scores are normalised before missing ones are filled, so
     that the mean of the other teachers is on the scale of the teacher that lacks the score. Warns where teachers that
-    are not normalised differ in scale, see `warn_of_scales`.
+    are not normalised differ in scale, see `warn_of_scales`. whole: given where the candidates are a part of a run;
+    what concerns all parts comes from it, a part may lack labels, and nothing is warned of.
 
     Raises `DataError` naming teacher, query and document where a teacher lacks a score and the policy cannot fill it,
     and where PILE has no label at all; `UnknownNameError` for an unknown column.
@@ -85,20 +89,32 @@ def ensemble(
     settings = settings or EnsembleSettings()
     if isinstance(teachers, str) or not len(teachers):
         raise UsageError(f"teachers must be a list of at least one column name, got {teachers!r}")
-    columns = normalized(candidates, teachers, settings.normalize, settings.normalize_over)
-    if settings.normalize == "none":
+    scales = whole.scales if whole else None
+    columns = normalized(candidates, teachers, settings.normalize, settings.normalize_over, scales)
+    if settings.normalize == "none" and whole is None:
         warn_of_scales(columns)
-    return combine(candidates, columns, settings, labels=labels, seed=seed)
+    return combine(candidates, columns, settings, labels=labels, seed=seed, whole=whole)
 
 
 def combine(
-    candidates: Candidates, columns: dict[str, F64], settings: EnsembleSettings, *, labels: str, seed: int
+    candidates: Candidates,
+    columns: dict[str, F64],
+    settings: EnsembleSettings,
+    *,
+    labels: str,
+    seed: int,
+    whole: Whole | None = None,
 ) -> tuple[Candidates, EnsembleReport]:
     """Do as `ensemble` with scores that are normalised already: {teacher: float64 (N,), NaN = missing}."""
     teachers = list(columns)
     missing = {name: int(np.isnan(column).sum()) for name, column in columns.items()}
-    scores, kept = POLICIES[settings.missing](np.stack(list(columns.values())), candidates, teachers)
-    values, unlabelled, pile_report = _apply(settings, scores, kept, labels, seed)
+    scores, kept = np.stack(list(columns.values())), candidates
+    if any(missing.values()):
+        fill = POLICIES[settings.missing]
+        if whole is not None and settings.missing == "min":
+            fill = partial(lowest, least=whole.lowest)
+        scores, kept = fill(scores, candidates, teachers)
+    values, unlabelled, pile_report = _apply(settings, scores, kept, labels, seed, part=whole is not None)
     report = EnsembleReport(
         method=settings.method,
         teachers=tuple(teachers),
@@ -113,14 +129,14 @@ def combine(
 
 
 def _apply(
-    settings: EnsembleSettings, scores: F64, kept: Candidates, labels: str, seed: int
+    settings: EnsembleSettings, scores: F64, kept: Candidates, labels: str, seed: int, part: bool
 ) -> tuple[F64, int | None, PileReport | None]:
     method = METHODS[settings.method]
     if not method.needs_labels:
         return method.function(scores), None, None
     grades = kept[labels]
     unlabelled = int(np.isnan(grades).sum())
-    if len(grades) and unlabelled == len(grades):
+    if len(grades) and unlabelled == len(grades) and not part:
         raise DataError(
             f"none of the {len(grades)} candidates has a label in column {labels!r}, and {settings.method!r} without "
             "labels is the mean: join the qrels first, or use method='mean'"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -44,22 +44,24 @@ def mean_of_others(scores: F64, candidates: Candidates, teachers: Sequence[str])
     return np.where(missing, others, scores), candidates
 
 
-def lowest(scores: F64, candidates: Candidates, teachers: Sequence[str]) -> Filled:
+def lowest(
+    scores: F64, candidates: Candidates, teachers: Sequence[str], least: Mapping[str, float] | None = None
+) -> Filled:
     """Fill with the teacher's lowest score in the query's list, or its lowest of all where it has none there.
 
-    It suits run files that are cut at some depth, whose missing documents rank below the last. Raises `DataError` for
-    a teacher without any score.
+    least: each teacher's lowest of all, where these candidates are a part. It suits run files that are cut at some
+    depth, whose missing documents rank below the last. Raises `DataError` for a teacher without any score.
     """
     missing = np.isnan(scores)
     empty = np.flatnonzero(missing.all(axis=1))
-    if empty.size and len(candidates):
+    if empty.size and len(candidates) and least is None:
         raise DataError(f"teacher {teachers[empty[0]]!r} has no score for any candidate: leave it out")
     filled = scores.copy()
     for k in np.flatnonzero(missing.any(axis=1)):
         known = ~missing[k]
         low = np.full(candidates.n_queries, np.inf)
         np.minimum.at(low, candidates.query_of_row[known], scores[k, known])
-        low[np.isinf(low)] = scores[k, known].min()
+        low[np.isinf(low)] = least[teachers[k]] if least else scores[k, known].min()
         filled[k, missing[k]] = low[candidates.query_of_row[missing[k]]]
     return filled, candidates
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
@@ -34,6 +35,8 @@ def normalize(scores: ArrayLike, offsets: ArrayLike, method: str, scope: str = "
     bounds = np.asarray(offsets, dtype=np.int64)
     if values.ndim != 1 or not len(bounds) or bounds[-1] != len(values):
         raise UsageError(f"got scores of shape {values.shape} and offsets of shape {bounds.shape} that do not fit them")
+    if method == "none":
+        return values.copy() if values is scores else values
     if scope == "all":
         bounds = np.array([0, len(values)])
     known = np.flatnonzero(~np.isnan(values))
@@ -43,8 +46,39 @@ def normalize(scores: ArrayLike, offsets: ArrayLike, method: str, scope: str = "
     return rescaled
 
 
-def normalized(candidates: Candidates, teachers: Sequence[str], method: str, scope: str) -> dict[str, F64]:
-    """Rescale teachers' columns by `normalize`: {teacher: float64 (N,)}."""
+@dataclass(frozen=True)
+class Scale:
+    """A teacher's scores that are there, over all candidates: mean, (population) standard deviation and extremes."""
+
+    mean: float
+    deviation: float
+    low: float
+    high: float
+
+    def rescaled(self, scores: F64, method: str) -> F64:
+        """Rescale scores, float64 (N,), of some of the candidates by "center", "zscore" or "minmax"; NaN stays NaN."""
+        if method == "center":
+            return scores - self.mean
+        if method == "zscore" and self.low < self.high and self.deviation > 0:
+            return (scores - self.mean) / self.deviation
+        if method == "minmax" and self.high > self.low:
+            return (scores - self.low) / (self.high - self.low)
+        return np.where(np.isnan(scores), np.nan, 0.0 if method == "zscore" else 0.5)
+
+
+def normalized(
+    candidates: Candidates,
+    teachers: Sequence[str],
+    method: str,
+    scope: str,
+    scales: Mapping[str, Scale] | None = None,
+) -> dict[str, F64]:
+    """Rescale teachers' columns by `normalize`: {teacher: float64 (N,)}.
+
+    scales: those of all candidates, where these are a part of them and all are normalised as one list.
+    """
+    if scales is not None:
+        return {name: scales[name].rescaled(candidates[name].astype(np.float64), method) for name in teachers}
     return {name: normalize(candidates[name], candidates.offsets, method, scope) for name in teachers}
 
 

@@ -66,15 +66,9 @@ def damage(path: str | Path) -> str | None:
     if not path.exists():
         return f"there is no {path}"
     try:
-        text = checksums_path(path).read_text(encoding="utf-8")
-        expected = json.loads(text)
-        if text != _written(expected):  # a flipped bit may leave JSON of the same meaning
-            raise ValueError
-        sums = {str(name): (int(each["bytes"]), str(each["sha256"])) for name, each in expected.items()}
-    except (OSError, ValueError, AttributeError, KeyError, TypeError):
-        return f"{checksums_path(path)} is missing or damaged"
-    if not sums or (not path.is_dir() and list(sums) != [path.resolve().name]):
-        return f"{checksums_path(path)} is missing or damaged"
+        sums = _read(path)
+    except ValueError as error:
+        return str(error)
     for name, (length, hashed) in sums.items():
         file = path / name if path.is_dir() else path
         try:
@@ -86,6 +80,33 @@ def damage(path: str | Path) -> str | None:
         if found["sha256"] != hashed:
             return f"{file} was changed after it was written: its checksum is another"
     return None
+
+
+def sealed_sum(file: str | Path) -> str:
+    """Return the hash that was written for a file, after a look at its length alone; raise `ValueError` saying why not.
+
+    What is in the file may be another's: `damage` reads it.
+    """
+    file = Path(file)
+    ((length, hashed),) = _read(file).values()
+    if (found := file.stat().st_size) != length:
+        raise ValueError(f"{file} has {found:,} bytes, {length:,} were written")
+    return hashed
+
+
+def _read(path: Path) -> dict[str, tuple[int, str]]:
+    """Read the checksums of a file or folder: name -> length and hash; raise `ValueError` where they are damaged."""
+    try:
+        text = checksums_path(path).read_text(encoding="utf-8")
+        expected = json.loads(text)
+        sums = {str(name): (int(each["bytes"]), str(each["sha256"])) for name, each in expected.items()}
+        # a flipped bit may leave JSON of the same meaning
+        sound = text == _written(expected) and sums and (path.is_dir() or list(sums) == [path.resolve().name])
+    except (OSError, ValueError, AttributeError, KeyError, TypeError):
+        sound = False
+    if not sound:
+        raise ValueError(f"{checksums_path(path)} is missing or damaged")
+    return sums
 
 
 def check_undamaged(path: str | Path, what: str, remedy: str) -> None:

@@ -30,6 +30,10 @@ def ensemble(
     runs: Annotated[list[str], Parameter(help=f"The teachers: {RUN_FORMS}.")],
     out: Out,
     qrels: Annotated[Path | None, Parameter(help="Relevance judgments; pile needs them.")] = None,
+    teachers: Annotated[
+        tuple[str, ...],
+        Parameter(help="Columns of one folder of parts that are the teachers. [default: each run is a teacher]"),
+    ] = (),
     collection: Texts = None,
     settings: Ensembling = EnsembleSettings(),  # noqa: B008  # frozen
     reading: ReadingRuns = Reading(),  # noqa: B008  # frozen
@@ -39,15 +43,16 @@ def ensemble(
 ) -> None:
     """Ensemble several teachers' runs into one run.
 
-    The candidates are the pairs that any of the runs has. Of runs in parts (`rankdistill parts`) parts are made, here
-    or by Ray, each for itself: --missing min takes a part's least score, --normalize-over all a part, pile needs labels
-    in each. For example
+    The candidates are the pairs that any of the runs has. Of runs in parts (`rankdistill parts`) parts are made one by
+    one, here or by Ray. One folder of parts may hold all teachers as columns, named by --teachers; without --qrels the
+    labels are its column label. For example
 
         rankdistill ensemble --runs bert.trec t5.trec llm.trec --qrels qrels.txt \\
             --method pile --missing min --normalize zscore --out pile.trec
         rankdistill ensemble --runs scores.jsonl --collection my-data --method single --out teacher.trec
+        rankdistill ensemble --runs scored.parts --teachers bert t5 llm --out pile.parts
     """
-    if METHODS[settings.method].needs_labels and qrels is None:
+    if METHODS[settings.method].needs_labels and qrels is None and not teachers:
         raise UsageError(f"--method {settings.method} needs --qrels")
     if repeated := [path for path in runs if runs.count(path) > 1]:
         raise UsageError(f"run {repeated[0]} is given twice: name each teacher once")
@@ -60,8 +65,10 @@ def ensemble(
 
         folders = tuple(str(Path(folder).absolute()) for folder in runs)
         judgments = str(qrels.absolute()) if qrels else None
-        work = EnsembleParts(folders, judgments, settings, seed)
+        work = EnsembleParts(folders, judgments, settings, seed, teachers)
         return work_on_parts(work, Path(runs[0]), out, cluster)
+    if teachers:
+        raise UsageError("--teachers names columns of a folder of parts, and the run is a file: leave it out")
     source = load_collection(collection) if collection else None
     candidates = join_runs({path: reading.candidates(path, source) for path in runs})
     if qrels is not None:
