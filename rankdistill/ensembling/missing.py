@@ -61,7 +61,7 @@ def lowest(
         known = ~missing[k]
         low = np.full(candidates.n_queries, np.inf)
         np.minimum.at(low, candidates.query_of_row[known], scores[k, known])
-        low[np.isinf(low)] = least[teachers[k]] if least else scores[k, known].min()
+        low[np.isinf(low)] = least[teachers[int(k)]] if least else scores[k, known].min()
         filled[k, missing[k]] = low[candidates.query_of_row[missing[k]]]
     return filled, candidates
 
