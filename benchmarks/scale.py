@@ -3,7 +3,7 @@
 Run in the project's root: python -m benchmarks.scale
 A row is a process of its own. Files are taken out of the system's cache before each; the machine under a virtual one
 may still have them. Peers: Python's ``read`` of all bytes, which is the disk's reading speed, and pyarrow's reading of
-all columns, a part at a time, on all threads, without looking at checksums. The command's seconds are those of the whole
+all columns, a part at a time, on all threads, without looking at checksums. The command's seconds are of the whole
 process: its start, a look at the ids of all queries, reading with checksums, the ensemble, and a sealed run in parts
 that is written. Labels and lists are those of `benchmarks.pile_speed`, about 20 candidates a query.
 """

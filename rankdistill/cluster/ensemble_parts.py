@@ -104,7 +104,7 @@ class EnsembleParts:
 
     def _warn_of_scales(self, part: Candidates) -> None:
         if self.settings.normalize == "none":
-            warn_of_scales({name: part[name].astype(np.float64) for name in self.teachers})
+            warn_of_scales({name: part[name] for name in self.teachers})
 
     def _read(self, part: Path) -> list[pa.Table]:
         if not self.columns:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from rankdistill.arrays import F64
+from rankdistill.arrays import F64, Floats
 from rankdistill.data.candidates import Candidates
 from rankdistill.ensembling.mean import mean, single
 from rankdistill.ensembling.missing import POLICIES, lowest
@@ -98,18 +98,19 @@ def ensemble(
 
 def combine(
     candidates: Candidates,
-    columns: dict[str, F64],
+    columns: Mapping[str, Floats],
     settings: EnsembleSettings,
     *,
     labels: str,
     seed: int,
     whole: Whole | None = None,
 ) -> tuple[Candidates, EnsembleReport]:
-    """Do as `ensemble` with scores that are normalised already: {teacher: float64 (N,), NaN = missing}."""
+    """Do as `ensemble` with scores that are normalised already: {teacher: float (N,), NaN = missing}."""
     teachers = list(columns)
     missing = {name: int(np.isnan(column).sum()) for name, column in columns.items()}
     scores, kept = np.stack(list(columns.values())), candidates
     if any(missing.values()):
+        scores = scores.astype(np.float64)
         fill = POLICIES[settings.missing]
         if whole is not None and settings.missing == "min":
             fill = partial(lowest, least=whole.lowest)
@@ -129,7 +130,7 @@ def combine(
 
 
 def _apply(
-    settings: EnsembleSettings, scores: F64, kept: Candidates, labels: str, seed: int, part: bool
+    settings: EnsembleSettings, scores: Floats, kept: Candidates, labels: str, seed: int, part: bool
 ) -> tuple[F64, int | None, PileReport | None]:
     method = METHODS[settings.method]
     if not method.needs_labels:

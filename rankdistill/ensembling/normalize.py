@@ -10,7 +10,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rankdistill.arrays import F64, I64
+from rankdistill.arrays import F64, I64, Floats
 from rankdistill.data.candidates import Candidates
 from rankdistill.errors import UnknownNameError, UsageError
 
@@ -72,23 +72,29 @@ def normalized(
     method: str,
     scope: str,
     scales: Mapping[str, Scale] | None = None,
-) -> dict[str, F64]:
-    """Rescale teachers' columns by `normalize`: {teacher: float64 (N,)}.
+) -> dict[str, Floats]:
+    """Rescale teachers' columns by `normalize`: {teacher: float64 (N,), or the float32 column itself for "none"}.
 
     scales: those of all candidates, where these are a part of them and all are normalised as one list.
     """
+    if method == "none" and scope in SCOPES:
+        return {name: candidates[name] for name in teachers}
     if scales is not None:
         return {name: scales[name].rescaled(candidates[name].astype(np.float64), method) for name in teachers}
     return {name: normalize(candidates[name], candidates.offsets, method, scope) for name in teachers}
 
 
-def warn_of_scales(columns: Mapping[str, F64]) -> None:
+def warn_of_scales(columns: Mapping[str, Floats]) -> None:
     """Warn (`UserWarning`) where teachers' standard deviations differ by more than `LARGEST_RATIO`.
 
     columns: {teacher: float (N,), NaN = missing}. The teacher of the largest scale then decides the mean almost alone.
     Constant teachers do not count.
     """
-    deviations = {name: float(np.nanstd(values)) for name, values in columns.items() if not np.isnan(values).all()}
+    deviations = {
+        name: float(np.nanstd(values, dtype=np.float64))
+        for name, values in columns.items()
+        if not np.isnan(values).all()
+    }
     deviations = {name: deviation for name, deviation in deviations.items() if deviation > 0}
     if len(deviations) < 2:
         return
