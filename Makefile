@@ -52,6 +52,7 @@ benchmark: $(VENV)/.extras
 # The tables that documents quote; each takes minutes and belongs on a quiet machine.
 benchmark-full: $(VENV)/.extras
 	@$(RUN)/python -m benchmarks.pile_speed
+	@$(RUN)/python -m benchmarks.scale
 	@$(RUN)/python -m benchmarks.little_data
 	@$(RUN)/python -m benchmarks.evaluation_speed
 	@$(RUN)/python -m benchmarks.significance_speed

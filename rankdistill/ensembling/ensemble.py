@@ -108,13 +108,13 @@ def combine(
     """Do as `ensemble` with scores that are normalised already: {teacher: float (N,), NaN = missing}."""
     teachers = list(columns)
     missing = {name: int(np.isnan(column).sum()) for name, column in columns.items()}
-    scores, kept = np.stack(list(columns.values())), candidates
+    scores: Floats = np.stack(list(columns.values()))
+    kept = candidates
     if any(missing.values()):
-        scores = scores.astype(np.float64)
         fill = POLICIES[settings.missing]
         if whole is not None and settings.missing == "min":
             fill = partial(lowest, least=whole.lowest)
-        scores, kept = fill(scores, candidates, teachers)
+        scores, kept = fill(scores.astype(np.float64), candidates, teachers)
     values, unlabelled, pile_report = _apply(settings, scores, kept, labels, seed, part=whole is not None)
     report = EnsembleReport(
         method=settings.method,

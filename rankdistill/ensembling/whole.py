@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from rankdistill.arrays import F64
+from rankdistill.arrays import F64, Floats
 from rankdistill.data.candidates import Candidates
 from rankdistill.ensembling.normalize import Scale, normalized
 from rankdistill.ensembling.settings import EnsembleSettings
@@ -83,5 +83,5 @@ def _added(total: float, scores: F64) -> float:
     return float(np.bincount(np.zeros(len(scores) + 1, np.int64), np.concatenate([[total], scores]))[0])
 
 
-def _least(scores: F64) -> float:
+def _least(scores: Floats) -> float:
     return float(np.fmin.reduce(scores, initial=np.inf))
