@@ -92,9 +92,9 @@ def by(checkout: Path, name: str) -> dict[str, Any]:
     return found
 
 
-def rows(files: list[Path], old: Path) -> Iterator[dict[str, Any]]:
-    """Compare both checkouts on each collection."""
-    for name in [*ENGLISH, *map(str, files)]:
+def rows(names: list[str], old: Path) -> Iterator[dict[str, Any]]:
+    """Compare both checkouts on each collection: one of `ENGLISH`, or a file of XQuAD."""
+    for name in names:
         before, after = by(old, name), by(ROOT, name)
         same = sum(one == other for one, other in zip(before["lists"], after["lists"], strict=True))
         yield {
@@ -113,13 +113,17 @@ def rows(files: list[Path], old: Path) -> Iterator[dict[str, Any]]:
 
 def main(
     *,
-    xquad: Annotated[Path, Parameter(help="Folder of xquad.LANGUAGE.json.")],
-    old: Annotated[Path, Parameter(help="Folder of the checkout to compare with.")],
+    xquad: Annotated[Path | None, Parameter(help="Folder of xquad.LANGUAGE.json. [default: English alone]")] = None,
+    old: Annotated[Path, Parameter(help="Folder of the checkout to compare with. [default: this one]")] = ROOT,
+    quick: Annotated[bool, Parameter(help="Cranfield alone.")] = False,
 ) -> None:
-    from benchmarks.results import study
+    """Compare both checkouts, print the table as it grows and write the result."""
+    from benchmarks.results import FOLDER, QUICK, study
 
-    files = sorted(xquad.resolve().glob("xquad.*.json"))
-    study("bm25_languages", rows(files, old.resolve()), packages=("rankdistill", "bm25s", "numpy"))
+    files = sorted(str(file) for file in xquad.resolve().glob("xquad.*.json")) if xquad else []
+    names = ["cranfield"] if quick else [*ENGLISH, *files]
+    packages = ("rankdistill", "bm25s", "numpy")
+    study("bm25_languages", rows(names, old.resolve()), packages=packages, folder=QUICK if quick else FOLDER)
 
 
 if __name__ == "__main__":

@@ -127,14 +127,17 @@ def main() -> None:
     parser.add_argument("--old", type=Path, help="folder of the checkout to compare with")
     parser.add_argument("--rounds", type=int, default=5, help="times that each work is done by each checkout")
     parser.add_argument("--works", nargs="+", choices=WORKS, default=list(WORKS))
+    parser.add_argument("--quick", action="store_true", help="one round of evaluation, by this checkout alone")
     parser.add_argument("--work", choices=WORKS, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.work:
         print(json.dumps({"seconds": WORKS[options.work]()}))
         return
+    if options.quick:
+        options.old, options.rounds, options.works = options.old or ROOT, 1, ["evaluation"]
     if options.old is None:
         parser.error("--old is needed: the folder of another checkout")
-    from benchmarks.results import write_result
+    from benchmarks.results import FOLDER, QUICK, write_result
 
     rows = []
     for work in options.works:
@@ -149,7 +152,8 @@ def main() -> None:
             row[f"speed, new to old, {what}"] = round(old / new, 3)
         rows.append(row)
         print(row, file=sys.stderr, flush=True)
-    write_result("compare_checkouts", "python -m benchmarks.compare_checkouts --old FOLDER", rows, seeds=[0])
+    command = "python -m benchmarks.compare_checkouts --old FOLDER"
+    write_result("compare_checkouts", command, rows, seeds=[0], folder=QUICK if options.quick else FOLDER)
 
 
 if __name__ == "__main__":

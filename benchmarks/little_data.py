@@ -5,14 +5,17 @@ Run in the project's root: python -m benchmarks.little_data
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from cyclopts import Parameter
 
 import rankdistill as rd
-from benchmarks.results import Folder, Row, run, study
+from benchmarks.results import FOLDER, QUICK, Folder, Row, run, study
 from rankdistill.data import Candidates, Collection
 from rankdistill.ensembling.fuse import fuse, tune_weight
 from rankdistill.evaluation.conventions import Conventions
@@ -58,8 +61,8 @@ class Lists:
     test: Candidates
 
 
-def first_stage(collection: Collection) -> Lists:
-    """Draw queries of each split and find their candidates."""
+def first_stage(collection: Collection, train: int, dev: int, test: int) -> Lists:
+    """Draw so many queries of each split and find their candidates."""
 
     def first(split: str, size: int) -> Candidates:
         ids = collection.split(split)
@@ -67,9 +70,9 @@ def first_stage(collection: Collection) -> Lists:
         return rd.bm25(collection, chosen, k=DEPTH)
 
     return Lists(
-        first("train", max(TRAINED_ON)),
-        first("dev", DEV_QUERIES),
-        first("test", TEST_QUERIES),
+        first("train", train),
+        first("dev", dev),
+        first("test", test),
     )
 
 
@@ -117,21 +120,28 @@ def trained(collection: Collection, lists: Lists, name: str, n_queries: int, fol
     }
 
 
-def rows(folder: Path) -> Iterator[Row]:
+def rows(folder: Path, quick: bool) -> Iterator[Row]:
     """The rows of the table: what needs no training, then every start trained on every number of queries."""
     collection = rd.load_collection("pydocs")
-    lists = first_stage(collection)
+    trained_on = (0, 32) if quick else TRAINED_ON
+    lists = first_stage(collection, max(trained_on), *((8, 16) if quick else (DEV_QUERIES, TEST_QUERIES)))
     cosines = lists.test.with_columns(cosine=rd.cosine(lists.test, collection))
     yield {"start": "BM25 alone", "labelled queries": 0, **values(collection, lists.test, "bm25")}
     yield {"start": "the encoder's cosine", "labelled queries": 0, **values(collection, cosines, "cosine")}
-    for name in WAYS:
-        for n_queries in TRAINED_ON:
+    for name in list(WAYS)[: 2 if quick else None]:
+        for n_queries in trained_on:
             yield trained(collection, lists, name, n_queries, folder)
 
 
-def main(*, folder: Folder = Path("runs/little_data")) -> None:
+def main(
+    *,
+    folder: Folder = Path("runs/little_data"),
+    quick: Annotated[bool, Parameter(help="Two ways, trained on 32 queries; no model is kept.")] = False,
+) -> None:
     """Train what is not yet trained, print the table as it grows and write the result."""
-    study("little_data", rows(folder), [SEED])
+    with tempfile.TemporaryDirectory() as scratch:
+        given = rows(Path(scratch) if quick else folder, quick)
+        study("little_data", given, [SEED], folder=QUICK if quick else FOLDER)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from cyclopts import Parameter
 
 import rankdistill as rd
 from benchmarks import neighbours_tries
-from benchmarks.results import Row, run, study
+from benchmarks.results import FOLDER, QUICK, Row, run, study
 from rankdistill.arrays import F32
 from rankdistill.models import cosine_start
 from rankdistill.models.engines.export import export_model
@@ -40,6 +40,7 @@ DOCUMENTS = [
 ]
 """The last is longer than many models read."""
 SHOWN = {"the logit": lambda z: z, "its sigmoid": lambda z: 1 / (1 + np.exp(-z))}
+QUICK_SECONDS = 30
 TOLERANCE, INT8_TOLERANCE = 1e-3, 0.3
 
 
@@ -116,9 +117,11 @@ def main(
     pythons: Annotated[list[str] | None, Parameter(help="Pythons of the environments with the packages.")] = None,
     timeout: Annotated[int, Parameter(help="Seconds for all tries of one environment.")] = 1800,
     name: str = "neighbours",
+    quick: Annotated[bool, Parameter(help=f"What {QUICK_SECONDS} seconds are enough for.")] = False,
 ) -> None:
     """Try the model in all packages that are installed, and write the table."""
-    study(name, tries(model, pythons or [sys.executable], timeout), packages=PACKAGES)
+    given = tries(model, pythons or [sys.executable], QUICK_SECONDS if quick else timeout)
+    study(name, given, packages=PACKAGES, folder=QUICK if quick else FOLDER)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ the full size: a build is slower where its share is lower than that of the build
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -48,6 +50,7 @@ RATIOS: dict[str, Ratio] = {
     "evaluation_speed": Ratio("times rankdistill", ours=""),
     "significance_speed": Ratio("permutations a second", peer="NumPy"),
     "pile_speed": Ratio("times plain Python", ours="compiled"),
+    "scale": Ratio("share of pyarrow"),
     "guided_speed": Ratio("ratio", ("system", "dtype", "dropout")),
     "corpus_speed": Ratio("pairs/s", ("system", "processes"), peer="sentencex"),
     "serve_speed": Ratio("times the plain server", ("system", "clients")),
@@ -58,7 +61,9 @@ RATIOS: dict[str, Ratio] = {
 def ratios_of(rows: Sequence[Mapping[str, Any]], ratio: Ratio) -> dict[str, float]:
     """The ratios of a result's rows that are ours: name of the row -> ratio."""
     speeds = [row.get(ratio.column) for row in rows]
-    peers = [n for n, row in enumerate(rows) if ratio.peer and str(row["system"]).startswith(ratio.peer)]
+    peers = [n for n, row in enumerate(rows) if ratio.peer and str(row.get("system")).startswith(ratio.peer)]
+    if ratio.peer and not peers:  # it is not installed here
+        return {}
     by = speeds[peers[0]] if peers else 1
     found = {}
     for row, speed in zip(rows, speeds, strict=True):
@@ -69,20 +74,29 @@ def ratios_of(rows: Sequence[Mapping[str, Any]], ratio: Ratio) -> dict[str, floa
 
 
 def read(folder: Path, name: str) -> list[dict[str, Any]]:
-    """The rows of a result; none where it was never written."""
-    file = folder / f"{name}.json"
-    return json.loads(file.read_text(encoding="utf-8"))["rows"] if file.is_file() else []
+    """The rows of a result; none where it was never written, or not to its end."""
+    try:
+        rows: list[dict[str, Any]] = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))["rows"]
+    except (OSError, ValueError, KeyError):
+        return []
+    return rows
 
 
 def measured(name: str, full: bool) -> str:
     """Run a benchmark; return what is wrong, or nothing."""
     command = [sys.executable, "-m", f"benchmarks.{name}", *RATIOS[name].options, *([] if full else ["--quick"])]
     print(f"-- {' '.join(command[1:])}", flush=True)
-    try:
-        done = subprocess.run(command, timeout=None if full else LIMIT, check=False, stdout=sys.stderr)
-    except subprocess.TimeoutExpired:
-        return f"not done in {LIMIT} s"
-    return f"failed, exit code {done.returncode}" if done.returncode else ""
+    if not full:
+        (QUICK / f"{name}.json").unlink(missing_ok=True)  # that of an earlier call is not this one's
+    with subprocess.Popen(command, stdout=sys.stderr, start_new_session=True) as process:
+        try:
+            code = process.wait(None if full else LIMIT)
+        except BaseException as error:
+            os.killpg(process.pid, signal.SIGKILL)  # servers and workers that it started, too
+            if isinstance(error, subprocess.TimeoutExpired):
+                return f"not done in {LIMIT} s"
+            raise
+    return f"failed, exit code {code}" if code else ""
 
 
 def rows(names: Sequence[str], full: bool) -> Iterator[Row]:
@@ -91,11 +105,18 @@ def rows(names: Sequence[str], full: bool) -> Iterator[Row]:
         ratio = RATIOS[name]
         committed = ratios_of(read(FOLDER, name), ratio)
         if fault := measured(name, full):
-            yield {"benchmark": name, "of": "", "now": None, "committed": None, "share": None, "note": fault}
+            yield failed(name, fault)
             continue
         now = ratios_of(read(FOLDER if full else QUICK, name), ratio)
+        if not now:
+            yield failed(name, f"no {ratio.column!r} in its result" + (f", or no {ratio.peer}" if ratio.peer else ""))
         for of, value in now.items():
             yield compared(name, of, value, committed.get(of), ratio.less_is_better)
+
+
+def failed(name: str, why: str) -> Row:
+    """The line of a benchmark that gave nothing to compare."""
+    return {"benchmark": name, "of": "", "now": None, "committed": None, "share": None, "note": why}
 
 
 def compared(name: str, of: str, now: float, committed: float | None, less_is_better: bool) -> Row:

@@ -17,7 +17,7 @@ import torch
 from cyclopts import Parameter
 
 import rankdistill as rd
-from benchmarks.results import Row, run, study
+from benchmarks.results import FOLDER, QUICK, Row, run, study
 from benchmarks.studies.marco import V1
 from rankdistill.data import Candidates, Collection
 from rankdistill.evaluation import evaluate
@@ -88,10 +88,11 @@ def peer(start: rd.CrossEncoder, lists: Candidates, collection: Collection, epoc
     return trained, seconds
 
 
-def rows(epochs: int) -> Iterator[Row]:
-    """Train by both in each dtype."""
+def rows(epochs: int, n_train: int | None = None, n_test: int | None = None) -> Iterator[Row]:
+    """Train by both in each dtype. n_train, n_test: queries (None: all)."""
     lists, collection = pairs()
-    test = rd.read_run(V1 / "runs" / "dl19.bm25.trec.gz", column="bm25")
+    lists = lists.take_queries(slice(0, n_train))
+    test = rd.read_run(V1 / "runs" / "dl19.bm25.trec.gz", column="bm25").take_queries(slice(0, n_test))
     qrels = rd.read_qrels(V1 / "qrels.dl19.txt")
     for dtype in ("float32", "bfloat16"):
         slow = 0.0
@@ -107,9 +108,14 @@ def rows(epochs: int) -> Iterator[Row]:
             yield row | {"ratio": round(slow / seconds, 2), "nDCG@10 DL 2019": round(value, 4)}
 
 
-def main(*, epochs: Annotated[int, Parameter(help="Lists drawn of every query.")] = 2) -> None:
+def main(
+    *,
+    epochs: Annotated[int, Parameter(help="Lists drawn of every query.")] = 2,
+    quick: Annotated[bool, Parameter(help="8 queries to train on, once, and 1 to measure on.")] = False,
+) -> None:
     """Train both in each dtype, print the table as it grows and write the result."""
-    study("training_speed", rows(epochs), [0], PACKAGES)
+    given = rows(1, 8, 1) if quick else rows(epochs)
+    study("training_speed", given, [0], PACKAGES, folder=QUICK if quick else FOLDER)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,37 @@ def test_a_ratio_is_a_column_or_a_speed_over_the_peers() -> None:
     assert ratios_of([{"system": "a", "n": 1, "x": 2.0}], Ratio("x", ("system", "n"), ours="")) == {"a, 1": 2.0}
 
 
+def test_a_speed_without_its_peer_is_no_ratio() -> None:
+    assert ratios_of([{"system": "rankdistill", "speed": 10}], Ratio("speed", peer="peer")) == {}
+
+
+def test_a_result_that_is_missing_or_damaged_has_no_rows(tmp_path: Path) -> None:
+    (tmp_path / "cut.json").write_text('{"rows": [')
+    (tmp_path / "other.json").write_text("{}")
+    assert [read(tmp_path, name) for name in ("cut", "other", "none")] == [[], [], []]
+
+
+def test_the_result_of_an_earlier_call_is_not_taken_for_this_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = {"rows": [{"system": "compiled", "times plain Python": 9}]}
+    (tmp_path / "pile_speed.json").write_text(json.dumps(old))
+    monkeypatch.setattr(ratios, "QUICK", tmp_path)
+    monkeypatch.setattr(ratios.sys, "executable", "true")
+    (row,) = ratios.rows(["pile_speed"], full=False)
+    assert (row["now"], row["note"]) == (None, "no 'times plain Python' in its result")
+
+
+def test_a_benchmark_that_does_not_end_is_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ratios, "QUICK", tmp_path)
+    monkeypatch.setattr(ratios, "LIMIT", 0.2)
+    (tmp_path / "long").write_text("#!/bin/sh\nsleep 60 & sleep 60\n")
+    (tmp_path / "long").chmod(0o755)
+    monkeypatch.setattr(ratios.sys, "executable", str(tmp_path / "long"))
+    (row,) = ratios.rows(["pile_speed"], full=False)
+    assert row["note"] == "not done in 0.2 s"
+
+
 @pytest.mark.parametrize(
     ("now", "committed", "less_is_better", "share", "note"),
     [
