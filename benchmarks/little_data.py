@@ -123,8 +123,8 @@ def trained(collection: Collection, lists: Lists, name: str, n_queries: int, fol
 def rows(folder: Path, quick: bool) -> Iterator[Row]:
     """The rows of the table: what needs no training, then every start trained on every number of queries."""
     collection = rd.load_collection("pydocs")
-    trained_on = (0, 32) if quick else TRAINED_ON
-    lists = first_stage(collection, max(trained_on), *((8, 16) if quick else (DEV_QUERIES, TEST_QUERIES)))
+    trained_on = (0, 16) if quick else TRAINED_ON
+    lists = first_stage(collection, max(trained_on), *((4, 8) if quick else (DEV_QUERIES, TEST_QUERIES)))
     cosines = lists.test.with_columns(cosine=rd.cosine(lists.test, collection))
     yield {"start": "BM25 alone", "labelled queries": 0, **values(collection, lists.test, "bm25")}
     yield {"start": "the encoder's cosine", "labelled queries": 0, **values(collection, cosines, "cosine")}
@@ -136,7 +136,7 @@ def rows(folder: Path, quick: bool) -> Iterator[Row]:
 def main(
     *,
     folder: Folder = Path("runs/little_data"),
-    quick: Annotated[bool, Parameter(help="Two ways, trained on 32 queries; no model is kept.")] = False,
+    quick: Annotated[bool, Parameter(help="Two ways, trained on 16 queries; no model is kept.")] = False,
 ) -> None:
     """Train what is not yet trained, print the table as it grows and write the result."""
     with tempfile.TemporaryDirectory() as scratch:

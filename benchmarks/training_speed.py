@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from rankdistill.evaluation import evaluate
 from rankdistill.training import draw_candidates
 
 LENGTH, LISTS, LIST_SIZE, RATE = 256, 8, 8, 3e-5
+DTYPES = ("float32", "bfloat16")
 PACKAGES = ("rankdistill", "sentence-transformers", "torch", "transformers")
 Trained = tuple[rd.CrossEncoder, float]
 
@@ -88,13 +89,15 @@ def peer(start: rd.CrossEncoder, lists: Candidates, collection: Collection, epoc
     return trained, seconds
 
 
-def rows(epochs: int, n_train: int | None = None, n_test: int | None = None) -> Iterator[Row]:
+def rows(
+    epochs: int, n_train: int | None = None, n_test: int | None = None, dtypes: Sequence[str] = DTYPES
+) -> Iterator[Row]:
     """Train by both in each dtype. n_train, n_test: queries (None: all)."""
     lists, collection = pairs()
     lists = lists.take_queries(slice(0, n_train))
     test = rd.read_run(V1 / "runs" / "dl19.bm25.trec.gz", column="bm25").take_queries(slice(0, n_test))
     qrels = rd.read_qrels(V1 / "qrels.dl19.txt")
-    for dtype in ("float32", "bfloat16"):
+    for dtype in dtypes:
         slow = 0.0
         for name, train in (("CrossEncoderTrainer", peer), ("rankdistill", ours)):
             torch.manual_seed(0)
@@ -111,10 +114,10 @@ def rows(epochs: int, n_train: int | None = None, n_test: int | None = None) -> 
 def main(
     *,
     epochs: Annotated[int, Parameter(help="Lists drawn of every query.")] = 2,
-    quick: Annotated[bool, Parameter(help="8 queries to train on, once, and 1 to measure on.")] = False,
+    quick: Annotated[bool, Parameter(help="In float32, 8 queries to train on, once, and 1 to measure on.")] = False,
 ) -> None:
     """Train both in each dtype, print the table as it grows and write the result."""
-    given = rows(1, 8, 1) if quick else rows(epochs)
+    given = rows(1, 8, 1, DTYPES[:1]) if quick else rows(epochs)
     study("training_speed", given, [0], PACKAGES, folder=QUICK if quick else FOLDER)
 
 

@@ -199,3 +199,18 @@ def test_the_column_of_scores_is_the_only_one_or_must_be_chosen() -> None:
     with pytest.raises(UsageError, match="got none"):
         lists.only_columns().score_column()
     assert lists.score_column("another") == "another"
+
+
+def test_rows_named_by_dictionaries_are_grouped_as_rows_named_by_strings() -> None:
+    """Grouped rows or not, dictionaries in order or not, with values that no row has, and of several chunks."""
+    for queries in (["b", "b", "a"], ["b", "a", "b"], ["a"], []):
+        for dictionary in (["b", "a"], ["a", "b"], ["c", "b", "a"]):
+            indices = pa.array([dictionary.index(query) for query in queries], pa.int32())
+            encoded = pa.DictionaryArray.from_arrays(indices, pa.array(dictionary))
+            documents = [f"d{n}" for n in range(len(queries))]
+            expected = Candidates.from_rows(queries, documents)
+            for given in (encoded, pa.chunked_array([encoded[:1], encoded[1:]], encoded.type)):
+                found = Candidates.from_rows(given, documents)
+                assert found.query_ids.to_pylist() == expected.query_ids.to_pylist()
+                assert found.doc_ids.to_pylist() == expected.doc_ids.to_pylist()
+                assert found.offsets.tolist() == expected.offsets.tolist()
