@@ -195,7 +195,7 @@ def main(
     quick: Annotated[bool, Parameter(help="A few of each.")] = False,
 ) -> None:
     """Measure all, print the table as it grows and write the result."""
-    sizes = (48, 48, 200, 3) if quick else (sentences, pairs, trained, ROUNDS)
+    sizes = (24, 24, 100, 1) if quick else (sentences, pairs, trained, ROUNDS)
     study("student_speed", rows(*sizes), [0], PACKAGES, folder=QUICK if quick else FOLDER)
 
 

@@ -209,8 +209,8 @@ def test_rows_named_by_dictionaries_are_grouped_as_rows_named_by_strings() -> No
             encoded = pa.DictionaryArray.from_arrays(indices, pa.array(dictionary))
             documents = [f"d{n}" for n in range(len(queries))]
             expected = Candidates.from_rows(queries, documents)
-            for given in (encoded, pa.chunked_array([encoded[:1], encoded[1:]], encoded.type)):
-                found = Candidates.from_rows(given, documents)
+            for ids in (encoded, pa.chunked_array([encoded[:1], encoded[1:]], encoded.type)):
+                found = Candidates.from_rows(ids, documents)
                 assert found.query_ids.to_pylist() == expected.query_ids.to_pylist()
                 assert found.doc_ids.to_pylist() == expected.doc_ids.to_pylist()
                 assert found.offsets.tolist() == expected.offsets.tolist()
