@@ -26,7 +26,8 @@ from rankdistill.models.causal.contract import PromptContract
 from rankdistill.models.causal.shared_prefix import can_share
 from rankdistill.models.causal.written import spelled_out, state_prompt
 from rankdistill.models.contract import ENTRY, ScoreContract, entry_of
-from rankdistill.models.engines.table import Engine, make_engine
+from rankdistill.models.engines.table import make_engine
+from rankdistill.models.engines.threads import Engine, batch_budget, computed
 from rankdistill.models.families import family_of, head_of
 from rankdistill.models.fingerprint import fingerprint
 from rankdistill.models.labels import chosen_logit, labels_of, name_logits
@@ -349,10 +350,11 @@ class CrossEncoder:
             read = tokens = self.assembler.tokenize(self.tokenizer, list(query_of))
         query_rows = np.array([query_of[text] for text in queries])
         document_rows = np.array([document_of[text] for text in documents])
-        batch_tokens = self.batch_tokens if batch_tokens is None else batch_tokens
-        batches = self.assembler.batches(read, tokens, query_rows, document_rows, batch_tokens, **self.batching)
-        for items, batch in batches:
-            logits[items] = self.engine.logits(batch)
+        n_tokens = int(self.assembler.lengths(read, tokens, query_rows, document_rows).total.sum())
+        budget = batch_budget(self.engine, n_tokens, self.batch_tokens if batch_tokens is None else batch_tokens)
+        batches = self.assembler.batches(read, tokens, query_rows, document_rows, budget, **self.batching)
+        for items, _, given in computed(self.engine, batches):
+            logits[items] = given
         return logits
 
     def predict(self, pairs: Sequence[tuple[str, str]], *, batch_tokens: int | None = None) -> F32:
