@@ -30,6 +30,7 @@ import rankdistill as rd
 from benchmarks.results import FOLDER, QUICK, Row, run, study
 from benchmarks.words import WORDS
 from rankdistill.models import DEFAULT_BASE
+from rankdistill.models.cross_encoder import CPU_BATCH_TOKENS
 from rankdistill.models.engines.by_torch import TorchEngine
 from rankdistill.models.engines.export import FORMATS, export_model
 from rankdistill.models.engines.outside import LOADERS, Runner
@@ -99,7 +100,7 @@ def batches_of(model: rd.CrossEncoder, n_pairs: int, n_tokens: int, engine: Engi
     )
     rows = np.arange(n_pairs)
     total = int(model.assembler.lengths(queries, documents, rows, rows).total.sum())
-    budget = model.batch_tokens if engine is None else batch_budget(engine, total, model.batch_tokens)
+    budget = CPU_BATCH_TOKENS if engine is None else batch_budget(engine, total, model.batch_tokens)
     return list(model.assembler.batches(queries, documents, rows, rows, budget))
 
 

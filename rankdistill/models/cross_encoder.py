@@ -42,6 +42,9 @@ from rankdistill.models.stated import Stated, check_activation
 from rankdistill.models.tokenizer import check_ids, save_tokenizer
 
 CPU_BATCH_TOKENS = 4096
+"""Of a batch that all threads compute together."""
+THREAD_BATCH_TOKENS = 1024
+"""Of a batch that one thread computes: what lies between two products then stays in a core's own cache."""
 GPU_BATCH_TOKENS = 131_072
 
 
@@ -324,8 +327,10 @@ class CrossEncoder:
 
     @property
     def batch_tokens(self) -> int:
-        """Default number of padded tokens in a batch, by device."""
-        return GPU_BATCH_TOKENS if torch.cuda.is_available() else CPU_BATCH_TOKENS
+        """Default number of padded tokens in a batch, by device; more where a prompt is computed once for a batch."""
+        if torch.cuda.is_available():
+            return GPU_BATCH_TOKENS
+        return CPU_BATCH_TOKENS if self.batching["by_query"] else THREAD_BATCH_TOKENS
 
     def logits(self, pairs: Sequence[tuple[str, str]], *, batch_tokens: int | None = None) -> F32:
         """Compute the logits float32 (N, n_logits) of (query, document) pairs; each distinct text is tokenised once.

@@ -98,6 +98,7 @@ def _pool(n_threads: int, by_torch: bool) -> ThreadPoolExecutor:
     ready = threading.Barrier(n_threads + 1)
 
     def start() -> None:
+        torch.get_num_threads()  # what asks first in a thread sets it to the process's number
         torch.set_num_threads(1)
         ready.wait()
 
