@@ -3,8 +3,8 @@
 Run in the project's root: python -m benchmarks.contention   (--quick: under a minute, whose numbers say nothing)
 The model has layers of the default base; texts are made-up words of about 96 tokens. Each engine computes a batch of
 4,096 tokens by all threads together, one after the other, and by one-thread workers, a batch each, as `rankdistill`
-does. A list is one query's 100 candidates of about 64 tokens. All take turns in every round, first alone, then beside a
-process that spins; the medians count.
+does. A list is one query's 100 candidates of about 64 tokens. The two take turns, alone and beside a process that
+spins; the medians of the rounds count.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ PACKAGES = ("rankdistill", "torch", "onnxruntime", "openvino")
 QUERY_WORDS, QUICK_PAIRS = 6, 32
 TOGETHER, WORKERS = "one batch by all threads", "one-thread workers"
 Batches = list[tuple[Any, dict[str, Any]]]
+Compute = Callable[[Batches], None]
 
 
 @dataclass
@@ -106,7 +107,7 @@ def batches_of(model: rd.CrossEncoder, n_pairs: int, n_tokens: int, engine: Engi
 
 def systems(
     model: rd.CrossEncoder, folder: Path, threads: int, workers: tuple[int, ...], chosen: tuple[str, ...]
-) -> Iterator[tuple[Row, Callable[[Batches], None]]]:
+) -> Iterator[tuple[Row, Compute]]:
     """Yield each engine in each way: what its row begins with, and what computes batches by it."""
     calibration = [{name: values[:8] for name, values in batch.items()} for _, batch in _calibration(model)]
     low = "bf16" if has_bfloat16(torch.device("cpu")) else "f32"
@@ -153,30 +154,38 @@ def rows(
     processes: int,
     chosen: tuple[str, ...],
 ) -> Iterator[Row]:
-    """Time all systems in turns, alone and beside busy processes."""
+    """Time the ways of each engine in turns, alone and beside busy processes, after one list that warms up."""
     places = [*range(layers - 1), 5]
     model = rd.CrossEncoder.from_base(DEFAULT_BASE, layers=places, max_length=length)
+    works = {
+        way: {"pairs/s": batches_of(model, pairs, length, of), "list ms": batches_of(model, 100, 64, of)}
+        for way, of in ((TOGETHER, None), (WORKERS, TorchEngine(model.model)))
+    }
     with tempfile.TemporaryDirectory() as folder:
-        known = list(systems(model, Path(folder), threads, workers or (threads,), chosen))
-        taken: dict[tuple[int, str], list[float]] = {}
-        works = {
-            way: {"pairs/s": batches_of(model, pairs, length, of), "list ms": batches_of(model, 100, 64, of)}
-            for way, of in ((TOGETHER, None), (WORKERS, TorchEngine(model.model)))
-        }
-        for first, compute in known:
-            compute(works[first["way"]]["list ms"])
-        for beside, _ in itertools.product(("", " beside a busy process"), range(rounds)):
-            with busy(processes) if beside else nullcontext():
-                for nth, (first, compute) in enumerate(known):
-                    for name, batches in works[first["way"]].items():
-                        started = time.perf_counter()
-                        compute(batches)
-                        taken.setdefault((nth, name + beside), []).append(time.perf_counter() - started)
+        every = systems(model, Path(folder), threads, workers or (threads,), chosen)
+        for _, known in itertools.groupby(every, key=lambda each: (each[0]["engine"], each[0]["dtype"])):
+            yield from _of_one_engine(list(known), works, pairs, rounds, processes)
+
+
+def _of_one_engine(
+    known: list[tuple[Row, Compute]], works: dict[str, dict[str, Batches]], pairs: int, rounds: int, processes: int
+) -> Iterator[Row]:
+    taken: dict[tuple[int, str], list[float]] = {}
+    for first, compute in known:
+        compute(works[first["way"]]["list ms"])
+    for _, beside in itertools.product(range(rounds), ("", " beside a busy process")):
+        with busy(processes) if beside else nullcontext():
+            for nth, (first, compute) in enumerate(known):
+                for name, batches in works[first["way"]].items():
+                    started = time.perf_counter()
+                    compute(batches)
+                    taken.setdefault((nth, name + beside), []).append(time.perf_counter() - started)
     for nth, (first, _) in enumerate(known):
         row = dict(first)
-        seconds = {name: statistics.median(each) for (of, name), each in taken.items() if of == nth}
-        for name, took in seconds.items():
-            row[name] = round(pairs / took, 1) if name.startswith("pairs/s") else round(1000 * took, 1)
+        for (of, name), seconds in taken.items():
+            if of == nth:
+                took = statistics.median(seconds)
+                row[name] = round(pairs / took, 1) if name.startswith("pairs/s") else round(1000 * took, 1)
         row["share"] = f"{row['pairs/s beside a busy process'] / row['pairs/s']:.0%}"
         yield row
 
@@ -188,7 +197,7 @@ def _calibration(model: rd.CrossEncoder) -> Batches:
 def main(
     *,
     layers: Annotated[int, Parameter(help="Of the model.")] = 4,
-    pairs: Annotated[int, Parameter(help="That are scored.")] = 128,
+    pairs: Annotated[int, Parameter(help="That are scored.")] = 64,
     length: Annotated[int, Parameter(help="Tokens of a pair, about.")] = 96,
     rounds: Annotated[int, Parameter(help="Of which the median counts.")] = 3,
     threads: Annotated[int, Parameter(help="That compute a batch together.")] = 2,

@@ -41,9 +41,9 @@ class ModelSettings(Asking):
         ):
             if name is not None and name not in valid:
                 raise UnknownNameError(kind, name, valid)
-        for name, number in (("batch_tokens", self.batch_tokens), ("threads", self.threads)):
+        for counted, number in (("batch_tokens", self.batch_tokens), ("threads", self.threads)):
             if number is not None and number < 1:
-                raise UsageError(f"{name} must be at least 1, got {number}")
+                raise UsageError(f"{counted} must be at least 1, got {number}")
 
     @property
     def model_facts(self) -> dict[str, Any]:
