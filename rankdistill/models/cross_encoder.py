@@ -26,7 +26,8 @@ from rankdistill.models.causal.contract import PromptContract
 from rankdistill.models.causal.shared_prefix import can_share
 from rankdistill.models.causal.written import spelled_out, state_prompt
 from rankdistill.models.contract import ENTRY, ScoreContract, entry_of
-from rankdistill.models.engines.table import Engine, make_engine
+from rankdistill.models.engines.table import make_engine
+from rankdistill.models.engines.threads import Engine, batch_budget, computed
 from rankdistill.models.families import family_of, head_of
 from rankdistill.models.fingerprint import fingerprint
 from rankdistill.models.labels import chosen_logit, labels_of, name_logits
@@ -41,6 +42,9 @@ from rankdistill.models.stated import Stated, check_activation
 from rankdistill.models.tokenizer import check_ids, save_tokenizer
 
 CPU_BATCH_TOKENS = 4096
+"""Of a batch that all threads compute together."""
+THREAD_BATCH_TOKENS = 1024
+"""Of a batch that one thread computes: what lies between two products then stays in a core's own cache."""
 GPU_BATCH_TOKENS = 131_072
 
 
@@ -323,8 +327,10 @@ class CrossEncoder:
 
     @property
     def batch_tokens(self) -> int:
-        """Default number of padded tokens in a batch, by device."""
-        return GPU_BATCH_TOKENS if torch.cuda.is_available() else CPU_BATCH_TOKENS
+        """Default number of padded tokens in a batch, by device; more where a prompt is computed once for a batch."""
+        if torch.cuda.is_available():
+            return GPU_BATCH_TOKENS
+        return CPU_BATCH_TOKENS if self.batching["by_query"] else THREAD_BATCH_TOKENS
 
     def logits(self, pairs: Sequence[tuple[str, str]], *, batch_tokens: int | None = None) -> F32:
         """Compute the logits float32 (N, n_logits) of (query, document) pairs; each distinct text is tokenised once.
@@ -349,10 +355,11 @@ class CrossEncoder:
             read = tokens = self.assembler.tokenize(self.tokenizer, list(query_of))
         query_rows = np.array([query_of[text] for text in queries])
         document_rows = np.array([document_of[text] for text in documents])
-        batch_tokens = self.batch_tokens if batch_tokens is None else batch_tokens
-        batches = self.assembler.batches(read, tokens, query_rows, document_rows, batch_tokens, **self.batching)
-        for items, batch in batches:
-            logits[items] = self.engine.logits(batch)
+        n_tokens = int(self.assembler.lengths(read, tokens, query_rows, document_rows).total.sum())
+        budget = batch_budget(self.engine, n_tokens, self.batch_tokens if batch_tokens is None else batch_tokens)
+        batches = self.assembler.batches(read, tokens, query_rows, document_rows, budget, **self.batching)
+        for items, _, given in computed(self.engine, batches):
+            logits[items] = given
         return logits
 
     def predict(self, pairs: Sequence[tuple[str, str]], *, batch_tokens: int | None = None) -> F32:

@@ -22,7 +22,14 @@ from transformers.models.modernbert.modeling_modernbert import apply_rotary_pos_
 
 @contextmanager
 def replaced_forward(layer: nn.Module, forward: Callable[..., Any]) -> Iterator[None]:
-    """Run ``forward(layer, …)`` in place of the layer's own forward pass inside the block."""
+    """Run ``forward(layer, …)`` in place of the layer's own forward pass inside the block.
+
+    A block around it that does the same already is left to do so: threads that share a model enter one first.
+    """
+    replaced = layer.__dict__.get("forward")
+    if isinstance(replaced, partial) and replaced.func is forward:
+        yield
+        return
     layer.__dict__["forward"] = partial(forward, layer)
     try:
         yield

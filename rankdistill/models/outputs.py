@@ -29,7 +29,7 @@ from rankdistill.models.families import (
 )
 from rankdistill.models.first_token import replaced_forward
 from rankdistill.models.last_token import head_reads_last_token, last_token, positions
-from rankdistill.models.precision import computing_in
+from rankdistill.models.precision import computing_in, evaluating, head_in_float32
 from rankdistill.models.recurrent.layer_mean import mean_of_first
 
 OWN = ""
@@ -216,6 +216,18 @@ def _at_tokens(model: Any, wanted: Tensor) -> Iterator[None]:
     wanted = wanted.clone()
     wanted[:, 0] = True
     with replaced_forward(layers_of(model)[-1], partial(layer_at_tokens, wanted=wanted)):
+        yield
+
+
+@contextmanager
+def shared_by_threads(model: Any, dtype: str) -> Iterator[None]:
+    """Change in a model, once for the block, what each forward pass for logits in eval mode would change and undo.
+
+    Threads may then run `forward` at once. dtype: that they compute in.
+    """
+    with evaluating(model), first_token_only(model), ExitStack() as stack:
+        if dtype != "float32":
+            stack.enter_context(head_in_float32(model))
         yield
 
 

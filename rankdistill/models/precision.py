@@ -56,12 +56,22 @@ def computing_in(model: Any, dtype: str, device: torch.device) -> Iterator[None]
         return
     if getattr(model, "dtype", torch.float32) != torch.float32:  # its weights are what it computes in, see `own_dtype`
         dtype = own_dtype(model)
-    head = head_of(model).register_forward_hook(_in_float32)
+    with head_in_float32(model), torch.autocast(device.type, getattr(torch, dtype)):
+        yield
+
+
+@contextmanager
+def head_in_float32(model: Any) -> Iterator[None]:
+    """Compute the head's linear map in float32 inside the block, unless a block around it does so already."""
+    head = head_of(model)
+    if _in_float32 in head._forward_hooks.values():
+        yield
+        return
+    hook = head.register_forward_hook(_in_float32)
     try:
-        with torch.autocast(device.type, getattr(torch, dtype)):
-            yield
+        yield
     finally:
-        head.remove()
+        hook.remove()
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
@@ -78,7 +79,12 @@ class ReadyEngine:
         self.identity: str = facts["identity"]
         self.name: str = facts["name"]
         self.dtype: str = facts["dtype"]
-        self._runner = LOADERS[self.name](file, facts["threads"], facts["precision"])
+        self.n_threads: int = facts["threads"]
+        self._runner = LOADERS[self.name](file, self.n_threads, facts["precision"])
+
+    def shared(self) -> AbstractContextManager[None]:
+        """Nothing has to be prepared for several threads."""
+        return nullcontext()
 
     def logits(self, batch: Mapping[str, I64]) -> F32:
         """Compute logits float32 (B, n_logits) of a batch of int64 (B, length) arrays."""

@@ -18,6 +18,7 @@ from rankdistill.arrays import F32, I64, Bools
 from rankdistill.inputs.texts import PairTexts
 from rankdistill.inputs.tokens import GrowingTexts
 from rankdistill.inputs.windows import COMBINE, Passages, Windows
+from rankdistill.models.engines.threads import batch_budget, computed
 from rankdistill.progress import progress
 from rankdistill.scoring.shared_tokens import SharedTokens
 
@@ -50,10 +51,14 @@ class ChunkScorer:
         passages: Passages,
         description: str,
         shared: SharedTokens | None = None,
+        n_threads: int | None = None,
     ) -> None:
-        """shared: the tokens of the texts, for several models (None: this one alone scores them)."""
+        """shared: the tokens of the texts, for several models (None: this one alone scores them).
+
+        n_threads: that compute batches at once (None: the engine's own number).
+        """
         self.model, self.texts, self.batch_tokens, self.shared = model, texts, batch_tokens, shared
-        self.passages, self.description = passages, description
+        self.passages, self.description, self.n_threads = passages, description, n_threads
         self.assembler = model.assembler
         self._n_tokens = self._n_padded = 0
 
@@ -98,9 +103,10 @@ class ChunkScorer:
         elif self.model.n_texts == 2:
             self.documents.up_to(int(document_rows.max()) + 1)
         lengths = self.assembler.lengths(self.queries, self.documents, query_rows, document_rows)
+        budget = batch_budget(self.model.engine, int(lengths.total.sum()), self.batch_tokens)
         batches = []
         for windows, batch in self.assembler.batches(
-            self.queries, self.documents, query_rows, document_rows, self.batch_tokens, **self.model.batching
+            self.queries, self.documents, query_rows, document_rows, budget, **self.model.batching
         ):
             batches.append((windows, batch))
             self._n_padded += batch["input_ids"].size
@@ -110,8 +116,8 @@ class ChunkScorer:
     def logits(self, inputs: ChunkInputs, advance: Callable[[int], None]) -> F32:
         """Compute the logits of a chunk's windows: float32 (n_windows, n_logits)."""
         logits = np.empty((inputs.n_windows, self.model.contract.n_logits), np.float32)
-        for windows, batch in inputs.batches:
-            logits[windows] = self.model.engine.logits(batch)
+        for windows, _, given in computed(self.model.engine, inputs.batches, self.n_threads):
+            logits[windows] = given
             advance(int(np.isin(windows, inputs.firsts).sum()))
         return logits
 

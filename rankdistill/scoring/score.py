@@ -160,7 +160,7 @@ def _run(
         raise UsageError(f"chunk_pairs must be at least 1, got {chunk_pairs}")
     batch_tokens = model.batch_tokens if settings.batch_tokens is None else settings.batch_tokens
     texts = shared.texts if shared is not None else PairTexts(candidates, collection)
-    scorer = ChunkScorer(model, texts, batch_tokens, settings.passages, description, shared)
+    scorer = ChunkScorer(model, texts, batch_tokens, settings.passages, description, shared, settings.threads)
     n_pairs, width = len(candidates), model.contract.n_logits if keep_logits else 1
     opened: ScoreStore | nullcontext[None] = nullcontext()
     if settings.store is not None:

@@ -27,6 +27,9 @@ class ModelSettings(Asking):
     usually float32]"""
     batch_tokens: int | None = None
     """Tokens in a batch, padding included; larger batches use more memory. [default: chosen for the device]"""
+    threads: int | None = None
+    """Threads that compute batches at once, one each; they change no score. [default: PyTorch's number, usually the
+    number of cores]"""
     relevant_label: str | None = None
     """Which label of a model with two logits means relevant, by its name in the model's config or its number, 0 or 1.
     [default: what the names of the labels tell, such as entailment and not_entailment]"""
@@ -38,13 +41,14 @@ class ModelSettings(Asking):
         ):
             if name is not None and name not in valid:
                 raise UnknownNameError(kind, name, valid)
-        if self.batch_tokens is not None and self.batch_tokens < 1:
-            raise UsageError(f"batch_tokens must be at least 1, got {self.batch_tokens}")
+        for counted, number in (("batch_tokens", self.batch_tokens), ("threads", self.threads)):
+            if number is not None and number < 1:
+                raise UsageError(f"{counted} must be at least 1, got {number}")
 
     @property
     def model_facts(self) -> dict[str, Any]:
-        """What is asked of a model beside its folder, as JSON can hold it; not the size of batches."""
-        names = [field.name for field in fields(ModelSettings) if field.name != "batch_tokens"]
+        """What is asked of a model beside its folder, as JSON can hold it; not how it is computed."""
+        names = [field.name for field in fields(ModelSettings) if field.name not in ("batch_tokens", "threads")]
         return {name: getattr(self, name) for name in names}
 
 
@@ -77,9 +81,9 @@ class ScoringSettings(ModelSettings):
         return replace(settings or cls(), **overrides)
 
     def facts(self) -> dict[str, Any]:
-        """Return the settings that may change a score, as JSON can hold them: all but the store."""
+        """Return the settings that may change a score, as JSON can hold them: all but the store and the threads."""
         facts = asdict(self)
-        del facts["store"]
+        del facts["store"], facts["threads"]
         for name in ("relevant_label", *ASKING):
             if facts[name] is None:  # so that parts which were made without it stay valid
                 del facts[name]

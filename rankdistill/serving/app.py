@@ -57,10 +57,12 @@ class Refused(Exception):
 class Server:
     """A model that is served: what waits for it, its threads, and its counts."""
 
-    def __init__(self, model: Scorer, name: str, settings: ServingSettings, batch_tokens: int) -> None:
+    def __init__(
+        self, model: Scorer, name: str, settings: ServingSettings, batch_tokens: int, n_threads: int | None
+    ) -> None:
         self.model, self.name, self.settings = model, name, settings
         self.metrics = Metrics(lambda: self.batcher.waiting + self._tokenising)
-        self.batcher = Batcher(model, batch_tokens, settings.round_tokens, self.metrics.round)
+        self.batcher = Batcher(model, batch_tokens, settings.round_tokens, self.metrics.round, n_threads)
         self.is_stopping = False
         self._tokenising = 0
         self._tokeniser = ThreadPoolExecutor(1, "tokenising")
@@ -153,14 +155,20 @@ class Server:
         return job
 
 
-def build_app(model: Scorer, name: str, settings: ServingSettings, batch_tokens: int | None = None) -> FastAPI:
+def build_app(
+    model: Scorer,
+    name: str,
+    settings: ServingSettings,
+    batch_tokens: int | None = None,
+    n_threads: int | None = None,
+) -> FastAPI:
     """Build the ASGI app that serves a model under a name.
 
-    batch_tokens: padded tokens in a batch (None: by device). Raises `UsageError` for a classifier, whose classes rank
-    nothing.
+    batch_tokens: padded tokens in a batch (None: by device). n_threads: that compute batches at once (None: the
+    engine's own number). Raises `UsageError` for a classifier, whose classes rank nothing.
     """
     model.contract.margins(np.zeros((0, model.contract.n_logits), np.float32))
-    server = Server(model, name, settings, batch_tokens or model.batch_tokens)
+    server = Server(model, name, settings, batch_tokens or model.batch_tokens, n_threads)
     app = FastAPI(
         title="rankdistill",
         version=__version__,

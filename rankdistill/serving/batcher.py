@@ -31,8 +31,16 @@ class Batcher:
     Jobs that were abandoned are dropped. Use it as a context manager: leaving it finishes what is waiting.
     """
 
-    def __init__(self, model: Scorer, batch_tokens: int, round_tokens: int, report: Report = lambda *_: None) -> None:
+    def __init__(
+        self,
+        model: Scorer,
+        batch_tokens: int,
+        round_tokens: int,
+        report: Report = lambda *_: None,
+        n_threads: int | None = None,
+    ) -> None:
         self.model, self.batch_tokens, self.round_tokens, self._report = model, batch_tokens, round_tokens, report
+        self.n_threads = n_threads
         self.pairs_per_second = 0.0
         self._jobs: deque[Job] = deque()
         self._changed = threading.Condition()
@@ -72,7 +80,7 @@ class Batcher:
         while slices := self._next_round():
             started = time.perf_counter()
             try:
-                n_padded = score_together(self.model, slices, self.batch_tokens)
+                n_padded = score_together(self.model, slices, self.batch_tokens, self.n_threads)
             except BaseException as error:  # a library's error is the answer to these requests, not the server's end
                 self._fail([each.job for each in slices], error)
                 continue

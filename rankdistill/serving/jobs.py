@@ -12,6 +12,7 @@ import numpy as np
 from rankdistill.arrays import F32, I64, Bools
 from rankdistill.data.offsets import offsets_of
 from rankdistill.inputs.tokens import TokenizedTexts
+from rankdistill.models.engines.threads import batch_budget, computed
 
 if TYPE_CHECKING:  # torch is imported by what loads a model
     from rankdistill.models.ready import Scorer
@@ -78,8 +79,11 @@ class Slice:
     end: int
 
 
-def score_together(model: Scorer, slices: Sequence[Slice], batch_tokens: int) -> int:
-    """Score the pairs of several jobs in length-sorted batches, and fill in their logits; return the padded tokens."""
+def score_together(model: Scorer, slices: Sequence[Slice], batch_tokens: int, n_threads: int | None = None) -> int:
+    """Score the pairs of several jobs in length-sorted batches, and fill in their logits; return the padded tokens.
+
+    n_threads: that compute batches at once (None: the engine's own number).
+    """
     queries = _joined([each.job.query for each in slices])
     documents = _joined([each.job.documents for each in slices])
     sizes = [len(each.job) for each in slices]
@@ -88,8 +92,10 @@ def score_together(model: Scorer, slices: Sequence[Slice], batch_tokens: int) ->
     rows = np.concatenate([np.arange(each.start, each.end) + first for each, first in zip(slices, firsts, strict=True)])
     places = np.concatenate([np.arange(each.start, each.end) for each in slices])
     n_padded = 0
-    for items, batch in model.assembler.batches(queries, documents, query_rows, rows, batch_tokens, **model.batching):
-        logits = model.engine.logits(batch)
+    n_tokens = sum(int(each.job.lengths[each.start : each.end].sum()) for each in slices)
+    budget = batch_budget(model.engine, n_tokens, batch_tokens)
+    batches = model.assembler.batches(queries, documents, query_rows, rows, budget, **model.batching)
+    for items, batch, logits in computed(model.engine, batches, n_threads):
         n_padded += batch["input_ids"].size
         for nth in np.unique(query_rows[items]):
             own = query_rows[items] == nth

@@ -71,16 +71,17 @@ def serve(
     name: str,
     settings: ServingSettings,
     batch_tokens: int | None,
+    n_threads: int | None,
     place: socket.socket,
     started: Callable[[str], None],
 ) -> None:
     """Serve a model until SIGTERM or SIGINT.
 
-    batch_tokens: padded tokens in a batch (None: by device). place: what `bound` returned. started: is told the
-    address. Raises `DataError` where the server ends before it is ready, as where the model fails on its first texts.
+    batch_tokens, n_threads: see `build_app`. place: what `bound` returned. started: is told the address.
+    Raises `DataError` where the server ends before it is ready, as where the model fails on its first texts.
     """
     config = uvicorn.Config(
-        build_app(model, name, settings, batch_tokens),
+        build_app(model, name, settings, batch_tokens, n_threads),
         backlog=BACKLOG,
         access_log=False,
         log_level="warning",

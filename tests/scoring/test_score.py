@@ -84,6 +84,20 @@ def test_every_family_scores_lists_as_pairs_whatever_the_batches(
         np.testing.assert_allclose(scores, expected, rtol=1e-4, atol=1e-5)
 
 
+def test_the_number_of_threads_changes_no_byte_and_is_no_fact_of_the_scores(
+    tiny: CrossEncoder, candidates: Candidates, collection, tmp_path: Path
+) -> None:
+    expected, _ = score_with_report(tiny, candidates, collection, threads=1, chunk_pairs=8)
+    for threads in (2, 5):
+        given, _ = score_with_report(tiny, candidates, collection, threads=threads, chunk_pairs=8)
+        assert given.tobytes() == expected.tobytes()
+    score_with_report(tiny, candidates, collection, threads=1, store=tmp_path)
+    _, report = score_with_report(tiny, candidates, collection, threads=2, store=tmp_path)
+    assert report.n_resumed == len(candidates)
+    assert ScoringSettings(threads=2).facts() == ScoringSettings().facts()
+    assert ScoringSettings(threads=2).model_facts == ScoringSettings().model_facts
+
+
 # -- settings ----------------------------------------------------------------------------------------------------------
 
 
@@ -162,7 +176,9 @@ def test_real_collection_is_scored_with_its_own_run(tiny: CrossEncoder, shared_d
 
 def test_a_folder_is_scored_as_its_model(tiny: CrossEncoder, candidates, collection, tmp_path: Path) -> None:
     folder = tiny.save(tmp_path / "model")
-    np.testing.assert_array_equal(score(str(folder), candidates, collection), score(tiny, candidates, collection))
+    expected = score(tiny, candidates, collection)
+    # products round by where weights lie in memory, and those read from a file begin anywhere in a cache line
+    np.testing.assert_allclose(score(str(folder), candidates, collection), expected, rtol=1e-6)
 
 
 def test_id_without_text_and_empty_query_are_errors(tiny: CrossEncoder, candidates, collection, changed) -> None:

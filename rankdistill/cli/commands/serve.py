@@ -45,5 +45,5 @@ def serve(
     def started(address: str) -> None:
         say(f"serving {name} on {address}/rerank ({address}/docs describes it)")
 
-    serve_model(encoder, name, serving, scoring.batch_tokens, place, started)
+    serve_model(encoder, name, serving, scoring.batch_tokens, scoring.threads, place, started)
     say("stopped; all that was accepted is answered")

@@ -67,12 +67,13 @@ class SharedPrefix:
         """Keys and values of each layer for a prefix int64 (1, P)."""
         state = [each._version for each in self.model.parameters() if not each.is_inference()]
         key = dtype, ids.device, ids.tolist(), state
-        if self._known is None or self._known[0] != key:
+        known = self._known  # which another thread may replace meanwhile
+        if known is None or known[0] != key:
             cache = DynamicCache()
             self.model.base_model(input_ids=ids, past_key_values=cache, use_cache=True)
             layers: Any = cache.layers
-            self._known = key, [(layer.keys, layer.values) for layer in layers]
-        return self._known[1]
+            self._known = known = key, [(layer.keys, layer.values) for layer in layers]
+        return known[1]
 
 
 def _n_shared(ids: Tensor, mask: Tensor) -> int:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 
 from rankdistill.arrays import F32, I64
 from rankdistill.models.causal.shared_prefix import SharedPrefix
-from rankdistill.models.outputs import OWN, forward
+from rankdistill.models.outputs import OWN, forward, shared_by_threads
 from rankdistill.models.precision import default_device, evaluating, own_dtype
 from rankdistill.models.probe import usable_dtype
 
@@ -37,12 +38,27 @@ class TorchEngine:
         """All of the engine that can change a score's bits: library and version, device, dtype."""
         return f"torch {torch.__version__} {self.device.type} {self.dtype}"
 
+    @property
+    def n_threads(self) -> int:
+        """Torch's own number in the thread that asks; 0 where a GPU computes."""
+        return torch.get_num_threads() if self.device.type == "cpu" else 0
+
+    @contextmanager
+    def shared(self) -> Iterator[None]:
+        """Prepare the model for threads that compute batches of it at once, inside the block."""
+        self._place()
+        with shared_by_threads(self.model, self.dtype):
+            yield
+
     def logits(self, batch: Mapping[str, I64]) -> F32:
         """Compute logits float32 (B, n_logits) of a batch of int64 (B, length) arrays, in eval mode."""
-        if self.model.device.type != self.device.type:  # it is shared with what may have moved it
-            self.model.to(self.device)
+        self._place()
         inputs = {name: torch.from_numpy(values).to(self.device) for name, values in batch.items()}
         with evaluating(self.model), torch.inference_mode():
             shared = self._prefixes.logits(inputs, self.dtype)
             logits = forward(self.model, inputs, dtype=self.dtype).logits[OWN] if shared is None else shared
         return logits.cpu().numpy()
+
+    def _place(self) -> None:
+        if self.model.device.type != self.device.type:  # it is shared with what may have moved it
+            self.model.to(self.device)

@@ -7,6 +7,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,7 @@ class ExportedEngine:
     ) -> None:
         self.name, self.dtype, self.precision, self._model = name, dtype, precision, model
         self.takes = inputs_of(model)
+        self.n_threads = torch.get_num_threads()
         self._exported: list[tuple[int, int]] | None = None
         if importlib.util.find_spec(PACKAGES[name]) is None:
             raise MissingExtraError(f"the engine {name!r}", name)
@@ -58,7 +60,7 @@ class ExportedEngine:
         with tempfile.TemporaryDirectory() as scratch:
             file = stored or export_model(model, fingerprint, scratch, name, dtype)
             self.weights = digest(sums_of(file))[:16] if format_of(name, dtype).calibrated else ""
-            self.runner = _loaded(name, file, precision, model)
+            self.runner = _loaded(name, file, self.n_threads, precision, model)
             self.version = str(getattr(sys.modules[PACKAGES[name]], "__version__", "")).partition("-")[0]
             check_once(self, model, stored, max_length)
         self._exported = _state(model)
@@ -68,6 +70,10 @@ class ExportedEngine:
         """All of the engine that can change a score's bits: library and version, dtype, what int8 was calibrated to."""
         quantized = f" {self.precision} {self.weights}" if self.weights else " by rows" if self.dtype == "int8" else ""
         return f"{PACKAGES[self.name]} {self.version} {self.dtype}{quantized}"
+
+    def shared(self) -> AbstractContextManager[None]:
+        """Nothing has to be prepared for several threads."""
+        return nullcontext()
 
     def logits(self, batch: Mapping[str, NDArray[np.int64]]) -> NDArray[np.float32]:
         """Compute logits float32 (B, n_logits) of a batch of int64 (B, length) arrays.
@@ -164,10 +170,10 @@ def _stored(engine: str, dtype: str, folder: Path | None, fingerprint: str) -> P
     return None
 
 
-def _loaded(engine: str, file: Path, precision: str, model: Any) -> Runner:
+def _loaded(engine: str, file: Path, n_threads: int, precision: str, model: Any) -> Runner:
     """Load an exported file; `DataError` names it where the engine does not take it."""
     try:
-        return LOADERS[engine](file, torch.get_num_threads(), precision)
+        return LOADERS[engine](file, n_threads, precision)
     except Exception as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise DataError(

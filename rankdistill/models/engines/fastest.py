@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,7 @@ from rankdistill.files.facts import digest, read_sealed_facts, write_facts
 from rankdistill.models.engines.check import CHECK, longest, processor
 from rankdistill.models.engines.exported import PACKAGES as EXPORTED
 from rankdistill.models.engines.stored import WRITERS, versions
+from rankdistill.models.engines.threads import computed
 from rankdistill.models.engines.trace import random_batch
 from rankdistill.models.precision import default_device, resolve_dtype
 from rankdistill.progress import say
@@ -87,11 +89,11 @@ def _batch(model: Any) -> dict[str, NDArray[np.int64]]:
 
 
 def _pairs_per_second(engine: Any, batch: dict[str, NDArray[np.int64]]) -> float:
-    """The best of a few runs after one that warms up."""
-    engine.logits(batch)
+    """The best of a few runs after one that warms up, in each of which every thread computes the batch once."""
+    batches = [(np.arange(PAIRS), batch)] * max(engine.n_threads, 1)
     seconds = []
-    for _ in range(REPEATS):
+    for _ in range(1 + REPEATS):
         started = time.perf_counter()
-        engine.logits(batch)
+        deque(computed(engine, batches), maxlen=0)
         seconds.append(time.perf_counter() - started)
-    return PAIRS / min(seconds)
+    return PAIRS * len(batches) / min(seconds[1:])

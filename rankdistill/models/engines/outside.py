@@ -6,6 +6,7 @@ this process depends on it; see `rankdistill.models.engines.trial`.
 
 from __future__ import annotations
 
+import queue
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -17,7 +18,10 @@ Batch = Mapping[str, NDArray[np.int64]]
 
 
 class Runner:
-    """A loaded model: the names of its inputs, and logits float32 (B, n_logits) of int64 (B, length) arrays."""
+    """A loaded model: the names of its inputs, and logits float32 (B, n_logits) of int64 (B, length) arrays.
+
+    Each call computes with one thread, and threads may call it at once.
+    """
 
     def __init__(
         self, inputs: Sequence[str], run: Callable[[dict[str, NDArray[np.int64]]], NDArray[np.float32]]
@@ -38,23 +42,40 @@ def complete(batch: Batch, names: Sequence[str]) -> dict[str, NDArray[np.int64]]
 
 
 def load_onnx(file: Path, n_threads: int, precision: str = "f32") -> Runner:
-    """Load an ONNX file in ONNX Runtime, on the CPU; the file alone says its precision."""
+    """Load an ONNX file in ONNX Runtime, on the CPU; the file alone says its precision.
+
+    n_threads: that call it at once, which need no preparation, as each computes by itself.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = n_threads
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
     return Runner([given.name for given in session.get_inputs()], lambda inputs: session.run(["logits"], inputs)[0])
 
 
 def load_openvino(file: Path, n_threads: int, precision: str = "f32") -> Runner:
-    """Compile a model in OpenVINO's format for the CPU; precision: "f32" or "bf16", of what is not in int8."""
+    """Compile a model in OpenVINO's format for the CPU; precision: "f32" or "bf16", of what is not in int8.
+
+    n_threads: calls that are computed at once, each by a stream of one thread; further calls wait.
+    """
     import openvino
 
     settings = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": str(n_threads)}
-    compiled = openvino.Core().compile_model(str(file), "CPU", settings)
-    return Runner([given.get_any_name() for given in compiled.inputs], lambda inputs: compiled(inputs)[0])
+    compiled = openvino.Core().compile_model(str(file), "CPU", settings | {"NUM_STREAMS": str(n_threads)})
+    free: queue.SimpleQueue[openvino.InferRequest] = queue.SimpleQueue()
+    for _ in range(n_threads):
+        free.put(compiled.create_infer_request())
+
+    def run(inputs: dict[str, NDArray[np.int64]]) -> NDArray[np.float32]:
+        request = free.get()
+        try:
+            return np.array(request.infer(inputs, share_inputs=True)[0], np.float32)
+        finally:
+            free.put(request)
+
+    return Runner([given.get_any_name() for given in compiled.inputs], run)
 
 
 def convert_to_openvino(source: Path, target: Path) -> None:

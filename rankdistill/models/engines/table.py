@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any
 
 from rankdistill.errors import UnknownNameError
 from rankdistill.models.engines.by_torch import TorchEngine
 from rankdistill.models.engines.exported import OnnxEngine, OpenVinoEngine
 from rankdistill.models.engines.fastest import fastest
+from rankdistill.models.engines.threads import Engine
 from rankdistill.models.engines.trial import try_apart
-
-
-class Engine(Protocol):
-    """What turns padded batches into logits."""
-
-    @property
-    def identity(self) -> str:
-        """All of the engine that can change a score's bits."""
-
-    def logits(self, batch: Mapping[str, NDArray[np.int64]]) -> NDArray[np.float32]:
-        """Compute logits float32 (B, n_logits) of int64 (B, length) arrays."""
 
 
 def _torch(model: Any, dtype: str | None, *_: Any) -> Engine:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,7 @@ class Timed:
 
     def __init__(self, name: str, dtype: str, seconds: float) -> None:
         self.name, self.dtype, self.seconds, self.asked = name, dtype, seconds, 0
+        self.n_threads, self.shared = 1, nullcontext
 
     def logits(self, batch: dict[str, np.ndarray]) -> np.ndarray:
         self.asked += 1
