@@ -17,6 +17,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICA
 
 from rankdistill.errors import DataError, RankDistillError
 from rankdistill.files.checksums import check_undamaged, is_sealed
+from rankdistill.models.aligned import aligned
 from rankdistill.models.base import quiet_loading
 from rankdistill.models.families import FAMILIES
 from rankdistill.models.recurrent.register import OWN
@@ -57,7 +58,7 @@ def load_classifier(
             ignore_mismatched_sizes=True,  # they are reported below, by name
             **options,
         )
-    model = model.eval()
+    model = aligned(model.eval())
     mismatched = sorted(report["mismatched_keys"])
     for name, stored, expected in mismatched:
         if n_logits is None or name.startswith(f"{model.base_model_prefix}."):

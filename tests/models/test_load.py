@@ -137,6 +137,15 @@ def test_a_tokenizer_of_another_model_is_refused(foreign: Path, tmp_path: Path, 
         CrossEncoder.from_pretrained(folder)
 
 
+def test_loaded_weights_begin_where_torch_would_place_them(foreign: Path) -> None:
+    """Else a model has other scores once it is saved and loaded."""
+    stored = load_file(foreign / "model.safetensors")
+    assert any(weight.data_ptr() % 64 for weight in stored.values())
+    weights = list(CrossEncoder.from_pretrained(foreign).model.parameters())
+    assert len(weights) > 10
+    assert all(weight.data_ptr() % 64 == 0 for weight in weights)
+
+
 def test_weights_in_several_files_are_read(foreign: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(foreign, tmp_path / "model"))
     indexed(dict.fromkeys(load_file(folder / "model.safetensors"), "a.safetensors"))(folder)

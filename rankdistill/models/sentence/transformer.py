@@ -10,6 +10,7 @@ import transformers
 from transformers import AutoConfig, AutoModel
 
 from rankdistill.errors import DataError
+from rankdistill.models.aligned import aligned
 from rankdistill.models.base import quiet_loading
 from rankdistill.models.load import check_numbers, check_seal, check_weights, reading
 
@@ -47,4 +48,4 @@ def load_transformer(folder: Path) -> Any:
     if missing:
         raise DataError(f"{folder} lacks weights of its encoder, the first is {missing[0]}: is it a whole model?")
     check_numbers(folder, model)
-    return model.eval()
+    return aligned(model.eval())
