@@ -86,7 +86,8 @@ def test_metrics_are_those_of_rerank_and_leaderboard(run, files, words, tmp_path
 
 
 @pytest.mark.parametrize("imitates", [True, False])
-def test_imitation_of_all_layers_can_be_refused(run, words, tmp_path: Path, imitates: bool) -> None:
+def test_imitation_of_all_layers_can_be_refused(run, words, tmp_path: Path, monkeypatch, imitates: bool) -> None:
+    monkeypatch.setattr("rankdistill.progress.SECONDS_BEFORE_BAR", 0)
     outcome = run(*words["finetune"], f"--imitate={str(imitates).lower()}", "--out", tmp_path / "out")
     assert outcome.code == 0, outcome.err
     assert ("imitating" in outcome.err) == imitates

@@ -6,6 +6,7 @@ The keys and values of its tokens do not depend on what follows, where attention
 from __future__ import annotations
 
 from collections.abc import Mapping
+from threading import Lock
 from typing import Any
 
 import torch
@@ -35,6 +36,7 @@ class SharedPrefix:
         self.model = model
         self._can = can_share(model)
         self._known: tuple[Any, list[tuple[Tensor, Tensor]]] | None = None
+        self._computes = Lock()  # threads that need the same prefix wait for it
 
     def logits(self, inputs: Mapping[str, Tensor], dtype: str) -> Tensor | None:
         """Compute logits float32 (B, n_logits) of a batch padded on the right; None where too little is shared.
@@ -67,13 +69,13 @@ class SharedPrefix:
         """Keys and values of each layer for a prefix int64 (1, P)."""
         state = [each._version for each in self.model.parameters() if not each.is_inference()]
         key = dtype, ids.device, ids.tolist(), state
-        known = self._known  # which another thread may replace meanwhile
-        if known is None or known[0] != key:
-            cache = DynamicCache()
-            self.model.base_model(input_ids=ids, past_key_values=cache, use_cache=True)
-            layers: Any = cache.layers
-            self._known = known = key, [(layer.keys, layer.values) for layer in layers]
-        return known[1]
+        with self._computes:
+            if self._known is None or self._known[0] != key:
+                cache = DynamicCache()
+                self.model.base_model(input_ids=ids, past_key_values=cache, use_cache=True)
+                layers: Any = cache.layers
+                self._known = key, [(layer.keys, layer.values) for layer in layers]
+            return self._known[1]
 
 
 def _n_shared(ids: Tensor, mask: Tensor) -> int:
