@@ -1,6 +1,6 @@
 """Load-test `rankdistill serve` on the loopback address, in turn with plain servers of the same model.
 
-Run in the project's root: python -m benchmarks.serve_speed --model MODEL --engine auto --dtype auto
+Run in the project's root: python -m benchmarks.serve_speed   (--model MODEL for one of your own, exported before)
 The plain servers are what one writes by hand, see `benchmarks.serve_peers`: FastAPI around
 `sentence_transformers.CrossEncoder.predict`, and around FlashRank where it is installed (pip install flashrank), which
 reads the ONNX file of the model's folder. Each client sends one request after another, a query with 100 documents of
@@ -131,9 +131,11 @@ def rows(
 
 def main(
     *,
-    model: Annotated[Path | None, Parameter(help="Folder of a one-logit cross-encoder.")] = None,
-    engine: Annotated[str, Parameter(help="Of rankdistill serve.")] = "auto",
-    dtype: Annotated[str, Parameter(help="Of rankdistill serve.")] = "auto",
+    model: Annotated[
+        Path | None, Parameter(help="Folder of a one-logit cross-encoder. [default: one of two layers is made]")
+    ] = None,
+    engine: Annotated[str, Parameter(help="Of rankdistill serve.")] = "openvino",
+    dtype: Annotated[str, Parameter(help="Of rankdistill serve.")] = "int8",
     clients: Annotated[tuple[int, ...], Parameter(help="Numbers of clients.")] = (1, 2, 4, 8, 16, 32, 64),
     seconds: Annotated[float, Parameter(help="That each number of clients asks in a round.")] = 10.0,
     rounds: Annotated[int, Parameter(help="Of which the median counts.")] = 5,
@@ -147,18 +149,27 @@ def main(
     options = ["--engine", engine, "--dtype", dtype]
     with ExitStack() as stack:
         if model is None:
-            model = stack.enter_context(small_student())
+            model = stack.enter_context(small_student(engine, dtype, words))
         given = rows(model.absolute(), options, clients, seconds, rounds, (documents, words))
         study("serve_speed", given, [SEED], PACKAGES, folder=QUICK if quick else FOLDER)
 
 
 @contextmanager
-def small_student() -> Iterator[Path]:
-    """Two layers of the default base with a random head, exported, for a benchmark without a model of one's own."""
+def small_student(engine: str, dtype: str, words: int) -> Iterator[Path]:
+    """Two layers of the default base with a random head, for a benchmark without a model of one's own.
+
+    It is exported for FlashRank and, in int8, for the engine that serves.
+    """
     with tempfile.TemporaryDirectory() as folder:
         place = rd.CrossEncoder.from_base(layers=[0, 5], max_length=72).save(Path(folder) / "student")
         scorer = rd.CrossEncoder.from_pretrained(place)
         export_model(scorer.model, scorer.fingerprint(), place, "onnx", "float32")
+        if dtype == "int8":
+            documents = json.loads(bodies(256, words)[0])["documents"]
+            queries, tokens = (scorer.assembler.tokenize(scorer.tokenizer, texts) for texts in ([QUERY], documents))
+            parts = np.array_split(np.arange(len(documents)), 8)
+            batches = [scorer.assembler.assemble(queries, tokens, 0 * rows, rows) for rows in parts]
+            export_model(scorer.model, scorer.fingerprint(), place, engine, dtype, batches)
         yield place
 
 
