@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +55,7 @@ class EnsembleParts:
     def facts(self) -> dict[str, Any]:
         """The settings and, by content rather than by name, the parts and the judgments.
 
-        Raises `DataError` where a query's list is in two parts. What has to be known of all parts is kept for `start`,
-        also for that of other processes.
+        Raises `DataError` where a query's list is in two parts.
         """
         facts: dict[str, Any] = {
             "teachers": {
@@ -68,9 +68,10 @@ class EnsembleParts:
         if self.columns:
             facts["columns"] = list(self.columns)
         check_lists_whole(parts_of(self.folders[0]))
-        self.__dict__["_known"] = self._whole()
+        _ = self._whole  # kept with this object, also where it is sent to other processes
         return facts
 
+    @cached_property
     def _whole(self) -> Whole:
         return whole_of(lambda: self._all(None), self.teachers, self.settings)
 
@@ -88,7 +89,7 @@ class EnsembleParts:
     def start(self) -> Steps:
         """Read the judgments, and what has to be known of all parts where it is not yet."""
         qrels = read_qrels(self.qrels) if self.qrels else None
-        whole = self.__dict__.get("_known") or self._whole()
+        whole = self._whole
         self._check_labelled(qrels)
         unseen = [True]  # the first part made here tells of teachers that differ in scale
 
