@@ -9,7 +9,6 @@ measure. Killed, it resumes after what is finished; runs that are beside the tab
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -240,18 +239,6 @@ def with_means(lines: list[Row]) -> list[Row]:
     return finished
 
 
-def with_earlier(lines: list[Row], earlier: Sequence[Row]) -> list[Row]:
-    """The rows, and those of an earlier result that are of another base, way or task, in the order of the table."""
-    made = {_place(line): line for line in [*earlier, *lines] if line["task"] != "mean"}
-    return [made[place] for place in sorted(made)]
-
-
-def _place(line: Row) -> tuple[int, int, int]:
-    orders = {"base": list(SIZES), "way": list(WAYS), "task": list(SHARES)}
-    base, way, task = (order.index(line[name]) for name, order in orders.items())
-    return base, way, task
-
-
 def numbers(line: Row) -> F32:
     """The values of a row, a seed each."""
     return np.array(line["values"].split(), np.float32)
@@ -265,9 +252,6 @@ def main(
     ways: Annotated[tuple[str, ...], Parameter(help="Only these; the expert is trained in any case.")] = tuple(WAYS),
     seeds: Annotated[tuple[int, ...], Parameter(help="Of the fine-tuning.")] = SEEDS,
     name: Annotated[str, Parameter(help="The result's.")] = "study_uegp",
-    keep_rows: Annotated[
-        bool, Parameter(help="Keep the rows of the earlier result that this call does not make.")
-    ] = False,
     quick: Annotated[bool, Parameter(help="Two updates of each training, on two tasks.")] = False,
 ) -> None:
     """Train what is not yet trained, print the table as it grows and write the result."""
@@ -278,9 +262,7 @@ def main(
     place = QUICK if quick else FOLDER
     known = runs_path("uegp", place)
     restore_runs(folder, known)
-    earlier = json.loads((place / f"{name}.json").read_text(encoding="utf-8"))["rows"] if keep_rows else []
-    table = rows(trainings, sizes, ways, seeds)
-    study(name, table, seeds, finish=lambda lines: with_means(with_earlier(lines, earlier)), folder=place)
+    study(name, rows(trainings, sizes, ways, seeds), seeds, finish=with_means, folder=place)
     keep_runs(folder, known)
 
 
