@@ -30,11 +30,10 @@ import rankdistill as rd
 from benchmarks.results import FOLDER, QUICK, Row, run, study
 from benchmarks.words import WORDS
 from rankdistill.models import DEFAULT_BASE
-from rankdistill.models.cross_encoder import CPU_BATCH_TOKENS
 from rankdistill.models.engines.by_torch import TorchEngine
 from rankdistill.models.engines.export import FORMATS, export_model
 from rankdistill.models.engines.outside import LOADERS, Runner
-from rankdistill.models.engines.threads import Engine, batch_budget, computed
+from rankdistill.models.engines.threads import CPU_BATCH_TOKENS, Engine, batch_budget, computed
 from rankdistill.models.precision import has_bfloat16
 
 PACKAGES = ("rankdistill", "torch", "onnxruntime", "openvino")

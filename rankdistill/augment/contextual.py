@@ -17,7 +17,8 @@ from rankdistill.augment.pieces import Pieces, is_word, split
 from rankdistill.errors import DataError
 from rankdistill.inputs.batches import length_sorted_batches
 from rankdistill.models.base import resolve_base
-from rankdistill.models.cross_encoder import CPU_BATCH_TOKENS, GPU_BATCH_TOKENS, CrossEncoder
+from rankdistill.models.cross_encoder import CrossEncoder
+from rankdistill.models.engines.threads import CPU_BATCH_TOKENS, GPU_BATCH_TOKENS
 from rankdistill.models.masked_lm import embeddings_of, load_masked_lm_head
 from rankdistill.models.outputs import forward
 from rankdistill.models.precision import default_device

@@ -27,7 +27,7 @@ from rankdistill.models.causal.shared_prefix import can_share
 from rankdistill.models.causal.written import spelled_out, state_prompt
 from rankdistill.models.contract import ENTRY, ScoreContract, entry_of
 from rankdistill.models.engines.table import make_engine
-from rankdistill.models.engines.threads import Engine, batch_budget, computed
+from rankdistill.models.engines.threads import Engine, batch_budget, computed, default_budget
 from rankdistill.models.families import family_of, head_of
 from rankdistill.models.fingerprint import fingerprint
 from rankdistill.models.labels import chosen_logit, labels_of, name_logits
@@ -40,12 +40,6 @@ from rankdistill.models.sentence.classifier import ENTRY as CHAIN_ENTRY
 from rankdistill.models.sentence.classifier import ChainForSequenceClassification
 from rankdistill.models.stated import Stated, check_activation
 from rankdistill.models.tokenizer import check_ids, save_tokenizer
-
-CPU_BATCH_TOKENS = 4096
-"""Of a batch that all threads compute together."""
-THREAD_BATCH_TOKENS = 1024
-"""Of a batch that one thread computes: what lies between two products then stays in a core's own cache."""
-GPU_BATCH_TOKENS = 131_072
 
 
 class CrossEncoder:
@@ -328,9 +322,7 @@ class CrossEncoder:
     @property
     def batch_tokens(self) -> int:
         """Default number of padded tokens in a batch, by device; more where a prompt is computed once for a batch."""
-        if torch.cuda.is_available():
-            return GPU_BATCH_TOKENS
-        return CPU_BATCH_TOKENS if self.batching["by_query"] else THREAD_BATCH_TOKENS
+        return default_budget(torch.cuda.is_available(), self.batching["by_query"])
 
     def logits(self, pairs: Sequence[tuple[str, str]], *, batch_tokens: int | None = None) -> F32:
         """Compute the logits float32 (N, n_logits) of (query, document) pairs; each distinct text is tokenised once.

@@ -17,7 +17,7 @@ from rankdistill.inputs.pairs import PairAssembler
 from rankdistill.inputs.template import PairTemplate
 from rankdistill.inputs.tokens import NO_TEXT
 from rankdistill.models.base import DEFAULT_BASE, checked_folder, resolve_folder
-from rankdistill.models.cross_encoder import CPU_BATCH_TOKENS, GPU_BATCH_TOKENS
+from rankdistill.models.engines.threads import CPU_BATCH_TOKENS, GPU_BATCH_TOKENS
 from rankdistill.models.length import LONGEST
 from rankdistill.models.precision import DTYPES, default_device, evaluating, resolve_dtype
 from rankdistill.models.sentence.modules import pool, step

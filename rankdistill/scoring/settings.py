@@ -26,7 +26,7 @@ class ModelSettings(Asking):
     """Precision, where the engine supports it; auto is bfloat16 where the processor has it. [default: the model's own,
     usually float32]"""
     batch_tokens: int | None = None
-    """Tokens in a batch, padding included; larger batches use more memory. [default: chosen for the device]"""
+    """Tokens in a batch, padding included, at most; larger ones use more memory. [default: chosen for the device]"""
     threads: int | None = None
     """Threads that compute batches at once, one each; they change no score. [default: PyTorch's number, usually the
     number of cores]"""

@@ -20,6 +20,11 @@ from typing import Protocol
 from rankdistill.arrays import F32, I64
 
 Batch = Mapping[str, I64]
+CPU_BATCH_TOKENS = 4096
+"""Of a batch that all threads compute together."""
+THREAD_BATCH_TOKENS = 1024
+"""Of a batch that one thread computes: what lies between two products then stays in a core's own cache."""
+GPU_BATCH_TOKENS = 131_072
 AHEAD = 2
 """Batches for each thread that are computed or wait at one time."""
 PARTS, LEAST_TOKENS = 8, 512
@@ -70,6 +75,13 @@ def computed(
         finally:  # nothing computes any more when the model may be changed
             rest = [future for _, _, future in pending]
             wait([future for future in rest if not future.cancel()])
+
+
+def default_budget(on_gpu: bool, prompt_shared: bool) -> int:
+    """Padded tokens of a batch unless asked otherwise; more where a prompt is computed once for a batch."""
+    if on_gpu:
+        return GPU_BATCH_TOKENS
+    return CPU_BATCH_TOKENS if prompt_shared else THREAD_BATCH_TOKENS
 
 
 def batch_budget(engine: Engine, n_tokens: int, batch_tokens: int) -> int:
