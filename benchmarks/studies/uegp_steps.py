@@ -56,7 +56,7 @@ def guided_models(trainings: Trainings, task: Task, steps: Sequence[int]) -> dic
         )
         pairs = wikipedia_pairs(place / "pairs", settings)
         expert = {task.name.replace(":", "_"): trainings.teacher(task)}
-        scoring = ScoringSettings(dtype="bfloat16", store=trainings.folder / "scores")
+        scoring = ScoringSettings(dtype="float32", store=trainings.folder / "scores")
         guide(trainings.base(TEACHERS), expert, pairs, settings, FINETUNING, scoring=scoring, out=out.parent)
     return {each: out / "steps" / str(each) for each in steps}
 
