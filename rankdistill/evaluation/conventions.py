@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
 from rankdistill.data.candidates import Candidates, Ties, check_ties
 from rankdistill.data.collection import Collection
+from rankdistill.data.parts import SCORE, check_lists_whole, is_parts, part_of, part_table, parts_of
+from rankdistill.data.score_files.recognise import is_score_folder
 from rankdistill.data.trec.forms import ThirdColumn
 from rankdistill.data.trec.read import read_ranking, read_run
 from rankdistill.data.trec.third_column import check_third_column
@@ -105,3 +108,15 @@ class Conventions(Reading):
         """
         reader = read_ranking if self.precision == "float64" else read_run
         return reader(path, ties=self.ties, third_column=self.third_column, collection=collection)
+
+    def parts(self, path: str | Path, collection: Collection | None = None) -> Iterable[Candidates]:
+        """Read a run as `read` does, but a folder of parts one part after another, when it is asked for.
+
+        Raises `DataError` where the list of a query is in two parts.
+        """
+        path = Path(path)
+        if not is_parts(path) or is_score_folder(path):
+            return [self.read(path, collection)]
+        files = parts_of(path)
+        check_lists_whole(files)
+        return (part_of(part_table(file, [SCORE]), file) for file in files)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import ir_measures
 import numpy as np
 
-from rankdistill.evaluation.judged_run import JudgedRun
+from rankdistill.evaluation.judged_run import JudgedRun, OwnDocuments
 from rankdistill.evaluation.measures.outside import Plan, outside_values, plan
 from rankdistill.evaluation.measures.pnr import PnrMeasure, pooled_shares
 from rankdistill.evaluation.measures.provider import OWN, own_values
@@ -163,41 +163,87 @@ def evaluation(
     from rankdistill.evaluation.judged import judge
 
     named = parse_measures(measures)
-    _load_kernels()
+    load_kernels()
     chosen = plan(list(dict.fromkeys(named.values())))
     return measured(named, chosen, judge(qrels, run, by, conventions))
 
 
 def measured(named: dict[str, ir_measures.Measure], chosen: Plan, judged: JudgedRun) -> Evaluation:
     """Compute measures, each by the provider that `plan` chose for it. named: name as given -> measure."""
+    return combined(named, [values_of(chosen, judged)], judged.query_ids, judged.unjudged, judged.identical_ids)
+
+
+@dataclass(frozen=True)
+class Values:
+    """What a part of a run, or all of it, adds to an `Evaluation`."""
+
+    per_query: dict[ir_measures.Measure, dict[str, float]]
+    """Measure -> query id -> value, as its provider gives it."""
+    queries: int
+    missing_queries: int
+    unjudged_queries: int
+    unjudged_candidates: int
+    candidates: int
+    orders: bool | None
+    """Whether the scores of some list differ; None where no list has several candidates."""
+    own: OwnDocuments
+
+
+def values_of(chosen: Plan, judged: JudgedRun) -> Values:
+    """Compute the measures of every judged query, each by its provider."""
     per_query: dict[ir_measures.Measure, dict[str, float]] = {}
     for provider, supported in chosen:
         if provider is OWN:
             per_query |= {measure: own_values(measure, judged) for measure in supported}
         else:
             per_query |= outside_values(provider, supported, judged)
+    return Values(
+        per_query,
+        judged.n_queries,
+        judged.missing_queries,
+        judged.unjudged_queries,
+        judged.unjudged_candidates,
+        int(judged.sizes.sum()),
+        judged.orders,
+        judged.own,
+    )
+
+
+def combined(
+    named: dict[str, ir_measures.Measure],
+    found: Sequence[Values],
+    query_ids: Sequence[str],
+    unjudged: Unjudged,
+    identical_ids: IdenticalIds,
+) -> Evaluation:
+    """Make an evaluation of the values of all parts of a run. query_ids: of all judged queries, in their order."""
+    per_query: dict[ir_measures.Measure, dict[str, float]] = {}
+    for measure in dict.fromkeys(named.values()):
+        values_by_id = {q: value for part in found for q, value in part.per_query.get(measure, {}).items()}
+        per_query[measure] = {query: values_by_id[query] for query in query_ids}
     values = {name: _aggregate(measure, per_query[measure]) for name, measure in named.items()}
     ratios = [measure for measure in per_query if isinstance(measure, PnrMeasure)]
     macro = [measure for measure in ratios if measure["avg"] == "macro"]
+    orders = [part.orders for part in found if part.orders is not None]
     return Evaluation(
         values,
         {name: {q: float(v) for q, v in per_query[measure].items()} for name, measure in named.items()},
         {name: _shares(measure, per_query[measure]) for name, measure in named.items()},
-        judged.n_queries,
-        judged.missing_queries,
-        judged.unjudged_queries,
+        sum(part.queries for part in found),
+        sum(part.missing_queries for part in found),
+        sum(part.unjudged_queries for part in found),
         sum(not pairs.discordant for pairs in per_query[macro[0]].values()) if macro else None,  # type: ignore[attr-defined]
-        judged.unjudged,
-        judged.unjudged_candidates if ratios else None,
-        int(judged.sizes.sum()),
-        judged.unordered,
-        judged.own_documents,
-        judged.identical_ids,
+        unjudged,
+        sum(part.unjudged_candidates for part in found) if ratios else None,
+        sum(part.candidates for part in found),
+        bool(orders) and not any(orders),
+        sum((part.own for part in found), OwnDocuments()).plainly,
+        identical_ids,
     )
 
 
 @cache
-def _load_kernels() -> None:
+def load_kernels() -> None:
     """Load or compile the kernels, before a progress bar estimates the time left."""
     from rankdistill.data.candidates import Candidates
     from rankdistill.evaluation.judged import judge

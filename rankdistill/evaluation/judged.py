@@ -12,7 +12,7 @@ from rankdistill.data.offsets import offsets_of
 from rankdistill.data.trec.forms import LARGEST_GRADE
 from rankdistill.errors import DataError
 from rankdistill.evaluation.conventions import Conventions
-from rankdistill.evaluation.judged_run import JudgedRun
+from rankdistill.evaluation.judged_run import JudgedRun, OwnDocuments
 
 
 def judge(
@@ -25,62 +25,80 @@ def judge(
     is judged; `UsageError` where ``by`` is None and the run has several columns.
     """
     conventions = conventions or Conventions()
-    by = run.score_column(by)
-    _check_finite(run, by)
+    judged = joined(judgments_of(qrels), run, by, conventions)
+    if not judged.sizes.any():
+        raise not_judged(judged.qrels.query_ids, judged.run.query_ids, judged.run.n_queries)
+    return judged
+
+
+def judgments_of(qrels: Candidates) -> Candidates:
+    """The rows of qrels that are judgments; `DataError` where there are none, or for a label that float32 rounds."""
     labels = qrels["label"]
     _check_labels(qrels)
-    qrels = qrels.only_columns("label").take_rows(~np.isnan(labels)) if np.isnan(labels).any() else qrels
+    qrels = qrels.only_columns("label")
+    qrels = qrels.take_rows(~np.isnan(labels)) if np.isnan(labels).any() else qrels
     if not len(qrels):
         raise DataError("the qrels hold no judgment")
+    return qrels
+
+
+def joined(judgments: Candidates, run: Candidates, by: str | None, conventions: Conventions) -> JudgedRun:
+    """Join judgments, see `judgments_of`, to a run none of whose queries has to be judged; errors as in `judge`."""
+    by = run.score_column(by)
+    _check_finite(run, by)
     run = run.only_columns(by).ranked(by, conventions.ties)
-    own = own_documents(run, qrels, conventions.identical_ids == "drop")
+    dropped = conventions.identical_ids == "drop"
+    own = own_facts(run, own_documents(run, judgments, dropped), dropped)
     run = conventions.lists(run)
-    run = Candidates(run.query_ids, run.offsets, run.doc_ids, {"score": run[by]}).join(qrels, "label")
-    lists = positions_of(qrels.query_ids, run.query_ids)
-    if not len(run) or not (np.diff(run.offsets)[lists[lists >= 0]]).any():
-        raise DataError(
-            f"none of the run's {run.n_queries} queries ({_some(run.query_ids)}) is judged, the qrels judge "
-            f"{_some(qrels.query_ids)}: do these qrels belong to this run?"
-        )
+    run = Candidates(run.query_ids, run.offsets, run.doc_ids, {"score": run[by]}).join(judgments, "label")
+    lists = positions_of(judgments.query_ids, run.query_ids)
     rows, offsets = _judged_rows(run, lists)
     list_of_row = np.repeat(lists, np.diff(offsets))
     return JudgedRun(
-        qrels,
+        judgments,
         offsets,
         rows - run.offsets[:-1][list_of_row] + 1,
         run["label"][rows],
         run["score"][rows],
         run,
         lists,
-        conventions.unjudged_under(qrels),
+        conventions.unjudged_under(judgments),
         conventions.identical_ids,
-        len(own),
+        own,
+    )
+
+
+def not_judged(judged_ids: pa.Array, run_ids: pa.Array | None, n_queries: int) -> DataError:
+    """The error of a run that has no candidate of a judged query; run_ids: some of its ids, where they are at hand."""
+    some = "" if run_ids is None else f" ({_some(run_ids)})"
+    return DataError(
+        f"none of the run's {n_queries} queries{some} is judged, the qrels judge {_some(judged_ids)}: do these qrels "
+        "belong to this run?"
     )
 
 
 def own_documents(ranked: Candidates, qrels: Candidates, every: bool = False) -> I64:
-    """Find the lists, of judged queries, that hold the query itself as a document: their indices.
+    """Find the rows, in lists of judged queries, that hold the query itself as a document, by its id.
 
-    every: take each document of the query's id.
-
-    The id alone may be a coincidence, where queries and documents are both numbered. It is none where the document is
-    first in at least half of these lists, or some such id is more than digits. A document that is judged relevant is no
-    mistake and does not count.
+    every: take each document of the query's id. A document that is judged relevant is no mistake and does not count.
     """
     rows = np.flatnonzero(ranked.identical_ids())
-    lists = ranked.query_of_row[rows]
     if not len(rows):
-        return lists
-    places = positions_of(ranked.query_ids.take(pa.array(lists)), qrels.query_ids)
-    own = Candidates.from_rows(ranked.query_ids.take(pa.array(lists)), ranked.doc_ids.take(pa.array(rows)))
+        return rows
+    queries = ranked.query_ids.take(pa.array(ranked.query_of_row[rows]))
+    own = Candidates.from_rows(queries, ranked.doc_ids.take(pa.array(rows)))
     relevant = own.join(qrels, "label")["label"] > 0
-    kept = (places >= 0) & (every | ~relevant)
-    rows, lists = rows[kept], lists[kept]
-    if every:
-        return lists
-    first = (rows == ranked.offsets[:-1][lists]).sum()
+    return rows[(positions_of(queries, qrels.query_ids) >= 0) & (every | ~relevant)]
+
+
+def own_facts(ranked: Candidates, rows: I64, every: bool = False) -> OwnDocuments:
+    """Tell whether these rows' ids may be those of their queries by chance, where both are numbered.
+
+    It is none where the document is first in at least half of these lists, or some such id is more than digits.
+    """
+    first = int((rows == ranked.offsets[:-1][ranked.query_of_row[rows]]).sum())
     digits = pc.match_substring_regex(ranked.doc_ids.take(pa.array(rows)), r"^[0-9]+$")
-    return lists if 2 * first >= len(rows) or not pc.all(digits).as_py() else lists[:0]
+    return OwnDocuments(len(rows), first, every or not pc.all(digits, min_count=0).as_py())
 
 
 def _judged_rows(run: Candidates, lists: I64) -> tuple[I64, I64]:

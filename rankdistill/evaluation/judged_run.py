@@ -23,6 +23,25 @@ def unjudged_by(grades: F32) -> Unjudged:
     return "missing" if (grades <= 0).any() else "irrelevant"
 
 
+@dataclass(frozen=True)
+class OwnDocuments:
+    """Lists, of judged queries, that hold a document of the query's own id, which may be a coincidence of numbers."""
+
+    lists: int = 0
+    first: int = 0
+    """Lists whose first document it is."""
+    worded: bool = False
+    """Whether some such id is more than digits, or is to be dropped in any case."""
+
+    def __add__(self, other: OwnDocuments) -> OwnDocuments:
+        return OwnDocuments(self.lists + other.lists, self.first + other.first, self.worded or other.worded)
+
+    @property
+    def plainly(self) -> int:
+        """Number of lists that plainly hold the query itself; 0 where numbers may be the same by chance."""
+        return self.lists if self.worded or 2 * self.first >= self.lists else 0
+
+
 @dataclass(frozen=True, eq=False)
 class JudgedRun:
     """What a measure reads: each judged query's judged candidates, best first, and their ranks in the whole list.
@@ -48,8 +67,8 @@ class JudgedRun:
     """Whether unjudged candidates are in no pair of labels, or of grade 0."""
     identical_ids: IdenticalIds
     """Whether candidates that have their query's id are kept."""
-    own_documents: int
-    """Number of judged queries whose list plainly holds, or held, the query itself, see `own_documents`."""
+    own: OwnDocuments
+    """Judged queries whose list holds, or held, a document of the query's id."""
 
     @property
     def n_queries(self) -> int:
@@ -64,6 +83,8 @@ class JudgedRun:
     @property
     def sizes(self) -> I64:
         """Length of each judged query's list, int64 (Q,)."""
+        if not self.run.n_queries:
+            return np.zeros(self.n_queries, np.int64)
         return np.where(self.lists >= 0, np.diff(self.run.offsets)[self.lists], 0)
 
     @property
@@ -82,12 +103,12 @@ class JudgedRun:
         return int(self.sizes.sum()) - len(self.labels)
 
     @property
-    def unordered(self) -> bool:
-        """Whether the scores order nothing: there are lists of several candidates, and all scores of each are equal."""
+    def orders(self) -> bool | None:
+        """Whether the scores of some list differ; None where no list has several candidates."""
         begins = np.zeros(len(self.run) + 1, np.bool_)
         begins[self.run.offsets] = True
         steps = np.diff(self.run["score"])[~begins[1:-1]]
-        return len(steps) > 0 and not steps.any()
+        return bool(steps.any()) if len(steps) else None
 
     @cached_property
     def query_of(self) -> I64:

@@ -17,7 +17,7 @@ from rankdistill.data.trec.forms import QRELS, RUNS
 from rankdistill.data.trec.plain import PlainLists, read_plain
 from rankdistill.errors import RankDistillError
 from rankdistill.evaluation.evaluate import Evaluation, measured
-from rankdistill.evaluation.judged_run import JudgedRun, unjudged_by
+from rankdistill.evaluation.judged_run import JudgedRun, OwnDocuments, unjudged_by
 from rankdistill.evaluation.measures.outside import plan
 from rankdistill.evaluation.measures.provider import OWN
 
@@ -79,7 +79,7 @@ def judge_plain(qrels: PlainLists, run: PlainLists) -> JudgedRun | None:
         lists,
         unjudged_by(qrels["label"]),
         "keep",
-        0,
+        OwnDocuments(),
     )
 
 

@@ -14,7 +14,8 @@ from rankdistill.cli.output import print_json, print_rich, say, table
 from rankdistill.cli.pair_runs import pair_task
 from rankdistill.errors import DataError
 from rankdistill.evaluation.conventions import Conventions
-from rankdistill.evaluation.evaluate import Evaluation, evaluation
+from rankdistill.evaluation.evaluate import Evaluation
+from rankdistill.evaluation.in_parts import evaluation_of_parts
 from rankdistill.evaluation.names import DEFAULT_MEASURES, parse_measures
 from rankdistill.evaluation.report.numbers import number
 from rankdistill.progress import progress
@@ -53,9 +54,9 @@ def evaluate(
     results: dict[str, Evaluation] = {}
     with progress("evaluate", len(runs), unit="runs") as advance:
         for path in runs:
-            run = conventions.read(path, source)
+            parts = conventions.parts(path, source)
             try:
-                results[path] = evaluation(judgments, run, measures, conventions=conventions)
+                results[path] = evaluation_of_parts(judgments, parts, measures, conventions)
             except DataError as error:
                 raise DataError(f"{path}: {error}") from error
             advance(1)

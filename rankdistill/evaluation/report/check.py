@@ -20,7 +20,7 @@ from rankdistill.data.trec.read import read_lines, read_qrels, read_ranks, read_
 from rankdistill.errors import DataError, FileFormatError
 from rankdistill.evaluation.conventions import Conventions
 from rankdistill.evaluation.evaluate import evaluation
-from rankdistill.evaluation.judged import own_documents
+from rankdistill.evaluation.judged import own_documents, own_facts
 from rankdistill.evaluation.names import parse_measures
 from rankdistill.files.reading import map_bytes
 
@@ -208,7 +208,9 @@ def _of_both(
     findings += _warning(file, "queries that are not judged, which are ignored", unjudged, run.query_ids)
     rules: tuple[Ties, ...] = ("trec", "docid-asc")
     if conventions.identical_ids == "keep":
-        own = own_documents(run.ranked("score"), judged)
+        ranked = run.ranked("score")
+        rows = own_documents(ranked, judged)
+        own = ranked.query_of_row[rows] if own_facts(ranked, rows).plainly else rows[:0]
         what = "queries that are in their own list, by their id; BEIR's evaluation drops them (--identical-ids drop)"
         findings += _warning(file, what, own, run.query_ids)
     by_rule = {ties: replace(conventions, ties=ties) for ties in rules}

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rankdistill.data.candidates import Candidates
+from rankdistill.data.candidates import Candidates, concatenate
 from rankdistill.data.collection import Collection
 from rankdistill.data.trec.read import read_qrels
 from rankdistill.data.trec.run_files import PATTERNS, runs_in
 from rankdistill.errors import DataError, UnknownNameError, UsageError
 from rankdistill.evaluation.conventions import Conventions
-from rankdistill.evaluation.evaluate import UNJUDGED_IN_PNR, Evaluation, evaluation
+from rankdistill.evaluation.evaluate import UNJUDGED_IN_PNR, Evaluation
+from rankdistill.evaluation.in_parts import evaluation_of_parts
 from rankdistill.evaluation.names import DEFAULT_MEASURES, parse_measures
 from rankdistill.evaluation.report.pair_answers import PairAnswers
 from rankdistill.evaluation.significance import TESTS, Comparison, compare, holm
@@ -153,17 +154,29 @@ def _evaluate_all(
     results, tops = {}, {}
     with progress("evaluate", len(systems), unit="systems") as advance:
         for name, run in systems.items():
-            candidates = run if isinstance(run, Candidates) else conventions.read(run, collection)
+            parts = [run] if isinstance(run, Candidates) else conventions.parts(run, collection)
+            best: list[Candidates] = []
             try:
-                results[name] = evaluation(qrels, candidates, measures, conventions=conventions)
+                results[name] = evaluation_of_parts(
+                    qrels, _with_best(parts, qrels, conventions, best), measures, conventions
+                )
             except DataError as error:
                 raise DataError(f"system {name!r}: {error}") from error
             except UsageError as error:
                 raise UsageError(f"system {name!r}: {error}") from error
-            judged = conventions.lists(candidates).only_queries(qrels.query_ids)
-            tops[name] = judged.top_k(TOP, judged.score_column(), conventions.ties).join(qrels, "label")
+            tops[name] = concatenate(best)
             advance(1)
     return results, tops
+
+
+def _with_best(
+    parts: Iterable[Candidates], qrels: Candidates, conventions: Conventions, best: list[Candidates]
+) -> Iterator[Candidates]:
+    """Hand parts on, and keep the best candidates of the judged queries of each."""
+    for part in parts:
+        yield part
+        judged = conventions.lists(part).only_queries(qrels.query_ids)
+        best.append(judged.top_k(TOP, judged.score_column(), conventions.ties).join(qrels, "label"))
 
 
 def _compare_all(
