@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import sys
 import tempfile
@@ -19,7 +20,7 @@ from rankdistill.errors import DataError, MissingExtraError, UsageError
 from rankdistill.files.atomic import atomic_path
 from rankdistill.files.facts import read_sealed_facts, write_facts
 from rankdistill.models.engines.int8_onnx import quantize
-from rankdistill.models.engines.outside import complete, convert_to_openvino
+from rankdistill.models.engines.outside import complete, convert_to_openvino, read_onnx
 from rankdistill.models.engines.stored import FACTS, fault_of, files_of, note
 from rankdistill.models.engines.trace import write_onnx
 from rankdistill.models.families import family_of, n_layers_of
@@ -71,6 +72,7 @@ def write_int8_openvino(model: Any, path: Path, batches: Batches) -> None:
     Attention, the last layer and the head stay as they are: in int8 attention is not faster and costs half the
     agreement with float32, and the last layer is computed for one token.
     """
+    os.environ.setdefault("NNCF_CI", "1")  # else it sends its makers what it does, by processes forked off this one
     try:
         import nncf
         import openvino
@@ -83,7 +85,7 @@ def write_int8_openvino(model: Any, path: Path, batches: Batches) -> None:
         between = Path(apart, "model.onnx")
         write_onnx(model, between)
         try:
-            whole = openvino.convert_model(str(between))
+            whole = read_onnx(between)
             names = [given.get_any_name() for given in whole.inputs]
             with redirect_stdout(sys.stderr):  # its progress bars
                 quantized = nncf.quantize(

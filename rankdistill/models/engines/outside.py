@@ -10,9 +10,13 @@ import queue
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import openvino
 
 Batch = Mapping[str, NDArray[np.int64]]
 
@@ -82,7 +86,17 @@ def convert_to_openvino(source: Path, target: Path) -> None:
     """Convert an ONNX file to OpenVINO's format: ``target`` (.xml), and the weights in a .bin beside it."""
     import openvino
 
-    openvino.save_model(openvino.convert_model(str(source)), str(target), compress_to_fp16=False)
+    openvino.save_model(read_onnx(source), str(target), compress_to_fp16=False)
+
+
+def read_onnx(source: Path) -> openvino.Model:
+    """Read an ONNX file as OpenVINO's model.
+
+    `openvino.convert_model` gives the same, but forks off dozens of processes that send its makers what is converted.
+    """
+    import openvino
+
+    return openvino.Core().read_model(str(source))
 
 
 LOADERS: dict[str, Callable[[Path, int, str], Runner]] = {"onnx": load_onnx, "openvino": load_openvino}

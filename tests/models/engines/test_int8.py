@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -136,3 +139,30 @@ def test_patterns_tell_layers_of_one_and_two_digits_apart(family: str) -> None:
     }
     for name, kept in names.items():
         assert any(re.fullmatch(pattern, name) for pattern in patterns) == kept
+
+
+APART = """
+import sys
+from pathlib import Path
+import openvino  # its import sends a message of its own
+from openvino_telemetry.utils.sender import TelemetrySender
+from tiny import lively
+from rankdistill.models.engines.export import export_model
+from rankdistill.models.engines.trace import random_batch
+sent = []
+TelemetrySender.send = lambda *message: sent.append(message)
+model, out = lively("bert"), Path(sys.argv[1])
+export_model(model, "f", out, "openvino", "float32")
+export_model(model, "f", out, "openvino", "int8", [random_batch(model, 4, 12)])
+print(len(sent))
+"""
+
+
+def test_an_export_to_openvino_sends_nothing(tmp_path: Path) -> None:
+    """Its converter and its quantizer send what they do to their makers, by dozens of processes forked off this one."""
+    pytest.importorskip("openvino")
+    pytest.importorskip("nncf")
+    path = os.pathsep.join(place for place in sys.path if place)
+    command = [sys.executable, "-c", APART, str(tmp_path)]
+    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "0"
