@@ -36,8 +36,9 @@ def evaluation_of_parts(
     judgments = judgments_of(qrels)
     seen = np.zeros(judgments.n_queries, np.bool_)
     found: list[Values] = []
-    a_list: Candidates | None = None
+    first_ids, a_list = None, None
     for part in parts:
+        first_ids = part.query_ids if first_ids is None else first_ids
         places = np.flatnonzero(positions_of(judgments.query_ids, part.query_ids) >= 0)
         judged = joined(judgments.take_queries(places), part, None, conventions)
         if not judged.sizes.any():  # what it has of judged queries is dropped, so that the run lacks them
@@ -50,7 +51,7 @@ def evaluation_of_parts(
         found.append(values_of(chosen, judged))
         a_list = judged.run.only_columns("score").take_queries(judged.lists[judged.sizes > 0][:1])
     if a_list is None:
-        raise not_judged(judgments.query_ids, None, sum(part.unjudged_queries for part in found))
+        raise not_judged(judgments.query_ids, first_ids, sum(part.unjudged_queries for part in found))
     if not seen.all():
         found.append(_of_missing(chosen, judgments, seen, a_list, conventions))
     return combined(
@@ -61,7 +62,7 @@ def evaluation_of_parts(
 def _of_missing(
     chosen: Plan, judgments: Candidates, seen: Bools, a_list: Candidates, conventions: Conventions
 ) -> Values:
-    """The values of judged queries (~seen) that the run lacks; a_list: any judged list of it, as no run is empty."""
+    """The values of judged queries (~seen) that the run lacks, beside ``a_list``, a judged list, as no run is empty."""
     also = positions_of(judgments.query_ids, a_list.query_ids) >= 0
     values = values_of(chosen, joined(judgments.take_queries(~seen | also), a_list, None, conventions))
     known = a_list.query_ids[0].as_py()

@@ -69,7 +69,7 @@ def joined(judgments: Candidates, run: Candidates, by: str | None, conventions: 
 
 
 def not_judged(judged_ids: pa.Array, run_ids: pa.Array | None, n_queries: int) -> DataError:
-    """The error of a run that has no candidate of a judged query; run_ids: some of its ids, where they are at hand."""
+    """The error of a run without a candidate of a judged query; run_ids: some of its ids, None where it has none."""
     some = "" if run_ids is None else f" ({_some(run_ids)})"
     return DataError(
         f"none of the run's {n_queries} queries{some} is judged, the qrels judge {_some(judged_ids)}: do these qrels "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import kendalltau
 
-from rankdistill.arrays import I64
+from rankdistill.arrays import F32, I64
 from rankdistill.data.candidates import Candidates
 from rankdistill.data.collection import Collection
 from rankdistill.errors import DataError
@@ -17,6 +18,7 @@ from rankdistill.evaluation.evaluate import evaluate
 from rankdistill.inputs.texts import PairTexts
 from rankdistill.models.cross_encoder import CrossEncoder
 from rankdistill.models.engines.export import export_model, format_of, publish
+from rankdistill.models.engines.int8_openvino import Int8
 from rankdistill.scoring.score import score_with_report
 
 TOLERANCE = 1e-3
@@ -49,18 +51,20 @@ def export_checked(
     candidates: Candidates,
     collection: Collection,
     calibration: Candidates | None = None,
+    how: Int8 | None = None,
 ) -> tuple[Path, ExportCheck]:
     """Export a model into ``folder`` if it scores the candidates as torch does; return the file and the comparison.
 
     calibration: candidates from which the ranges of int8 activations are taken, where the engine needs them (None: the
-    candidates themselves). Raises `DataError` where float32 scores differ by more than `TOLERANCE` of their range, and
-    writes nothing then; int8 and bfloat16 always differ, and the caller judges the comparison.
+    candidates themselves). how: to compute in int8 there (None: the fastest way). Raises `DataError` where float32
+    scores differ by more than `TOLERANCE` of their range, and writes nothing then; int8 and bfloat16 always differ, and
+    the caller judges the comparison.
     """
     batches: list[dict[str, I64]] = []
     if format_of(engine, dtype).calibrated:
         batches = calibration_batches(model, candidates if calibration is None else calibration, collection)
     with tempfile.TemporaryDirectory() as scratch:
-        export_model(model.model, model.fingerprint(), scratch, engine, dtype, batches)
+        export_model(model.model, model.fingerprint(), scratch, engine, dtype, batches, how)
         exported = model.with_engine(engine, dtype, Path(scratch))
         check = compare_engines(model.with_engine("torch"), exported, candidates, collection)
         if dtype == "float32" and check.difference > TOLERANCE * max(check.spread, 1.0):
@@ -89,8 +93,6 @@ def compare_engines(
     expected, expected_report = score_with_report(reference, candidates, collection, description=reference.engine_name)
     scores, report = score_with_report(other, candidates, collection, description=other.engine_name)
     run = candidates.with_columns(expected=expected, scores=scores)
-    lists = list(zip(candidates.offsets[:-1].tolist(), candidates.offsets[1:].tolist(), strict=True))
-    taus = [kendalltau(expected[start:end], scores[start:end]).statistic for start, end in lists if end - start > 1]
     judgments = collection.judgments_of(candidates) if collection.qrels is not None else None
     change = None
     if judgments is not None and judgments.n_queries:
@@ -100,8 +102,15 @@ def compare_engines(
         pairs=len(candidates),
         difference=float(np.abs(scores - expected).max(initial=0.0)),
         spread=float(np.ptp(expected)) if len(expected) else 0.0,
-        tau=float(np.nanmean(taus)) if taus else None,
+        tau=mean_tau(expected, scores, candidates.offsets),
         ndcg_change=change,
         pairs_per_second=report.pairs_per_second,
         torch_pairs_per_second=expected_report.pairs_per_second,
     )
+
+
+def mean_tau(expected: F32, scores: F32, offsets: I64) -> float | None:
+    """Kendall's τ of two scores (N,), mean over the lists ``offsets[i]:offsets[i+1]`` of more than one candidate."""
+    lists = list(itertools.pairwise(offsets.tolist()))
+    taus = [kendalltau(expected[start:end], scores[start:end]).statistic for start, end in lists if end - start > 1]
+    return float(np.nanmean(taus)) if taus else None

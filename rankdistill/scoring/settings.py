@@ -13,6 +13,8 @@ from rankdistill.inputs.windows import Passages
 
 EngineName = Literal["auto", "torch", "onnx", "openvino"]
 DtypeName = Literal["auto", "float32", "bfloat16", "int8"]
+LEAST_TAU = 0.97
+"""Agreement with the order of float32 (Kendall's τ) at which an export in int8 aims."""
 
 
 @dataclass(frozen=True)

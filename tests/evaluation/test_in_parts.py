@@ -93,7 +93,7 @@ def test_a_list_in_two_parts_is_refused(tmp_path: Path) -> None:
 def test_parts_without_a_judged_query_are_refused() -> None:
     judged = Candidates.from_dict({"q1": {"d": 1.0}}, "label")
     other = [Candidates.from_dict({f"x{i}": {"d": 1.0}}, "score") for i in range(3)]
-    with pytest.raises(DataError, match="none of the run's 3 queries is judged, the qrels judge 'q1'"):
+    with pytest.raises(DataError, match=r"none of the run's 3 queries \('x0'\) is judged, the qrels judge 'q1'"):
         evaluation_of_parts(judged, other, "RR@10")
     assert evaluation(
         judged, concatenate([*other, judged.with_columns(score=[1.0]).only_columns("score")]), "RR@10"

@@ -19,6 +19,7 @@ from rankdistill.data.trec.read import read_run
 from rankdistill.errors import UsageError
 from rankdistill.files.outputs import check_output_file, check_output_folder
 from rankdistill.inputs.asking import Asking
+from rankdistill.scoring.settings import LEAST_TAU
 
 ASKED = Asking()
 
@@ -45,6 +46,14 @@ def export(
     queries: Annotated[
         int, Parameter(help="Queries of the run that are scored for the comparison.", validator=Number(gte=1))
     ] = 20,
+    least_tau: Annotated[
+        float,
+        Parameter(
+            help="Agreement with float32 (Kendall's τ) at which openvino's int8 aims: where its fastest way has less "
+            "on your candidates, slower ones are tried. 0: the fastest in any case.",
+            validator=Number(gte=0, lte=1),
+        ),
+    ] = LEAST_TAU,
     one_logit: Annotated[
         bool,
         Parameter(
@@ -77,7 +86,7 @@ def export(
     Then both score the candidates of the run's first queries. Reported are the greatest difference of a score, the
     agreement of the order (Kendall's τ, mean over queries), the change in nDCG@10 where the collection has judgments,
     and the speed. In float32 scores must agree to 1e-3 of their range, else nothing is written. OpenVINO's int8 is
-    calibrated on candidates of the run's other queries. For example
+    calibrated, and its way chosen (--least-tau), on candidates of the run's other queries. For example
 
         rankdistill export --model runs/student/model --collection my-data --run bm25.trec --engine onnx --dtype int8
         rankdistill export --classifier --model Qwen3-Reranker-0.6B --out qwen3-classifier
@@ -91,6 +100,7 @@ def export(
     from rankdistill.models.heads import as_one_logit
     from rankdistill.models.tokenizer import complete_files
     from rankdistill.scoring.export_check import export_checked
+    from rankdistill.scoring.int8_choice import try_int8
 
     name = format_of(engine, dtype).file
     folder = out or Path(model)
@@ -110,18 +120,16 @@ def export(
             "one logit with the same scores",
             stacklevel=2,
         )
+    others = candidates.take_queries(~checked) if candidates.n_queries > queries else candidates
     with tempfile.TemporaryDirectory() as scratch:
         if one_logit:
             encoder = as_one_logit(encoder)
-        file, check = export_checked(
-            encoder,
-            scratch,
-            engine,
-            dtype,
-            candidates.take_queries(checked),
-            source,
-            calibration=candidates.take_queries(~checked) if candidates.n_queries > queries else None,
-        )
+        tried = []
+        if format_of(engine, dtype).calibrated:
+            tried = try_int8(encoder, engine, others, source, least_tau)
+        how = tried[0].how if tried else None
+        lists = candidates.take_queries(checked)
+        file, check = export_checked(encoder, scratch, engine, dtype, lists, source, calibration=others, how=how)
         if one_logit:
             encoder.save(folder)
         file = publish(scratch, folder, engine, dtype)
@@ -139,8 +147,11 @@ def export(
         "pairs/s, torch float32": check.torch_pairs_per_second,
     }
     if as_json:
-        print_json(facts)
+        print_json(facts | ({"int8": str(how)} if how else {}))
     else:
+        if len(tried) > 1:
+            rows = [[str(each.how), _shown(each.tau), _shown(each.pairs_per_second)] for each in tried]
+            print_rich(table(["int8 by, the first is taken", "Kendall's τ", "pairs/s"], rows))
         print_rich(table(["what", "number"], [[name, _shown(value)] for name, value in facts.items()]))
     say_wrote(file)
 

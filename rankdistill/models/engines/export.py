@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import logging
-import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,8 +15,9 @@ from numpy.typing import NDArray
 from rankdistill.errors import DataError, MissingExtraError, UsageError
 from rankdistill.files.atomic import atomic_path
 from rankdistill.files.facts import read_sealed_facts, write_facts
-from rankdistill.models.engines.int8_onnx import quantize
-from rankdistill.models.engines.outside import complete, convert_to_openvino, read_onnx
+from rankdistill.models.engines import int8_onnx, int8_openvino
+from rankdistill.models.engines.int8_openvino import Int8
+from rankdistill.models.engines.outside import convert_to_openvino
 from rankdistill.models.engines.stored import FACTS, fault_of, files_of, note
 from rankdistill.models.engines.trace import write_onnx
 from rankdistill.models.families import family_of, n_layers_of
@@ -34,7 +31,7 @@ class ExportFormat:
 
     file: str
     write: Callable[..., None]
-    """Called with the transformers model and the path of the file, and with batches where it is calibrated."""
+    """Called with the transformers model, the path of the file, and where it is calibrated with batches and `Int8`."""
     calibrated: bool = False
     """Whether batches of pairs are needed to find the ranges of activations."""
 
@@ -47,7 +44,7 @@ def write_int8_onnx(model: Any, path: Path) -> None:
     with tempfile.TemporaryDirectory() as apart:
         whole = Path(apart, "model.onnx")
         write_onnx(model, whole)
-        if not quantize(whole, path, kept_in_float(model)):
+        if not int8_onnx.quantize(whole, path, kept_in_float(model)):
             raise _without_int8(model)
 
 
@@ -66,45 +63,28 @@ def write_openvino(model: Any, path: Path) -> None:
             raise _refused(model, "converted to OpenVINO", error) from error
 
 
-def write_int8_openvino(model: Any, path: Path, batches: Batches) -> None:
+def write_int8_openvino(model: Any, path: Path, batches: Batches, how: Int8 = Int8()) -> None:  # noqa: B008  # frozen
     """Convert to OpenVINO with weights and activations in int8, the ranges of activations taken from batches of pairs.
 
     Attention, the last layer and the head stay as they are: in int8 attention is not faster and costs half the
     agreement with float32, and the last layer is computed for one token.
     """
-    os.environ.setdefault("NNCF_CI", "1")  # else it sends its makers what it does, by processes forked off this one
-    try:
-        import nncf
-        import openvino
-    except ImportError as error:
-        raise MissingExtraError("quantizing for OpenVINO", "openvino-int8") from error
-    nncf.set_log_level(logging.ERROR)
     if NOTHING in kept_in_float(model):
         raise _without_int8(model)
     with tempfile.TemporaryDirectory() as apart:
         between = Path(apart, "model.onnx")
         write_onnx(model, between)
         try:
-            whole = read_onnx(between)
-            names = [given.get_any_name() for given in whole.inputs]
-            with redirect_stdout(sys.stderr):  # its progress bars
-                quantized = nncf.quantize(
-                    whole,
-                    nncf.Dataset([complete(batch, names) for batch in batches]),
-                    model_type=nncf.ModelType.TRANSFORMER,
-                    preset=nncf.QuantizationPreset.MIXED,
-                    subset_size=len(batches),
-                    ignored_scope=nncf.IgnoredScope(patterns=kept_in_float(model), validate=False),
-                )
-            openvino.save_model(quantized, str(path))
+            int8_openvino.quantize(between, path, kept_in_float(model, how.left), batches, how)
         except RuntimeError as error:
             raise _refused(model, "quantized for OpenVINO", error) from error
 
 
-def kept_in_float(model: Any) -> list[str]:
+def kept_in_float(model: Any, left: Sequence[int] = ()) -> list[str]:
     """Patterns of what int8 leaves alone: the last layer, attention's own products, and all outside of layers.
 
-    Operations bear the names of the modules that compute them, such as "/model/bert/encoder/layer.0/…".
+    left: numbers of further layers. Operations bear the names of the modules that compute them, such as
+    "/model/bert/encoder/layer.0/…".
     """
     family = family_of(model)
     layers = family.layers.rpartition(".")[2]
@@ -112,7 +92,7 @@ def kept_in_float(model: Any) -> list[str]:
         return [NOTHING]
     attention = family.attention.replace(".", "/")
     return [
-        rf".*/{layers}\.{n_layers_of(model) - 1}/.*",
+        *(rf".*/{layers}\.{number}/.*" for number in (*left, n_layers_of(model) - 1)),
         rf".*/{layers}\.\d+/{attention}/MatMul.*",
         rf"(?!.*/{layers}\.\d+/).*",
     ]
@@ -152,13 +132,19 @@ def format_of(engine: str, dtype: str) -> ExportFormat:
 
 
 def export_model(
-    model: Any, fingerprint: str, folder: str | Path, engine: str, dtype: str, batches: Batches = ()
+    model: Any,
+    fingerprint: str,
+    folder: str | Path,
+    engine: str,
+    dtype: str,
+    batches: Batches = (),
+    how: Int8 | None = None,
 ) -> Path:
     """Write an exported model into a model's folder, whole or not at all; return its file.
 
     fingerprint: of the `CrossEncoder`, noted beside the file with checksums so that it is not taken for another's
     weights, nor used when it is damaged. batches: of pairs like those to be scored, int64 (B, length) by input's name;
-    `UsageError` where the format needs them and there are none.
+    `UsageError` where the format needs them and there are none. how: where it is calibrated (None: the fastest way).
     """
     export_format = format_of(engine, dtype)
     if export_format.calibrated and not batches:
@@ -168,7 +154,7 @@ def export_model(
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / export_format.file
         file.parent.mkdir(parents=True)
-        export_format.write(model, file, *([batches] if export_format.calibrated else []))
+        export_format.write(model, file, *([batches, how or Int8()] if export_format.calibrated else []))
         note(file, fingerprint)
         return publish(scratch, folder, engine, dtype)
 

@@ -17,6 +17,7 @@ from rankdistill.errors import DataError
 from rankdistill.models import CrossEncoder
 from rankdistill.models.engines.export import export_model, kept_in_float
 from rankdistill.models.engines.int8_onnx import blockwise
+from rankdistill.models.engines.int8_openvino import Int8
 from rankdistill.models.engines.trace import random_batch
 from rankdistill.models.families import FAMILIES
 
@@ -51,25 +52,33 @@ def _is_quantized(value: Any) -> bool:
     return node.get_type_name() == "FakeQuantize"
 
 
-CASES = [("onnx", family) for family in FAMILIES]
-CASES += [("openvino", family) for family in ("bert", "distilbert", "modernbert", "qwen3")]
+CASES: list[tuple[str, str, Int8 | None]] = [("onnx", family, None) for family in FAMILIES]
+CASES += [("openvino", family, Int8()) for family in ("bert", "distilbert", "modernbert", "qwen3")]
+CASES += [("openvino", family, Int8(group)) for family, group in (("bert", 32), ("modernbert", 64), ("qwen3", 128))]
+CASES += [("openvino", "bert", Int8(left=(1,))), ("openvino", "bert", Int8(64, left=(0,)))]
 
 
-@pytest.mark.parametrize(("engine", "family"), CASES)
-def test_int8_leaves_attention_the_last_layer_and_the_head_alone(engine: str, family: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("engine", "family", "how"), CASES, ids=str)
+def test_int8_leaves_attention_the_last_layer_and_the_head_alone(
+    engine: str, family: str, how: Int8 | None, tmp_path: Path
+) -> None:
     pytest.importorskip("onnx")
     if engine == "openvino":
         pytest.importorskip("openvino")
         pytest.importorskip("nncf")
     model = lively(family)
     batches = [random_batch(model, 4, 12)] if engine == "openvino" else []
-    quantized, whole = multiplied_in_int8(engine, export_model(model, "f", tmp_path, engine, "int8", batches))
+    quantized, whole = multiplied_in_int8(engine, export_model(model, "f", tmp_path, engine, "int8", batches, how))
     row = FAMILIES[family]
     layers, attention = row.layers.rpartition(".")[2], row.attention.replace(".", "/")
+    left = how.left if how else ()
     assert quantized
     assert all(re.search(rf"/{layers}\.[012]/", name) for name in quantized), "of all layers but the last"
     assert not [name for name in quantized if re.search(rf"/{attention}/MatMul(_\d+)?$", name)]
     for layer in range(3):
+        if layer in left:
+            assert not [name for name in quantized if f"/{layers}.{layer}/" in name]
+            continue
         assert sum(f"/{layers}.{layer}/" in name for name in quantized) >= 4, "projections and the feed-forward part"
     assert any(re.search(rf"/{layers}\.0/{attention}/MatMul", name) for name in whole)
     assert any(f"/{layers}.3/" in name for name in whole)
