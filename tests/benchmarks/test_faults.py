@@ -18,6 +18,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     return make(tmp_path_factory.mktemp("faults") / "made", n_queries=24, n_documents=40, k=10)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(280)
 def test_a_command_that_is_killed_ends_as_it_does_without(made: Made, tmp_path: Path) -> None:
     command = Killed("parts", ["parts", "--run", str(made.run), "--queries", "1", "--out", "out"])

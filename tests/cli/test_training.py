@@ -222,6 +222,7 @@ def test_lists_that_are_drawn_by_no_known_column_are_refused_before_any_work(run
     assert run("finetune", *words, "--draw", "hardest", "--draw-by", "score", *TRAINING).code == 0
 
 
+@pytest.mark.slow
 def test_an_option_given_its_default_wins_over_the_recipe_and_a_file_too(run, files, tmp_path: Path) -> None:
     words = ["distill", "--collection", files.collection, "--run", files.bm25, "--teachers", files.model]
     words += ["--student", files.model, "--layers", 0, 3, "--max-length", 32, "--max-steps", 1]

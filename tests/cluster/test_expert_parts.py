@@ -200,6 +200,7 @@ def test_parts_that_are_no_pairs_are_refused(
         over_parts(ExpertParts(experts), tmp_path / "pairs", tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_ray_writes_the_same_bytes(experts: dict[str, str], pairs: Path, tmp_path: Path) -> None:
     pytest.importorskip("ray")
     over_parts(ExpertParts(experts), pairs, tmp_path / "here")

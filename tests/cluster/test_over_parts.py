@@ -311,6 +311,7 @@ def threads(request):
     torch.set_num_threads(before)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(280)
 def test_an_actor_computes_with_as_many_threads_as_this_process(files: Files, tmp_path: Path, ray, threads) -> None:
     """Products this large are summed in another order by two threads than by one."""
@@ -397,6 +398,7 @@ class Fatal:
         return die
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(280)
 def test_work_that_kills_its_actors_ends_with_an_error(files: Files, tmp_path: Path, ray) -> None:
     with pytest.raises(DataError, match=r"the actors died .* times, perhaps for want of memory"):

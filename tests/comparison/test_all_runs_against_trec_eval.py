@@ -95,6 +95,7 @@ OURS = [
 ]  # those two ir_measures' pytrec_eval has
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=1500)
 @given(RUNS, QRELS)
 def test_generated_runs_have_the_values_of_trec_eval(run, qrels):

@@ -20,6 +20,7 @@ def wrong(share: float, seed: int) -> np.ndarray:
     return np.where(turned, 1 - TRUTH, TRUTH)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", PAIR_METRICS)
 def test_equal_models_do_not_differ_and_a_much_better_one_does(metric: str) -> None:
     poor, good = wrong(0.4, 1), wrong(0.1, 2)

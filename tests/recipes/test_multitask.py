@@ -93,6 +93,7 @@ def test_tasks_of_every_kind_are_distilled_together_and_compared(
     assert json.loads((out / RESULT).read_text()) == result
 
 
+@pytest.mark.slow
 def test_a_student_of_layers_is_distilled_on_some_tasks_and_tuned_on_all(
     base: Path, glue: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -176,6 +176,7 @@ def test_the_whole_cycle_ends_in_a_comparison_and_is_not_repeated(base: Path, pa
     assert json.loads((out / RESULT).read_text()) == result
 
 
+@pytest.mark.slow
 def test_pairs_that_hold_experts_scores_are_not_scored_again(
     base: Path, parts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

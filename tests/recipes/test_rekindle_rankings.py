@@ -212,6 +212,7 @@ def rekindle(*more: object) -> int:
     return main([str(word) for word in (*words, "--logging-steps", 1, *more)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("with_run", [True, False])
 def test_the_cycle_of_a_ranking_ends_in_its_measures_and_is_not_repeated(
     base: Path, task: Path, tmp_path: Path, with_run: bool, capsys: pytest.CaptureFixture[str]
@@ -255,6 +256,7 @@ def test_layers_that_are_kept_are_those_of_expert_and_guided_model(base: Path, t
         assert model.config.num_hidden_layers == 2, name
 
 
+@pytest.mark.slow
 def test_experts_of_other_kinds_guide_a_ranking(base: Path, task: Path, tmp_path: Path) -> None:
     collection, out = load_collection(task), tmp_path / "out"
     models = mixture(base)

@@ -44,6 +44,7 @@ def lists() -> tuple[Any, Candidates]:
     return collection, Candidates.from_rows([q for q, _ in rows], [d for _, d in rows]).with_columns(label=labels)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("student", ["bilstm", "biattentive", "transformer:2x32"])
 def test_every_student_fine_tunes_on_a_task_of_single_texts_by_the_command(
     student: str, base: Path, glue: Path, tmp_path: Path
@@ -55,6 +56,7 @@ def test_every_student_fine_tunes_on_a_task_of_single_texts_by_the_command(
     assert json.loads((tmp_path / "out" / "metrics.json").read_text())["accuracy"] >= 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tokens", ["words", "wordpiece"])
 def test_a_bilstm_is_distilled_on_logits_without_labels(tokens: str, base: Path, glue: Path, tmp_path: Path) -> None:
     collection = f"glue:rte@{glue}"

@@ -60,6 +60,7 @@ def test_every_layer_but_the_last_may_be_left_unless_none_were_in_int8_then() ->
     assert not [way for way in ways(2) if way.left]
 
 
+@pytest.mark.slow
 def test_ways_are_exported_and_differ(tmp_path: Path) -> None:
     pytest.importorskip("openvino")
     pytest.importorskip("nncf")

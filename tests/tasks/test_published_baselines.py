@@ -42,6 +42,7 @@ def test_the_most_frequent_class_has_the_known_value(
     assert held_out.evaluation(answers).values[measure] == pytest.approx(value, abs=6e-4)
 
 
+@pytest.mark.slow
 def test_cosines_of_minilm_have_the_published_spearman_on_sts_b(shared_data: Path) -> None:
     with gzip.open(shared_data / "glue" / "STS-B" / "test_gold.original.tsv.gz", "rt", encoding="utf-8") as file:
         rows = [line.rstrip("\n").split("\t") for line in file]

@@ -55,6 +55,7 @@ def make_board(kind: str, test: str = "bootstrap", baseline: str | None = "poor"
     return pair_leaderboard(runs, Task(collection, pairs), (), baseline, test), collection
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", list(KINDS))
 def test_the_page_holds_every_pair_with_what_each_model_answered(kind: str) -> None:
     board, collection = make_board(kind)
@@ -79,6 +80,7 @@ def test_the_page_holds_every_pair_with_what_each_model_answered(kind: str) -> N
             assert entry["label"] in KINDS[kind].classes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("test", list(PAIR_TESTS))
 def test_p_values_are_those_of_the_table(test: str) -> None:
     board, collection = make_board("classes", test)
@@ -98,6 +100,7 @@ def test_p_values_are_those_of_the_table(test: str) -> None:
     assert names[0] == HOSTILE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("test", list(PAIR_TESTS))
 def test_all_pairs_of_models_are_tested_as_each_pair_is(test: str) -> None:
     board, _ = make_board("classes")
