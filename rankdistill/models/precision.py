@@ -48,9 +48,8 @@ def has_bfloat16(device: torch.device) -> bool:
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if not (torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()):
         return False
-    told: dict[str, Any] = getattr(
-        torch.cpu, "get_capabilities", dict
-    )()  # older versions of torch have no such function
+    ask = getattr(torch.cpu, "get_capabilities", dict)  # older versions of torch have none
+    told: dict[str, Any] = ask()
     return told.get("architecture") != "x86_64" or any(told.get(name) for name in BFLOAT16)
 
 

@@ -83,3 +83,20 @@ def test_two_logits_are_exported_as_they_are_with_a_note_or_as_one(run, files, t
         one = CrossEncoder.from_pretrained(tmp_path / "one", engine="onnx").predict(pairs)
     np.testing.assert_allclose(one, model.predict(pairs), atol=1e-5)
     np.testing.assert_allclose(one, CrossEncoder.from_pretrained(tmp_path / "one").predict(pairs), atol=1e-5)
+
+
+def test_int8_that_agrees_too_little_is_told_and_zero_takes_the_fastest(run, files, tmp_path, monkeypatch):
+    pytest.importorskip("openvino")
+    pytest.importorskip("nncf")
+    monkeypatch.setattr("rankdistill.scoring.int8_choice.GROUPS", (32,))
+    monkeypatch.setattr("rankdistill.scoring.int8_choice.mean_tau", lambda *_: 0.5)
+    words = ["export", "--model", files.model, "--collection", files.collection, "--run", files.bm25, "--queries", 2]
+    words += ["--engine", "openvino", "--dtype", "int8", "--out", tmp_path / "out"]
+    outcome = run(*words)
+    assert outcome.code == 0, outcome.err
+    assert "no way of int8 agrees with float32 by 0.97" in outcome.err
+    assert "a scale for 32 numbers of a token" in outcome.out
+    outcome = run(*words, "--least-tau", 0, "--json")
+    assert outcome.code == 0, outcome.err
+    assert "no way of int8" not in outcome.err
+    assert json.loads(outcome.out)["int8"] == "ranges from pairs"

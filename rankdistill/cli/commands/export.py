@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from rankdistill.cli.options import Json, Model, Run, Source
-from rankdistill.cli.output import print_json, print_rich, say_wrote, table
+from rankdistill.cli.output import print_json, print_rich, say, say_wrote, table
 from rankdistill.cli.outputs import OUTPUT_FOLDER
 from rankdistill.data.sources import load_collection
 from rankdistill.data.trec.read import read_run
@@ -128,6 +128,11 @@ def export(
         if format_of(engine, dtype).calibrated:
             tried = try_int8(encoder, engine, others, source, least_tau)
         how = tried[0].how if tried else None
+        if tried and tried[0].tau < least_tau:
+            say(
+                f"no way of int8 agrees with float32 by {least_tau:g} (Kendall's τ) on these candidates: the nearest "
+                f"is taken, {how}, with {tried[0].tau:.4f}; --least-tau 0 takes the fastest"
+            )
         lists = candidates.take_queries(checked)
         file, check = export_checked(encoder, scratch, engine, dtype, lists, source, calibration=others, how=how)
         if one_logit:

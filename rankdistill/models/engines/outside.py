@@ -92,7 +92,8 @@ def convert_to_openvino(source: Path, target: Path) -> None:
 def read_onnx(source: Path) -> openvino.Model:
     """Read an ONNX file as OpenVINO's model.
 
-    `openvino.convert_model` gives the same, but forks off dozens of processes that send its makers what is converted.
+    `openvino.convert_model` gives a model of the same logits, but forks off dozens of processes that send its makers
+    what is converted.
     """
     import openvino
 

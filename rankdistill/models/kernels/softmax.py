@@ -13,6 +13,7 @@ from rankdistill.models.kernels.dropout import kept
 _REASSOCIATED = {"reassoc", "contract", "nsz"}
 """Sums may be taken in vectors."""
 LEAST = np.float32(-60)
+"""Exponent below which a share is 0."""
 
 
 @njit(cache=True, nogil=True, fastmath=_REASSOCIATED, error_model="numpy")
