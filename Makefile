@@ -59,14 +59,14 @@ benchmark-full: $(VENV)/.extras
 	@$(RUN)/python -m benchmarks.scoring_memory
 	@$(RUN)/python -m benchmarks.training_speed
 
-# The same for engines, with the demo's student unless another MODEL is given.
-MODEL ?= runs/demo/student/model
+# The same for engines, with a student that ranks without any training.
 benchmark-engines: $(VENV)/.extras
-	@$(RUN)/python -m benchmarks.scoring_speed --model $(MODEL) --queries 20 --repeats 2
-	@$(RUN)/python -m benchmarks.latency --model $(MODEL) --rounds 1
-	@$(RUN)/python -m benchmarks.latency --model $(MODEL) --command 3
-	@$(RUN)/python -m benchmarks.start_speed --model $(MODEL)
-	@$(RUN)/python -m benchmarks.serve_speed --model $(MODEL)
+	@$(RUN)/python -m benchmarks.scoring_speed --queries 20
+	@$(RUN)/python -m benchmarks.latency --rounds 1
+	@$(RUN)/python -m benchmarks.latency --command 3
+	@$(RUN)/python -m benchmarks.start_speed
+	@$(RUN)/python -m benchmarks.serve_speed
+	@$(RUN)/python -m benchmarks.contention
 
 # Faults: kills at random moments, damaged files. Exit code 1 where something was lost or used in silence.
 faults: $(VENV)/.extras

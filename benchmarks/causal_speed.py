@@ -9,6 +9,7 @@ weights rank nothing: the table tells speed, and how far scores are apart.
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import tempfile
 import time
@@ -30,6 +31,7 @@ from transformers import (
 )
 
 import rankdistill as rd
+from benchmarks.precision import DTYPES
 from benchmarks.results import FOLDER, run, study
 from benchmarks.scoring_speed import ours, peer
 from benchmarks.studies.marco import V1
@@ -47,7 +49,6 @@ SHAPES: dict[str, dict[str, Any]] = {
     "modernbert": {"max_position_embeddings": 2048, "global_attn_every_n_layers": 3, "local_attention": 128},
 }
 """Model type -> what is its own, beside `SHAPE`."""
-ENGINES = (("torch", "float32"), ("torch", "bfloat16"), ("openvino", "float32"), ("openvino", "bfloat16"))
 
 
 def trained_tokenizer(texts: list[str], *, classifier: bool) -> Any:
@@ -129,7 +130,7 @@ def rows_of(kind: str, candidates: Candidates, collection: Collection, texts: li
             systems["transformers, causal"] = lambda: by_transformers(folder, candidates, collection)
         theirs = CrossEncoder(str(read), device="cpu")
         systems["sentence-transformers"] = lambda: peer(theirs, candidates, collection)
-        for engine, dtype in ENGINES:
+        for engine, dtype in itertools.product(("torch", "openvino"), DTYPES):
             model = rd.CrossEncoder.from_pretrained(folder, engine, dtype, **asking)
             systems[f"rankdistill {engine} {dtype}"] = lambda model=model: ours(model, candidates, collection)
         seconds: dict[str, list[float]] = {system: [] for system in systems}

@@ -27,14 +27,14 @@ import torch
 from cyclopts import Parameter
 
 import rankdistill as rd
+from benchmarks.precision import BFLOAT16, ENGINES
 from benchmarks.results import FOLDER, QUICK, Row, run, study
 from benchmarks.words import WORDS
 from rankdistill.models import DEFAULT_BASE
 from rankdistill.models.engines.by_torch import TorchEngine
-from rankdistill.models.engines.export import FORMATS, export_model
+from rankdistill.models.engines.export import export_model
 from rankdistill.models.engines.outside import LOADERS, Runner
 from rankdistill.models.engines.threads import CPU_BATCH_TOKENS, Engine, batch_budget, computed
-from rankdistill.models.precision import has_bfloat16
 
 PACKAGES = ("rankdistill", "torch", "onnxruntime", "openvino")
 QUERY_WORDS, QUICK_PAIRS = 6, 32
@@ -99,8 +99,8 @@ def batches_of(model: rd.CrossEncoder, n_pairs: int, n_tokens: int, engine: Engi
         for lengths_of in ([QUERY_WORDS] * n_pairs, lengths)
     )
     rows = np.arange(n_pairs)
-    total = int(model.assembler.lengths(queries, documents, rows, rows).total.sum())
-    budget = CPU_BATCH_TOKENS if engine is None else batch_budget(engine, total, model.batch_tokens)
+    read = model.assembler.lengths(queries, documents, rows, rows).total
+    budget = CPU_BATCH_TOKENS if engine is None else batch_budget(engine, read, model.batch_tokens)
     return list(model.assembler.batches(queries, documents, rows, rows, budget))
 
 
@@ -109,8 +109,8 @@ def systems(
 ) -> Iterator[tuple[Row, Compute]]:
     """Yield each engine in each way: what its row begins with, and what computes batches by it."""
     calibration = [{name: values[:8] for name, values in batch.items()} for _, batch in _calibration(model)]
-    low = "bf16" if has_bfloat16(torch.device("cpu")) else "f32"
-    for engine, dtype in (("torch", "float32"), ("torch", "bfloat16"), *FORMATS):
+    low = "bf16" if BFLOAT16 else "f32"
+    for engine, dtype in ENGINES:
         if chosen and f"{engine}:{dtype}" not in chosen:
             continue
         first = {"engine": engine, "dtype": dtype}
@@ -185,7 +185,7 @@ def _of_one_engine(
             if of == nth:
                 took = statistics.median(seconds)
                 row[name] = round(pairs / took, 1) if name.startswith("pairs/s") else round(1000 * took, 1)
-        row["share"] = f"{row['pairs/s beside a busy process'] / row['pairs/s']:.0%}"
+        row["share kept"] = round(row["pairs/s beside a busy process"] / row["pairs/s"], 2)
         yield row
 
 

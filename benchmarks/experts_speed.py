@@ -2,7 +2,8 @@
 
 Run in the project's root: python -m benchmarks.experts_speed
 Experts are the default base with a new head each: two classes, three classes, and a similarity. Each way starts from
-texts and ends with all logits; ours keeps them in its store. Both in turns in one process, in float32 and in bfloat16.
+texts and ends with all logits; ours keeps them in its store. Both in turns in one process, in float32 and, where the
+processor has it, in bfloat16.
 10,000 pairs take some ten minutes on two cores, and a million a hundred times that; pairs/s hardly depend on it.
 """
 
@@ -20,6 +21,7 @@ import torch
 from cyclopts import Parameter
 
 import rankdistill as rd
+from benchmarks.precision import DTYPES
 from benchmarks.results import FOLDER, QUICK, Row, run, study
 from benchmarks.studies.marco import DATA
 from rankdistill.corpus.build import build_corpus
@@ -37,7 +39,6 @@ CONTRACTS = {
 LENGTH = 128
 PEER_BATCH = 32
 """The default of `CrossEncoder.predict`."""
-DTYPES = ("float32", "bfloat16")
 PACKAGES = ("rankdistill", "sentence-transformers", "torch", "transformers")
 Scored = dict[str, np.ndarray]
 

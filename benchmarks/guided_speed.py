@@ -28,6 +28,7 @@ from torch import nn
 
 import rankdistill as rd
 from benchmarks.guided_peer import train_peer
+from benchmarks.precision import DTYPES
 from benchmarks.results import FOLDER, QUICK, Row, peak_memory, run, study
 from benchmarks.studies.marco import DATA
 from rankdistill.corpus.build import build_corpus
@@ -43,7 +44,6 @@ from rankdistill.training.masked import Masked
 
 TEXT = DATA / "wikipedia-en-2015-slice"
 LENGTH, RATE = 128, 5e-5
-DTYPES = ("float32", "bfloat16")
 PACKAGES = ("rankdistill", "torch", "transformers", "numba")
 OURS, THEIRS = "rankdistill", "transformers.Trainer"
 

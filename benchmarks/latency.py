@@ -1,9 +1,10 @@
 """How long a user waits: `rank()` of one query's 100 candidates, by number of layers, tokens read and engine.
 
-Run in the project's root: python -m benchmarks.latency --model runs/demo/student/model
+Run in the project's root: python -m benchmarks.latency   (--model FOLDER for one of your own)
 Texts are BM25's 100 best for the queries of DL 2019, in turn; tokenising counts. Models of fewer layers are cut from
-the one given: they rank worse, but as fast as if they had been trained. With --command it is the command line that is
-timed, `rankdistill rerank` of a run of one query, from the start of its process to its end.
+the one given: they rank worse, but as fast as if they had been trained. OpenVINO's int8 has fixed ranges. With
+--command it is the command line that is timed, `rankdistill rerank` of a run of one query, from start to end of its
+process.
 """
 
 from __future__ import annotations
@@ -21,8 +22,10 @@ import numpy as np
 from cyclopts import Parameter
 
 import rankdistill as rd
+from benchmarks.precision import ENGINES
 from benchmarks.results import FOLDER, QUICK, Row, run, study
-from benchmarks.scoring_speed import ENGINES, PACKAGES, exported
+from benchmarks.scoring_speed import PACKAGES, exported
+from benchmarks.student import Model, student
 from benchmarks.studies.marco import V1
 from rankdistill.data import Candidates, write_run
 from rankdistill.models import keep_layers
@@ -60,7 +63,7 @@ def seconds_of_command(folder: str, engine: str, dtype: str, run: Candidates, n:
 
 
 def rows(
-    model: Path,
+    model: Path | None,
     layers: tuple[int, ...],
     max_lengths: tuple[int, ...],
     n_commands: int,
@@ -75,28 +78,31 @@ def rows(
     lists = [
         (*collection.queries.take([q.query_id]), collection.documents.take(q.doc_ids)) for q in candidates.queries()
     ][:n_queries]
-    whole = rd.CrossEncoder.from_pretrained(model)
+    whole = student(model, collection)
     n = whole.model.config.num_hidden_layers
     for n_layers, length in itertools.product(layers, max_lengths):
         cut = rd.CrossEncoder(whole.model, whole.tokenizer, whole.contract, max_length=length)
-        student = keep_layers(cut, [*range(n_layers - 1), n - 1])
+        small = keep_layers(cut, [*range(n_layers - 1), n - 1])
         with tempfile.TemporaryDirectory() as scratch:
-            saved = exported(student, scratch, collection)
+            saved = exported(small, scratch, collection)
             systems = {(engine, dtype): saved.with_engine(engine, dtype) for engine, dtype in ENGINES}
             if not n_commands:
                 systems = {PEER: CrossEncoder(scratch, device="cpu"), **systems}
+            slowest = 0.0
             for (engine, dtype), system in systems.items():
                 if n_commands:
                     taken = 1000 * seconds_of_command(scratch, engine, dtype, candidates, n_commands)
                 else:
                     taken = 1000 * seconds_of(system, lists, rounds)
                 row: Row = {"layers": n_layers, "tokens": length, "engine": engine, "dtype": dtype}
-                yield row | {f"p{p} ms": round(float(np.percentile(taken, p)), 1) for p in (50, 95, 99)}
+                row |= {f"p{p} ms": round(float(np.percentile(taken, p)), 1) for p in (50, 95, 99)}
+                slowest = slowest or row["p50 ms"]
+                yield row | {"times as fast as the first": round(slowest / row["p50 ms"], 2)}
 
 
 def main(
     *,
-    model: Annotated[Path, Parameter(help="Folder of a one-logit cross-encoder.")],
+    model: Model = None,
     layers: Annotated[tuple[int, ...], Parameter(help="Numbers of layers.")] = (2, 4),
     max_lengths: Annotated[tuple[int, ...], Parameter(help="Tokens of a pair.")] = (64, 256),
     command: Annotated[int, Parameter(help="Time the command instead, for this many queries.")] = 0,

@@ -54,6 +54,10 @@ RATIOS: dict[str, Ratio] = {
     "guided_speed": Ratio("ratio", ("system", "dtype", "dropout")),
     "corpus_speed": Ratio("pairs/s", ("system", "processes"), peer="sentencex"),
     "serve_speed": Ratio("times the plain server", ("system", "clients")),
+    "scoring_speed": Ratio("ratio"),
+    "latency": Ratio("times as fast as the first", ("engine", "dtype", "layers", "tokens"), ours=""),
+    "contention": Ratio("share kept", ("engine", "dtype", "way"), ours=""),
+    "training_speed": Ratio("ratio", ("system", "dtype")),
 }
 """Result and module of a benchmark -> its ratios."""
 

@@ -22,6 +22,7 @@ from torch import Tensor
 from torch.nn.functional import kl_div
 from transformers import BertConfig, BertForSequenceClassification
 
+from benchmarks.precision import DTYPES
 from benchmarks.results import FOLDER, QUICK, Row, run, study
 from rankdistill.losses.relations import choose_heads, relations
 from rankdistill.models.attention import float32_attention
@@ -32,7 +33,7 @@ from rankdistill.models.shape import random_model
 PACKAGES = ("rankdistill", "torch", "transformers", "numba")
 SHAPES = {"12x768 to 6x384": ((12, 768), (6, 384)), "6x384 to 3x384": ((6, 384), (3, 384))}
 """Teacher and student, layers and width."""
-LENGTHS, DTYPES = (32, 128), ("float32", "bfloat16")
+LENGTHS = (32, 128)
 TOKENS = 2048
 """Of a batch."""
 MASK = torch.ones(1, 1, dtype=torch.bool)

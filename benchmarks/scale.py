@@ -1,11 +1,12 @@
-"""Ensemble five teachers in Parquet parts, as the command does, beside a plain reading of the same files.
+"""Ensemble five teachers in Parquet parts and evaluate the ensembles, beside a plain reading of the same files.
 
 Run in the project's root: python -m benchmarks.scale
 A row is a process of its own. Files are taken out of the system's cache before each; the machine under a virtual one
 may still have them. Peers: Python's ``read`` of all bytes, which is the disk's reading speed, and pyarrow's reading of
 all columns, a part at a time, on all threads, without looking at checksums. The command's seconds are of the whole
 process: its start, a look at the ids of all queries, reading with checksums, the ensemble, and a sealed run in parts
-that is written. Labels and lists are those of `benchmarks.pile_speed`, about 20 candidates a query.
+that is written. Labels and lists are those of `benchmarks.pile_speed`, about 20 candidates a query. What the ensembles
+wrote is then evaluated, one of them, and compared on a leaderboard, both, by the judgments of one query in a hundred.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -29,8 +30,12 @@ TEACHERS = ("t1", "t2", "t3", "t4", "t5")
 PER_QUERY = 20.37
 PART = 1_000_000
 METHODS = ("pile", "mean")
+JUDGED = 100
+"""One query in so many has judgments, those that its labels say."""
 BLOCK = 1 << 22
 PEERS = {"read": "read()", "scan": "pyarrow"}
+EVALUATIONS = {"evaluate": 1, "leaderboard": len(METHODS)}
+"""Command that measures what the ensembles wrote -> how many of them."""
 
 
 def make_part(number: int, pairs: int, file: Path) -> None:
@@ -74,6 +79,19 @@ def make(folder: Path, pairs: int) -> None:
     os.sync()
 
 
+def judgments(folder: Path) -> Path:
+    """Write the labels of one query in a hundred as qrels beside the parts; return the file."""
+    from rankdistill.data import Candidates, concatenate, write_qrels
+    from rankdistill.data.parts import read_part
+
+    def judged(part: Candidates) -> Candidates:
+        return part.only_columns("label").take_queries(slice(None, None, JUDGED))
+
+    file = folder.with_name(f"{folder.name}.qrels")
+    write_qrels(concatenate([judged(read_part(path)) for path in sorted(folder.glob("*.parquet"))]), file)
+    return file
+
+
 # -- the systems, each in a process of its own -------------------------------------------------------------------------
 
 
@@ -94,29 +112,37 @@ def scan(folder: Path) -> None:
         pq.ParquetFile(path).read()
 
 
-def ensemble(folder: Path, method: str) -> None:
-    """Run the command, and delete what it wrote."""
-    from rankdistill.cli.entry import main as command
+def written(folder: Path) -> Path:
+    """The folder of the ensembles' runs, each in a folder of parts named after its method."""
+    return folder.with_name(f"{folder.name}-ensembled")
 
-    out = folder.with_name(f"{folder.name}-{method}")
-    words = ["--runs", str(folder), "--teachers", *TEACHERS, "--method", method, "--out", str(out)]
-    if command(["ensemble", *words]):
-        raise SystemExit(f"ensemble {' '.join(words)} failed")
+
+def words_of(system: str, folder: Path) -> list[str]:
+    """A command of rankdistill that is measured."""
+    runs = written(folder)
+    if system in METHODS:
+        words = ["ensemble", "--runs", str(folder), "--teachers", *TEACHERS]
+        return [*words, "--method", system, "--out", str(runs / system)]
+    of = ["evaluate", "--runs", str(runs / METHODS[0])] if system == "evaluate" else ["leaderboard", str(runs)]
+    return [*of, "--qrels", str(folder.with_name(f"{folder.name}.qrels"))]
 
 
 def measure(system: str, folder: Path) -> None:
     """Run a system and print its highest memory."""
-    if system in METHODS:
-        ensemble(folder, system)
-    else:
+    if system in PEERS:
         (read_bytes if system == "read" else scan)(folder)
+    else:
+        from rankdistill.cli.entry import main as command
+
+        if command(words := words_of(system, folder)):
+            raise SystemExit(f"{' '.join(words)} failed")
     print(json.dumps(peak_memory()))
 
 
-def forget(folder: Path) -> int:
+def forget(files: Iterable[Path]) -> int:
     """Take files out of the system's cache; return their bytes."""
     size = 0
-    for path in folder.glob("*.parquet"):
+    for path in files:
         with path.open("rb") as file:
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
             size += os.fstat(file.fileno()).st_size
@@ -125,12 +151,18 @@ def forget(folder: Path) -> int:
 
 def row_of(system: str, folder: Path, pairs: int) -> Row:
     """Measure a system once, from the start of its process to the end."""
-    size = forget(folder)
+    n_runs = EVALUATIONS.get(system)
+    read = (
+        folder.glob("*.parquet")
+        if not n_runs
+        else (file for method in METHODS[:n_runs] for file in (written(folder) / method).glob("*.parquet"))
+    )
+    size = forget(read)
     command = [sys.executable, "-m", "benchmarks.scale", "--measure", system, "--folder", str(folder)]
     start = time.perf_counter()
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     seconds = time.perf_counter() - start
-    shutil.rmtree(folder.with_name(f"{folder.name}-{system}"), ignore_errors=True)
+    pairs *= n_runs or 1
     return {
         "system": PEERS.get(system, f"rankdistill, {system}"),
         "pairs": pairs,
@@ -143,15 +175,19 @@ def row_of(system: str, folder: Path, pairs: int) -> Row:
 
 
 def rows(folder: Path, pairs: int) -> Iterator[Row]:
-    """Measure the peers, then the command by each method."""
+    """Measure the peers, the ensemble by each method, and the evaluations of what it wrote."""
+    judgments(folder)
     speeds = {}
-    for system in ("read", "scan", *METHODS):
-        row = row_of(system, folder, pairs)
-        speeds[system] = row["pairs/s"]
-        of_peers = {
-            f"share of {PEERS[peer]}": round(row["pairs/s"] / speeds[peer], 2) for peer in PEERS if peer in speeds
-        }
-        yield row | of_peers
+    try:
+        for system in (*PEERS, *METHODS, *EVALUATIONS):
+            row = row_of(system, folder, pairs)
+            speeds[system] = row["MB/s"]
+            of_peers = {
+                f"share of {PEERS[peer]}": round(row["MB/s"] / speeds[peer], 2) for peer in PEERS if peer in speeds
+            }
+            yield row | of_peers
+    finally:
+        shutil.rmtree(written(folder), ignore_errors=True)
 
 
 def main(

@@ -1,6 +1,6 @@
 """Time how long commands take from the first keystroke on, beside what people use instead.
 
-Run in the project's root: python -m benchmarks.start_speed --model MODEL
+Run in the project's root: python -m benchmarks.start_speed   (--model FOLDER for one of your own)
 `rankdistill evaluate` on lists of DL 2019's size (43 queries of 100 documents, 9,245 judgments, three measures) is
 timed in turn with the `ir_measures` command on the same files: as it is, and as the first call after an installation,
 without Numba's cache and ours. `rankdistill rerank` of one query's 100 documents, by a model that an earlier command
@@ -26,7 +26,9 @@ from typing import Annotated
 import numpy as np
 from cyclopts import Parameter
 
+import rankdistill as rd
 from benchmarks.results import FOLDER, QUICK, Row, run, study
+from benchmarks.student import Model, student
 from benchmarks.words import WORDS
 
 SEED = 0
@@ -103,7 +105,7 @@ def script(name: str) -> str:
 
 
 def rows(rounds: int, model: Path | None, engines: tuple[str, ...]) -> Iterator[Row]:
-    """Time the commands in turn, and compare their medians."""
+    """Time the commands in turn, and compare their medians; engines: of `rerank`, none leave it out."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_files(folder)
@@ -117,8 +119,11 @@ def rows(rounds: int, model: Path | None, engines: tuple[str, ...]) -> Iterator[
             "rankdistill evaluate, first call": evaluate,
         }
         yield from compared(systems, peer, folder, rounds)
-        if model is None:
+        if not engines:
             return
+        if model is None:
+            collection = rd.load_collection(folder / "data")
+            model = student(None, collection, layers=2).save(folder / "student")
         rerank = [*ours, "rerank", "--model", str(model), "--collection", "data", "--run", "one.trec"]
         rerank += ["--out", "out.trec", "--store", "scores"]
         peer = "sentence_transformers.CrossEncoder"
@@ -152,13 +157,13 @@ def compared(systems: dict[str, list[str]], peer: str, folder: Path, rounds: int
 
 def main(
     *,
-    model: Annotated[Path | None, Parameter(help="Folder of a student; without it only evaluate is timed.")] = None,
+    model: Model = None,
     engines: Annotated[tuple[str, ...], Parameter(help="Of rerank.")] = ("onnx", "openvino", "torch"),
     rounds: Annotated[int, Parameter(help="In turn, after one that warms up.")] = 5,
     quick: Annotated[bool, Parameter(help="Three rounds of evaluate alone.")] = False,
 ) -> None:
     """Time the commands, print the table as it grows and write the result."""
-    given = rows(3, None, engines) if quick else rows(rounds, model.absolute() if model else None, engines)
+    given = rows(3, None, ()) if quick else rows(rounds, model.absolute() if model else None, engines)
     study("start_speed", given, [SEED], PACKAGES, folder=QUICK if quick else FOLDER)
 
 

@@ -17,6 +17,7 @@ import torch
 from cyclopts import Parameter
 
 import rankdistill as rd
+from benchmarks.precision import DTYPES
 from benchmarks.results import FOLDER, QUICK, Row, run, study
 from benchmarks.studies.marco import V1
 from rankdistill.data import Candidates, Collection
@@ -24,7 +25,6 @@ from rankdistill.evaluation import evaluate
 from rankdistill.training import draw_candidates
 
 LENGTH, LISTS, LIST_SIZE, RATE = 256, 8, 8, 3e-5
-DTYPES = ("float32", "bfloat16")
 PACKAGES = ("rankdistill", "sentence-transformers", "torch", "transformers")
 Trained = tuple[rd.CrossEncoder, float]
 

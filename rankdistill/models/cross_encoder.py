@@ -347,8 +347,8 @@ class CrossEncoder:
             read = tokens = self.assembler.tokenize(self.tokenizer, list(query_of))
         query_rows = np.array([query_of[text] for text in queries])
         document_rows = np.array([document_of[text] for text in documents])
-        n_tokens = int(self.assembler.lengths(read, tokens, query_rows, document_rows).total.sum())
-        budget = batch_budget(self.engine, n_tokens, self.batch_tokens if batch_tokens is None else batch_tokens)
+        lengths = self.assembler.lengths(read, tokens, query_rows, document_rows).total
+        budget = batch_budget(self.engine, lengths, self.batch_tokens if batch_tokens is None else batch_tokens)
         batches = self.assembler.batches(read, tokens, query_rows, document_rows, budget, **self.batching)
         for items, _, given in computed(self.engine, batches):
             logits[items] = given

@@ -103,7 +103,7 @@ class ChunkScorer:
         elif self.model.n_texts == 2:
             self.documents.up_to(int(document_rows.max()) + 1)
         lengths = self.assembler.lengths(self.queries, self.documents, query_rows, document_rows)
-        budget = batch_budget(self.model.engine, int(lengths.total.sum()), self.batch_tokens)
+        budget = batch_budget(self.model.engine, lengths.total, self.batch_tokens)
         batches = []
         for windows, batch in self.assembler.batches(
             self.queries, self.documents, query_rows, document_rows, budget, **self.model.batching

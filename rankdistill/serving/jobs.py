@@ -92,8 +92,8 @@ def score_together(model: Scorer, slices: Sequence[Slice], batch_tokens: int, n_
     rows = np.concatenate([np.arange(each.start, each.end) + first for each, first in zip(slices, firsts, strict=True)])
     places = np.concatenate([np.arange(each.start, each.end) for each in slices])
     n_padded = 0
-    n_tokens = sum(int(each.job.lengths[each.start : each.end].sum()) for each in slices)
-    budget = batch_budget(model.engine, n_tokens, batch_tokens)
+    lengths = np.concatenate([each.job.lengths[each.start : each.end] for each in slices])
+    budget = batch_budget(model.engine, lengths, batch_tokens)
     batches = model.assembler.batches(queries, documents, query_rows, rows, budget, **model.batching)
     for items, batch, logits in computed(model.engine, batches, n_threads):
         n_padded += batch["input_ids"].size

@@ -9,6 +9,7 @@ import torch
 from tiny import make_model
 from torch.utils.flop_counter import FlopCounterMode
 
+from rankdistill.models.first_token import _attend_by_modules, _attend_by_weights
 from rankdistill.models.outputs import OWN, first_token_only, forward, has_first_token_shortcut
 
 
@@ -42,7 +43,7 @@ def test_logits_and_gradients_are_the_same(family: str, attention: str, inputs) 
     torch.testing.assert_close(model(**whole).logits.detach(), short, atol=1e-5, rtol=1e-5)
 
 
-def test_it_is_five_sixths_of_a_layer_less_work(inputs) -> None:
+def test_it_is_nearly_a_layer_less_work(inputs) -> None:
     model = make_model(hidden_size=48, intermediate_size=192, num_attention_heads=4)
     inputs = {name: values.repeat(1, 3) for name, values in inputs.items()}
 
@@ -53,7 +54,38 @@ def test_it_is_five_sixths_of_a_layer_less_work(inputs) -> None:
 
     whole = flops()
     with first_token_only(model):
-        assert flops() / whole == pytest.approx(1 - 5 / 6 / 4, abs=0.03)
+        assert flops() / whole == pytest.approx(1 - 1 / 4, abs=0.03)
+
+
+def test_projections_that_are_no_plain_linear_maps_are_called(inputs) -> None:
+    class Doubled(torch.nn.Linear):
+        def forward(self, states: torch.Tensor) -> torch.Tensor:
+            return 2 * super().forward(states)
+
+    model = make_model(initializer_range=0.3)
+    attention = model.bert.encoder.layer[-1].attention.self
+    for name in ("key", "value"):
+        doubled = Doubled(*getattr(attention, name).weight.shape)
+        doubled.load_state_dict(getattr(attention, name).state_dict())
+        setattr(attention, name, doubled)
+    expected = model(**inputs).logits
+    with first_token_only(model):
+        torch.testing.assert_close(model(**inputs).logits, expected, atol=1e-5, rtol=1e-5)
+
+
+def test_attention_is_dropped_as_by_keys_and_values_of_all_tokens(inputs) -> None:
+    model = make_model(initializer_range=0.3, attention_probs_dropout_prob=0.4).train()
+    model.set_attn_implementation("eager")
+    attention = model.bert.encoder.layer[-1].attention.self
+    hidden = torch.randn(6, 20, 32, generator=torch.Generator().manual_seed(2))
+    seen = inputs["attention_mask"].bool()
+    mask = torch.zeros(6, 1, 20).masked_fill(~seen[:, None], torch.finfo(torch.float32).min)
+    outputs = []
+    for attend, its in ((_attend_by_weights, mask), (_attend_by_modules, mask), (_attend_by_weights, seen.long())):
+        torch.manual_seed(0)  # the same numbers are dropped
+        outputs.append(attend(attention, attention.query(hidden[:, :1]), hidden, its))
+    for other in outputs[1:]:
+        torch.testing.assert_close(outputs[0], other, atol=1e-5, rtol=1e-5)
 
 
 def test_all_is_as_before_afterwards_also_after_an_error(inputs) -> None:

@@ -84,12 +84,16 @@ def default_budget(on_gpu: bool, prompt_shared: bool) -> int:
     return CPU_BATCH_TOKENS if prompt_shared else THREAD_BATCH_TOKENS
 
 
-def batch_budget(engine: Engine, n_tokens: int, batch_tokens: int) -> int:
-    """Tokens of a batch such that a list of ``n_tokens`` gives every thread some, at most ``batch_tokens``.
+def batch_budget(engine: Engine, lengths: I64, batch_tokens: int) -> int:
+    """Tokens of a batch such that a list is cut into `PARTS` of about the same size, at most ``batch_tokens``.
 
-    It does not depend on the number of threads, as a score's last bits depend on the batch.
+    lengths: int64 (N,), tokens of the list's pairs. It does not depend on the number of threads, as a score's last bits
+    depend on the batch.
     """
-    return batch_tokens if not engine.n_threads else min(batch_tokens, max(LEAST_TOKENS, -(-n_tokens // PARTS)))
+    if not engine.n_threads:
+        return batch_tokens
+    part = -(-int(lengths.sum()) // PARTS) + int(lengths.max(initial=0))  # a pair more: none are left for one part more
+    return min(batch_tokens, max(LEAST_TOKENS, part))
 
 
 def _done(items: I64, batch: Batch, future: Future[F32]) -> tuple[I64, Batch, F32]:

@@ -14,6 +14,7 @@ import torch
 from tiny import lively, make_model, make_tokenizer
 
 from rankdistill.errors import DataError
+from rankdistill.inputs.batches import length_sorted_batches
 from rankdistill.models.cross_encoder import CrossEncoder
 from rankdistill.models.engines import threads as threads_module
 from rankdistill.models.engines.by_torch import TorchEngine
@@ -138,12 +139,14 @@ def test_an_error_is_raised_at_its_batch_when_no_thread_computes_any_more() -> N
 
 
 def test_a_list_gives_every_thread_some_batches_of_a_useful_size() -> None:
-    engine = Watched()
-    assert batch_budget(engine, 6400, 4096) == 6400 // PARTS
-    assert batch_budget(engine, 100, 4096) == LEAST_TOKENS
-    assert batch_budget(engine, 10**6, 4096) == 4096
+    engine, lengths = Watched(), np.full(100, 64)
+    sizes = [len(items) for items in length_sorted_batches(lengths, batch_budget(engine, lengths, 4096))]
+    assert len(sizes) == PARTS, "none are left for a part more, for which one thread would wait"
+    assert max(sizes) - min(sizes) <= PARTS
+    assert batch_budget(engine, np.full(5, 20), 4096) == LEAST_TOKENS
+    assert batch_budget(engine, np.full(20_000, 50), 4096) == 4096
     engine.n_threads = 0
-    assert batch_budget(engine, 6400, 4096) == 4096, "a GPU computes all at once"
+    assert batch_budget(engine, lengths, 4096) == 4096, "a GPU computes all at once"
 
 
 def test_scores_of_pairs_do_not_depend_on_threads() -> None:
