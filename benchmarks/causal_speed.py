@@ -32,7 +32,7 @@ from transformers import (
 
 import rankdistill as rd
 from benchmarks.precision import DTYPES
-from benchmarks.results import FOLDER, run, study
+from benchmarks.results import FOLDER, QUICK, run, study
 from benchmarks.scoring_speed import ours, peer
 from benchmarks.studies.marco import V1
 from rankdistill.data import Candidates, Collection
@@ -159,7 +159,7 @@ def main(
     *,
     queries: Annotated[int, Parameter(help="Queries of DL 2019 that are scored.")] = 10,
     repeats: Annotated[int, Parameter(help="Timed rounds, after one that warms up.")] = 3,
-    quick: Annotated[bool, Parameter(help="Two queries, one shape, one round, nothing written.")] = False,
+    quick: Annotated[bool, Parameter(help="Two queries, one shape, one round.")] = False,
     shapes: Annotated[tuple[str, ...], Parameter(help=f"Of {', '.join(SHAPES)}.")] = tuple(SHAPES),
 ) -> None:
     """Time all systems and write the table."""
@@ -170,7 +170,7 @@ def main(
     candidates = candidates.take_queries(np.arange(candidates.n_queries) < queries)
     texts = [text for _, text in islice(collection.documents, TRAINING_TEXTS // (10 if quick else 1))]
     rows = (row for kind in shapes for row in rows_of(kind, candidates, collection, texts, repeats))
-    study("causal_speed", rows, [0], PACKAGES, folder=Path(tempfile.mkdtemp()) if quick else FOLDER)
+    study("causal_speed", rows, [0], PACKAGES, folder=QUICK if quick else FOLDER)
 
 
 if __name__ == "__main__":

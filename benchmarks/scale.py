@@ -82,13 +82,13 @@ def make(folder: Path, pairs: int) -> None:
 def judgments(folder: Path) -> Path:
     """Write the labels of one query in a hundred as qrels beside the parts; return the file."""
     from rankdistill.data import Candidates, concatenate, write_qrels
-    from rankdistill.data.parts import read_part
+    from rankdistill.data.parts import part_of, part_table
 
-    def judged(part: Candidates) -> Candidates:
-        return part.only_columns("label").take_queries(slice(None, None, JUDGED))
+    def judged(path: Path) -> Candidates:
+        return part_of(part_table(path, ["label"]), path, ["label"]).take_queries(slice(None, None, JUDGED))
 
     file = folder.with_name(f"{folder.name}.qrels")
-    write_qrels(concatenate([judged(read_part(path)) for path in sorted(folder.glob("*.parquet"))]), file)
+    write_qrels(concatenate([judged(path) for path in sorted(folder.glob("*.parquet"))]), file)
     return file
 
 

@@ -54,7 +54,8 @@ def bound(settings: ServingSettings) -> socket.socket:
 
     Raises `DataError` for a port or address that cannot be had.
     """
-    taken = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
+    # asyncio turns Nagle's algorithm off where the protocol is stated; with it a body waits 40 ms after its headers
+    taken = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET, proto=socket.IPPROTO_TCP)
     taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         taken.bind((settings.host, settings.port))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import socket
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +29,7 @@ pytest.importorskip("fastapi", reason="the extra 'serve' is not installed")
 from starlette.testclient import TestClient
 
 from rankdistill.serving.app import build_app
+from rankdistill.serving.run import bound
 
 QUERY = "how to sort a list"
 DOCUMENTS = ["the cat is a dog", "sort the list", "a book of what", "the first to sort a list wrote a long book", ""]
@@ -440,3 +443,35 @@ def test_a_model_that_an_earlier_command_left_ready_is_served(tmp_path: Path, mo
     found = in_order(answer["results"], "relevance_score")
     assert found == pytest.approx(scores_of(first, QUERY, [*DOCUMENTS, LONG]), abs=CLOSE)
     assert answer["truncated"] == [len(DOCUMENTS)]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_a_body_does_not_wait_until_its_headers_are_acknowledged(host: str) -> None:
+    async def nodelay() -> int:
+        loop = asyncio.get_running_loop()
+        accepted: asyncio.Future[int] = loop.create_future()
+
+        class Protocol(asyncio.Protocol):
+            def connection_made(self, transport: Any) -> None:
+                connection = transport.get_extra_info("socket")
+                accepted.set_result(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+                transport.close()
+
+        place = bound(ServingSettings(host=host, port=0))
+        async with await loop.create_server(Protocol, sock=place):
+            _, writer = await asyncio.open_connection(*place.getsockname()[:2])
+            writer.close()
+            return await accepted
+
+    if host == "::1" and not _has_ipv6():
+        pytest.skip("this machine has no loopback address of IPv6")
+    assert asyncio.run(nodelay()), "Nagle's algorithm is on: every answer on a kept connection takes 40 ms more"
+
+
+def _has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as place:
+            place.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
