@@ -58,6 +58,16 @@ RATIOS: dict[str, Ratio] = {
     "latency": Ratio("times as fast as the first", ("engine", "dtype", "layers", "tokens"), ours=""),
     "contention": Ratio("share kept", ("engine", "dtype", "way"), ours=""),
     "training_speed": Ratio("ratio", ("system", "dtype")),
+    "experts_speed": Ratio("ratio", ("system", "dtype")),
+    "student_speed": Ratio("times MiniLM-L6", ("system", "what"), ours=""),
+    "causal_speed": Ratio("ratio", ("system", "shape")),
+    "bm25_speed": Ratio("ratio"),
+    "relation_speed": Ratio(
+        "share of the step, %",
+        ("relations by", "teacher to student", "tokens of a text", "dtype"),
+        less_is_better=True,
+        ours="ours",
+    ),
 }
 """Result and module of a benchmark -> its ratios."""
 

@@ -124,7 +124,7 @@ def scoring_rows(what: str, data: Data, rounds: int) -> Iterator[Row]:
         n_embeddings = sum(weight.numel() for key, weight in model.model.named_parameters() if "embeddings" in key)
         row: Row = {"what": what, "system": name, "parameters": model.n_parameters}
         row |= {"without embeddings": model.n_parameters - n_embeddings, "engine": engine}
-        row |= {"scored": len(lists), "seconds": round(taken, 2), "per second": round(1 / took[name])}
+        row |= {"texts": len(lists), "seconds": round(taken, 2), "per second": round(1 / took[name])}
         row["times BERT-base"] = round(took[BERT] / took[name], 1)
         if MINILM in took:
             row["times MiniLM-L6"] = round(took[MINILM] / took[name], 1)
@@ -178,14 +178,14 @@ def training_rows(data: Data) -> Iterator[Row]:
     slow = seconds(lambda: plain_loop(student, texts, targets, settings))
     ours = seconds(lambda: fit(student, lists, collection, "logit_mse(target)", settings))
     for name, took in (("plain nn.LSTM loop", slow), ("rankdistill", ours)):
-        row: Row = {"what": f"training on {len(lists):,} sentences", "system": f"{BILSTM}, {name}"}
+        row: Row = {"what": "training on sentences", "system": f"{BILSTM}, {name}", "texts": len(lists)}
         yield row | {"seconds": round(took, 2), "per second": round(len(lists) / took), "times": round(slow / took, 2)}
 
 
 def rows(n_sentences: int, n_pairs: int, n_trained: int, rounds: int) -> Iterator[Row]:
     """Scoring of sentences and pairs, and training."""
     for what, data in (("sentences of SST-2", sentences(n_sentences)), ("query-passage pairs", pairs(n_pairs))):
-        yield from scoring_rows(f"{len(data[1]):,} {what}", data, rounds)
+        yield from scoring_rows(what, data, rounds)
     yield from training_rows(sentences(n_trained))
 
 
