@@ -59,11 +59,11 @@ benchmark-full: $(VENV)/.extras
 	@$(RUN)/python -m benchmarks.scoring_memory
 	@$(RUN)/python -m benchmarks.training_speed
 
-# The same for engines, with a student that ranks without any training.
+# The same for engines; no model has to be trained for it.
 benchmark-engines: $(VENV)/.extras
-	@$(RUN)/python -m benchmarks.scoring_speed --queries 20
-	@$(RUN)/python -m benchmarks.latency --rounds 1
-	@$(RUN)/python -m benchmarks.latency --command 3
+	@$(RUN)/python -m benchmarks.scoring_speed
+	@$(RUN)/python -m benchmarks.latency
+	@$(RUN)/python -m benchmarks.operations
 	@$(RUN)/python -m benchmarks.start_speed
 	@$(RUN)/python -m benchmarks.serve_speed
 	@$(RUN)/python -m benchmarks.contention

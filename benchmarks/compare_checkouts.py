@@ -3,8 +3,8 @@
 Run in the project's root: python -m benchmarks.compare_checkouts --old FOLDER-OF-ANOTHER-CHECKOUT
 Each work is done in a process of its own, `--rounds` times by each checkout, one checkout after the other; the table
 holds the medians and, less moved by whatever else the machine does, the least. Works use what both checkouts offer:
-`rd.read_run`, `rd.evaluate`, `rd.pile`, `rd.score`, `rd.fit`.
-Scoring and training read `../shared/data`; see its README.
+`rd.read_run`, `rd.evaluate`, `rd.pile`, `rd.score`, `rd.fit`, exported models.
+Scoring, ranking and training read `../shared/data`; see its README.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -99,11 +100,37 @@ def training() -> float:
     return timed(work, 1)
 
 
+def ranking(engine: str, dtype: str, layers: int) -> float:
+    """Rank BM25's 100 best for ten queries of DL 2019, pairs cut to 64 tokens."""
+    import rankdistill as rd
+    from rankdistill.models.engines.export import export_model
+    from rankdistill.scoring.export_check import calibration_batches
+
+    collection = rd.load_collection(DL)
+    run = rd.read_run(DL / "runs" / "dl19.bm25.trec.gz", column="bm25").top_k(100, by="bm25").take_queries(slice(0, 10))
+    lists = [(*collection.queries.take([q.query_id]), collection.documents.take(q.doc_ids)) for q in run.queries()]
+    with tempfile.TemporaryDirectory() as folder:
+        rd.CrossEncoder.from_base(layers=LAYERS[layers], max_length=64).save(folder)
+        model = rd.CrossEncoder.from_pretrained(folder)
+        if engine != "torch":
+            batches = calibration_batches(model, run, collection) if dtype == "int8" else []
+            export_model(model.model, model.fingerprint(), folder, engine, dtype, batches)
+        model = rd.CrossEncoder.from_pretrained(folder, engine=engine, dtype=dtype)
+        return timed(lambda: [model.rank(query, documents) for query, documents in lists], 3)
+
+
+LAYERS = {2: [0, 5], 4: [0, 2, 4, 5]}
+ENGINES = (("torch", "float32"), ("onnx", "float32"), ("openvino", "float32"), ("openvino", "int8"))
 WORKS: dict[str, Callable[[], float]] = {
     "evaluation": evaluation,
     "pile": pile,
     "scoring": scoring,
     "training": training,
+    **{
+        f"ranking-{engine}-{dtype}-{n}-layers": partial(ranking, engine, dtype, n)
+        for engine, dtype in ENGINES
+        for n in LAYERS
+    },
 }
 
 

@@ -27,7 +27,7 @@ import torch
 from cyclopts import Parameter
 
 import rankdistill as rd
-from benchmarks.precision import BFLOAT16, ENGINES
+from benchmarks.precision import ENGINES, HAS_BFLOAT16
 from benchmarks.results import FOLDER, QUICK, Row, run, study
 from benchmarks.words import WORDS
 from rankdistill.models import DEFAULT_BASE
@@ -109,7 +109,7 @@ def systems(
 ) -> Iterator[tuple[Row, Compute]]:
     """Yield each engine in each way: what its row begins with, and what computes batches by it."""
     calibration = [{name: values[:8] for name, values in batch.items()} for _, batch in _calibration(model)]
-    low = "bf16" if BFLOAT16 else "f32"
+    low = "bf16" if HAS_BFLOAT16 else "f32"
     for engine, dtype in ENGINES:
         if chosen and f"{engine}:{dtype}" not in chosen:
             continue
@@ -198,7 +198,7 @@ def main(
     layers: Annotated[int, Parameter(help="Of the model.")] = 4,
     pairs: Annotated[int, Parameter(help="That are scored.")] = 64,
     length: Annotated[int, Parameter(help="Tokens of a pair, about.")] = 96,
-    rounds: Annotated[int, Parameter(help="Of which the median counts.")] = 3,
+    rounds: Annotated[int, Parameter(help="Of which the median counts.")] = 5,
     threads: Annotated[int, Parameter(help="That compute a batch together.")] = 2,
     workers: Annotated[tuple[int, ...], Parameter(help="Numbers of workers. [default: that of the threads]")] = (),
     processes: Annotated[int, Parameter(help="Busy processes.")] = 1,

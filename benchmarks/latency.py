@@ -2,16 +2,12 @@
 
 Run in the project's root: python -m benchmarks.latency   (--model FOLDER for one of your own)
 Texts are BM25's 100 best for the queries of DL 2019, in turn; tokenising counts. Models of fewer layers are cut from
-the one given: they rank worse, but as fast as if they had been trained. OpenVINO's int8 has fixed ranges. With
---command it is the command line that is timed, `rankdistill rerank` of a run of one query, from start to end of its
-process.
+the one given: they rank worse, but as fast as if they had been trained. OpenVINO's int8 has fixed ranges.
 """
 
 from __future__ import annotations
 
 import itertools
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -22,12 +18,11 @@ import numpy as np
 from cyclopts import Parameter
 
 import rankdistill as rd
+from benchmarks.default_student import Model, student
 from benchmarks.precision import ENGINES
 from benchmarks.results import FOLDER, QUICK, Row, run, study
 from benchmarks.scoring_speed import PACKAGES, exported
-from benchmarks.student import Model, student
 from benchmarks.studies.marco import V1
-from rankdistill.data import Candidates, write_run
 from rankdistill.models import keep_layers
 
 CANDIDATES = 100
@@ -47,26 +42,10 @@ def seconds_of(model: Any, lists: list[tuple[str, list[str]]], rounds: int) -> n
     return np.array(taken)
 
 
-def seconds_of_command(folder: str, engine: str, dtype: str, run: Candidates, n: int) -> np.ndarray:
-    """How long `rankdistill rerank` took for each of the first ``n`` queries, alone in a run; one more warms up."""
-    taken = []
-    for i in [0, *range(n)]:
-        with tempfile.TemporaryDirectory() as scratch:
-            one, out = Path(scratch) / "one.trec", Path(scratch) / "out.trec"
-            write_run(run.take_queries(np.arange(run.n_queries) == i), one, by="bm25")
-            command = [sys.executable, "-m", "rankdistill", "rerank", "--model", folder, "--collection", str(V1)]
-            command += ["--run", str(one), "--out", str(out), "--engine", engine, "--dtype", dtype]
-            started = time.perf_counter()
-            subprocess.run(command, check=True, capture_output=True)
-            taken.append(time.perf_counter() - started)
-    return np.array(taken[1:])
-
-
 def rows(
     model: Path | None,
     layers: tuple[int, ...],
     max_lengths: tuple[int, ...],
-    n_commands: int,
     rounds: int,
     n_queries: int | None,
 ) -> Iterator[Row]:
@@ -86,18 +65,14 @@ def rows(
         with tempfile.TemporaryDirectory() as scratch:
             saved = exported(small, scratch, collection)
             systems = {(engine, dtype): saved.with_engine(engine, dtype) for engine, dtype in ENGINES}
-            if not n_commands:
-                systems = {PEER: CrossEncoder(scratch, device="cpu"), **systems}
-            slowest = 0.0
+            systems = {PEER: CrossEncoder(scratch, device="cpu"), **systems}
+            first = 0.0
             for (engine, dtype), system in systems.items():
-                if n_commands:
-                    taken = 1000 * seconds_of_command(scratch, engine, dtype, candidates, n_commands)
-                else:
-                    taken = 1000 * seconds_of(system, lists, rounds)
+                taken = 1000 * seconds_of(system, lists, rounds)
                 row: Row = {"layers": n_layers, "tokens": length, "engine": engine, "dtype": dtype}
                 row |= {f"p{p} ms": round(float(np.percentile(taken, p)), 1) for p in (50, 95, 99)}
-                slowest = slowest or row["p50 ms"]
-                yield row | {"times as fast as the first": round(slowest / row["p50 ms"], 2)}
+                first = first or row["p50 ms"]
+                yield row | {"times as fast as the first": round(first / row["p50 ms"], 2)}
 
 
 def main(
@@ -105,14 +80,12 @@ def main(
     model: Model = None,
     layers: Annotated[tuple[int, ...], Parameter(help="Numbers of layers.")] = (2, 4),
     max_lengths: Annotated[tuple[int, ...], Parameter(help="Tokens of a pair.")] = (64, 256),
-    command: Annotated[int, Parameter(help="Time the command instead, for this many queries.")] = 0,
-    rounds: Annotated[int, Parameter(help="Over all queries.")] = 2,
+    rounds: Annotated[int, Parameter(help="Over all queries.")] = 1,
     quick: Annotated[bool, Parameter(help="Two layers, 64 tokens, the first two queries once.")] = False,
 ) -> None:
     """Time every engine at every depth, print the table as it grows and write the result."""
-    name = "latency_command" if command else "latency"
-    shapes = ((2,), (64,), min(command, 1), 1, 2) if quick else (layers, max_lengths, command, rounds, None)
-    study(name, rows(model, *shapes), packages=PACKAGES, folder=QUICK if quick else FOLDER)
+    shapes = ((2,), (64,), 1, 2) if quick else (layers, max_lengths, rounds, None)
+    study("latency", rows(model, *shapes), packages=PACKAGES, folder=QUICK if quick else FOLDER)
 
 
 if __name__ == "__main__":

@@ -7,11 +7,11 @@ import torch
 from rankdistill.models.engines.export import FORMATS
 from rankdistill.models.precision import has_bfloat16
 
-BFLOAT16 = has_bfloat16(torch.device("cpu"))
-DTYPES = ("float32", "bfloat16") if BFLOAT16 else ("float32",)
+HAS_BFLOAT16 = has_bfloat16(torch.device("cpu"))
+DTYPES = ("float32", "bfloat16") if HAS_BFLOAT16 else ("float32",)
 ENGINES = tuple(
     (engine, dtype)
     for engine, dtype in (("torch", "float32"), ("torch", "bfloat16"), *FORMATS)
-    if BFLOAT16 or dtype != "bfloat16"
+    if HAS_BFLOAT16 or dtype != "bfloat16"
 )
 """All engines in all their precisions."""

@@ -14,6 +14,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +57,7 @@ RATIOS: dict[str, Ratio] = {
     "serve_speed": Ratio("times the plain server", ("system", "clients")),
     "scoring_speed": Ratio("ratio"),
     "latency": Ratio("times as fast as the first", ("engine", "dtype", "layers", "tokens"), ours=""),
-    "contention": Ratio("share kept", ("engine", "dtype", "way"), ours=""),
+    "contention": Ratio("share kept", ("way", "engine", "dtype"), ours="one-thread workers"),
     "training_speed": Ratio("ratio", ("system", "dtype")),
     "experts_speed": Ratio("ratio", ("system", "dtype")),
     "student_speed": Ratio("times MiniLM-L6", ("system", "what"), ours=""),
@@ -118,14 +119,16 @@ def rows(names: Sequence[str], full: bool) -> Iterator[Row]:
     for name in names:
         ratio = RATIOS[name]
         committed = ratios_of(read(FOLDER, name), ratio)
+        started = time.perf_counter()
         if fault := measured(name, full):
             yield failed(name, fault)
             continue
+        seconds = round(time.perf_counter() - started)
         now = ratios_of(read(FOLDER if full else QUICK, name), ratio)
         if not now:
             yield failed(name, f"no {ratio.column!r} in its result" + (f", or no {ratio.peer}" if ratio.peer else ""))
         for of, value in now.items():
-            yield compared(name, of, value, committed.get(of), ratio.less_is_better)
+            yield {**compared(name, of, value, committed.get(of), ratio.less_is_better), "seconds of all": seconds}
 
 
 def failed(name: str, why: str) -> Row:

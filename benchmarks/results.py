@@ -29,6 +29,8 @@ Folder = Annotated[Path, Parameter(help="Where models are kept.")]
 Row = dict[str, Any]
 Rows = Iterable[Mapping[str, Any]]
 PACKAGES = ("rankdistill", "numpy", "numba", "pyarrow", "torch", "transformers")
+INSTRUCTIONS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "amx_int8", "amx_bf16")
+"""Linux's names of those that decide how fast float32, int8 and bfloat16 are."""
 
 
 def command(main: Callable[..., None]) -> App:
@@ -120,7 +122,8 @@ def markdown_table(rows: Sequence[Mapping[str, Any]]) -> str:
 def machine() -> dict[str, Any]:
     """Describe the machine by what matters for speed, and by nothing that names it."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return {"cpu": _cpu(), "cores": len(os.sched_getaffinity(0)), "memory_gb": round(memory / 2**30)}
+    cores = len(os.sched_getaffinity(0))
+    return {"cpu": _cpu(), "products by": _products(), "cores": cores, "memory_gb": round(memory / 2**30)}
 
 
 def peak_memory() -> int:
@@ -140,6 +143,16 @@ def _cpu() -> str:
         return platform.processor() or platform.machine()
     models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return models[0] if models else platform.machine()
+
+
+def _products() -> list[str]:
+    """Which of the instructions that multiply vectors and matrices the processor has."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
+    flags = next((set(line.split()) for line in lines if line.startswith("flags")), set())
+    return [name for name in INSTRUCTIONS if name in flags]
 
 
 def _commit() -> str:

@@ -31,7 +31,7 @@ PER_QUERY = 20.37
 PART = 1_000_000
 METHODS = ("pile", "mean")
 JUDGED = 100
-"""One query in so many has judgments, those that its labels say."""
+"""One query in so many has judgments; its labels are the grades."""
 BLOCK = 1 << 22
 PEERS = {"read": "read()", "scan": "pyarrow"}
 EVALUATIONS = {"evaluate": 1, "leaderboard": len(METHODS)}
@@ -79,17 +79,20 @@ def make(folder: Path, pairs: int) -> None:
     os.sync()
 
 
-def judgments(folder: Path) -> Path:
-    """Write the labels of one query in a hundred as qrels beside the parts; return the file."""
+def qrels_of(folder: Path) -> Path:
+    """The file of judgments, beside the parts."""
+    return folder.with_name(f"{folder.name}.qrels")
+
+
+def write_judgments(folder: Path) -> None:
+    """Write the labels of one query in a hundred as qrels."""
     from rankdistill.data import Candidates, concatenate, write_qrels
     from rankdistill.data.parts import part_of, part_table
 
     def judged(path: Path) -> Candidates:
         return part_of(part_table(path, ["label"]), path, ["label"]).take_queries(slice(None, None, JUDGED))
 
-    file = folder.with_name(f"{folder.name}.qrels")
-    write_qrels(concatenate([judged(path) for path in sorted(folder.glob("*.parquet"))]), file)
-    return file
+    write_qrels(concatenate([judged(path) for path in sorted(folder.glob("*.parquet"))]), qrels_of(folder))
 
 
 # -- the systems, each in a process of its own -------------------------------------------------------------------------
@@ -123,8 +126,8 @@ def words_of(system: str, folder: Path) -> list[str]:
     if system in METHODS:
         words = ["ensemble", "--runs", str(folder), "--teachers", *TEACHERS]
         return [*words, "--method", system, "--out", str(runs / system)]
-    of = ["evaluate", "--runs", str(runs / METHODS[0])] if system == "evaluate" else ["leaderboard", str(runs)]
-    return [*of, "--qrels", str(folder.with_name(f"{folder.name}.qrels"))]
+    command = {"evaluate": ["evaluate", "--runs", str(runs / METHODS[0])], "leaderboard": ["leaderboard", str(runs)]}
+    return [*command[system], "--qrels", str(qrels_of(folder))]
 
 
 def measure(system: str, folder: Path) -> None:
@@ -169,25 +172,27 @@ def row_of(system: str, folder: Path, pairs: int) -> Row:
         "GB": round(size / 1e9, 2),
         "seconds": round(seconds, 2),
         "pairs/s": round(pairs / seconds),
-        "MB/s": round(size / 1e6 / seconds),
+        "MB/s": round(size / 1e6 / seconds, 1),
         "peak MB": round(int(done.stdout.splitlines()[-1]) / 2**20),
     }
 
 
 def rows(folder: Path, pairs: int) -> Iterator[Row]:
     """Measure the peers, the ensemble by each method, and the evaluations of what it wrote."""
-    judgments(folder)
+    write_judgments(folder)
+    shutil.rmtree(written(folder), ignore_errors=True)  # of a call that was killed
     speeds = {}
     try:
         for system in (*PEERS, *METHODS, *EVALUATIONS):
             row = row_of(system, folder, pairs)
             speeds[system] = row["MB/s"]
-            of_peers = {
-                f"share of {PEERS[peer]}": round(row["MB/s"] / speeds[peer], 2) for peer in PEERS if peer in speeds
-            }
-            yield row | of_peers
+            for peer, name in PEERS.items():
+                if peer in speeds and system not in EVALUATIONS:  # which read other files, of fewer columns
+                    row[f"share of {name}"] = round(row["MB/s"] / speeds[peer], 3)
+            yield row
     finally:
         shutil.rmtree(written(folder), ignore_errors=True)
+        qrels_of(folder).unlink()
 
 
 def main(

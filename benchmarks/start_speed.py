@@ -27,8 +27,8 @@ import numpy as np
 from cyclopts import Parameter
 
 import rankdistill as rd
+from benchmarks.default_student import Model, student
 from benchmarks.results import FOLDER, QUICK, Row, run, study
-from benchmarks.student import Model, student
 from benchmarks.words import WORDS
 
 SEED = 0

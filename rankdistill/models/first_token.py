@@ -1,9 +1,10 @@
 """The last layer for its first token alone, which is all that most classification heads read of it, or for a few.
 
-Keys and values of the other tokens are not needed for it either: a query meets q·(Kx) = (Kᵀq)·x, and the mean of values
-is V times the mean of what they are made of. A model of n layers does 1/n less work, a quarter of one of four layers,
-for the same logits and the same gradients. Which families have the shortcut is in the table of
-`rankdistill.models.families`; when it is taken is decided in `rankdistill.models.outputs`.
+The other tokens' outputs are not needed for it. In BERT's layers their keys and values are not either: for a query q,
+inputs x, weights K and V and shares a, q·(Kx) = (Kᵀq)·x and Σ a(Vx) = V(Σ ax). A BERT of n layers does 1/n less work,
+for the same logits and the same gradients. ModernBERT rotates its keys, so that they are computed. Which families have
+the shortcut is in the table of `rankdistill.models.families`; when it is taken is decided in
+`rankdistill.models.outputs`.
 """
 
 from __future__ import annotations
@@ -43,42 +44,55 @@ def bert_layer_at_first_token(
 ) -> Tensor:
     """Compute a BERT layer's output at its first token, (B, 1, H), from all its inputs (B, L, H)."""
     attention, first = layer.attention.self, hidden[:, :1]
-    if attention_mask is not None and attention_mask.dim() == 4:
-        attention_mask = attention_mask[..., 0, :]  # the first token's, (B or 1, 1, L)
-    queries = attention.query(first)
-    plain = type(attention.key) is type(attention.value) is nn.Linear
+    queries, mask = attention.query(first), _first_tokens(attention_mask)
+    plain = all(map(_is_plain, (attention.key, attention.value)))
     attend = _attend_by_weights if plain else _attend_by_modules
-    mixed = layer.attention.output(attend(attention, queries, hidden, attention_mask).to(queries.dtype), first)
+    mixed = layer.attention.output(attend(attention, queries, hidden, mask).to(queries.dtype), first)
     output: Tensor = layer.feed_forward_chunk(mixed)
     return output
 
 
+def _first_tokens(mask: Tensor | None) -> Tensor | None:
+    """The row of a mask that is the first token's, (B or 1, 1, L); a mask of padding, (B, L), is left as it is."""
+    return mask[..., 0, :] if mask is not None and mask.dim() == 4 else mask
+
+
+def _is_plain(linear: nn.Module) -> bool:
+    """Whether its weights are all there is to a linear map: no adapter, no hook that changes what it gives."""
+    changed = linear._forward_hooks or linear._forward_pre_hooks or "forward" in linear.__dict__
+    return type(linear) is nn.Linear and not changed
+
+
 def _attend_by_weights(attention: Any, queries: Tensor, hidden: Tensor, mask: Tensor | None) -> Tensor:
-    """Attend by one query, (B, 1, heads * size), without keys and values of the tokens (B, L, H), in float32."""
+    """Attend by one query, (B, 1, heads * size), without keys and values of the tokens (B, L, H).
+
+    It is computed in float32, or float64 where that is the dtype of the tokens.
+    """
     with torch.autocast(hidden.device.type, enabled=False):
-        hidden, size = hidden.float(), attention.attention_head_size
+        dtype, size = torch.promote_types(hidden.dtype, torch.float32), attention.attention_head_size
+        hidden = hidden.to(dtype)
         n_heads = attention.all_head_size // size  # numbers, so that an exported graph holds shapes and not their sums
-        by_head = queries.float().view(-1, n_heads, size).transpose(0, 1)  # (heads, B, size)
-        keys, values = (map_.weight.float().view(n_heads, size, -1) for map_ in (attention.key, attention.value))
+        by_head = queries.to(dtype).view(-1, n_heads, size).transpose(0, 1)  # (heads, B, size)
+        keys, values = (map_.weight.to(dtype).view(n_heads, size, -1) for map_ in (attention.key, attention.value))
         scores = (by_head @ keys).transpose(0, 1) @ hidden.transpose(1, 2)  # (B, heads, L)
-        if attention.key.bias is not None:
-            bias = attention.key.bias.float().view(n_heads, 1, size)
+        if attention.key.bias is not None:  # the softmax drops it, but DistributedDataParallel waits for its gradient
+            bias = attention.key.bias.to(dtype).view(n_heads, 1, size)
             scores = scores + (by_head * bias).sum(-1).t()[..., None]
         scores = scores * attention.scaling
         if mask is not None:
             mask = mask[:, None].bool() if mask.dim() == 2 else mask
-            lowest = torch.finfo(scores.dtype).min
-            scores = scores.masked_fill(~mask, lowest) if mask.dtype == torch.bool else scores + mask.float()
+            lowest = torch.finfo(dtype).min
+            scores = scores.masked_fill(~mask, lowest) if mask.dtype == torch.bool else scores + mask.to(dtype)
         shares = attention.dropout(scores.softmax(-1))
         mixed = (shares @ hidden).transpose(0, 1) @ values.transpose(1, 2)  # (heads, B, size)
         mixed = mixed.transpose(0, 1)
         if attention.value.bias is not None:
-            mixed = mixed + shares.sum(-1, keepdim=True) * attention.value.bias.float().view(n_heads, size)
+            mixed = mixed + shares.sum(-1, keepdim=True) * attention.value.bias.to(dtype).view(n_heads, size)
         return mixed.reshape(-1, 1, n_heads * size)
 
 
 def _attend_by_modules(attention: Any, queries: Tensor, hidden: Tensor, mask: Tensor | None) -> Tensor:
-    """Do the same by the model's own keys and values, whatever modules make them."""
+    """Attend by queries (B, Q, heads * size), all under one mask, by the model's own keys and values of the tokens."""
     keys, values = (_heads(project(hidden), attention) for project in (attention.key, attention.value))
     if mask is not None and mask.dim() == 3:
         mask = mask[:, :, None]
@@ -96,27 +110,12 @@ def bert_layer_at_tokens(
     """Compute a BERT layer's output, (B, L, H), where ``wanted``, bool (B, L), is True, and leave 0 elsewhere."""
     attention = layer.attention.self
     counts = wanted.sum(dim=1)
-    place = (
-        torch.arange(int(counts.max()), device=wanted.device) < counts[:, None]
-    )  # of each row's, one after the other
+    place = torch.arange(int(counts.max()), device=wanted.device) < counts[:, None]  # of each row's, in their order
     of_wanted = hidden[wanted]
     queries = attention.query(of_wanted)
     queries = queries.new_zeros(*place.shape, queries.shape[-1]).index_put((place,), queries)
-    keys, values = (_heads(project(hidden), attention) for project in (attention.key, attention.value))
-    if attention_mask is not None:
-        attention_mask = attention_mask[..., :1, :]
-    run = AttentionInterface().get_interface(attention.config._attn_implementation, eager_attention_forward)
-    dropout = attention.dropout.p if attention.training else 0.0
-    mixed, _weights = run(
-        attention,
-        _heads(queries, attention),
-        keys,
-        values,
-        attention_mask,
-        dropout=dropout,
-        scaling=attention.scaling,
-    )
-    mixed = layer.attention.output(mixed.reshape(*place.shape, -1)[place], of_wanted)
+    mixed = _attend_by_modules(attention, queries, hidden, _first_tokens(attention_mask))
+    mixed = layer.attention.output(mixed[place], of_wanted)
     output = layer.feed_forward_chunk(mixed)
     return output.new_zeros(*wanted.shape, output.shape[-1]).index_put((wanted,), output)
 

@@ -35,8 +35,8 @@ from rankdistill.progress import say
 if TYPE_CHECKING:  # torch is imported by what makes a model ready
     from rankdistill.models.cross_encoder import CrossEncoder
 
-FORM = 1
-"""The number of what is kept; another is not read."""
+FORM = 2
+"""The number of what is kept, its graph included; another is not read."""
 ENGINES = ("auto", "onnx", "openvino")
 """Engines that compute an exported model, or may."""
 PACKAGES = ("rankdistill", "torch", "transformers", "tokenizers", "onnx", "onnxruntime", "openvino", "nncf")

@@ -27,7 +27,9 @@ def gradients(model, inputs) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])
-@pytest.mark.parametrize("family", ["bert", "roberta", "xlm-roberta", "camembert", "electra", "modernbert"])
+@pytest.mark.parametrize(
+    "family", ["bert", "roberta", "xlm-roberta", "camembert", "electra", "modernbert", "rankdistill-layer-mean"]
+)
 def test_logits_and_gradients_are_the_same(family: str, attention: str, inputs) -> None:
     model = make_model(family, initializer_range=0.3, num_labels=2)
     model.set_attn_implementation(attention)
@@ -41,6 +43,30 @@ def test_logits_and_gradients_are_the_same(family: str, attention: str, inputs) 
         whole = {**inputs, "attention_mask": torch.ones_like(inputs["attention_mask"])}
         short = model(**whole).logits.detach()
     torch.testing.assert_close(model(**whole).logits.detach(), short, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
+def test_weights_of_another_precision_give_the_same_logits(dtype: torch.dtype, attention: str, inputs) -> None:
+    model = make_model(initializer_range=0.3).to(dtype)
+    model.set_attn_implementation(attention)
+    expected = model(**inputs).logits
+    with first_token_only(model):
+        logits = model(**inputs).logits
+    assert logits.dtype == dtype
+    close = 1e-10 if dtype == torch.float64 else 16 * torch.finfo(dtype).eps
+    torch.testing.assert_close(logits, expected, atol=close, rtol=close)
+
+
+def test_gradients_under_autocast_are_those_of_all_tokens(inputs) -> None:
+    model = make_model(initializer_range=0.3, num_labels=2)
+    expected = gradients(model, inputs)
+    with torch.autocast("cpu", torch.bfloat16):
+        slope = gradients(model, inputs)
+        with first_token_only(model):
+            short = gradients(model, inputs)
+    error = (slope - expected).norm()
+    assert 0 < (short - expected).norm() < 1.5 * error, "as near to those in float32"
 
 
 def test_it_is_nearly_a_layer_less_work(inputs) -> None:
@@ -64,10 +90,10 @@ def test_projections_that_are_no_plain_linear_maps_are_called(inputs) -> None:
 
     model = make_model(initializer_range=0.3)
     attention = model.bert.encoder.layer[-1].attention.self
-    for name in ("key", "value"):
-        doubled = Doubled(*getattr(attention, name).weight.shape)
-        doubled.load_state_dict(getattr(attention, name).state_dict())
-        setattr(attention, name, doubled)
+    doubled = Doubled(*attention.key.weight.shape)
+    doubled.load_state_dict(attention.key.state_dict())
+    attention.key = doubled
+    attention.value.register_forward_hook(lambda _module, _inputs, output: 3 * output)
     expected = model(**inputs).logits
     with first_token_only(model):
         torch.testing.assert_close(model(**inputs).logits, expected, atol=1e-5, rtol=1e-5)

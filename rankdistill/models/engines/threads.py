@@ -28,7 +28,7 @@ GPU_BATCH_TOKENS = 131_072
 AHEAD = 2
 """Batches for each thread that are computed or wait at one time."""
 PARTS, LEAST_TOKENS = 8, 512
-"""A list is cut into this many batches, so that threads end together, but into none of fewer tokens than that."""
+"""A list is cut into about this many batches, so that threads end together, each of room for that many tokens."""
 
 
 class Engine(Protocol):
@@ -85,14 +85,15 @@ def default_budget(on_gpu: bool, prompt_shared: bool) -> int:
 
 
 def batch_budget(engine: Engine, lengths: I64, batch_tokens: int) -> int:
-    """Tokens of a batch such that a list is cut into `PARTS` of about the same size, at most ``batch_tokens``.
+    """Tokens of a batch such that a list is cut into about `PARTS` batches, at most ``batch_tokens``.
 
-    lengths: int64 (N,), tokens of the list's pairs. It does not depend on the number of threads, as a score's last bits
+    lengths: int64 (N,), tokens of the list's pairs. The number of threads changes nothing, as a score's last bits
     depend on the batch.
     """
-    if not engine.n_threads:
+    if not engine.n_threads or not len(lengths):
         return batch_tokens
-    part = -(-int(lengths.sum()) // PARTS) + int(lengths.max(initial=0))  # a pair more: none are left for one part more
+    pair = -(-int(lengths.sum()) // len(lengths))
+    part = pair * -(-len(lengths) // PARTS)  # in whole pairs, so that none are left over for one batch more
     return min(batch_tokens, max(LEAST_TOKENS, part))
 
 

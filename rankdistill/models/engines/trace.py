@@ -8,7 +8,7 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -44,11 +44,13 @@ def write_onnx(model: Any, path: Path) -> None:
     axes = {name: {0: "batch", 1: "length"} for name in names} | {"logits": {0: "batch"}}
     device, said = model.device, io.StringIO()
     try:
-        with ExitStack() as stack:
-            for each in (_modes_kept(model), _plain_attention(model), _head_by_elements(model, family.head)):
-                stack.enter_context(each)
-            stack.enter_context(quiet_loading())
-            stack.enter_context(warnings.catch_warnings())
+        with (
+            _modes_kept(model),
+            _eager_attention(model),
+            _head_by_elements(model, family.head),
+            quiet_loading(),
+            warnings.catch_warnings(),
+        ):
             warnings.simplefilter("ignore")
             with torch.no_grad(), redirect_stdout(said), redirect_stderr(said), _quiet_output():
                 torch.onnx.export(
@@ -130,10 +132,10 @@ def _modes_kept(model: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def _plain_attention(model: Any) -> Iterator[None]:
-    """Compute attention by products and a softmax inside the block, which OpenVINO fuses into one operation.
+def _eager_attention(model: Any) -> Iterator[None]:
+    """Compute attention by two products and a softmax inside the block, which OpenVINO fuses into one operation.
 
-    Torch's own function becomes a graph that also looks for numbers that are none, in texts without a token.
+    The graph of torch's own function also tests for NaN, and is not fused.
     """
     usual = getattr(model.config, "_attn_implementation", None)
     if usual in (None, "eager") or not hasattr(model, "set_attn_implementation"):

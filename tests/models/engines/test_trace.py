@@ -90,3 +90,23 @@ def test_random_texts_run_in_every_family(family: str) -> None:
     assert (batch["input_ids"][batch["attention_mask"] == 0] == model.config.pad_token_id).all()
     assert len(np.unique(TorchEngine(model).logits(batch))) == 9
     np.testing.assert_array_equal(batch["input_ids"], random_batch(model, 9, 20)["input_ids"])
+
+
+def test_attention_is_exported_by_plain_products_and_afterwards_as_it_was(tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx", reason="the extra 'onnx' is not installed")
+    model = make_model()
+    model.set_attn_implementation("sdpa")
+    write_onnx(model, tmp_path / "model.onnx")
+    operations = {node.op_type for node in onnx.load(str(tmp_path / "model.onnx")).graph.node}
+    assert "Softmax" in operations
+    assert not operations & {"IsNaN", "IsInf"}
+    assert model.config._attn_implementation == "sdpa"
+
+
+def test_attention_is_as_it_was_after_an_export_that_fails(tmp_path: Path) -> None:
+    pytest.importorskip("onnx", reason="the extra 'onnx' is not installed")
+    model = make_model()
+    model.set_attn_implementation("sdpa")
+    with pytest.raises(FileNotFoundError):
+        write_onnx(model, tmp_path / "no folder" / "model.onnx")
+    assert model.config._attn_implementation == "sdpa"

@@ -11,8 +11,7 @@ import rankdistill as rd
 from rankdistill.data import Collection
 
 LAYERS = {2: (5,), 4: (0, 2, 5)}
-"""Layers of the student -> those of the default base that it keeps, under one that is set so that it ranks by the
-cosine."""
+"""How many layers the student has -> which of the default base's it keeps; the last one makes the cosine its score."""
 Model = Annotated[
     Path | None,
     Parameter(help="Folder of a one-logit cross-encoder. [default: a start from the cosine, nothing is trained]"),
