@@ -1,8 +1,8 @@
 """Draw quality against cost from committed results: what a student keeps, and how fast it is.
 
 Left, from the studies on TREC DL 2019: nDCG@10 over the number of layers, beside what needs no training (the first
-stage, and the encoder's cosine). Right, from the benchmark of engines: pairs scored a second by four layers, and how far
-their order agrees with that in float32, Kendall's τ. Nothing is measured here.
+stage, and the encoder's cosine). Right, from the benchmark of engines: pairs scored a second by four layers, and how
+far their order agrees with that in float32, Kendall's τ. Nothing is measured here.
 
 Run in the project's root: python -m benchmarks.quality_picture
 """
