@@ -2,9 +2,9 @@
 
 Run in the project's root: python -m benchmarks.ratios (or make benchmark)
 Each benchmark of the table runs by its one command, by default in its ``--quick`` form, which takes less than a minute
-on a quiet machine; ``--full`` runs it at the size of the committed results, which are then replaced. A ratio compares
-two systems that were measured in turn, so that it says something on any machine, but one at a small size is not one at
-the full size: a build is slower where its share is lower than that of the build before, on the same machine.
+on a quiet machine, and is compared with what quick forms gave when ``--keep`` was last given
+(benchmarks/results/ratios.json); ``--full`` runs it at the size of the committed results, which it is compared with and
+replaces. A ratio compares two systems that were measured in turn, so that it says something on any machine.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from benchmarks.results import FOLDER, QUICK, Row, run, study
 
 LIMIT = 180
 """Seconds for a quick form; three times what it may take on a quiet machine."""
+KEPT = "ratios"
+"""Committed result of the quick forms."""
 TOLD = 0.8
 """Share of the committed ratio below which a line is marked."""
 
@@ -118,7 +120,7 @@ def rows(names: Sequence[str], full: bool) -> Iterator[Row]:
     """Run the benchmarks one by one, and compare their ratios with the committed ones."""
     for name in names:
         ratio = RATIOS[name]
-        committed = ratios_of(read(FOLDER, name), ratio)
+        committed = committed_ratios(name, ratio, full)
         started = time.perf_counter()
         if fault := measured(name, full):
             yield failed(name, fault)
@@ -129,6 +131,18 @@ def rows(names: Sequence[str], full: bool) -> Iterator[Row]:
             yield failed(name, f"no {ratio.column!r} in its result" + (f", or no {ratio.peer}" if ratio.peer else ""))
         for of, value in now.items():
             yield {**compared(name, of, value, committed.get(of), ratio.less_is_better), "seconds of all": seconds}
+
+
+def committed_ratios(name: str, ratio: Ratio, full: bool) -> dict[str, float]:
+    """The committed ratios of a benchmark at full size, or of its quick form: name of the row -> ratio."""
+    if full:
+        return ratios_of(read(FOLDER, name), ratio)
+    return {row["of"]: row["now"] for row in read(FOLDER, KEPT) if row["benchmark"] == name}
+
+
+def kept(rows: list[Row]) -> list[Row]:
+    """What is kept of lines, to compare later ones with: the ratios, and how long their benchmark took."""
+    return [{name: row[name] for name in ("benchmark", "of", "now", "seconds of all")} for row in rows if row["now"]]
 
 
 def failed(name: str, why: str) -> Row:
@@ -153,11 +167,17 @@ def main(
     *,
     only: Annotated[tuple[str, ...], Parameter(help=f"Of {', '.join(RATIOS)}.")] = tuple(RATIOS),
     full: Annotated[bool, Parameter(help="At full size; takes long, and replaces the committed results.")] = False,
+    keep: Annotated[bool, Parameter(help="Replace the committed ratios of the quick forms.")] = False,
 ) -> None:
     """Run the benchmarks, print the one table as it grows and write it."""
     if unknown := set(only) - set(RATIOS):
         raise SystemExit(f"no ratios of {', '.join(sorted(unknown))}; there are {', '.join(RATIOS)}")
-    study("ratios", rows(only, full), folder=QUICK)
+    if keep and (full or set(only) != set(RATIOS)):
+        raise SystemExit("--keep replaces all ratios of the quick forms: leave out --full and --only")
+    if keep:
+        study(KEPT, rows(only, full), finish=kept)
+    else:
+        study(KEPT, rows(only, full), folder=QUICK)
 
 
 if __name__ == "__main__":

@@ -44,6 +44,7 @@ LIMIT = 120.0
 LENGTH, CANDIDATES, ROUNDS = 128, 100, 50
 PACKAGES = ("rankdistill", "torch", "transformers", "onnxruntime", "openvino")
 BERT, MINILM, BILSTM = "BERT-base shape", "MiniLM-L6", "bilstm"
+PEERS = {BERT: "BERT-base", MINILM: "MiniLM-L6"}
 SYSTEMS = (BERT, MINILM, "transformer:3x768", "biattentive", BILSTM)
 Data = tuple[Collection, Candidates]
 
@@ -113,10 +114,10 @@ def latency(model: CrossEncoder, data: Data, rounds: int) -> float:
     return round(1000 * float(np.median(taken[3:])), 2)
 
 
-def scoring_rows(what: str, data: Data, rounds: int) -> Iterator[Row]:
-    """Every system on one set of texts, and how many times as fast as the first two it is."""
+def scoring_rows(what: str, data: Data, rounds: int, systems: tuple[str, ...]) -> Iterator[Row]:
+    """Systems on one set of texts, and how many times as fast as the two transformers they are."""
     took: dict[str, float] = {}
-    for name in SYSTEMS:
+    for name in systems:
         model = made(name, data)
         engine, best, speed = by_best_engine(model, data)
         lists = data[1].take_rows(np.arange(len(data[1])) < max(TRIED, LIMIT * speed))
@@ -126,9 +127,7 @@ def scoring_rows(what: str, data: Data, rounds: int) -> Iterator[Row]:
         row: Row = {"what": what, "system": name, "parameters": model.n_parameters}
         row |= {"without embeddings": model.n_parameters - n_embeddings, "engine": engine}
         row |= {"texts": len(lists), "seconds": round(taken, 2), "per second": round(1 / took[name])}
-        row["times BERT-base"] = round(took[BERT] / took[name], 1)
-        if MINILM in took:
-            row["times MiniLM-L6"] = round(took[MINILM] / took[name], 1)
+        row |= {f"times {short}": round(took[of] / took[name], 1) for of, short in PEERS.items() if of in took}
         if data[0].scored_pairs is None:
             row["p50 of 100, ms"] = latency(best, data, rounds)
         yield row
@@ -183,10 +182,13 @@ def training_rows(data: Data) -> Iterator[Row]:
         yield row | {"seconds": round(took, 2), "per second": round(len(lists) / took), "times": round(slow / took, 2)}
 
 
-def rows(n_sentences: int, n_pairs: int, n_trained: int, rounds: int) -> Iterator[Row]:
-    """Scoring of sentences and pairs, and training."""
-    for what, data in (("sentences of SST-2", sentences(n_sentences)), ("query-passage pairs", pairs(n_pairs))):
-        yield from scoring_rows(what, data, rounds)
+def rows(
+    n_sentences: int, n_pairs: int, n_trained: int, rounds: int, systems: tuple[str, ...] = SYSTEMS
+) -> Iterator[Row]:
+    """Scoring of sentences, where there are any, and of pairs, and training."""
+    if n_sentences:
+        yield from scoring_rows("sentences of SST-2", sentences(n_sentences), rounds, systems)
+    yield from scoring_rows("query-passage pairs", pairs(n_pairs), rounds, systems)
     yield from training_rows(sentences(n_trained))
 
 
@@ -195,11 +197,11 @@ def main(
     sentences: Annotated[int, Parameter(help="Of SST-2, at most.")] = 67_349,
     pairs: Annotated[int, Parameter(help="Of squad-sentences.")] = 100_000,
     trained: Annotated[int, Parameter(help="Sentences of the trainings.")] = 20_000,
-    quick: Annotated[bool, Parameter(help="A few of each.")] = False,
+    quick: Annotated[bool, Parameter(help="Two systems, 512 pairs, 100 sentences.")] = False,
 ) -> None:
     """Measure all, print the table as it grows and write the result."""
-    sizes = (24, 24, 100, 1) if quick else (sentences, pairs, trained, ROUNDS)
-    study("student_speed", rows(*sizes), [0], PACKAGES, folder=QUICK if quick else FOLDER)
+    given = rows(0, 512, 100, 5, (MINILM, BILSTM)) if quick else rows(sentences, pairs, trained, ROUNDS)
+    study("student_speed", given, [0], PACKAGES, folder=QUICK if quick else FOLDER)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import ratios
-from benchmarks.ratios import RATIOS, Ratio, compared, ratios_of, read
+from benchmarks.ratios import KEPT, RATIOS, Ratio, compared, kept, ratios_of, read
 from benchmarks.results import FOLDER
 
 
@@ -39,6 +39,28 @@ def test_the_result_of_an_earlier_call_is_not_taken_for_this_ones(
     monkeypatch.setattr(ratios.sys, "executable", "true")
     (row,) = ratios.rows(["pile_speed"], full=False)
     assert (row["now"], row["note"]) == (None, "no 'times plain Python' in its result")
+
+
+def test_a_quick_form_is_compared_with_what_quick_forms_gave(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ratios, "QUICK", tmp_path / "quick")
+    monkeypatch.setattr(ratios, "FOLDER", tmp_path)
+    monkeypatch.setattr(ratios, "measured", lambda name, full: "")
+    (tmp_path / "quick").mkdir()
+    for folder, value in ((tmp_path, 90), (tmp_path / "quick", 8)):
+        result = {"rows": [{"system": "compiled", "times plain Python": value}]}
+        (folder / "pile_speed.json").write_text(json.dumps(result))
+    before = kept([{"benchmark": "pile_speed", "of": "compiled", "now": 10.0, "share": None, "seconds of all": 5}])
+    (tmp_path / "ratios.json").write_text(json.dumps({"rows": before}))
+    (quick,) = ratios.rows(["pile_speed"], full=False)
+    (full,) = ratios.rows(["pile_speed"], full=True)
+    assert (quick["committed"], quick["share"], quick["note"]) == (10, 0.8, "")
+    assert (full["committed"], full["now"]) == (90, 90)
+
+
+def test_the_committed_quick_forms_take_less_than_a_minute_and_are_those_of_the_table() -> None:
+    rows = read(FOLDER, KEPT)
+    assert {row["benchmark"] for row in rows} == set(RATIOS)
+    assert all(row["now"] and row["seconds of all"] <= 60 for row in rows)
 
 
 def test_a_benchmark_that_does_not_end_is_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
