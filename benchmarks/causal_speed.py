@@ -159,12 +159,12 @@ def main(
     *,
     queries: Annotated[int, Parameter(help="Queries of DL 2019 that are scored.")] = 10,
     repeats: Annotated[int, Parameter(help="Timed rounds, after one that warms up.")] = 3,
-    quick: Annotated[bool, Parameter(help="Two queries, one shape, one round.")] = False,
+    quick: Annotated[bool, Parameter(help="One query, one shape, one round.")] = False,
     shapes: Annotated[tuple[str, ...], Parameter(help=f"Of {', '.join(SHAPES)}.")] = tuple(SHAPES),
 ) -> None:
     """Time all systems and write the table."""
     if quick:
-        queries, repeats, shapes = 2, 1, shapes[:1]
+        queries, repeats, shapes = 1, 1, shapes[:1]
     collection = rd.load_collection(str(V1))
     candidates = rd.read_run(V1 / "runs" / "dl19.bm25.trec.gz", column="bm25").top_k(100, by="bm25")
     candidates = candidates.take_queries(np.arange(candidates.n_queries) < queries)

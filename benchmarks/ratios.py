@@ -140,9 +140,13 @@ def committed_ratios(name: str, ratio: Ratio, full: bool) -> dict[str, float]:
     return {row["of"]: row["now"] for row in read(FOLDER, KEPT) if row["benchmark"] == name}
 
 
-def kept(rows: list[Row]) -> list[Row]:
-    """What is kept of lines, to compare later ones with: the ratios, and how long their benchmark took."""
-    return [{name: row[name] for name in ("benchmark", "of", "now", "seconds of all")} for row in rows if row["now"]]
+def kept(rows: Sequence[Row], others: Sequence[Row] = ()) -> list[Row]:
+    """What is kept of lines, to compare later ones with: the ratios, and how long their benchmark took.
+
+    others: what is kept of other benchmarks already.
+    """
+    made = [{name: row[name] for name in ("benchmark", "of", "now", "seconds of all")} for row in rows if row["now"]]
+    return sorted([*others, *made], key=lambda row: list(RATIOS).index(row["benchmark"]))
 
 
 def failed(name: str, why: str) -> Row:
@@ -172,10 +176,11 @@ def main(
     """Run the benchmarks, print the one table as it grows and write it."""
     if unknown := set(only) - set(RATIOS):
         raise SystemExit(f"no ratios of {', '.join(sorted(unknown))}; there are {', '.join(RATIOS)}")
-    if keep and (full or set(only) != set(RATIOS)):
-        raise SystemExit("--keep replaces all ratios of the quick forms: leave out --full and --only")
+    if keep and full:
+        raise SystemExit("--keep replaces ratios of the quick forms: leave out --full")
     if keep:
-        study(KEPT, rows(only, full), finish=kept)
+        others = [row for row in read(FOLDER, KEPT) if row["benchmark"] in RATIOS and row["benchmark"] not in only]
+        study(KEPT, rows(only, full), finish=lambda seen: kept(seen, others))
     else:
         study(KEPT, rows(only, full), folder=QUICK)
 
