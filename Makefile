@@ -50,23 +50,14 @@ benchmark: $(VENV)/.extras
 	@$(RUN)/python -m benchmarks.ratios
 
 # The tables that documents quote; each takes minutes and belongs on a quiet machine.
+FULL := pile_speed scale little_data evaluation_speed significance_speed scoring_memory training_speed
 benchmark-full: $(VENV)/.extras
-	@$(RUN)/python -m benchmarks.pile_speed
-	@$(RUN)/python -m benchmarks.scale
-	@$(RUN)/python -m benchmarks.little_data
-	@$(RUN)/python -m benchmarks.evaluation_speed
-	@$(RUN)/python -m benchmarks.significance_speed
-	@$(RUN)/python -m benchmarks.scoring_memory
-	@$(RUN)/python -m benchmarks.training_speed
+	@set -e; for each in $(FULL); do $(RUN)/python -m benchmarks.$$each; done
 
 # The same for engines; no model has to be trained for it.
+ENGINES := scoring_speed latency operations start_speed serve_speed contention
 benchmark-engines: $(VENV)/.extras
-	@$(RUN)/python -m benchmarks.scoring_speed
-	@$(RUN)/python -m benchmarks.latency
-	@$(RUN)/python -m benchmarks.operations
-	@$(RUN)/python -m benchmarks.start_speed
-	@$(RUN)/python -m benchmarks.serve_speed
-	@$(RUN)/python -m benchmarks.contention
+	@set -e; for each in $(ENGINES); do $(RUN)/python -m benchmarks.$$each; done
 
 # Faults: kills at random moments, damaged files. Exit code 1 where something was lost or used in silence.
 faults: $(VENV)/.extras

@@ -28,7 +28,7 @@ GPU_BATCH_TOKENS = 131_072
 AHEAD = 2
 """Batches for each thread that are computed or wait at one time."""
 PARTS, LEAST_TOKENS = 8, 512
-"""A list is cut into about this many batches, so that threads end together, each of room for that many tokens."""
+"""A list is cut into about this many batches, so that threads end together; each has room for that many tokens."""
 
 
 class Engine(Protocol):
