@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from benchmarks.results import FOLDER, QUICK, STUDIES, Folder, Row, run, study
 from benchmarks.studies.runs import keep_runs, restore_runs, runs_path
 from benchmarks.studies.uegp import (
+    DTYPE,
     EXPERT,
     FINETUNING,
     GUIDED,
@@ -56,7 +57,7 @@ def guided_models(trainings: Trainings, task: Task, steps: Sequence[int]) -> dic
         )
         pairs = wikipedia_pairs(place / "pairs", settings)
         expert = {task.name.replace(":", "_"): trainings.teacher(task)}
-        scoring = ScoringSettings(dtype="float32", store=trainings.folder / "scores")
+        scoring = ScoringSettings(dtype=DTYPE, store=trainings.folder / "scores")
         guide(trainings.base(TEACHERS), expert, pairs, settings, FINETUNING, scoring=scoring, out=out.parent)
     return {each: out / "steps" / str(each) for each in steps}
 

@@ -17,6 +17,7 @@ from transformers.masking_utils import sdpa_mask
 
 from rankdistill.models.dropout import Mask
 from rankdistill.models.kernels.softmax import softmax_dropout, softmax_dropout_backward
+from rankdistill.models.pack import Pack
 
 NAME = "sdpa_float32"
 
@@ -27,21 +28,38 @@ def sdpa_float32(
     """Scaled dot product attention in float32, under the signature of transformers' attention functions.
 
     torch's kernel has no dropout: with it torch goes through a matrix of scores and its random numbers, here that is
-    done in one pass by a kernel of our own.
+    done in one pass by a kernel of our own. An option ``pack``, a `Pack`, says where pairs are in the one row of the
+    inputs, (1, heads, T, size).
     """
-    p, scaling = options.get("dropout") or 0.0, options.get("scaling")
+    pack: Pack | None = options.pop("pack", None)
     with torch.autocast(query.device.type, enabled=False):
         if mask is not None and mask.is_floating_point():
             mask = mask.float()
         query_, key_, value_ = query.float(), key.float(), value.float()
-        if 0 < p < 1 and _is_plain(module, mask, options):
-            bias = _bias(mask, key.shape[-2])
-            scaling = query.shape[-1] ** -0.5 if scaling is None else scaling
-            output = _Attention.apply(query_, key_, value_, bias, scaling, Mask.draw(p))
-            output = output.transpose(1, 2)
+        if pack is None:
+            output = _attend(module, query_, key_, value_, mask, options)
         else:
-            output, _none = sdpa_attention_forward(module, query_, key_, value_, mask, **options)
+            parts = zip(*(_pairs(pack, each) for each in (query_, key_, value_)), pack.padded, strict=True)
+            output = pack.row([_attend(module, q, k, v, padded, options) for q, k, v, padded in parts])
     return output.to(query.dtype), None
+
+
+def _pairs(pack: Pack, row: Tensor) -> list[Tensor]:
+    """Each part's (pairs, heads, length, size) of a row, (1, heads, T, size)."""
+    return [part.transpose(1, 2) for part in pack.split(row.transpose(1, 2))]
+
+
+def _attend(
+    module: nn.Module, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, options: dict[str, Any]
+) -> Tensor:
+    """Attention of float32 (B, heads, L, size), as (B, L, heads, size)."""
+    p, scaling = options.get("dropout") or 0.0, options.get("scaling")
+    if 0 < p < 1 and _is_plain(module, mask, options):
+        scaling = query.shape[-1] ** -0.5 if scaling is None else scaling
+        attended: Tensor = _Attention.apply(query, key, value, _bias(mask, key.shape[-2]), scaling, Mask.draw(p))
+        return attended.transpose(1, 2)
+    output, _none = sdpa_attention_forward(module, query, key, value, mask, **options)
+    return output
 
 
 class _Attention(torch.autograd.Function):

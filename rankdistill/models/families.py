@@ -73,6 +73,10 @@ class Family:
     """The last layer's output at its first token alone; see `rankdistill.models.first_token`. None: not known."""
     layer_at_tokens: Callable[..., Any] | None = None
     """The same at chosen tokens; known where the other is."""
+    first_position: Callable[[Any], int] | None = None
+    """Of a model: the number of a pair's first position, where positions are numbers that the model takes and attention
+    is transformers' (``AttentionInterface``), so that pairs can be in one row, see `rankdistill.models.pack`. None: not
+    so, or not known."""
     masked_lm: MaskedLMParts | None = None
     """The head of ``…ForMaskedLM``; None where there is no such model."""
 
@@ -91,7 +95,24 @@ _CLS = MaskedLMParts(
     ("cls.predictions.bias", "cls.predictions.decoder.bias"),
 )
 _LM_HEAD = MaskedLMParts("lm_head.dense", "lm_head.layer_norm", ("lm_head.bias", "lm_head.decoder.bias"), "gelu")
-_ROBERTA = Family("RoBERTa", "roberta.encoder.layer", head="classifier.out_proj", masked_lm=_LM_HEAD, **_BERT_LAYER)
+
+
+def _after_padding(model: Any) -> int:
+    return int(model.config.pad_token_id) + 1
+
+
+def _zero(_model: Any) -> int:
+    return 0
+
+
+_ROBERTA = Family(
+    "RoBERTa",
+    "roberta.encoder.layer",
+    head="classifier.out_proj",
+    first_position=_after_padding,
+    masked_lm=_LM_HEAD,
+    **_BERT_LAYER,
+)
 _DECODER: dict[str, Any] = {
     "layers": "model.layers",
     "attention": "self_attn",
@@ -107,7 +128,9 @@ _RECURRENT: dict[str, Any] = {"layers": "", "attention": "", "queries": None, "k
 """Networks without a list of layers; the last hidden state is the one vector that the head reads."""
 
 FAMILIES: dict[str, Family] = {
-    "bert": Family("BERT", "bert.encoder.layer", head="classifier", masked_lm=_CLS, **_BERT_LAYER),
+    "bert": Family(
+        "BERT", "bert.encoder.layer", head="classifier", first_position=_zero, masked_lm=_CLS, **_BERT_LAYER
+    ),
     "roberta": _ROBERTA,
     "xlm-roberta": _ROBERTA,
     "camembert": _ROBERTA,
@@ -115,6 +138,7 @@ FAMILIES: dict[str, Family] = {
         "ELECTRA",
         "electra.encoder.layer",
         head="classifier.out_proj",
+        first_position=_zero,
         masked_lm=MaskedLMParts(
             "generator_predictions.dense", "generator_predictions.LayerNorm", ("generator_lm_head.bias",), "gelu"
         ),

@@ -29,6 +29,7 @@ from rankdistill.models.families import (
 )
 from rankdistill.models.first_token import replaced_forward
 from rankdistill.models.last_token import head_reads_last_token, last_token, positions
+from rankdistill.models.pack import Pack
 from rankdistill.models.precision import computing_in, evaluating, head_in_float32
 from rankdistill.models.recurrent.layer_mean import mean_of_first
 
@@ -110,6 +111,7 @@ def forward(
     heads: Collection[str] = (),
     at: Tensor | None = None,
     layer: int = -1,
+    pack: Pack | None = None,
 ) -> Outputs:
     """Run a classification model, or DistributedDataParallel around one, on a padded batch.
 
@@ -117,7 +119,8 @@ def forward(
     dtype: "float32" or "bfloat16", see `computing_in`. heads: of the companions beside the model, whose logits are
     wanted too. at: bool (P, L), the tokens whose last hidden states are read, beside the first ones (None: all); those
     of others may be 0. layer: whose queries, keys and values are read for `RELATIONS`, from 0 or, below 0, from the
-    end. Gradients flow unless the caller says otherwise.
+    end. pack: where the pairs are, if the inputs are one row of their tokens, (1, T), see `forward_parts`; so are then
+    the outputs, but for logits and what is pooled. Gradients flow unless the caller says otherwise.
     Raises `DataError` where the family has no such projections.
     """
     for name in reads:
@@ -141,7 +144,12 @@ def forward(
         if not any(READS[name] for name in reads):
             stack.enter_context(first_token_only(inner))
         elif at is not None:
-            stack.enter_context(_at_tokens(inner, at))
+            stack.enter_context(_at_tokens(inner, at, pack))
+        ends: list[Tensor] = []
+        if pack is not None:
+            if any(READS[name] for name in reads):
+                ends = stack.enter_context(_first_of_pack(inner, pack))
+            inputs = {**inputs, "pack": pack}  # type: ignore[dict-item]
         if pooling == "last":
             further: dict[str, Any] = {"position_ids": positions(tokens), "use_cache": False}
             takes = _takes(type(inner).forward)
@@ -160,6 +168,8 @@ def forward(
         except _AllRead:
             return Outputs({}, tokens, family, _n_heads(inner), related=_whole(related, family))
     hidden = tuple(given.hidden_states) if wants_hidden else ()
+    if hidden and ends:
+        hidden = (*hidden[:-1], *ends)
     pooled = None
     if wants_hidden:
         if pooling == "layers":
@@ -167,7 +177,7 @@ def forward(
         elif pooling == "own":
             pooled = inner.pooled(hidden[-1], tokens.long())
         else:
-            pooled = _pooled(hidden[-1], tokens, pooling)
+            pooled = _pooled(given.hidden_states[-1], tokens, pooling)
     companions = companions_of(inner)
     logits = {OWN: own_logits.float()}
     for name in heads:
@@ -207,16 +217,33 @@ def first_token_only(model: Any) -> Iterator[None]:
 
 
 @contextmanager
-def _at_tokens(model: Any, wanted: Tensor) -> Iterator[None]:
+def _at_tokens(model: Any, wanted: Tensor, pack: Pack | None) -> Iterator[None]:
     """Compute the last layer for the first tokens and those ``wanted`` inside the block, where that is known."""
     layer_at_tokens = family_of(model).layer_at_tokens
     if layer_at_tokens is None or not has_first_token_shortcut(model):
         yield
         return
     wanted = wanted.clone()
-    wanted[:, 0] = True
+    if pack is None:
+        wanted[:, 0] = True
+    else:
+        wanted[0, pack.first] = True
     with replaced_forward(layers_of(model)[-1], partial(layer_at_tokens, wanted=wanted)):
         yield
+
+
+@contextmanager
+def _first_of_pack(model: Any, pack: Pack) -> Iterator[list[Tensor]]:
+    """Show the head the last layer's output at the pairs' first tokens, (P, 1, H); yields a list that gets it all."""
+    last: Any = layers_of(model)[-1]
+    run, ends = last.forward, []
+
+    def run_and_keep(_layer: nn.Module, *args: Any, **options: Any) -> Tensor:
+        ends.append(run(*args, **options))
+        return pack.at_first(ends[-1])
+
+    with replaced_forward(last, run_and_keep):
+        yield ends
 
 
 @contextmanager

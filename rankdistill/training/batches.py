@@ -14,6 +14,8 @@ PARTS = {"cpu": 12, "cuda": 4}
 """The most parts of a batch on a kind of device: a GPU waits for small ones."""
 PART_TOKENS = 96
 """What one more pass through the model costs, in tokens: each adds to the gradients of all weights."""
+PACKED_PARTS, PACKED_PART_TOKENS = 32, 8
+"""The same of parts that are one row, see `rankdistill.models.parts`: only attention is computed for each alone."""
 
 
 class MaskedPart(TypedDict):
@@ -57,20 +59,23 @@ class BatchSource(Protocol):
         """Hash of everything that a model is trained on."""
 
 
-def most_parts() -> int:
-    """The most parts that a batch is split into on the device that models are trained on."""
-    return PARTS.get(default_device().type, 1)
+def most_parts(packed: bool) -> tuple[int, int]:
+    """The most parts that a batch is split into on the device that models are trained on, and what each costs.
+
+    packed: whether the model takes all parts in one row.
+    """
+    return (PACKED_PARTS, PACKED_PART_TOKENS) if packed else (PARTS.get(default_device().type, 1), PART_TOKENS)
 
 
-def length_parts(lengths: I64, most: int) -> list[I64]:
+def length_parts(lengths: I64, most: int, part_tokens: int) -> list[I64]:
     """Split pairs into parts of about equal numbers, longest first: as many, up to ``most``, as padding pays for.
 
-    lengths: int64 (P,), tokens. Returns the positions of each part's pairs. What is learned from a batch does not
-    depend on its parts: gradients add up.
+    lengths: int64 (P,), tokens. part_tokens: what one more part costs. Returns the positions of each part's pairs. What
+    is learned from a batch does not depend on its parts: gradients add up.
     """
     order = np.argsort(-lengths, kind="stable")
     splits = [np.array_split(order, n) for n in range(1, min(most, len(order)) + 1)]
-    return min(splits, key=lambda parts: sum(len(part) * int(lengths[part[0]]) + PART_TOKENS for part in parts))
+    return min(splits, key=lambda parts: sum(len(part) * int(lengths[part[0]]) + part_tokens for part in parts))
 
 
 def in_lists(flat: Tensor, mask: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from rankdistill.inputs.texts import TextCollection
 from rankdistill.models import CrossEncoder, keep_layers
 from rankdistill.models.embeddings import one_lookup
 from rankdistill.models.families import n_layers_of
-from rankdistill.models.outputs import forward
+from rankdistill.models.parts import forward_parts
 from rankdistill.models.weights import weights_beyond
 from rankdistill.training.batches import Batch, BatchSource
 from rankdistill.training.draw import plan_lists
@@ -90,15 +90,14 @@ class StateTrainer(ListTrainer):
 
     def losses(self, model: Any, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
         """Compute the squared distance of states (tokens, hidden) at every token that is not padding."""
-        states, targets = [], []
         with one_lookup(self.cross_encoder.model, [part["input_ids"] for part in batch["inputs"]]):
-            for part in batch["inputs"]:
-                tokens = part["attention_mask"].bool()
-                states.append(self._states(model, part)[tokens])
-                with torch.no_grad():
-                    targets.append(self._states(self.teacher, part)[tokens])
+            states = self._states(model, batch)
+            with torch.no_grad():
+                targets = self._states(self.teacher, batch)
         loss = mse_loss(torch.cat(states).float(), torch.cat(targets).float())
         return loss, {"hidden states": loss}
 
-    def _states(self, model: Any, inputs: Mapping[str, Tensor]) -> Tensor:
-        return forward(model, inputs, (READS[self.at],), dtype=self.dtype).hidden[self.at]
+    def _states(self, model: Any, batch: Batch) -> list[Tensor]:
+        """Of each part, (tokens, hidden)."""
+        parts = forward_parts(model, batch["inputs"], (READS[self.at],), dtype=self.dtype)
+        return [part.hidden[self.at][part.tokens] for part in parts]

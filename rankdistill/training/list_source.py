@@ -14,6 +14,8 @@ from rankdistill.data.candidates import Candidates
 from rankdistill.files.facts import digest
 from rankdistill.inputs.texts import PairTexts, TextCollection
 from rankdistill.models import CrossEncoder
+from rankdistill.models.parts import can_take_packs
+from rankdistill.models.precision import default_device
 from rankdistill.progress import progress
 from rankdistill.training.batches import Batch, length_parts, most_parts
 from rankdistill.training.distributed import processes
@@ -25,7 +27,8 @@ class ListSource:
 
     Texts are tokenised once, by the constructor; a batch is assembled from token ids on demand. max_parts: the most
     parts that the pairs of a batch are split into (None: as many as suit the device). task: name of the task in every
-    batch. teacher: a model beside the student that reads the same batches, which then hold what either of them takes.
+    batch. teacher: a model beside the student that reads the same batches, which then hold what either of them takes;
+    it passes them part by part.
     """
 
     def __init__(
@@ -42,7 +45,9 @@ class ListSource:
         teacher: CrossEncoder | None = None,
     ) -> None:
         self.plan, self.lists_per_batch, self.task = plan, lists_per_batch, task
-        self.max_parts = max_parts or most_parts()
+        packed = teacher is None and default_device().type == "cpu" and can_take_packs(model.model)
+        most, self.part_tokens = most_parts(packed)
+        self.max_parts = max_parts or most
         names = dict.fromkeys((*model.assembler.input_names, *(teacher.assembler.input_names if teacher else ())))
         self.assembler = model.assembler.taking(list(names))
         self.columns = {name: candidates[name] for name in columns}
@@ -69,7 +74,7 @@ class ListSource:
             pairs = rows[mask][:1]  # every process runs the model, see `gather`
         queries, documents = self.query_rows[pairs], self.document_rows[pairs]
         lengths = self.assembler.lengths(self.queries, self.documents, queries, documents).total
-        parts = length_parts(lengths, self.max_parts)
+        parts = length_parts(lengths, self.max_parts, self.part_tokens)
         inputs = [
             self.assembler.assemble(self.queries, self.documents, queries[part], documents[part]) for part in parts
         ]

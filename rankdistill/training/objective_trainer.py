@@ -12,7 +12,8 @@ from rankdistill.models import CrossEncoder
 from rankdistill.models.embeddings import one_lookup
 from rankdistill.models.families import n_layers_of
 from rankdistill.models.masked_lm import MASKED_LM, embeddings_of
-from rankdistill.models.outputs import READS, Outputs, forward
+from rankdistill.models.outputs import READS, Outputs
+from rankdistill.models.parts import forward_parts
 from rankdistill.models.precision import DTYPES
 from rankdistill.models.shared_encoder import speaking_as
 from rankdistill.scoring.prepared import PreparedCandidates
@@ -93,10 +94,10 @@ class ObjectiveTrainer(ListTrainer):
         few = shares and not any(READS[name] for name in objective.reads)  # no term reads the states of other tokens
         of_teacher = cross_encoder is not self.cross_encoder
         layer = objective.teacher_layer(n_layers_of(cross_encoder.model)) if of_teacher else -1
-        parts = [
-            forward(model, part, reads, dtype=self.dtype, heads=heads, at=at, layer=layer)
-            for part, at in zip(masked if shares else inputs, chosen if few else [None] * len(inputs), strict=True)
-        ]
+        at = chosen if few else None
+        parts = forward_parts(
+            model, masked if shares else inputs, reads, at=at, dtype=self.dtype, heads=heads, layer=layer
+        )
         logits = {
             head: in_lists(
                 gather(torch.cat([part.logits[head] for part in parts])[batch["places"]], batch["counts"]),
@@ -108,8 +109,7 @@ class ObjectiveTrainer(ListTrainer):
         if masking is not None:
             outputs = parts
             if not shares:
-                each = zip(masked, chosen, strict=True)
-                outputs = [forward(model, part, ("hidden",), dtype=self.dtype, at=at) for part, at in each]
+                outputs = forward_parts(model, masked, ("hidden",), at=chosen, dtype=self.dtype)
             masked_loss = self._masked_loss(outputs, batch)
         return ListOutputs(logits, parts if objective.compares_insides else (), masked_loss)
 

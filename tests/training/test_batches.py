@@ -22,7 +22,7 @@ from rankdistill.training.list_source import ListSource
 @given(st.lists(st.integers(1, 512), min_size=1, max_size=70), st.integers(1, 6))
 def test_parts_hold_every_pair_once_longest_first_and_pay_for_themselves(lengths: list[int], most: int) -> None:
     known = np.array(lengths)
-    parts = length_parts(known, most)
+    parts = length_parts(known, most, PART_TOKENS)
     order = np.concatenate(parts)
     assert sorted(order) == list(range(len(known)))
     assert (np.diff(known[order]) <= 0).all()
@@ -34,7 +34,7 @@ def test_parts_hold_every_pair_once_longest_first_and_pay_for_themselves(lengths
 
 @pytest.fixture
 def lists(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setattr(batches, "PART_TOKENS", 1)
+    monkeypatch.setattr(batches, "PACKED_PART_TOKENS", 1)
     collection = make_collection(8)
     candidates = make_candidates(collection, 10)
     candidates = candidates.with_columns(label=np.arange(len(candidates)))
