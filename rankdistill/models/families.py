@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Literal
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from rankdistill.errors import DataError
 from rankdistill.models.first_token import (
@@ -73,10 +74,10 @@ class Family:
     """The last layer's output at its first token alone; see `rankdistill.models.first_token`. None: not known."""
     layer_at_tokens: Callable[..., Any] | None = None
     """The same at chosen tokens; known where the other is."""
-    first_position: Callable[[Any], int] | None = None
-    """Of a model: the number of a pair's first position, where positions are numbers that the model takes and attention
-    is transformers' (``AttentionInterface``), so that pairs can be in one row, see `rankdistill.models.pack`. None: not
-    so, or not known."""
+    positions: Callable[[Any, Tensor], Tensor] | None = None
+    """Of a model: the numbers of positions that it gives to tokens, int64 (B, L), where it takes such numbers and its
+    attention is transformers' (``AttentionInterface``), so that pairs can be in one row, see `rankdistill.models.pack`.
+    None: not so, or not known."""
     masked_lm: MaskedLMParts | None = None
     """The head of ``…ForMaskedLM``; None where there is no such model."""
 
@@ -97,19 +98,22 @@ _CLS = MaskedLMParts(
 _LM_HEAD = MaskedLMParts("lm_head.dense", "lm_head.layer_norm", ("lm_head.bias", "lm_head.decoder.bias"), "gelu")
 
 
-def _after_padding(model: Any) -> int:
-    return int(model.config.pad_token_id) + 1
+def _from_0(_model: Any, ids: Tensor) -> Tensor:
+    return torch.arange(ids.shape[1], device=ids.device).expand(ids.shape)
 
 
-def _zero(_model: Any) -> int:
-    return 0
+def _after_padding(model: Any, ids: Tensor) -> Tensor:
+    """RoBERTa's: from the padding token's number on, which padding has itself, also in the middle of a text."""
+    padding = model.base_model.embeddings.padding_idx
+    seen = ids != padding
+    return seen.cumsum(1) * seen + padding
 
 
 _ROBERTA = Family(
     "RoBERTa",
     "roberta.encoder.layer",
     head="classifier.out_proj",
-    first_position=_after_padding,
+    positions=_after_padding,
     masked_lm=_LM_HEAD,
     **_BERT_LAYER,
 )
@@ -128,9 +132,7 @@ _RECURRENT: dict[str, Any] = {"layers": "", "attention": "", "queries": None, "k
 """Networks without a list of layers; the last hidden state is the one vector that the head reads."""
 
 FAMILIES: dict[str, Family] = {
-    "bert": Family(
-        "BERT", "bert.encoder.layer", head="classifier", first_position=_zero, masked_lm=_CLS, **_BERT_LAYER
-    ),
+    "bert": Family("BERT", "bert.encoder.layer", head="classifier", positions=_from_0, masked_lm=_CLS, **_BERT_LAYER),
     "roberta": _ROBERTA,
     "xlm-roberta": _ROBERTA,
     "camembert": _ROBERTA,
@@ -138,7 +140,7 @@ FAMILIES: dict[str, Family] = {
         "ELECTRA",
         "electra.encoder.layer",
         head="classifier.out_proj",
-        first_position=_zero,
+        positions=_from_0,
         masked_lm=MaskedLMParts(
             "generator_predictions.dense", "generator_predictions.LayerNorm", ("generator_lm_head.bias",), "gelu"
         ),

@@ -80,10 +80,10 @@ def _masks(pack: Pack | None, mask: Tensor | None) -> Sequence[Tensor | None]:
 
 def _of_pairs(pack: Pack | None, values: Tensor) -> Sequence[Tensor]:
     """Of each part (B, …), what there is of all P pairs."""
-    return [values] if pack is None else values.split(list(pack.n_pairs))
+    return [values] if pack is None else pack.split_pairs(values)
 
 
-def _whole(parts: Sequence[Tensor]) -> Tensor:
+def _joined(parts: Sequence[Tensor]) -> Tensor:
     return parts[0] if len(parts) == 1 else torch.cat(list(parts))
 
 
@@ -112,9 +112,9 @@ def _attend_by_weights(
             shares = attention.dropout(_masked(scores, own_mask).softmax(-1))
             mixed.append(shares @ tokens)
             sums.append(shares.sum(-1, keepdim=True))
-        of_values = (_whole(mixed).transpose(0, 1) @ values.transpose(1, 2)).transpose(0, 1)  # (P, heads, size)
+        of_values = (_joined(mixed).transpose(0, 1) @ values.transpose(1, 2)).transpose(0, 1)  # (P, heads, size)
         if attention.value.bias is not None:
-            of_values = of_values + _whole(sums) * attention.value.bias.to(dtype).view(n_heads, size)
+            of_values = of_values + _joined(sums) * attention.value.bias.to(dtype).view(n_heads, size)
         return of_values.reshape(-1, 1, n_heads * size)
 
 
@@ -132,7 +132,7 @@ def _attend_by_modules(
 ) -> Tensor:
     """The same by the model's own keys and values of the tokens."""
     each = zip(_of_pairs(pack, queries), *_keys_and_values(attention, hidden, mask, pack), strict=True)
-    return _whole([_attend(attention, *of_part) for of_part in each])
+    return _joined([_attend(attention, *of_part) for of_part in each])
 
 
 def _keys_and_values(attention: Any, hidden: Tensor, mask: Tensor | None, pack: Pack | None) -> tuple[Any, ...]:
@@ -177,7 +177,7 @@ def bert_layer_at_tokens(
         taken = torch.arange(int(counts.max()), device=place.device) < counts[:, None]  # of each row's, in their order
         padded = own.new_zeros(*taken.shape, own.shape[-1]).index_put((taken,), own)
         mixed.append(_attend(attention, padded, *of_part)[taken])
-    output = layer.feed_forward_chunk(layer.attention.output(_whole(mixed), of_wanted))
+    output = layer.feed_forward_chunk(layer.attention.output(_joined(mixed), of_wanted))
     return output.new_zeros(*wanted.shape, output.shape[-1]).index_put((wanted,), output)
 
 

@@ -120,7 +120,8 @@ def forward(
     wanted too. at: bool (P, L), the tokens whose last hidden states are read, beside the first ones (None: all); those
     of others may be 0. layer: whose queries, keys and values are read for `RELATIONS`, from 0 or, below 0, from the
     end. pack: where the pairs are, if the inputs are one row of their tokens, (1, T), see `forward_parts`; so are then
-    the outputs, but for logits and what is pooled. Gradients flow unless the caller says otherwise.
+    the outputs, but for what there is of pairs: logits, what is pooled, and a last layer at first tokens alone.
+    Gradients flow unless the caller says otherwise.
     Raises `DataError` where the family has no such projections.
     """
     for name in reads:
@@ -130,6 +131,8 @@ def forward(
     family, pooling = family_of(inner), pooling_of(inner)
     mask = inputs.get("attention_mask")  # which a few models do not take
     tokens = mask.bool() if mask is not None else torch.ones_like(inputs["input_ids"], dtype=torch.bool)
+    if pack is not None:
+        tokens = pack.row(pack.masks)
     recorded: dict[str, list[Tensor | None]] = {kind: [] for kind in PROJECTIONS}
     wants_hidden = bool(heads) or any(name not in ("logits", RELATIONS, *PROJECTIONS) for name in reads)
     related: list[Tensor | None] = []

@@ -5,9 +5,10 @@ Only attention, and what reads the first tokens, sees the row as pairs; all othe
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 
 import torch
 from torch import Tensor
@@ -26,19 +27,21 @@ class Pack:
         return [None if mask.all() else mask[:, None, None] for mask in self.masks]
 
     @cached_property
-    def n_tokens(self) -> Sequence[int]:
-        """Tokens of each part, padding included."""
-        return [mask.numel() for mask in self.masks]
-
-    @cached_property
-    def n_pairs(self) -> Sequence[int]:
+    def n_pairs(self) -> list[int]:
         """Pairs of each part."""
         return [len(mask) for mask in self.masks]
 
     @cached_property
+    def n_tokens(self) -> list[int]:
+        """Tokens of each part, padding included."""
+        return [mask.numel() for mask in self.masks]
+
+    @cached_property
     def first(self) -> Tensor:
         """Places of the pairs' first tokens in the row, int64 (P,)."""
-        return (self.positions(0)[0] == 0).nonzero()[:, 0]
+        starts = accumulate(self.n_tokens[:-1], initial=0)
+        each = zip(starts, self.n_tokens, self.masks, strict=True)
+        return torch.cat([torch.arange(start, start + n, mask.shape[1]) for start, n, mask in each])
 
     def row(self, parts: Sequence[Tensor]) -> Tensor:
         """One row (1, T, …) of parts (pairs, length, …)."""
@@ -46,23 +49,13 @@ class Pack:
 
     def split(self, row: Tensor) -> list[Tensor]:
         """The parts, (pairs, length, …), of a row (1, T, …); views of it."""
-        parts = row[0].split(list(self.n_tokens))
+        parts = row[0].split(self.n_tokens)
         return [part.unflatten(0, mask.shape) for part, mask in zip(parts, self.masks, strict=True)]
+
+    def split_pairs(self, values: Tensor) -> Sequence[Tensor]:
+        """The parts, (pairs, …), of what there is of all pairs, (P, …); views of it."""
+        return values.split(self.n_pairs)
 
     def at_first(self, row: Tensor) -> Tensor:
         """The first tokens' states, (P, 1, H), of a row (1, T, H)."""
         return row[0, self.first][:, None]
-
-    def positions(self, begin: int) -> Tensor:
-        """Position of each token in its pair, int64 (1, T), the first one's being ``begin``."""
-        return self.row([torch.arange(begin, begin + mask.shape[1]).expand(mask.shape) for mask in self.masks])
-
-
-def packed_inputs(parts: Sequence[Mapping[str, Tensor]], begin: int) -> tuple[Pack, dict[str, Tensor]]:
-    """A pack and the inputs of a model, int64 (1, T) by name, of parts' inputs (pairs, length); no attention mask.
-
-    begin: number of the first token's position.
-    """
-    pack = Pack([part["attention_mask"].bool() for part in parts])
-    inputs = {name: pack.row([part[name] for part in parts]) for name in parts[0] if name != "attention_mask"}
-    return pack, {**inputs, "position_ids": pack.positions(begin)}

@@ -11,7 +11,7 @@ from torch import Tensor
 from rankdistill.models.attention import NAME
 from rankdistill.models.families import family_of, pooling_of
 from rankdistill.models.outputs import Outputs, forward, has_first_token_shortcut
-from rankdistill.models.pack import Pack, packed_inputs
+from rankdistill.models.pack import Pack
 
 
 def forward_parts(
@@ -32,36 +32,41 @@ def forward_parts(
     if len(parts) == 1 or not takes_packs(inner):
         each = at if at is not None else [None] * len(parts)
         return [forward(model, part, reads, at=one, **options) for part, one in zip(parts, each, strict=True)]
-    begin = family_of(inner).first_position
-    assert begin is not None
-    pack, inputs = packed_inputs(parts, begin(inner))
+    positions = family_of(inner).positions
+    assert positions is not None
+    pack = Pack([part["attention_mask"].bool() for part in parts])
+    inputs = {name: pack.row([part[name] for part in parts]) for name in parts[0] if name != "attention_mask"}
+    inputs["position_ids"] = pack.row([positions(inner, part["input_ids"]) for part in parts])
     outputs = forward(model, inputs, reads, at=None if at is None else pack.row(at), pack=pack, **options)
     return _split(outputs, pack)
 
 
 def takes_packs(model: Any) -> bool:
     """Whether all parts of a batch are one row now: inside `float32_attention`."""
-    return can_take_packs(model) and model.config._attn_implementation == NAME
+    return can_take_packs(model) and _attention(model) == NAME
 
 
 def can_take_packs(model: Any) -> bool:
     """Whether all parts of a batch are one row while the model trains on a CPU."""
-    known = family_of(model).first_position is not None and pooling_of(model) == "first"
-    return known and has_first_token_shortcut(model)
+    known = family_of(model).positions is not None and pooling_of(model) == "first"
+    return known and has_first_token_shortcut(model) and _attention(model) in ("sdpa", NAME)
+
+
+def _attention(model: Any) -> str:
+    """What the encoder attends by; a model that speaks as another has the other's config, see `speaking_as`."""
+    return str(model.base_model.config._attn_implementation)
 
 
 def _split(outputs: Outputs, pack: Pack) -> list[Outputs]:
     """The outputs of each part."""
 
-    def of_tokens(row: Tensor) -> Sequence[Tensor]:
-        return pack.split(row) if row.shape[0] == 1 else row.split(list(pack.n_pairs))
-
     def of_each(rows: Sequence[Tensor]) -> list[Any]:
-        split = [of_tokens(row) for row in rows]
+        # of all tokens, or of the first tokens alone
+        split = [pack.split(x) if x.shape[1] == sum(pack.n_tokens) else pack.split_pairs(x) for x in rows]
         return [tuple(states[part] for states in split) for part in range(len(pack.masks))]
 
     def of_pairs(values: Tensor | None) -> Sequence[Any]:
-        return [None] * len(pack.masks) if values is None else values.split(list(pack.n_pairs))
+        return [None] * len(pack.masks) if values is None else pack.split_pairs(values)
 
     logits = {head: of_pairs(values) for head, values in outputs.logits.items()}
     named = {name: of_each(getattr(outputs, name)) for name in ("hidden", "queries", "keys", "values")}

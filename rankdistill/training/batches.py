@@ -15,7 +15,8 @@ PARTS = {"cpu": 12, "cuda": 4}
 PART_TOKENS = 96
 """What one more pass through the model costs, in tokens: each adds to the gradients of all weights."""
 PACKED_PARTS, PACKED_PART_TOKENS = 32, 8
-"""The same of parts that are one row, see `rankdistill.models.parts`: only attention is computed for each alone."""
+"""The most parts, and what one more costs, where all are one row, see `rankdistill.models.parts`: only attention is
+computed for each alone."""
 
 
 class MaskedPart(TypedDict):
@@ -59,7 +60,7 @@ class BatchSource(Protocol):
         """Hash of everything that a model is trained on."""
 
 
-def most_parts(packed: bool) -> tuple[int, int]:
+def part_limits(packed: bool) -> tuple[int, int]:
     """The most parts that a batch is split into on the device that models are trained on, and what each costs.
 
     packed: whether the model takes all parts in one row.

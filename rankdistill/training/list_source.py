@@ -17,7 +17,7 @@ from rankdistill.models import CrossEncoder
 from rankdistill.models.parts import can_take_packs
 from rankdistill.models.precision import default_device
 from rankdistill.progress import progress
-from rankdistill.training.batches import Batch, length_parts, most_parts
+from rankdistill.training.batches import Batch, length_parts, part_limits
 from rankdistill.training.distributed import processes
 from rankdistill.training.draw import ListPlan
 
@@ -46,7 +46,7 @@ class ListSource:
     ) -> None:
         self.plan, self.lists_per_batch, self.task = plan, lists_per_batch, task
         packed = teacher is None and default_device().type == "cpu" and can_take_packs(model.model)
-        most, self.part_tokens = most_parts(packed)
+        most, self.part_tokens = part_limits(packed)
         self.max_parts = max_parts or most
         names = dict.fromkeys((*model.assembler.input_names, *(teacher.assembler.input_names if teacher else ())))
         self.assembler = model.assembler.taking(list(names))

@@ -16,9 +16,11 @@ from rankdistill.models.attention import float32_attention
 from rankdistill.models.companions import beside, heads
 from rankdistill.models.dropout import fast_dropout
 from rankdistill.models.families import FAMILIES as ROWS
+from rankdistill.models.families import layers_of
 from rankdistill.models.outputs import OWN, Outputs, forward
 from rankdistill.models.pack import Pack
-from rankdistill.models.parts import forward_parts, takes_packs
+from rankdistill.models.parts import can_take_packs, forward_parts, takes_packs
+from rankdistill.models.shared_encoder import speaking_as
 
 PACKED = ["bert", "roberta", "xlm-roberta", "camembert", "electra"]
 LENGTHS = [[20, 18, 11], [7, 5, 5, 3], [2, 2]]
@@ -38,6 +40,7 @@ def make_parts(model: Any) -> list[dict[str, Tensor]]:
     for lengths in LENGTHS:
         mask = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
         ids = torch.randint(5, 40, mask.shape, generator=random)
+        ids[0, 1] = model.config.pad_token_id  # as where a text holds its name
         parts.append({"input_ids": ids.where(mask, model.config.pad_token_id), "attention_mask": mask.long()})
     return parts
 
@@ -138,7 +141,7 @@ def test_dropout_is_drawn_anew_and_keeps_the_mean() -> None:
 def test_one_part_and_a_model_that_scores_go_the_usual_way(monkeypatch: pytest.MonkeyPatch) -> None:
     model = lively("bert")
     parts = make_parts(model)
-    monkeypatch.setattr(parts_module, "packed_inputs", None)
+    monkeypatch.setattr(parts_module, "Pack", None)
     with torch.no_grad():
         forward_parts(model, parts)
         with training_on_a_cpu(model):
@@ -147,12 +150,34 @@ def test_one_part_and_a_model_that_scores_go_the_usual_way(monkeypatch: pytest.M
                 forward_parts(model, parts)
 
 
+def test_a_last_layer_that_is_more_than_its_weights_attends_by_its_modules() -> None:
+    model = lively("bert")
+    parts = make_parts(model)
+    value: Any = layers_of(model)[-1].get_submodule("attention.self.value")
+    handle = value.register_forward_hook(lambda _module, _inputs, output: output * 2)
+    with training_on_a_cpu(model):
+        slope, [*expected] = gradients(model, lambda: one_by_one(model, parts, ("logits",)), None)
+        packed, [*given] = gradients(model, lambda: forward_parts(model, parts), None)
+    handle.remove()
+    torch.testing.assert_close(given, expected, atol=2e-5, rtol=1e-4)
+    torch.testing.assert_close(packed, slope, atol=1e-4 * float(slope.abs().max()), rtol=1e-3)
+
+
+def test_models_that_cannot_take_packs_are_known_before_they_train() -> None:
+    model, other = lively("bert"), lively("bert", num_labels=3)
+    assert can_take_packs(model)
+    with training_on_a_cpu(model), speaking_as(model, other):
+        assert takes_packs(model), "the encoder is the same, whatever head it speaks by"
+    model.set_attn_implementation("eager")
+    assert not can_take_packs(model)
+
+
 def test_a_pack_knows_where_its_pairs_are() -> None:
     pack = Pack([torch.ones(3, 4, dtype=torch.bool), torch.tensor([[True, False], [True, True]])])
     assert pack.first.tolist() == [0, 4, 8, 12, 14]
-    assert pack.positions(2).tolist() == [[2, 3, 4, 5] * 3 + [2, 3] * 2]
     row = torch.arange(16)[None]
     assert [part.tolist() for part in pack.split(row)] == [row[0, :12].view(3, 4).tolist(), [[12, 13], [14, 15]]]
     assert torch.equal(pack.row(pack.split(row)), row)
+    assert [part.tolist() for part in pack.split_pairs(torch.arange(5))] == [[0, 1, 2], [3, 4]]
     assert pack.padded[0] is None
     assert pack.padded[1].shape == (2, 1, 1, 2)

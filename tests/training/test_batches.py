@@ -34,7 +34,8 @@ def test_parts_hold_every_pair_once_longest_first_and_pay_for_themselves(lengths
 
 @pytest.fixture
 def lists(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setattr(batches, "PACKED_PART_TOKENS", 1)
+    for name in ("PART_TOKENS", "PACKED_PART_TOKENS"):
+        monkeypatch.setattr(batches, name, 1)
     collection = make_collection(8)
     candidates = make_candidates(collection, 10)
     candidates = candidates.with_columns(label=np.arange(len(candidates)))

@@ -114,9 +114,8 @@ TRAININGS = {
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    batches.PART_TOKENS = batches.PACKED_PART_TOKENS = (
-        1  # so that processes split their shares into different numbers of parts
-    )
+    # processes then split their shares into different numbers of parts
+    batches.PART_TOKENS = batches.PACKED_PART_TOKENS = 1
     out, *wanted = sys.argv[1:]
     for name in wanted:
         TRAININGS[name](Path(out) / name)

@@ -69,6 +69,7 @@ class ChainForSequenceClassification(PreTrainedModel):
         return {
             "head": f"after.{len(self.after) - 1}.linear" if plain else "",
             "pooling": POOLINGS.get(self.pooling.modes, "own"),
+            "positions": None,  # its forward pass takes none
         }
 
     def pooled(self, hidden: Tensor, mask: Tensor) -> Tensor:

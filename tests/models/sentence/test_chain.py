@@ -143,12 +143,14 @@ def test_fewer_layers_two_logits_and_one_again(make: Make, pairs: Pairs, tmp_pat
     np.testing.assert_allclose(as_one_logit(two).predict(pairs), model.predict(pairs), atol=1e-6)
 
 
+@pytest.mark.parametrize("family", ["modernbert", "bert"])
 @pytest.mark.parametrize("pooling", ["cls", "mean", ("cls", "lasttoken")])
-def test_training_and_its_resumption(make: Make, pooling: Any, tmp_path: Path) -> None:
+def test_training_and_its_resumption(make: Make, pooling: Any, family: str, tmp_path: Path) -> None:
     from rankdistill.training import TrainingSettings, fit
 
     collection = make_collection()
-    model = CrossEncoder.from_pretrained(make(pooling, scores_of(32 if isinstance(pooling, str) else 64)))
+    head = scores_of(32 if isinstance(pooling, str) else 64)
+    model = CrossEncoder.from_pretrained(make(pooling, head, family=family))
     before = model.fingerprint()
     settings = TrainingSettings(epochs=1, learning_rate=1e-3, list_size=4, lists_per_batch=2, save_steps=1)
     fit(model, labelled(collection), collection, "hinge(label)", settings, out=tmp_path / "out")
