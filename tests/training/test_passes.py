@@ -55,7 +55,12 @@ def test_a_teacher_beside_takes_few_parts() -> None:
     n = passes(
         teacher.model.base_model,
         lambda: fit(
-            student, labelled(collection), collection, "pointwise_mse(label) + hidden_mse(teacher)", SETTINGS, teacher=teacher
+            student,
+            labelled(collection),
+            collection,
+            "pointwise_mse(label) + relations(teacher)",
+            SETTINGS,
+            teacher=teacher,
         ),
     )
     assert 1 < n <= batches.PARTS["cpu"]
