@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 MANY, FLAG, ONE = "many", "flag", "one"
 EVALUATE = {"--qrels": ONE, "--runs": MANY, "--measures": MANY, "--json": FLAG, "--per-query": FLAG}
@@ -69,6 +69,11 @@ def asked_of_rerank(tokens: Sequence[str]) -> AskedToRerank | None:
     values = {name: each[0] for name, each in given.items()}
     top_k = values.get("--top-k", "1")
     if not (top_k.isascii() and top_k.isdecimal() and len(top_k) < 10 and int(top_k) >= 1):
+        return None
+    from rankdistill.scoring.settings import DtypeName, EngineName
+
+    known = {"--engine": get_args(EngineName), "--dtype": get_args(DtypeName)}
+    if any(values.get(option, "auto") not in names for option, names in known.items()):
         return None
     return AskedToRerank(
         values["--model"],

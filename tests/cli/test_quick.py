@@ -86,6 +86,8 @@ MORE = [
     ["--top-k", "7"],
     ["--engine", "onnx"],
     ["--dtype", "int8"],
+    ["--engine", "3"],
+    ["--dtype", "int4"],
     ["--store", "s"],
     ["--top-k", "0"],
     ["--top-k", "1.5"],
