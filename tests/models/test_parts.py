@@ -128,14 +128,15 @@ def test_in_bfloat16_they_are_as_near_to_float32_as_one_by_one() -> None:
 def test_dropout_is_drawn_anew_and_keeps_the_mean() -> None:
     model = lively("bert").train()
     parts = make_parts(model)
-    with training_on_a_cpu(model), torch.no_grad():
-        whole = [torch.cat([part.logits[OWN] for part in forward_parts(model, parts)]) for _ in range(300)]
-        alone = [torch.cat([part.logits[OWN] for part in one_by_one(model, parts, ("logits",))]) for _ in range(300)]
+    with training_on_a_cpu(model), torch.no_grad(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        whole = [torch.cat([part.logits[OWN] for part in forward_parts(model, parts)]) for _ in range(100)]
+        alone = [torch.cat([part.logits[OWN] for part in one_by_one(model, parts, ("logits",))]) for _ in range(100)]
     ours, usual = torch.stack(whole), torch.stack(alone)
     assert (ours.std(dim=0) > 0).all()
-    error = (ours.var(dim=0) + usual.var(dim=0)).div(300).sqrt()
+    error = (ours.var(dim=0) + usual.var(dim=0)).div(100).sqrt()
     assert ((ours.mean(dim=0) - usual.mean(dim=0)).abs() < 5 * error).all()
-    torch.testing.assert_close(ours.std(dim=0).mean(), usual.std(dim=0).mean(), rtol=0.1, atol=0)
+    torch.testing.assert_close(ours.std(dim=0).mean(), usual.std(dim=0).mean(), rtol=0.2, atol=0)
 
 
 def test_one_part_and_a_model_that_scores_go_the_usual_way(monkeypatch: pytest.MonkeyPatch) -> None:
