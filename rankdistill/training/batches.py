@@ -61,7 +61,7 @@ class BatchSource(Protocol):
 
 
 def part_limits(packed: bool) -> tuple[int, int]:
-    """The most parts that a batch is split into on the device that models are trained on, and what each costs.
+    """The most parts of a batch on the device that models are trained on, and what one more costs, in tokens.
 
     packed: whether the model takes all parts in one row.
     """
