@@ -155,7 +155,10 @@ def export(
         print_json(facts | ({"int8": str(how)} if how else {}))
     else:
         if len(tried) > 1:
-            rows = [[str(each.how), _shown(each.tau), _shown(each.pairs_per_second)] for each in tried]
+            rows = [
+                [str(each.how), *(["refused", "-"] if each.refused else map(_shown, (each.tau, each.pairs_per_second)))]
+                for each in tried
+            ]
             print_rich(table(["int8 by, the first is taken", "Kendall's τ", "pairs/s"], rows))
         print_rich(table(["what", "number"], [[name, _shown(value)] for name, value in facts.items()]))
     say_wrote(file)

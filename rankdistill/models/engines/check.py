@@ -34,6 +34,10 @@ TIED = 0.9
 """Share of torch's distinct logits that an engine must have."""
 
 
+class RefusedExport(DataError):
+    """An exported model that does not compute as torch does."""
+
+
 class Runs(Protocol):
     """An engine, as much of it as is checked."""
 
@@ -50,7 +54,7 @@ def check_once(engine: Runs, model: Any, file: Path | None, max_length: int | No
     """Check an engine against torch, unless the exported file passed before under the same conditions.
 
     file: None where the exported model is not kept. What passes is noted beside it with the engine's and the libraries'
-    versions, the processor and the checksums. Raises `DataError`, see `check_export`.
+    versions, the processor and the checksums. Raises `RefusedExport`, see `check_export`.
     """
     key = {
         "check": CHECK,
@@ -71,7 +75,7 @@ def check_export(engine: Runs, model: Any, max_length: int | None = None) -> dic
     """Compare an engine's logits with torch's on random texts, and its logits with each other; return what was found.
 
     Texts are of 2 tokens to the greatest length, alone, few and many, of one length and of several, in two orders.
-    Raises `DataError`, which names the model's family and the shape, where logits differ by more than `TOLERANCES`,
+    Raises `RefusedExport`, which names the model's family and the shape, where logits differ by more than `TOLERANCES`,
     where a text's logits depend on its batch by more than `COMPANY`, or where they are rounded to 8 bits.
     """
     reference = TorchEngine(model)
@@ -88,7 +92,7 @@ def check_export(engine: Runs, model: Any, max_length: int | None = None) -> dic
     worst = 0.0
     for (rows, length), logits, ours in zip(shapes, given, expected, strict=True):
         if logits.shape != ours.shape:
-            raise DataError(
+            raise RefusedExport(
                 f"{what} gives logits of shape {logits.shape} for {rows} texts of {length} tokens, torch {ours.shape}: "
                 f"{remedy}"
             )
@@ -96,22 +100,22 @@ def check_export(engine: Runs, model: Any, max_length: int | None = None) -> dic
         apart_by = float(np.median(apart) if engine.dtype == "int8" else apart.max())
         worst = max(worst, apart_by / scale)
         if not apart_by <= TOLERANCES[engine.dtype] * scale:
-            raise DataError(
+            raise RefusedExport(
                 f"{what} gives other logits than torch, {apart_by:.3g} apart where they are of size {scale:.3g}, on "
                 f"{rows} texts of {length} tokens: {remedy}"
             )
     company = _company(engine, model, batches[-1], given[-1]) / scale
     own = 0.0 if company <= COMPANY[engine.dtype] else _company(reference, model, batches[-1], expected[-1]) / scale
     if not company <= COMPANY[engine.dtype] + own:  # a few models read their padding in torch, too
-        raise DataError(
+        raise RefusedExport(
             f"{what} gives a text logits that depend on the batch it is in: they differ by {company * scale:.3g} where "
             f"they are of size {scale:.3g}: {remedy}"
         )
     one, other = (np.concatenate([each.ravel() for each in logits]) for logits in (given, expected))
     if is_rounded(one) and not is_rounded(other):
-        raise DataError(f"{what} rounds logits to 8 bits, which ties candidates that are not equal: {remedy}")
+        raise RefusedExport(f"{what} rounds logits to 8 bits, which ties candidates that are not equal: {remedy}")
     if len(np.unique(one)) < TIED * len(np.unique(other)):
-        raise DataError(
+        raise RefusedExport(
             f"{what} gives {len(np.unique(one))} different logits for {len(one)} where torch gives "
             f"{len(np.unique(other))}, so that candidates tie that are not equal: {remedy}"
         )
@@ -156,12 +160,12 @@ def _by_torch(reference: TorchEngine, batch: Batch) -> F32:
 
 
 def _by(engine: Runs, model: Any, batch: Batch) -> F32:
-    """The engine's logits; `DataError` where it fails."""
+    """The engine's logits; `RefusedExport` where it fails."""
     try:
         return engine.logits(batch)
     except Exception as error:
         rows, length = batch["input_ids"].shape
-        raise DataError(
+        raise RefusedExport(
             f"{family_of(model).name} exported for {engine.name} does not run on {rows} texts of {length} tokens "
             f"({_first_line(error)}): score it with engine 'torch'"
         ) from error
