@@ -9,7 +9,9 @@ from typing import Any
 import torch
 
 from rankdistill.arrays import F32, I64
+from rankdistill.models.cast import cast_copy, state_of
 from rankdistill.models.causal.shared_prefix import SharedPrefix
+from rankdistill.models.families import FAMILIES
 from rankdistill.models.outputs import OWN, forward, shared_by_threads
 from rankdistill.models.precision import default_device, evaluating, own_dtype
 from rankdistill.models.probe import usable_dtype
@@ -21,7 +23,8 @@ class TorchEngine:
     model: a transformers classification model. It is shared, so that its weights can change between calls, and is moved
     to the device when logits are computed. dtype: None or "float32" (exact), "bfloat16", or "auto": bfloat16 where the
     processor has it and the model computes in it; see `usable_dtype`. A model whose weights are in a lower precision
-    computes in that.
+    computes in that. In bfloat16 a family of `FAMILIES` is computed by a second copy of its weights, half the size of
+    the first, see `cast_copy`; others under autocast.
     """
 
     name = "torch"
@@ -30,13 +33,15 @@ class TorchEngine:
         self.device = default_device()
         own = own_dtype(model)
         self.dtype = usable_dtype(model, dtype, self.device) if own == "float32" else own
+        self.casts = own == "float32" != self.dtype and model.config.model_type in FAMILIES
         self.model = model
-        self._prefixes = SharedPrefix(model)
+        self._computing: tuple[Any, Any, SharedPrefix] | None = None
 
     @property
     def identity(self) -> str:
         """All of the engine that can change a score's bits: library and version, device, dtype."""
-        return f"torch {torch.__version__} {self.device.type} {self.dtype}"
+        cast = " weights" if self.casts else ""
+        return f"torch {torch.__version__} {self.device.type} {self.dtype}{cast}"
 
     @property
     def n_threads(self) -> int:
@@ -46,19 +51,25 @@ class TorchEngine:
     @contextmanager
     def shared(self) -> Iterator[None]:
         """Prepare the model for threads that compute batches of it at once, inside the block."""
-        self._place()
-        with shared_by_threads(self.model, self.dtype):
+        model, _ = self._ready()
+        with shared_by_threads(model, self.dtype):
             yield
 
     def logits(self, batch: Mapping[str, I64]) -> F32:
         """Compute logits float32 (B, n_logits) of a batch of int64 (B, length) arrays, in eval mode."""
-        self._place()
+        model, prefixes = self._ready()
         inputs = {name: torch.from_numpy(values).to(self.device) for name, values in batch.items()}
-        with evaluating(self.model), torch.inference_mode():
-            shared = self._prefixes.logits(inputs, self.dtype)
-            logits = forward(self.model, inputs, dtype=self.dtype).logits[OWN] if shared is None else shared
+        with evaluating(model), torch.inference_mode():
+            shared = prefixes.logits(inputs, self.dtype)
+            logits = forward(model, inputs, dtype=self.dtype).logits[OWN] if shared is None else shared
         return logits.cpu().numpy()
 
-    def _place(self) -> None:
+    def _ready(self) -> tuple[Any, SharedPrefix]:
+        """The model that computes, on the device, with the weights that the shared one has now."""
         if self.model.device.type != self.device.type:  # it is shared with what may have moved it
             self.model.to(self.device)
+        state = state_of(self.model) if self.casts else None
+        if self._computing is None or self._computing[0] != state:
+            model = cast_copy(self.model, self.dtype) if self.casts else self.model
+            self._computing = state, model, SharedPrefix(model)
+        return self._computing[1:]

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from rankdistill.errors import DataError, MissingExtraError
 from rankdistill.files.facts import digest
+from rankdistill.models.cast import state_of
 from rankdistill.models.engines.check import check_once
 from rankdistill.models.engines.export import command, export_model, format_of
 from rankdistill.models.engines.outside import LOADERS, Runner
@@ -63,7 +64,7 @@ class ExportedEngine:
             self.runner = _loaded(name, file, self.n_threads, precision, model)
             self.version = str(getattr(sys.modules[PACKAGES[name]], "__version__", "")).partition("-")[0]
             check_once(self, model, stored, max_length)
-        self._exported = _state(model)
+        self._exported = state_of(model)
 
     @property
     def identity(self) -> str:
@@ -86,7 +87,7 @@ class ExportedEngine:
                 f"the tokenizer makes segments ({SEGMENTS}), which {family_of(self._model).name} as exported for "
                 f"{self.name} does not take: score it with engine 'torch'"
             )
-        if self._exported is not None and _state(self._model) != self._exported:
+        if self._exported is not None and state_of(self._model) != self._exported:
             raise DataError(
                 f"the weights of {family_of(self._model).name} changed after they were exported for {self.name}: take "
                 f"a new engine by `model.with_engine({self.name!r}, {self.dtype!r})`"
@@ -139,11 +140,6 @@ class OpenVinoEngine(ExportedEngine):
                 raise
             warnings.warn(f"{error}; dtype 'auto' takes float32", stacklevel=2)
             super().__init__("openvino", "float32", "f32", *given)
-
-
-def _state(model: Any) -> list[tuple[int, int]]:
-    """Which tensors a model consists of, and how often each was changed; computed in microseconds."""
-    return [(id(each), 0 if each.is_inference() else each._version) for each in (*model.parameters(), *model.buffers())]
 
 
 def _stored(engine: str, dtype: str, folder: Path | None, fingerprint: str) -> Path | None:
