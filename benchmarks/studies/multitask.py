@@ -174,7 +174,8 @@ def main(
     )
     most = MOST
     if quick:
-        folder, tasks, seeds, most = folder / "quick", ("rte", "mrpc"), seeds[:1], 40
+        folder = folder.with_name(f"{folder.name}-quick")
+        tasks, seeds, most = ("rte", "mrpc"), seeds[:1], 40
         training = replace(training, epochs=1)
         settings = replace(settings, teacher_epochs=1, tune_epochs=1, curve_points=1)
     loaded = {task: load_task(task, most) for task in tasks}

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from cyclopts import Parameter
@@ -23,7 +23,7 @@ from scipy.stats import ttest_rel
 import rankdistill as rd
 from benchmarks.results import FOLDER, QUICK, STUDIES, Folder, Row, run, study
 from benchmarks.studies.marco import DATA
-from benchmarks.studies.runs import RUN, keep_runs, restore_runs, runs_path
+from benchmarks.studies.runs import RUN, chosen, kept_runs, model_of
 from benchmarks.studies.uegp import measured, values_of
 from rankdistill.arrays import F32
 from rankdistill.augment.build import augment
@@ -97,16 +97,24 @@ class Trainings:
     updates: int
     teacher_updates: int = -1
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What all of them depend on."""
+        updates = {"updates": self.updates, "teacher_updates": self.teacher_updates}
+        return updates | {"teacher": chosen(TEACHER), "shares": SHARES, "length": LENGTH}
+
     def teacher(self, name: str) -> CrossEncoder:
         """MiniLM-L6 fine-tuned on a task by UEGP's epochs and batch; trained again where only its run is known."""
-        out, task = self.folder / name / "teacher", self.tasks[name]
-        if not (out / "model").is_dir():
-            scored = task.collection.scored_pairs
-            assert scored is not None
-            own = {each: int(value) for each, value in scored.training.items() if each != "learning_rate"}
-            settings = replace(TEACHER, max_steps=self.teacher_updates, **own)
+        task = self.tasks[name]
+        scored = task.collection.scored_pairs
+        assert scored is not None
+        own = {each: int(value) for each, value in scored.training.items() if each != "learning_rate"}
+        settings = replace(TEACHER, max_steps=self.teacher_updates, **own)
+
+        def train(out: Path) -> None:
             finetuned(task, start_model(task.collection, start="plain", max_length=LENGTH), settings, out)
-        return CrossEncoder.from_pretrained(out / "model")
+
+        return CrossEncoder.from_pretrained(model_of(self.folder / name / "teacher", train))
 
     def taught(self, name: str) -> F32:
         """The teacher's predictions of the dev pairs."""
@@ -188,16 +196,15 @@ def main(
     quick: Annotated[bool, Parameter(help="Two updates of each training, on one task.")] = False,
 ) -> None:
     """Train what is not yet trained, print the table as it grows and write the result."""
+    place = FOLDER
     if quick:
-        folder, tasks, seeds = folder / "quick", ("mrpc",), seeds[:2]
+        folder, tasks, seeds, place = folder.with_name(f"{folder.name}-quick"), ("mrpc",), seeds[:2], QUICK
     loaded = {task: load_task(task) for task in tasks}
     if quick:
         loaded = {task: fewer(each) for task, each in loaded.items()}
     trainings = Trainings(folder, loaded, 2, 2) if quick else Trainings(folder, loaded, UPDATES)
-    known = runs_path("recurrent", QUICK if quick else FOLDER)
-    restore_runs(folder, known)
-    study(name, rows(trainings, seeds, quick), seeds, folder=QUICK if quick else FOLDER)
-    keep_runs(folder, known)
+    with kept_runs(folder, "recurrent", trainings.facts, place):
+        study(name, rows(trainings, seeds, quick), seeds, folder=place)
 
 
 def fewer(task: Task) -> Task:

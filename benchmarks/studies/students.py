@@ -154,8 +154,8 @@ def trained_students(
 
 
 def measured(test: Task, model: Path) -> PerQuery:
-    """Measure a model on the test candidates, query by query; its scores are kept beside it."""
-    file = model.with_name(f"{test.name}.parquet")
+    """Measure a model on the test candidates, query by query; its scores of these are kept beside it."""
+    file = model.with_name(f"{test.name} {digest_of(test.candidates.only_columns())[:12]}.parquet")
     if not file.is_file() or file.stat().st_mtime < (model / "model.safetensors").stat().st_mtime:
         scores = rd.score(str(model), test.candidates, test.collection, dtype="auto")
         write_candidates(test.candidates.only_columns().with_columns(score=scores), file)

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import pyarrow as pa
@@ -29,7 +29,7 @@ from cyclopts import Parameter
 from scipy.stats import ttest_rel
 
 from benchmarks.results import FOLDER, QUICK, STUDIES, Folder, Row, run, study
-from benchmarks.studies.runs import RUN, keep_runs, restore_runs, runs_path
+from benchmarks.studies.runs import RUN, chosen, kept_runs, model_of
 from benchmarks.studies.uegp import DATA, FINETUNING, load_task, measured, numbers, values_of
 from rankdistill.arrays import F32
 from rankdistill.data import Candidates, Collection
@@ -89,6 +89,16 @@ class Trainings:
     masked_lm: str = ""
     """Masked language model that proposes words in TaskDA, as TinyBERT does."""
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What all of them depend on."""
+        return {
+            "size": chosen(self.size),
+            "masked_lm": self.masked_lm,
+            "finetuning": chosen(FINETUNING),
+            "rates": [RATE, LATER_RATE],
+        }
+
     def parts(self, textbook: str, name: str) -> Path:
         """The folder of a textbook's parts, made by the command where there is none."""
         out = self.folder / "parts" / textbook / ("" if textbook == GENERAL else name)
@@ -134,12 +144,10 @@ class Trainings:
         start = start_model(task.collection, base, StartSettings(start="plain"), seed=seed)
         finetuned(task, start, settings, out)
 
-    def teacher(self, name: str) -> CrossEncoder:
-        """MiniLM-L6, fine-tuned on the task."""
-        out = self.folder / "teachers" / name
-        if not (out / "model").is_dir():
-            self.finetune(self.tasks[name], DEFAULT_BASE, 0, out)
-        return CrossEncoder.from_pretrained(out / "model")
+    def teacher(self, name: str) -> Path:
+        """MiniLM-L6, fine-tuned on the task; the folder of the model."""
+        task = self.tasks[name]
+        return model_of(self.folder / "teachers" / name, lambda out: self.finetune(task, DEFAULT_BASE, 0, out))
 
     @cached_property
     def recipe(self) -> TrainingSettings:
@@ -172,14 +180,14 @@ class Trainings:
         if start is not None:
             model = CrossEncoder.from_base(start, max_length=LENGTH)
         elif isinstance(shape, str):
-            place = self.folder / "teachers" / name / "model"
-            model = make_student(shape, collection, base=place, max_length=LENGTH, student_network="plain")
+            model = make_student(shape, collection, base=teacher, max_length=LENGTH, student_network="plain")
         else:
             model = CrossEncoder.from_base(DEFAULT_BASE, layers=shape or None, max_length=LENGTH)
         epochs = -(-updates * self.size.batch // len(lists))
         settings = replace(self.recipe, epochs=epochs, max_steps=updates, learning_rate=rate)
         model = reading(model, texts_read(collection))
-        distill(collection, lists, {"expert": teacher}, model, settings, objective="relations(teacher)", out=out)
+        experts = {"expert": CrossEncoder.from_pretrained(teacher)}
+        distill(collection, lists, experts, model, settings, objective="relations(teacher)", out=out)
 
     def runs(self, student: str, textbook: str, name: str, seeds: Sequence[int]) -> F32:
         """Predictions of the dev pairs by a student that learned a textbook and then the task: (seeds, N)."""
@@ -283,19 +291,17 @@ def main(
     ] = False,
 ) -> None:
     """Train what is not yet trained, print the table as it grows and write the result."""
-    size = Size(kilobytes, updates)
+    size, place = Size(kilobytes, updates), FOLDER
     if quick:
-        folder, tasks, seeds, size = folder / "quick", tasks[1:2] or tasks, seeds[:1], Size(20, 2, 8, 400, 2, 1)
+        folder, place, size = folder.with_name(f"{folder.name}-quick"), QUICK, Size(20, 2, 8, 400, 2, 1)
+        tasks, seeds = tasks[1:2] or tasks, seeds[:1]
         students = tuple(each for each in students if "3x" in each)
     trainings = Trainings(folder, {task: load_task(task) for task in tasks}, size, masked_lm)
-    results = QUICK if quick else FOLDER
     if only_hours:
         study(f"{name}_hours", hours(trainings, students, textbooks), folder=QUICK)
         return
-    known = runs_path("textbooks", results)
-    restore_runs(folder, known)
-    study(name, rows(trainings, students, textbooks, seeds), seeds, finish=with_means, folder=results)
-    keep_runs(folder, known)
+    with kept_runs(folder, "textbooks", trainings.facts, place):
+        study(name, rows(trainings, students, textbooks, seeds), seeds, finish=with_means, folder=place)
 
 
 if __name__ == "__main__":

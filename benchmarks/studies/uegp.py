@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 from cyclopts import Parameter
@@ -21,7 +21,7 @@ from scipy.stats import ttest_rel
 
 import rankdistill as rd
 from benchmarks.results import FOLDER, QUICK, STUDIES, Folder, Row, run, study
-from benchmarks.studies.runs import RUN, keep_runs, restore_runs, runs_path
+from benchmarks.studies.runs import RUN, chosen, kept_runs, model_of
 from rankdistill.arrays import F32
 from rankdistill.corpus.build import build_corpus
 from rankdistill.corpus.settings import CorpusSettings
@@ -57,6 +57,8 @@ LONGEST = 160
 """Characters of an unlabelled sentence."""
 SEEDS = (0, 1, 2)
 EXPERT, TEACHERS = "expert", "six layers"
+EXPERTS = ("rte", "mrpc", "stsb", "cola")
+"""Tasks whose experts guide together in MoEGP, whichever are measured."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ class Way:
     terms: Terms
     kd_reads: Literal["plain", "masked"] = "masked"
     every_expert: bool = False
-    """Guided by the experts of all tasks at hand, instead of the task's own."""
+    """Guided by the experts of several tasks, instead of the task's own."""
 
     @property
     def shared(self) -> bool:
@@ -111,8 +113,21 @@ class Trainings:
     folder: Path
     tasks: dict[str, Task]
     guiding: GuidedSettings
+    experts: tuple[str, ...] = EXPERTS
     max_steps: int = -1
     """Updates of a fine-tuning, at most; -1: as many as the task's epochs have."""
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What all of them depend on."""
+        return {
+            "guiding": chosen(self.guiding),
+            "finetuning": chosen(FINETUNING),
+            "experts": self.experts,
+            "longest": LONGEST,
+            "shares": SHARES,
+            "max_steps": self.max_steps,
+        }
 
     @cached_property
     def pairs(self) -> Collection:
@@ -155,17 +170,19 @@ class Trainings:
 
     def teacher(self, task: Task) -> CrossEncoder:
         """The expert that scores the unlabelled pairs; trained again where only its run is known."""
-        out = self.folder / TEACHERS / EXPERT / f"{task.name}0"
-        if not (out / "model").is_dir():
-            finetuned(task, self.start(task, TEACHERS, 0), self.settings(task, 0), out)
-        return CrossEncoder.from_pretrained(out / "model")
+        model = model_of(
+            self.folder / TEACHERS / EXPERT / f"{task.name}0",
+            lambda out: finetuned(task, self.start(task, TEACHERS, 0), self.settings(task, 0), out),
+        )
+        return CrossEncoder.from_pretrained(model)
 
     def guided(self, way: str, task: Task, size: str) -> Path:
-        """A base guided by the six-layer expert of the task, or by those of all tasks; the folder of the model."""
+        """A base guided by the six-layer expert of the task, or by those of `EXPERTS`; the folder of the model."""
         how, out = WAYS[way], guided_folder(self.folder, size, way, task)
         assert how is not None
         if not (out / "guided" / "model").is_dir():
-            teaching = self.tasks.values() if how.every_expert else (task,)
+            named = (self.tasks.get(name) or load_task(name) for name in self.experts)
+            teaching = named if how.every_expert else (task,)
             experts = {each.name.replace(":", "_"): self.teacher(each) for each in teaching}
             settings = replace(self.guiding, terms=how.terms, kd_reads=how.kd_reads)
             scoring = ScoringSettings(dtype=DTYPE, store=self.folder / "scores")
@@ -182,7 +199,7 @@ class Trainings:
 
 
 def guided_folder(folder: Path, size: str, way: str, task: Task) -> Path:
-    """Where a guided training is; guided by all tasks' experts, or by none, the model is the same for every task."""
+    """Where a guided training is; guided by several tasks' experts, or by none, it is the same for every task."""
     how = WAYS[way]
     assert how is not None
     return folder / size / way / ("every task" if how.shared else task.name)
@@ -257,15 +274,15 @@ def main(
     quick: Annotated[bool, Parameter(help="Two updates of each training, on two tasks.")] = False,
 ) -> None:
     """Train what is not yet trained, print the table as it grows and write the result."""
+    place = FOLDER
     if quick:
-        folder, tasks, seeds = folder / "quick", tasks[:2], seeds[:2]
+        folder, tasks, seeds, place = folder.with_name(f"{folder.name}-quick"), tasks[:2], seeds[:2], QUICK
     loaded = {task: load_task(task) for task in tasks}
-    trainings = Trainings(folder, loaded, QUICK_GUIDED, 2) if quick else Trainings(folder, loaded, GUIDED)
-    place = QUICK if quick else FOLDER
-    known = runs_path("uegp", place)
-    restore_runs(folder, known)
-    study(name, rows(trainings, sizes, ways, seeds), seeds, finish=with_means, folder=place)
-    keep_runs(folder, known)
+    trainings = Trainings(folder, loaded, GUIDED)
+    if quick:
+        trainings = Trainings(folder, loaded, QUICK_GUIDED, tasks, max_steps=2)
+    with kept_runs(folder, "uegp", trainings.facts, place):
+        study(name, rows(trainings, sizes, ways, seeds), seeds, finish=with_means, folder=place)
 
 
 if __name__ == "__main__":

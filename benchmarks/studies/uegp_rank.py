@@ -24,7 +24,7 @@ from benchmarks.results import FOLDER, STUDIES, Folder, Row, run, study
 from benchmarks.results import QUICK as QUICK_RESULTS
 from benchmarks.studies.marco import CONVENTIONS, QUERIES, STRONG, V1, V2
 from benchmarks.studies.rows import PerQuery, corrected, row
-from benchmarks.studies.runs import RUN, keep_runs, restore_runs, runs_path
+from benchmarks.studies.runs import RUN, chosen, kept_runs, model_of
 from benchmarks.studies.students import SEEDS, per_query
 from rankdistill.data import Candidates, Collection, Texts, concatenate
 from rankdistill.data.sources.query_file import read_queries
@@ -154,10 +154,9 @@ class Trainings:
 
     def expert(self) -> CrossEncoder:
         """The expert that scores the unlabelled lists; trained again where only its run is known."""
-        out = self.folder / f"{EXPERT_NAME}{SEEDS[0]}"
-        if not (out / "model").is_dir():
-            self.finetune(self.start(SEEDS[0]), SEEDS[0], out)
-        return CrossEncoder.from_pretrained(out / "model")
+        seed = SEEDS[0]
+        model = model_of(self.folder / f"{EXPERT_NAME}{seed}", lambda out: self.finetune(self.start(seed), seed, out))
+        return CrossEncoder.from_pretrained(model)
 
     def guided(self, terms: Terms) -> Path:
         """The base guided by the expert's scores of the unlabelled lists, by their language, or both."""
@@ -216,13 +215,11 @@ def main(
     quick: Annotated[bool, Parameter(help="A few updates on a few lists.")] = False,
 ) -> None:
     """Train what is not yet trained, print the table as it grows and write the result."""
-    place, results = (folder / "quick", QUICK_RESULTS) if quick else (folder, FOLDER)
-    place.mkdir(parents=True, exist_ok=True)
-    known = runs_path("uegp_rank", results)
-    restore_runs(place, known)
-    lines = rows(Trainings(place, QUICK if quick else FULL), ways)
-    study(name, lines, SEEDS, finish=corrected, folder=results)
-    keep_runs(place, known)
+    size, place, results = FULL, folder, FOLDER
+    if quick:
+        size, place, results = QUICK, folder.with_name(f"{folder.name}-quick"), QUICK_RESULTS
+    with kept_runs(place, "uegp_rank", chosen(size), results):
+        study(name, rows(Trainings(place, size), ways), SEEDS, finish=corrected, folder=results)
 
 
 if __name__ == "__main__":

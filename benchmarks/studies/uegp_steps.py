@@ -18,7 +18,7 @@ from cyclopts import Parameter
 from matplotlib.figure import Figure
 
 from benchmarks.results import FOLDER, QUICK, STUDIES, Folder, Row, run, study
-from benchmarks.studies.runs import keep_runs, restore_runs, runs_path
+from benchmarks.studies.runs import kept_runs
 from benchmarks.studies.uegp import (
     DTYPE,
     EXPERT,
@@ -109,16 +109,16 @@ def main(
     quick: Annotated[bool, Parameter(help="Two updates of each training, on one task.")] = False,
 ) -> None:
     """Train what is not yet trained, print the table as it grows, write the result and its picture."""
-    steps = STEPS
+    steps, place = STEPS, FOLDER
     if quick:
-        folder, tasks, seeds, steps = folder / "quick", tasks[:1], seeds[:2], (1, 2)
+        folder, place = folder.with_name(f"{folder.name}-quick"), QUICK
+        tasks, seeds, steps = tasks[:1], seeds[:2], (1, 2)
     loaded = {task: load_task(task) for task in tasks}
-    trainings = Trainings(folder, loaded, QUICK_GUIDED, 2) if quick else Trainings(folder, loaded, GUIDED)
-    place = QUICK if quick else FOLDER
-    known = runs_path("uegp", place)
-    restore_runs(folder, known)
-    lines = study(name, rows(trainings, steps, seeds), seeds, folder=place)
-    keep_runs(folder, known)
+    trainings = Trainings(folder, loaded, GUIDED)
+    if quick:
+        trainings = Trainings(folder, loaded, QUICK_GUIDED, max_steps=2)
+    with kept_runs(folder, "uegp", trainings.facts, place):
+        lines = study(name, rows(trainings, steps, seeds), seeds, folder=place)
     draw(lines, place / f"{name}.svg")
 
 
