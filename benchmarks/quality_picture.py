@@ -15,12 +15,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from benchmarks.pictures import save_svg
 from benchmarks.results import FOLDER, run
-from rankdistill.files.atomic import atomic_path
 
 PICTURE = FOLDER.parent.parent / "docs" / "images" / "quality-speed.svg"
 TEACHER_LAYERS = 7
@@ -41,9 +40,7 @@ def main() -> None:
     draw_quality(left, free, students)
     draw_speed(right, engines)
     PICTURE.parent.mkdir(exist_ok=True)
-    # the same numbers make the same file
-    with matplotlib.rc_context({"svg.hashsalt": PICTURE.stem}), atomic_path(PICTURE) as temporary:
-        figure.savefig(temporary, format="svg", metadata={"Date": None})
+    save_svg(figure, PICTURE)
     print(f"wrote {PICTURE.relative_to(FOLDER.parent.parent)}")
 
 

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 from matplotlib.figure import Figure
 
+from benchmarks.pictures import save_svg
 from benchmarks.results import FOLDER, STUDIES, Folder, Row, run, study
 from benchmarks.studies.marco import load_task
 from benchmarks.studies.pile import distilled
@@ -29,7 +29,6 @@ from benchmarks.studies.students import (
     student_start,
 )
 from rankdistill.ensembling.settings import MethodName
-from rankdistill.files.atomic import atomic_path
 
 SIZE = next(iter(LAYERS))
 SCORES_ALONE = DISTILLED.removeprefix(f"{LABELS} + ")
@@ -86,9 +85,7 @@ def draw(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
             ax.set_xlabel(x)
             ax.legend()
         axes[0].set_ylabel(measure)
-    # the same numbers make the same file
-    with matplotlib.rc_context({"svg.hashsalt": path.stem}), atomic_path(path) as temporary:
-        figure.savefig(temporary, format="svg", metadata={"Date": None})
+    save_svg(figure, path)
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ from rankdistill.ensembling.settings import EnsembleSettings
 from rankdistill.evaluation.pair_significance import interval, resampled
 from rankdistill.models import DEFAULT_BASE, CrossEncoder
 from rankdistill.recipes.distill import Lesson, distill_on
-from rankdistill.recipes.finetune import finetune_on
+from rankdistill.recipes.finetune import finetune_on, own_settings
 from rankdistill.recipes.measure import measure_model
 from rankdistill.recipes.rekindle import finetuned
 from rankdistill.recipes.start import start_model
@@ -106,10 +106,8 @@ class Trainings:
     def teacher(self, name: str) -> CrossEncoder:
         """MiniLM-L6 fine-tuned on a task by UEGP's epochs and batch; trained again where only its run is known."""
         task = self.tasks[name]
-        scored = task.collection.scored_pairs
-        assert scored is not None
-        own = {each: int(value) for each, value in scored.training.items() if each != "learning_rate"}
-        settings = replace(TEACHER, max_steps=self.teacher_updates, **own)
+        own = own_settings(task, TEACHER)
+        settings = replace(own, learning_rate=TEACHER.learning_rate, max_steps=self.teacher_updates)
 
         def train(out: Path) -> None:
             finetuned(task, start_model(task.collection, start="plain", max_length=LENGTH), settings, out)

@@ -40,6 +40,7 @@ from rankdistill.data.sources.pairs.parts import collection_of_pairs
 from rankdistill.evaluation.pair_significance import interval, resampled
 from rankdistill.models import DEFAULT_BASE, CrossEncoder
 from rankdistill.recipes import RECIPES, StartSettings, distill, start_model
+from rankdistill.recipes.finetune import own_settings
 from rankdistill.recipes.guided import reading
 from rankdistill.recipes.rekindle import finetuned
 from rankdistill.recipes.students import make_student, texts_read
@@ -137,10 +138,8 @@ class Trainings:
 
     def finetune(self, task: Task, base: str | Path, seed: int, out: Path) -> None:
         """Fine-tune a model from a base on a task, and measure it."""
-        scored = task.collection.scored_pairs
-        assert scored is not None
-        own = {name: int(value) for name, value in scored.training.items() if name != "learning_rate"}
-        settings = replace(FINETUNING, seed=seed, max_steps=self.size.finetuning_updates, **own)
+        own, updates = own_settings(task, FINETUNING), self.size.finetuning_updates
+        settings = replace(own, learning_rate=FINETUNING.learning_rate, seed=seed, max_steps=updates)
         start = start_model(task.collection, base, StartSettings(start="plain"), seed=seed)
         finetuned(task, start, settings, out)
 

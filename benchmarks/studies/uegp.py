@@ -3,8 +3,9 @@
 Run in the project's root: python -m benchmarks.studies.uegp   (--quick: a smoke test, whose numbers say nothing)
 The base, MiniLM-L6 or three of its layers, is fine-tuned on a task to its expert. An expert of six layers, its own or
 the larger base's, scores pairs of Wikipedia's sentences; the base is trained on the scores and on the language of the
-pairs (guided), and fine-tuned by the expert's own settings. All are measured on the task's dev pairs, by GLUE's first
-measure. Killed, it resumes after what is finished; runs that are beside the table are not made again.
+pairs (guided), and fine-tuned by the expert's own settings. An expert of twice the epochs shows what more fine-tuning
+gives. All are measured on the task's dev pairs, by GLUE's first measure. Killed, it resumes after what is finished; runs
+that are beside the table are not made again.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 from cyclopts import Parameter
+from matplotlib.figure import Figure
 from scipy.stats import ttest_rel
 
 import rankdistill as rd
+from benchmarks.pictures import save_svg
 from benchmarks.results import FOLDER, QUICK, STUDIES, Folder, Row, run, study
 from benchmarks.studies.runs import RUN, chosen, kept_runs, model_of
 from rankdistill.arrays import F32
@@ -31,7 +34,7 @@ from rankdistill.evaluation.pair_significance import interval, resampled
 from rankdistill.models import DEFAULT_BASE, CrossEncoder
 from rankdistill.models.masked_lm import FILE as HEAD
 from rankdistill.models.masked_lm import save_masked_lm_head
-from rankdistill.recipes.finetune import sample_queries
+from rankdistill.recipes.finetune import own_settings, sample_queries
 from rankdistill.recipes.guided import GuidedSettings, Terms, guide, like, masked_lm_head
 from rankdistill.recipes.rekindle import finetuned
 from rankdistill.recipes.start import StartSettings, start_model
@@ -48,7 +51,7 @@ SHARES = {"rte": 1.0, "mrpc": 1.0, "stsb": 1.0, "cola": 1.0, "sst2": 0.1}
 RATE = 1e-4
 """Learning rate of fine-tuning, Table 8's of STS-B. Those of its other tasks suit models that are twice as wide."""
 DTYPE: Final = "bfloat16"
-"""Of every training and every score. A processor without its products makes all runs anew in float32, or waits long."""
+"""Of every training and every score; a processor without its products waits long."""
 FINETUNING = TrainingSettings(learning_rate=RATE, dtype=DTYPE, logging_steps=20)
 
 GUIDED = GuidedSettings(guided_steps=300, guided_batch=64, guided_learning_rate=1e-4)
@@ -56,7 +59,9 @@ QUICK_GUIDED = GuidedSettings(guided_steps=2, guided_batch=8, head_steps=2)
 LONGEST = 160
 """Characters of an unlabelled sentence."""
 SEEDS = (0, 1, 2)
-EXPERT, TEACHERS = "expert", "six layers"
+EXPERT, LONGER, TEACHERS = "expert", "expert, twice the epochs", "six layers"
+EPOCHS = {EXPERT: 1, LONGER: 2}
+"""Way without guiding -> how often it passes over Table 8's epochs."""
 EXPERTS = ("rte", "mrpc", "stsb", "cola")
 """Tasks whose experts guide together in MoEGP, whichever are measured."""
 
@@ -78,13 +83,14 @@ class Way:
 
 WAYS = {
     EXPERT: None,
+    LONGER: None,
     "UEGP": Way("kd+mlm"),
     "MoEGP": Way("kd+mlm", every_expert=True),
     "KD only": Way("kd"),
     "MLM only": Way("mlm"),
     "UEGP, KD reads the plain text": Way("kd+mlm", "plain"),
 }
-"""None: not at all."""
+"""None: not at all, see `EPOCHS`."""
 
 
 def load_task(name: str) -> Task:
@@ -145,28 +151,26 @@ class Trainings:
             save_masked_lm_head(head, out)
         return out
 
-    def settings(self, task: Task, seed: int) -> TrainingSettings:
-        """Table 8's epochs and batch of a task."""
-        scored = task.collection.scored_pairs
-        assert scored is not None
-        own = {name: int(value) for name, value in scored.training.items() if name != "learning_rate"}
-        return replace(FINETUNING, seed=seed, max_steps=self.max_steps, **own)
+    def settings(self, task: Task, seed: int, passes: int = 1) -> TrainingSettings:
+        """Table 8's epochs and batch of a task, the epochs ``passes`` times."""
+        own = own_settings(task, FINETUNING)
+        return replace(own, epochs=passes * own.epochs, learning_rate=RATE, seed=seed, max_steps=self.max_steps)
 
     def start(self, task: Task, size: str, seed: int) -> CrossEncoder:
         """A base with a new head for the task."""
         settings = StartSettings(start="plain", layers=SIZES[size], imitate=False)
         return start_model(task.collection, settings=settings, seed=seed)
 
-    def finetuned(self, task: Task, start: Callable[[], CrossEncoder], seed: int, out: Path) -> F32:
+    def finetuned(self, task: Task, start: Callable[[], CrossEncoder], seed: int, out: Path, passes: int = 1) -> F32:
         """Predictions of the dev pairs by a model that is fine-tuned on the task's labels."""
         if not (out / RUN).is_file():
-            finetuned(task, start(), self.settings(task, seed), out)
+            finetuned(task, start(), self.settings(task, seed, passes), out)
         return predictions(task.held_out, out / RUN)
 
-    def expert(self, task: Task, size: str, seed: int) -> F32:
-        """Predictions of a base fine-tuned on a task."""
-        out = self.folder / size / EXPERT / f"{task.name}{seed}"
-        return self.finetuned(task, lambda: self.start(task, size, seed), seed, out)
+    def expert(self, task: Task, size: str, seed: int, way: str = EXPERT) -> F32:
+        """Predictions of a base fine-tuned on a task, in one of the ways of `EPOCHS`."""
+        out = self.folder / size / way / f"{task.name}{seed}"
+        return self.finetuned(task, lambda: self.start(task, size, seed), seed, out, EPOCHS[way])
 
     def teacher(self, task: Task) -> CrossEncoder:
         """The expert that scores the unlabelled pairs; trained again where only its run is known."""
@@ -189,7 +193,7 @@ class Trainings:
             guide(self.base(size), experts, self.pairs, settings, FINETUNING, scoring=scoring, out=out)
         return out / "guided" / "model"
 
-    def rekindled(self, way: str, task: Task, size: str, seed: int) -> F32:
+    def rekindled(self, task: Task, size: str, seed: int, way: str) -> F32:
         """Predictions of the dev pairs by a guided base that is fine-tuned on the task."""
 
         def start() -> CrossEncoder:
@@ -212,10 +216,11 @@ def rows(trainings: Trainings, sizes: Sequence[str], ways: Sequence[str], seeds:
             for name, task in trainings.tasks.items():
                 experts = np.stack([trainings.expert(task, size, seed) for seed in seeds])
                 line: Row = {"base": size, "way": way, "task": name, "measure": task.measures[0]}
-                if WAYS[way] is None:
+                if way == EXPERT:
                     yield line | values_of(task, experts)
                     continue
-                others = np.stack([trainings.rekindled(way, task, size, seed) for seed in seeds])
+                trained = trainings.expert if way in EPOCHS else trainings.rekindled
+                others = np.stack([trained(task, size, seed, way) for seed in seeds])
                 yield line | values_of(task, others) | compared(task, experts, others)
 
 
@@ -258,6 +263,24 @@ def with_means(lines: list[Row]) -> list[Row]:
     return finished
 
 
+def draw(lines: Sequence[Row], path: Path) -> None:
+    """Draw each way's difference to the expert, in points: axes for each task; a dot is a seed, a bar their mean."""
+    experts = {(line["base"], line["task"]): numbers(line) for line in lines if line["way"] == EXPERT}
+    tasks = list(dict.fromkeys(task for _, task in experts))
+    labels = list(dict.fromkeys(f"{line['way']}, {line['base']}" for line in lines if line["way"] != EXPERT))
+    figure = Figure(figsize=(2 + 2 * len(tasks), 1 + 0.35 * len(labels)), layout="constrained")
+    for ax, task in zip(figure.subplots(1, len(tasks), squeeze=False, sharey=True)[0], tasks, strict=True):
+        for line in (each for each in lines if each["task"] == task and each["way"] != EXPERT):
+            place = labels.index(f"{line['way']}, {line['base']}")
+            differences = numbers(line) - experts[line["base"], task]
+            ax.barh(place, differences.mean(), color="lightsteelblue")
+            ax.plot(differences, [place] * len(differences), "k.", markersize=4)
+        ax.axvline(0, color="black", linewidth=0.8)
+        ax.set(title=task, xlabel="points above the expert", yticks=range(len(labels)), yticklabels=labels)
+    figure.axes[0].invert_yaxis()
+    save_svg(figure, path)
+
+
 def numbers(line: Row) -> F32:
     """The values of a row, a seed each."""
     return np.array(line["values"].split(), np.float32)
@@ -282,7 +305,8 @@ def main(
     if quick:
         trainings = Trainings(folder, loaded, QUICK_GUIDED, tasks, max_steps=2)
     with kept_runs(folder, "uegp", trainings.facts, place):
-        study(name, rows(trainings, sizes, ways, seeds), seeds, finish=with_means, folder=place)
+        lines = study(name, rows(trainings, sizes, ways, seeds), seeds, finish=with_means, folder=place)
+    draw([line for line in lines if "values" in line], place / f"{name}.svg")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-import matplotlib
 import numpy as np
 import torch
 from cyclopts import Parameter
@@ -22,12 +21,12 @@ from sklearn.metrics import silhouette_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from benchmarks.pictures import save_svg
 from benchmarks.results import FOLDER, STUDIES, Folder, Row, run, study
 from benchmarks.studies.uegp import guided_folder, load_task
 from rankdistill.arrays import F32
 from rankdistill.data import Candidates
 from rankdistill.evaluation.pair_metrics import PAIR_METRICS
-from rankdistill.files.atomic import atomic_path
 from rankdistill.models import CrossEncoder
 from rankdistill.tasks import Task
 
@@ -108,9 +107,7 @@ def draw(points: dict[tuple[str, str], Any], path: Path) -> None:
             ax.set_xticks([])
             ax.set_yticks([])
             ax.set_title(f"{name}, {encoder}", fontsize=9)
-    # the same numbers make the same file
-    with matplotlib.rc_context({"svg.hashsalt": path.stem}), atomic_path(path) as temporary:
-        figure.savefig(temporary, format="svg", metadata={"Date": None})
+    save_svg(figure, path)
 
 
 def main(

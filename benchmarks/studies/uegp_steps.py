@@ -12,11 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
-import matplotlib
 import numpy as np
 from cyclopts import Parameter
 from matplotlib.figure import Figure
 
+from benchmarks.pictures import save_svg
 from benchmarks.results import FOLDER, QUICK, STUDIES, Folder, Row, run, study
 from benchmarks.studies.runs import kept_runs
 from benchmarks.studies.uegp import (
@@ -35,7 +35,6 @@ from benchmarks.studies.uegp import (
     wikipedia_pairs,
 )
 from rankdistill.arrays import F32
-from rankdistill.files.atomic import atomic_path
 from rankdistill.models import CrossEncoder
 from rankdistill.recipes.guided import guide, like
 from rankdistill.scoring.settings import ScoringSettings
@@ -95,9 +94,7 @@ def draw(lines: Sequence[Row], path: Path) -> None:
         ax.axhline(y[0], color="grey", linestyle=":", label=EXPERT)
         ax.set(title=name, xlabel="guided updates", ylabel=own[0]["measure"])
         ax.legend()
-    # the same numbers make the same file
-    with matplotlib.rc_context({"svg.hashsalt": path.stem}), atomic_path(path) as temporary:
-        figure.savefig(temporary, format="svg", metadata={"Date": None})
+    save_svg(figure, path)
 
 
 def main(

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from rankdistill.corpus.duplicates import U64, band_keys, bands_for, content_key
-from rankdistill.corpus.sentences import paragraphs, reason_against
+from rankdistill.corpus.sentences import FILTERS, paragraphs, reason_against
 from rankdistill.corpus.settings import CorpusSettings
 
 Pair = tuple[str, str]
+UNPAIRED = "without a neighbour"
+"""What sentences are counted as that are kept and in no pair."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,15 +28,17 @@ class Block:
 
 
 def process_block(documents: Sequence[str], settings: CorpusSettings) -> Block:
-    """Split documents into sentences, leave out those that are unfit, and pair those that are adjacent in a line."""
-    counts: Counter[str] = Counter(documents=len(documents))
+    """Split documents into sentences, leave out those that are unfit, and pair those adjacent in a paragraph."""
+    counts = Counter({"documents": len(documents), "sentences": 0, **dict.fromkeys((*FILTERS, UNPAIRED), 0)})
     pairs: list[Pair] = []
     for document in documents:
-        for sentences in paragraphs(document, settings.language):
+        for sentences in paragraphs(document, settings.language, settings.wrapped):
             counts["sentences"] += len(sentences)
             reasons = [reason_against(sentence, settings) for sentence in sentences]
             counts.update(reason for reason in reasons if reason)
-            pairs.extend(adjacent(sentences, reasons, settings.overlap))
+            places = list(adjacent(reasons, settings.overlap))
+            counts[UNPAIRED] += reasons.count(None) - len({place for pair in places for place in pair})
+            pairs.extend((sentences[first], sentences[second]) for first, second in places)
     counts["pairs"] = len(pairs)
     texts = [f"{first}\n{second}" for first, second in pairs]
     content = np.array([content_key(text) for text in texts], np.uint64).reshape(1, -1)
@@ -44,12 +48,15 @@ def process_block(documents: Sequence[str], settings: CorpusSettings) -> Block:
     )
 
 
-def adjacent(sentences: Sequence[str], reasons: Sequence[str | None], overlap: bool) -> Iterator[Pair]:
-    """Yield pairs of sentences that follow one another and are both kept; each is in one pair, or two with overlap."""
+def adjacent(reasons: Sequence[str | None], overlap: bool) -> Iterator[tuple[int, int]]:
+    """Yield places of sentences that follow one another and have no reason against them.
+
+    Each is in one pair, or two with overlap.
+    """
     place = 0
-    while place + 1 < len(sentences):
+    while place + 1 < len(reasons):
         if reasons[place] is None and reasons[place + 1] is None:
-            yield sentences[place], sentences[place + 1]
+            yield place, place + 1
             place += 1 if overlap else 2
         else:
             place += 1

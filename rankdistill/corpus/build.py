@@ -69,7 +69,7 @@ def build_corpus(
             step = partial(process_block, settings=settings)
             for number, block in enumerate(in_order(step, blocks(texts), processes or os.cpu_count() or 1)):
                 _keep(block, work, number)
-                counts += block.counts
+                counts.update(block.counts)  # += would drop what is 0
                 sizes.append(len(block.firsts))
                 advance(block.counts["documents"])
         kept = _kept(work, sizes, settings, counts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -14,17 +15,19 @@ from rankdistill.errors import MissingExtraError, UsageError
 
 ANY_SCRIPT = "any"
 _SEQUENCE = 4
+_EMPTY_LINES = re.compile(r"\n\s*\n")
 
 
-def paragraphs(document: str, language: str) -> Iterator[list[str]]:
-    """Yield the sentences of each line of a document, white space collapsed, none of them empty.
+def paragraphs(document: str, language: str, wrapped: bool = False) -> Iterator[list[str]]:
+    """Yield the sentences of each paragraph of a document, white space collapsed, none of them empty.
 
+    A paragraph is a line, or, of a document whose lines are wrapped, what is between two empty lines.
     The split is sentencex's, whose rules know abbreviations, quotes and the marks of many languages.
     """
     segment = _segmenter()
-    for line in document.split("\n"):
-        if line.strip():
-            yield [text for text in (" ".join(part.split()) for part in segment(language, line)) if text]
+    for paragraph in _EMPTY_LINES.split(document) if wrapped else document.split("\n"):
+        if joined := " ".join(paragraph.split()) if wrapped else paragraph.strip():
+            yield [text for text in (" ".join(part.split()) for part in segment(language, joined)) if text]
 
 
 @cache

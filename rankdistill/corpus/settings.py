@@ -15,6 +15,9 @@ class CorpusSettings:
     """Language of the text, by its ISO code, for the rules that split it into sentences."""
     script: str = "Latin"
     """Script that letters must have, by its Unicode name (Latin, Han, Cyrillic, ...); any: every script."""
+    wrapped: bool = False
+    """Lines of the text are wrapped, as in pydocs and in mails: paragraphs are apart by empty lines. Else every line is
+    a paragraph, and no sentence goes over its end."""
     min_characters: int = 20
     """Shorter sentences are left out: headings, captions, fragments."""
     max_characters: int = 500

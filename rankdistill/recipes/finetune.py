@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,8 @@ def finetune(
 ) -> CrossEncoder:
     """Train ``model`` on the labels of the collection's qrels; return it.
 
-    objective, dev, out: see `fit` (objective None: the hinge loss on labels). conventions: its ``unjudged`` says what
+    settings: of the training (None: the task's own, see `own_settings`). objective, dev, out: see `fit` (objective
+    None: the hinge loss on labels, or what the task's kind has). conventions: its ``unjudged`` says what
     candidates without a judgment are. share, sample_seed: train on a random share of the queries, as PILE's teachers
     T2 and T3 do (80 % each). Source: PILE §4.2; PD-BERT eq. 1 for the hinge loss (docs/papers.md).
     """
@@ -57,7 +59,17 @@ def finetune_on(
     objective = Objective.parse(objective) if isinstance(objective, str) else objective
     if objective.label_columns:
         check_classes(task, lists)
-    return fit(model, lists, task.collection, objective, settings, dev=dev, out=out)
+    return fit(model, lists, task.collection, objective, settings or own_settings(task), dev=dev, out=out)
+
+
+def own_settings(task: Task, settings: TrainingSettings | None = None) -> TrainingSettings:
+    """The settings with the epochs, the learning rate and the batch that a task of scored pairs states as its own.
+
+    Source: UEGP Table 8 for GLUE's tasks (docs/papers.md).
+    """
+    settings, scored = settings or TrainingSettings(), task.collection.scored_pairs
+    stated = scored.training if scored else {}
+    return replace(settings, **{name: type(getattr(settings, name))(value) for name, value in stated.items()})
 
 
 def check_classes(task: Task, lists: Candidates) -> None:

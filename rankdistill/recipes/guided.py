@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,15 +13,18 @@ import numpy as np
 
 from rankdistill.data import Candidates, Collection
 from rankdistill.errors import DataError, UnknownNameError, UsageError
+from rankdistill.files.atomic import atomic_path
+from rankdistill.inputs.masking import TokenMasker
 from rankdistill.models import CrossEncoder, resolve_base
 from rankdistill.models.contract import CLASSES, ScoreContract
 from rankdistill.models.expert import Expert
-from rankdistill.models.masked_lm import FILE, MaskedLMHead, load_masked_lm_head, new_masked_lm_head
+from rankdistill.models.masked_lm import FILE, MaskedLMHead, load_masked_lm_head, new_masked_lm_head, parts_of
 from rankdistill.progress import say
 from rankdistill.scoring.experts import score_experts
 from rankdistill.scoring.settings import ScoringSettings
 from rankdistill.training import Objective, TrainingSettings, fit
-from rankdistill.training.distributed import first_process_first, join_processes
+from rankdistill.training.distributed import first_process_first, join_processes, processes, wait_for_all
+from rankdistill.training.loop import LOG
 from rankdistill.training.terms import WEIGHTS
 
 Terms = Literal["kd+mlm", "kd", "mlm"]
@@ -211,17 +216,20 @@ def guide(
     the differences in a list. student: what training starts from, made of the base (None: the base and a head like
     the first expert's); one of another head than the expert's keeps its own, and learns by a head beside it.
     training: seed, dtype and logging of the guided training. out: folder for ``head/``, where the base has no head
-    of a masked language model, and for ``guided/``, each as `fit` leaves it. A killed call resumes.
+    of a masked language model, and for ``guided/``, each as `fit` leaves it; the head is also beside the guided
+    model's weights, so that it may be the base of another call. A killed call resumes. Pairs that the updates do not
+    reach are not scored.
     Raises `UsageError` without experts, and for another number of weights; `DataError` for a base that cannot be a
     masked language model. Source: UEGP §3.2 to §3.5, appendix D (docs/papers.md).
     """
     if not experts:
         raise UsageError("no experts given: expected at least one trained model")
-    settings, training = settings or GuidedSettings(), training or TrainingSettings()
+    settings, training, out = settings or GuidedSettings(), training or TrainingSettings(), Path(out)
     first = next(iter(experts.values()))
     own_head = len(experts) == 1 and (student is None or _same_head(student, first))
     in_lists = pairs.candidates is not None and bool((np.diff(pairs.candidates.offsets) > 1).any())
     objective = guided_objective(experts, settings, lists=in_lists, own_head=own_head)
+    pairs = pairs_read(pairs, settings, training, compared=objective.compares)
     join_processes()
     with first_process_first():  # others find its scores in the store
         lists = expert_columns(experts, pairs, scoring) if settings.terms != "mlm" else pairs.candidates
@@ -231,10 +239,41 @@ def guide(
     student = reading(student, texts_of(experts))
     head = None
     if settings.terms != "kd":
-        head = masked_lm_head(student, base, lists, pairs, settings, training, Path(out) / "head")
-    guided = settings.training(training, lists, compared=objective.compares)
-    target = Path(out) / "guided"
-    return fit(student, lists, pairs, objective, guided, out=target, masked_lm=head, keep_steps=settings.keep_steps)
+        head = masked_lm_head(student, base, lists, pairs, settings, training, out / "head")
+    guided, keep = settings.training(training, lists, compared=objective.compares), settings.keep_steps
+    model = fit(student, lists, pairs, objective, guided, out=out / "guided", masked_lm=head, keep_steps=keep)
+    if head is not None and processes()[0] == 0:  # beside the weights, so that the model can be guided again
+        with atomic_path(out / "guided" / "model" / FILE) as path:
+            shutil.copyfile(out / "guided" / FILE, path)
+    wait_for_all()
+    return model
+
+
+def pairs_read(
+    pairs: Collection, settings: GuidedSettings, training: TrainingSettings, *, compared: bool = False
+) -> Collection:
+    """The collection with the candidates that the guided pre-training reads, drawn by the seed where it reads not all.
+
+    Experts need to score no others. compared: see `GuidedSettings.training`.
+    """
+    lists = pairs.candidates
+    if lists is None:
+        return pairs
+    guided = settings.training(training, lists, compared=compared)
+    n_read = guided.max_steps * guided.lists_per_batch
+    usable = np.flatnonzero(np.diff(lists.offsets) >= (2 if compared else 1))
+    if n_read >= len(usable):
+        return pairs
+    drawn = np.random.default_rng(training.seed).permutation(usable)[:n_read]
+    say(f"the guided training reads {n_read:,} of {lists.n_queries:,} pairs or lists, drawn by the seed")
+    return replace(pairs, candidates=lists.take_queries(np.sort(drawn)))
+
+
+def check_language(student: CrossEncoder, settings: GuidedSettings) -> None:
+    """Raise `DataError` where a student cannot learn the masked language model that the settings ask for."""
+    if settings.terms != "kd":
+        parts_of(student.model)
+        TokenMasker(student.tokenizer)
 
 
 def like(expert: CrossEncoder | Expert, base: str | Path, *, seed: int, n_texts: int = 0) -> CrossEncoder:
@@ -295,7 +334,7 @@ def masked_lm_head(
 ) -> MaskedLMHead:
     """The head of the base's masked language model, or a new one that is trained first, the encoder as it is.
 
-    out: folder where a new one is kept. Says what it was trained to.
+    out: folder where a new one is kept. Its last loss is reported.
     """
     head = load_masked_lm_head(student.model, resolve_base(base))
     if head is not None or not settings.head_steps:
@@ -307,4 +346,7 @@ def masked_lm_head(
     fit(kept, lists.only_columns(), pairs, "mlm()", steps, out=out, masked_lm=head, only_companions=True)
     if (out / FILE).is_file():  # a training that an earlier call finished leaves the head there
         head = load_masked_lm_head(student.model, out) or head
+    losses = [entry["loss"] for entry in json.loads((out / LOG).read_text(encoding="utf-8")) if "loss" in entry]
+    if losses:
+        say(f"the new head's loss is {losses[-1]:.2f} nats a masked token after {settings.head_steps:,} updates")
     return head

@@ -18,8 +18,8 @@ from rankdistill.files.finite_json import finite
 from rankdistill.models import CrossEncoder
 from rankdistill.models.expert import Expert
 from rankdistill.progress import say
-from rankdistill.recipes.finetune import finetune_on
-from rankdistill.recipes.guided import GuidedSettings, check_weights, guide, like
+from rankdistill.recipes.finetune import finetune_on, own_settings
+from rankdistill.recipes.guided import GuidedSettings, check_language, check_weights, guide, like
 from rankdistill.recipes.measure import measure_model
 from rankdistill.recipes.start import StartSettings, start_model
 from rankdistill.scoring.settings import ScoringSettings
@@ -49,18 +49,20 @@ def rekindle(
 
     The base is fine-tuned on the task to the expert; the expert, or the ``experts`` given, score the pairs; the base is
     trained on their scores and the pairs' language; and the guided model is fine-tuned on the task by the expert's own
-    settings, ``training``. pairs: pairs of texts, or for a ranking the lists that a first stage retrieved, unlabelled.
+    settings, ``training`` (None: the task's own, see `own_settings`). pairs: pairs of texts, or for a ranking the lists
+    that a first stage retrieved, unlabelled; those that the guided training does not reach are not scored.
     With ``seeds`` both fine-tunings are repeated by as many seeds. Each step is kept in a folder of ``out`` and is not
     repeated by the next call.
 
     The result: the task's first measure of the ``expert`` and of the ``rekindled`` model, means over the seeds, their
     ``difference``, its ``interval`` over resampled pairs (of a ranking: queries) and seeds, and its ``p_value``; and
     the same of all ``measures``, see `compare_runs`.
-    Raises `DataError` where the task has no labelled pairs to measure on, and what `guide` raises.
+    Raises `DataError`, before any training, where the task has no labelled pairs to measure on and for a base that
+    cannot be a masked language model; and what `guide` raises.
     Source: UEGP §3.1 and Figure 1, appendix D for rankings (docs/papers.md).
     """
     join_processes()
-    out, training = Path(out), training or TrainingSettings()
+    out, training = Path(out), training or own_settings(task)
     start, guided = start or StartSettings(), guided or GuidedSettings()
     check_measurable(task)
     check_weights(guided, len(experts or ("its own",)))
@@ -69,9 +71,10 @@ def rekindle(
         scoring = replace(scoring, store=out / "scores")
     runs = [replace(training, seed=training.seed + number) for number in range(seeds)]
     start_of = starts(task, base, start, training, out)
+    student = start_of(training.seed)
+    check_language(student, guided)
     own = [finetuned(task, start_of(settings.seed), settings, out / f"{EXPERT}{settings.seed}") for settings in runs]
     taught: Mapping[str, CrossEncoder | Expert] = experts or {EXPERT: own[0]}
-    student = start_of(training.seed)
     guide(base, taught, pairs, guided, training, scoring=scoring, student=student, out=out)
     for settings in runs:
         model = like(own[0], out / "guided" / "model", seed=settings.seed)

@@ -103,7 +103,7 @@ def process(item: Item, are_pairs: bool, settings: CorpusSettings) -> Block:
         found = []
         counts["documents"] = len(item)
         for document in item:
-            for sentences in paragraphs(document, settings.language):
+            for sentences in paragraphs(document, settings.language, settings.wrapped):
                 counts["sentences"] += len(sentences)
                 for sentence in sentences:
                     if reason := reason_against(sentence, settings):

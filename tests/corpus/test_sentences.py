@@ -45,6 +45,15 @@ def test_unfit_sentences_are_left_out_for_a_reason(sentence: str, settings: dict
     assert reason_against(sentence, CorpusSettings(**settings)) == reason
 
 
+def test_wrapped_lines_are_one_paragraph_up_to_an_empty_line() -> None:
+    document = "A sentence that goes\n  over the line. Another\none.\n \nThe last."
+    assert list(paragraphs(document, "en", wrapped=True)) == [
+        ["A sentence that goes over the line.", "Another one."],
+        ["The last."],
+    ]
+    assert [len(each) for each in paragraphs(document, "en")] == [1, 2, 1, 1]
+
+
 @pytest.mark.parametrize(
     ("kept", "overlap", "expected"),
     [
@@ -57,15 +66,15 @@ def test_unfit_sentences_are_left_out_for_a_reason(sentence: str, settings: dict
     ],
 )
 def test_only_neighbours_that_are_both_kept_are_paired(kept: str, overlap: bool, expected: list[str]) -> None:
-    sentences = [str(i) for i in range(len(kept))]
     reasons = [None if each == "k" else "too short" for each in kept]
-    assert ["".join(pair) for pair in adjacent(sentences, reasons, overlap)] == expected
+    assert [f"{first}{second}" for first, second in adjacent(reasons, overlap)] == expected
 
 
 def test_a_block_counts_what_it_saw_and_left_out() -> None:
     block = process_block([" ".join(GOOD[:2]) + " No.", GOOD[2]], CorpusSettings())
     assert list(zip(block.firsts, block.seconds, strict=True)) == [(GOOD[0], GOOD[1])]
-    assert block.counts == {"documents": 2, "sentences": 4, "too short": 1, "pairs": 1}
+    unfit = {"too short": 1, "too long": 0, "too few letters": 0, "repetitive": 0}
+    assert block.counts == {"documents": 2, "sentences": 4, **unfit, "without a neighbour": 1, "pairs": 1}
     assert block.keys.shape[1] == 1
 
 

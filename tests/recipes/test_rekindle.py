@@ -16,10 +16,13 @@ from tokenizers import Tokenizer
 
 from rankdistill.cli.entry import main
 from rankdistill.data import load_collection
+from rankdistill.data.collection import own_candidates
 from rankdistill.data.pair_parts import SCHEMA
 from rankdistill.models import CrossEncoder, ScoreContract
-from rankdistill.recipes.guided import GuidedSettings, expert_columns, guide, guided_objective
+from rankdistill.recipes.finetune import own_settings
+from rankdistill.recipes.guided import GuidedSettings, expert_columns, guide, guided_objective, pairs_read
 from rankdistill.recipes.rekindle import RESULT
+from rankdistill.tasks import Task
 from rankdistill.training import TrainingSettings
 
 
@@ -95,14 +98,43 @@ def test_a_base_without_a_language_models_head_gets_one_that_is_trained_first(
     pairs = load_collection(f"pairs:{parts}")
     settings = GuidedSettings(guided_steps=4, guided_batch=8, head_steps=20)
     guide(base, experts(base), pairs, settings, TrainingSettings(logging_steps=1), out=tmp_path / "out")
-    assert "has no head of a masked language model: one is trained first, for 20 updates" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "has no head of a masked language model: one is trained first, for 20 updates" in told
     log = [
         entry["loss"] for entry in json.loads((tmp_path / "out" / "head" / "log.json").read_text()) if "loss" in entry
     ]
     assert log[-1] < log[0]
+    assert f"the new head's loss is {log[-1]:.2f} nats a masked token after 20 updates" in told
     before, after = (CrossEncoder.from_pretrained(folder) for folder in (base, tmp_path / "out" / "head" / "model"))
     for name, weights in before.model.base_model.state_dict().items():
         assert np.array_equal(weights, after.model.base_model.state_dict()[name]), f"{name} was trained with the head"
+
+
+def test_a_guided_model_can_be_guided_again_by_its_own_language_model(
+    base: Path, parts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pairs, settings = load_collection(f"pairs:{parts}"), GuidedSettings(guided_steps=2, guided_batch=8, head_steps=2)
+    one = {"sts": experts(base)["sts"]}
+    guide(base, one, pairs, settings, out=tmp_path / "first")
+    capsys.readouterr()
+    guide(tmp_path / "first" / "guided" / "model", one, pairs, settings, out=tmp_path / "second")
+    assert "has no head" not in capsys.readouterr().err
+    assert not (tmp_path / "second" / "head").exists()
+
+
+def test_only_pairs_that_the_updates_reach_are_scored(
+    base: Path, parts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pairs, settings = load_collection(f"pairs:{parts}"), GuidedSettings(guided_steps=3, guided_batch=8, terms="kd")
+    guide(base, {"sts": experts(base)["sts"]}, pairs, settings, out=tmp_path / "out")
+    told = capsys.readouterr().err
+    assert "the guided training reads 24 of 40 pairs or lists" in told
+    assert "scoring by sts: 24 pairs" in told
+    read = [pairs_read(pairs, settings, TrainingSettings(seed=seed)).candidates for seed in (0, 0, 1)]
+    names = [lists.query_ids.to_pylist() for lists in read if lists is not None]
+    assert names[0] == names[1] != names[2]
+    assert [len(set(each)) for each in names] == [24, 24, 24]
+    assert pairs_read(pairs, GuidedSettings(guided_steps=5, guided_batch=8), TrainingSettings()) is pairs
 
 
 def test_what_was_drawn_before_changes_nothing(base: Path, parts: Path, tmp_path: Path) -> None:
@@ -231,3 +263,21 @@ def test_what_cannot_be_rekindled_is_refused(
     given |= dict([options])
     assert rekindle(*(word for pair in given.items() for word in pair)) in (1, 2)
     assert re.search(said, capsys.readouterr().err)
+    assert not list((tmp_path / "out").rglob("*.safetensors"))
+
+
+def test_a_base_that_cannot_learn_the_language_is_refused_before_any_training(
+    parts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    CrossEncoder(make_model("qwen3"), make_tokenizer(), max_length=32).save(tmp_path / "base")
+    given = ["--task", f"glue:rte@{write_glue(tmp_path / 'glue')}", "--data", parts, "--out", tmp_path / "out"]
+    assert rekindle(*given, "--base", tmp_path / "base") == 1
+    assert "has no masked language model" in " ".join(capsys.readouterr().err.split())
+    assert not list((tmp_path / "out").rglob("*.safetensors"))
+
+
+def test_settings_of_a_task_are_its_own(tmp_path: Path) -> None:
+    collection = load_collection(f"glue:rte@{write_glue(tmp_path / 'glue')}")
+    task = Task(collection, own_candidates(collection))
+    own = own_settings(task, TrainingSettings(seed=3))
+    assert (own.learning_rate, own.epochs, own.lists_per_batch, own.seed) == (2e-5, 4, 64, 3)

@@ -13,7 +13,7 @@ from cyclopts.validators import Number
 from rankdistill.cli.experts import experts_over
 from rankdistill.cli.options import Json, Measuring, RunOrOwn
 from rankdistill.cli.output import print_json, print_rich, say_wrote, table
-from rankdistill.cli.outputs import OUTPUT_FOLDER
+from rankdistill.cli.outputs import OUTPUT_FOLDER, SCORE_STORE
 from rankdistill.cli.rekindle_data import labelled_task, unlabelled
 from rankdistill.cli.training import Measures
 from rankdistill.data.sources import SYNTAX, describe_pairs
@@ -25,11 +25,13 @@ from rankdistill.recipes.guided import GuidedSettings, check_weights
 from rankdistill.recipes.rekindle import RESULT
 from rankdistill.recipes.rekindle import rekindle as rekindled
 from rankdistill.recipes.start import StartSettings
+from rankdistill.scoring.settings import ScoringSettings
 from rankdistill.tasks import KINDS, Splits
 from rankdistill.training import TrainingSettings
 from rankdistill.training.distributed import join_processes, processes
 
 START, SPLITS, GUIDED, TRAINING = StartSettings(), Splits(), GuidedSettings(), TrainingSettings()
+SCORING = ScoringSettings()
 
 
 def rekindle(
@@ -66,6 +68,7 @@ def rekindle(
     conventions: Measuring = Conventions(),  # noqa: B008  # frozen
     guided: Annotated[GuidedSettings, Parameter(name="*")] = GUIDED,
     training: Annotated[TrainingSettings, Parameter(name="*")] = TRAINING,
+    scoring: Annotated[ScoringSettings, SCORE_STORE, Parameter(name="--scoring")] = SCORING,
     as_json: Annotated[Json, Parameter(name="--json")] = False,
 ) -> None:
     """Guide a base by experts on unlabelled pairs or lists, and fine-tune it (UEGP, MoEGP).
@@ -96,6 +99,7 @@ def rekindle(
             start=start,
             training=training,
             guided=guided,
+            scoring=scoring,
             seeds=seeds,
         )
     if processes()[0]:  # what is left is for the first of torchrun's processes
