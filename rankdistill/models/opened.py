@@ -33,7 +33,7 @@ Loaded = tuple[Any, list[str]]
 class Opened:
     """What a folder states: a classifier, a chain of sentence-transformers' modules, or a causal language model.
 
-    stated: settings of sentence-transformers; none where the model is asked by a prompt. asked: the prompt that the two
+    stated: settings of sentence-transformers. asked: the prompt that the two
     texts are put in, its tokens with their ids (None: they are read as a pair).
     """
 
@@ -63,9 +63,9 @@ class Opened:
 
     @classmethod
     def _of(cls, folder: str, chain: bool, asked: PromptContract | None, asks_tokens: bool) -> Opened:
-        stated = Stated.by(folder) if asked is None else Stated()
+        stated = Stated.by(folder, asked)
         tokenizer = load_tokenizer(transformer_folder(Path(folder)), stated.lower_case)
-        asked = asked and in_plain_text(asked, tokenizer, folder)
+        asked = asked and in_plain_text(asked, tokenizer, folder, stated.opens_answer)
         reads_tokens = asked is not None and asks_tokens and is_causal(folder)
         if asked is not None and reads_tokens:
             asked = with_ids(asked, tokenizer, folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from tiny_causal import FAMILIES, write_causal
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+from rankdistill.errors import DataError
 from rankdistill.models import CrossEncoder, keep_layers
 
 PROMPT = 'Is the "book" \\ {right}?\nQuery: {query}\nDocument: {document}\nAnswer:'
@@ -67,6 +69,70 @@ def test_a_model_and_its_tokens_saved_by_sentence_transformers_are_read(tmp_path
     np.testing.assert_allclose(CrossEncoder.from_pretrained(folder).predict(PAIRS), expected, atol=1e-5)
     theirs.save(str(tmp_path / "modules"))
     np.testing.assert_allclose(CrossEncoder.from_pretrained(tmp_path / "modules").predict(PAIRS), expected, atol=1e-5)
+
+
+TEMPLATE = (
+    "{% for each in messages if each['role'] in ('query', 'document', 'system') %}<|im_start|>{{ each['role'] }}\n"
+    "{{ each['content'] }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        {"max_seq_length": 60},
+        {"do_lower_case": True},
+        {"processing_kwargs": {"chat_template": {"add_generation_prompt": True}}},
+        {"processing_kwargs": {"chat_template": {"add_generation_prompt": False}}},
+    ],
+)
+def test_what_sentence_transformers_files_state_is_done_behind_a_prompt(tmp_path: Path, stated: dict[str, Any]) -> None:
+    library = pytest.importorskip("sentence_transformers")
+    folder = write_modules(tmp_path, **stated)
+    pairs = [(query.upper(), document) for query, document in PAIRS if query.strip() and len(document) < 99]
+    theirs = library.CrossEncoder(str(folder), device="cpu", activation_fn=torch.nn.Identity())
+    ours = CrossEncoder.from_pretrained(folder)
+    np.testing.assert_allclose(ours.predict(pairs), theirs.predict(pairs), atol=1e-5)
+    assert ours.max_length == stated.get("max_seq_length", 600)
+
+
+def write_modules(place: Path, **stated: Any) -> Path:
+    """Write a causal model as sentence-transformers' modules, with settings of its Transformer."""
+    library = pytest.importorskip("sentence_transformers")
+    folder = write_causal(place / "causal")
+    (folder / "chat_template.jinja").write_text(TEMPLATE)
+    library.CrossEncoder(str(folder), device="cpu").save(str(place / "modules"))
+    file = place / "modules" / "sentence_bert_config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **stated}))
+    return place / "modules"
+
+
+@pytest.mark.parametrize(
+    ("stated", "message"),
+    [
+        ({"processing_kwargs": {"text": {"max_length": 9}}}, "sentence_bert_config.json states processing_kwargs"),
+        ({"processing_kwargs": {"chat_template": {"enable_thinking": False}}}, "states processing_kwargs"),
+        ({"query_expansion": {"length": 9}}, "states query_expansion"),
+        ({"transformer_task": "feature-extraction"}, "states the task 'feature-extraction'"),
+        ({"max_seq_length": "long"}, "got max_seq_length 'long'"),
+    ],
+)
+def test_what_is_stated_and_not_done_behind_a_prompt_is_refused(
+    tmp_path: Path, stated: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        CrossEncoder.from_pretrained(write_modules(tmp_path, **stated))
+
+
+@pytest.mark.parametrize("asking", [{}, ASKED])
+@pytest.mark.parametrize("own", [0, 1])
+def test_modules_of_a_models_own_code_are_refused_by_name(tmp_path: Path, own: int, asking: dict[str, str]) -> None:
+    folder = write_modules(tmp_path)
+    modules = json.loads((folder / "modules.json").read_text())
+    modules[own]["type"] = f"my_code.{modules[own]['type'].rpartition('.')[2]}"
+    (folder / "modules.json").write_text(json.dumps(modules))
+    with pytest.raises(DataError, match=rf"modules.json states the module '{modules[own]['type']}', which is code"):
+        CrossEncoder.from_pretrained(folder, **asking)
 
 
 def test_layers_are_cut_and_the_prompt_stays(made: tuple[Path, CrossEncoder], tmp_path: Path) -> None:
