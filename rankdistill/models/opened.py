@@ -73,9 +73,9 @@ class Opened:
 
     def trained_model(self, engine: str, dtype: str | None) -> Loaded:
         """Read the model as it is; weights of decoders in the dtype that is asked for, or stored."""
+        kept = loading_dtype(transformer_folder(Path(self.folder)), engine, dtype)
         if self.is_chain:
-            return load_chain(Path(self.folder))
-        kept = loading_dtype(self.folder, engine, dtype)
+            return load_chain(Path(self.folder), dtype=kept)
         if self.asked is not None and self.reads_tokens:
             return load_causal(self.folder, self.asked, kept), []
         model, missing = load_classifier(self.folder, dtype=kept)

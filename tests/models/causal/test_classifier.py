@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tiny_causal import FAMILIES, write_causal
+from safetensors import safe_open
+from tiny_causal import CORPUS, FAMILIES, write_causal
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+from rankdistill.cli.entry import main
 from rankdistill.errors import DataError
 from rankdistill.models import CrossEncoder, keep_layers
 
@@ -69,6 +71,23 @@ def test_a_model_and_its_tokens_saved_by_sentence_transformers_are_read(tmp_path
     np.testing.assert_allclose(CrossEncoder.from_pretrained(folder).predict(PAIRS), expected, atol=1e-5)
     theirs.save(str(tmp_path / "modules"))
     np.testing.assert_allclose(CrossEncoder.from_pretrained(tmp_path / "modules").predict(PAIRS), expected, atol=1e-5)
+
+
+def test_a_classifier_stored_in_bfloat16_ties_scores_in_sentence_transformers_and_one_in_float32_does_not(
+    tmp_path: Path,
+) -> None:
+    library = pytest.importorskip("sentence_transformers")
+    words, random = " ".join(CORPUS).split(), np.random.default_rng(0)
+    pairs = [(" ".join(random.choice(words, 4)), " ".join(random.choice(words, 12))) for _ in range(500)]
+    folder, distinct = write_causal(tmp_path / "causal", dtype=torch.bfloat16), {}
+    for dtype in ("bfloat16", "float32"):
+        made = CrossEncoder.from_pretrained(folder, dtype=dtype, **ASKED).save(tmp_path / dtype)
+        assert len(np.unique(CrossEncoder.from_pretrained(made).predict(pairs))) == len(set(pairs))
+        for asked in ({}, {"dtype": "float32"}):
+            scores = library.CrossEncoder(str(made), device="cpu", model_kwargs=asked).predict(pairs)
+            distinct[dtype, bool(asked)] = len(np.unique(scores))
+    assert distinct.pop(("bfloat16", False)) < 0.9 * len(pairs)
+    assert set(distinct.values()) == {len(pairs)}
 
 
 TEMPLATE = (
@@ -149,6 +168,21 @@ def test_the_head_of_a_rounded_model_is_stored_exactly(tmp_path: Path) -> None:
     again = CrossEncoder.from_pretrained(model.save(tmp_path / "classifier"))
     assert again.model.dtype == torch.bfloat16
     np.testing.assert_allclose(again.predict(PAIRS), model.predict(PAIRS), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("asked", "dtype"), [([], "bfloat16"), (["--dtype", "float32"], "float32"), (["--dtype", "bfloat16"], "bfloat16")]
+)
+def test_export_writes_a_classifier_in_the_dtype_asked_for_else_as_stored(
+    tmp_path: Path, asked: list[str], dtype: str
+) -> None:
+    folder = write_causal(tmp_path / "causal", dtype=torch.bfloat16)
+    words = ["export", "--classifier", "--model", str(folder), "--out", str(tmp_path / "classifier"), *asked]
+    options = ["--prompt", PROMPT, "--relevant-token", "a", "--other-token", "the"]
+    assert main([*words, *options]) == 0
+    with safe_open(tmp_path / "classifier" / "model.safetensors", "pt") as weights:
+        kinds = {weights.get_tensor(name).dtype for name in weights.keys() if not name.startswith("score")}  # noqa: SIM118
+    assert kinds == {getattr(torch, dtype)}
 
 
 @pytest.mark.parametrize("engine", ["onnx", pytest.param("openvino", marks=pytest.mark.slow)])
