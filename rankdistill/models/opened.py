@@ -10,13 +10,15 @@ import torch
 
 from rankdistill.errors import DataError
 from rankdistill.inputs.asking import Asking
+from rankdistill.inputs.prompted import PromptAssembler
 from rankdistill.models.base import checked_folder, resolve_base, resolve_folder
 from rankdistill.models.causal.chat import in_plain_text
 from rankdistill.models.causal.contract import PromptContract
 from rankdistill.models.causal.load import head_in_float32, load_causal, loading_dtype
 from rankdistill.models.causal.stated import base_contract, contract_of, is_causal
 from rankdistill.models.causal.tokens import with_ids
-from rankdistill.models.contract import ENTRY
+from rankdistill.models.contract import ENTRY, entry_of
+from rankdistill.models.length import stated_length
 from rankdistill.models.load import checked_config, load_classifier
 from rankdistill.models.sentence.chain import is_chain
 from rankdistill.models.sentence.classifier import load_chain
@@ -70,6 +72,18 @@ class Opened:
         if asked is not None and reads_tokens:
             asked = with_ids(asked, tokenizer, folder)
         return cls(folder, chain, stated, tokenizer, asked, reads_tokens)
+
+    def prompt_assembler(self) -> PromptAssembler | None:
+        """What puts texts in the prompt, made without the weights; None where there is no prompt.
+
+        Raises `UsageError` where the prompt leaves no room for texts.
+        """
+        prompt = None if self.asked is None else self.asked.asked()
+        if prompt is None:
+            return None
+        config = checked_config(self.folder)
+        length = self.agreed("max_length", entry_of(config), self.stated.max_length)
+        return PromptAssembler(self.tokenizer, length or stated_length(config, self.tokenizer), prompt)
 
     def trained_model(self, engine: str, dtype: str | None) -> Loaded:
         """Read the model as it is; weights of decoders in the dtype that is asked for, or stored."""
