@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rankdistill.data.sources import SOURCES, load_collection
 from rankdistill.errors import DataError, FileFormatError, UsageError
+from rankdistill.files.reading import check_unicode
 
 BLOCK = 1 << 20
 """Characters of a block, which a process works on at once."""
@@ -92,6 +93,7 @@ def _plain(path: Path) -> Iterator[str]:
 
 
 def _jsonl(path: Path) -> Iterator[str]:
+    expected = "a JSON object with a string 'text'"
     for number, line in _lines(path):
         if not line.strip():
             continue
@@ -101,5 +103,6 @@ def _jsonl(path: Path) -> Iterator[str]:
             entry = None
         text = entry.get("text") if isinstance(entry, dict) else None
         if not isinstance(text, str):
-            raise FileFormatError(path, number, line, "a JSON object with a string 'text'")
+            raise FileFormatError(path, number, line, expected)
+        check_unicode(text, path, number, line, expected)
         yield text

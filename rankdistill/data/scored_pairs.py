@@ -10,6 +10,8 @@ from typing import Literal, get_args
 from rankdistill.errors import UnknownNameError, UsageError
 
 PairKind = Literal["classification", "similarity"]
+HIDDEN = -1
+"""The label of a pair whose label is hidden, as in GLUE's test sets."""
 NO_SECOND_TEXT = "-"
 """Id of the empty document that stands beside every text of a task of single texts."""
 
@@ -55,8 +57,13 @@ class ScoredPairs:
         """The valid labels in words, for messages."""
         if self.kind == "similarity":
             return f"a number from {self.lowest:g} to {self.highest:g}"
-        last = len(self.classes) - 1
-        return f"one of the classes {', '.join(self.classes)}, or its number from 0 to {last}"
+        numbers = "" if self._numbers_are_names else f", or its number from 0 to {len(self.classes) - 1}"
+        return f"one of the classes {', '.join(self.classes)}{numbers}"
+
+    @property
+    def _numbers_are_names(self) -> bool:
+        """Whether a class is itself called by a number, so that a number cannot stand for a class's position."""
+        return any(number_in(name) is not None for name in self.classes)
 
     def label(self, text: str) -> float | None:
         """Read a label: the class's position, or the number; None for what is no valid label."""
@@ -64,15 +71,27 @@ class ScoredPairs:
         if self.kind == "classification":
             if text in self.classes:
                 return float(self.classes.index(text))
-            return float(text) if text.isdecimal() and len(text) < 5 and int(text) < len(self.classes) else None
-        try:
-            number = float(text)
-        except ValueError:
-            return None
-        return number if self.lowest <= number <= self.highest else None
+            if self._numbers_are_names or not text.isdecimal() or len(text) > 4:
+                return None
+            return float(text) if int(text) < len(self.classes) else None
+        number = number_in(text)
+        return number if number is not None and self.lowest <= number <= self.highest else None
+
+    def hides(self, text: str) -> bool:
+        """Tell whether a label says that it is hidden: `HIDDEN`, where that is no valid label."""
+        return number_in(text) == HIDDEN and self.label(text) is None
 
     def written(self, label: float) -> str:
         """Write a label as `label` reads it: the class's name, or its number where ``numbered``; or the number."""
         if self.kind == "similarity":
             return f"{label:.6g}"
         return str(int(label)) if self.numbered else self.classes[int(label)]
+
+
+def number_in(text: str) -> float | None:
+    """Read a finite number; None for all else."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None

@@ -10,10 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rankdistill.arrays import Bools
+from rankdistill.data.scored_pairs import HIDDEN
 from rankdistill.errors import DataError, MissingExtraError, UnknownNameError
-
-HIDDEN = -1
-"""The label of a pair whose label is hidden, as in GLUE's test sets."""
 
 
 def evaluate_pairs(

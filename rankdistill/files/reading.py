@@ -56,6 +56,21 @@ def read_bytes(path: Path) -> bytes:
     return bytes(map_bytes(path)).removeprefix(BYTE_ORDER_MARK)
 
 
+def is_unicode(text: str) -> bool:
+    """Tell whether the text is Unicode: JSON can escape surrogates, which UTF-8 cannot encode."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def check_unicode(text: str, path: Path, number: int, line: str, expected: str) -> None:
+    """Raise `FileFormatError`, with what is expected of a line, for a text of it that is not Unicode."""
+    if not is_unicode(text):
+        raise FileFormatError(path, number, line, f"{expected}, of whole characters, not half of a surrogate pair")
+
+
 def _decompressed(path: Path) -> bytearray:
     data = bytearray()
     try:

@@ -48,8 +48,9 @@ class PromptAssembler(PairAssembler):
         n_fixed = sum(map(len, ids)) + first.n_fixed + second.n_fixed
         if max_length < n_fixed + 2:
             raise UsageError(
-                f"the prompt has {n_fixed} tokens without its texts, and pairs are cut to {max_length}: give a "
-                "greater length, or a shorter prompt or instruction"
+                f"the prompt has {n_fixed} tokens without its texts, and pairs are cut to {max_length}, the model's "
+                "length: give a shorter prompt or instruction, or a model that reads more (what finetune and distill "
+                "train reads --max-length)"
             )
         template = PairTemplate(ids, (types[0], types[1], types[2]), (0, 0))
         super().__init__(tokenizer, max_length, template, input_names=input_names, padding_side=padding_side)

@@ -34,7 +34,7 @@ from rankdistill.models.labels import chosen_logit, labels_of, name_logits
 from rankdistill.models.layers import keep_layers
 from rankdistill.models.length import checked_length
 from rankdistill.models.opened import Opened
-from rankdistill.models.precision import own_dtype
+from rankdistill.models.precision import own_dtype, reads_float32_alone
 from rankdistill.models.probe import reads_padding
 from rankdistill.models.sentence.classifier import ENTRY as CHAIN_ENTRY
 from rankdistill.models.sentence.classifier import ChainForSequenceClassification
@@ -48,7 +48,8 @@ class CrossEncoder:
     model: a transformers sequence classification model with one or two logits. tokenizer: its fast tokenizer, which is
     read and never changed. contract: how logits become scores (None: `ScoreContract.of_config`). max_length: tokens of
     a pair, special ones included (None: all that model and tokenizer can read); longer pairs are cut, the longer text
-    first. engine, dtype: what computes, see `ENGINES` and `TorchEngine`. folder: where exported models of these weights
+    first. engine, dtype: what computes, see `ENGINES` and `TorchEngine`; "auto" is torch over weights that are not
+    float32, as exports need that. folder: where exported models of these weights
     may be, for engines that read one. prompt: text that is put before every query. n_texts: 1 where the model reads the
     query alone, as classifiers of single texts do. asked: the prompt that the two texts are put in, as causal language
     models need it.
@@ -84,7 +85,8 @@ class CrossEncoder:
                 f"contract {self.contract.form!r} needs {self.contract.n_logits} logits, the model has {n_logits}"
             )
         self.max_length = checked_length(model, tokenizer, max_length)
-        self.engine_name, self.dtype = engine, dtype
+        self.engine_name = "torch" if engine == "auto" and own_dtype(model) != "float32" else engine
+        self.dtype = dtype
         self.folder = None if folder is None else Path(folder)
         self.prompt, self.n_texts, self.asked = prompt, n_texts, asked
 
@@ -297,7 +299,7 @@ class CrossEncoder:
     def with_engine(self, engine: str, dtype: str | None = None, folder: str | Path | None = None) -> CrossEncoder:
         """Return the same model, computed by another engine; folder: of exported models (None: this model's own)."""
         model = self.model
-        if own_dtype(model) != "float32" and (engine != "torch" or dtype == "float32"):
+        if own_dtype(model) != "float32" and reads_float32_alone(engine, dtype):
             model = copy.deepcopy(model).float()
         return CrossEncoder(
             model,

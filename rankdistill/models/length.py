@@ -15,9 +15,7 @@ LONGEST = 512
 
 def checked_length(model: Any, tokenizer: Any, wanted: int | None) -> int:
     """Return ``wanted``, or the most tokens that model and tokenizer can read; `UsageError` where it is beyond them."""
-    limit = getattr(model.config, "max_position_embeddings", None)
-    if not isinstance(limit, int) or limit < 1:
-        limit = LONGEST
+    limit = _limit(model.config)
     for name, module in model.named_modules():
         if name.endswith("position_embeddings") and isinstance(module, nn.Embedding) and module.padding_idx is not None:
             limit = module.num_embeddings - module.padding_idx - 1
@@ -26,3 +24,13 @@ def checked_length(model: Any, tokenizer: Any, wanted: int | None) -> int:
     if not SHORTEST <= wanted <= limit:
         raise UsageError(f"max_length must be from {SHORTEST} to the model's {limit} tokens, got {wanted}")
     return int(wanted)
+
+
+def stated_length(config: Any, tokenizer: Any) -> int:
+    """The most tokens that a config and a tokenizer state, for what is checked before the weights are read."""
+    return int(min(_limit(config), tokenizer.model_max_length))
+
+
+def _limit(config: Any) -> int:
+    limit = getattr(config, "max_position_embeddings", None)
+    return limit if isinstance(limit, int) and limit > 0 else LONGEST

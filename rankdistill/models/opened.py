@@ -10,13 +10,15 @@ import torch
 
 from rankdistill.errors import DataError
 from rankdistill.inputs.asking import Asking
+from rankdistill.inputs.prompted import PromptAssembler
 from rankdistill.models.base import checked_folder, resolve_base, resolve_folder
 from rankdistill.models.causal.chat import in_plain_text
 from rankdistill.models.causal.contract import PromptContract
 from rankdistill.models.causal.load import head_in_float32, load_causal, loading_dtype
 from rankdistill.models.causal.stated import base_contract, contract_of, is_causal
 from rankdistill.models.causal.tokens import with_ids
-from rankdistill.models.contract import ENTRY
+from rankdistill.models.contract import ENTRY, entry_of
+from rankdistill.models.length import stated_length
 from rankdistill.models.load import checked_config, load_classifier
 from rankdistill.models.sentence.chain import is_chain
 from rankdistill.models.sentence.classifier import load_chain
@@ -33,7 +35,7 @@ Loaded = tuple[Any, list[str]]
 class Opened:
     """What a folder states: a classifier, a chain of sentence-transformers' modules, or a causal language model.
 
-    stated: settings of sentence-transformers; none where the model is asked by a prompt. asked: the prompt that the two
+    stated: settings of sentence-transformers. asked: the prompt that the two
     texts are put in, its tokens with their ids (None: they are read as a pair).
     """
 
@@ -63,19 +65,31 @@ class Opened:
 
     @classmethod
     def _of(cls, folder: str, chain: bool, asked: PromptContract | None, asks_tokens: bool) -> Opened:
-        stated = Stated.by(folder) if asked is None else Stated()
+        stated = Stated.by(folder, asked)
         tokenizer = load_tokenizer(transformer_folder(Path(folder)), stated.lower_case)
-        asked = asked and in_plain_text(asked, tokenizer, folder)
+        asked = asked and in_plain_text(asked, tokenizer, folder, stated.opens_answer)
         reads_tokens = asked is not None and asks_tokens and is_causal(folder)
         if asked is not None and reads_tokens:
             asked = with_ids(asked, tokenizer, folder)
         return cls(folder, chain, stated, tokenizer, asked, reads_tokens)
 
+    def prompt_assembler(self) -> PromptAssembler | None:
+        """What puts texts in the prompt, made without the weights; None where there is no prompt.
+
+        Raises `UsageError` where the prompt leaves no room for texts.
+        """
+        prompt = None if self.asked is None else self.asked.asked()
+        if prompt is None:
+            return None
+        config = checked_config(self.folder)
+        length = self.agreed("max_length", entry_of(config), self.stated.max_length)
+        return PromptAssembler(self.tokenizer, length or stated_length(config, self.tokenizer), prompt)
+
     def trained_model(self, engine: str, dtype: str | None) -> Loaded:
         """Read the model as it is; weights of decoders in the dtype that is asked for, or stored."""
+        kept = loading_dtype(transformer_folder(Path(self.folder)), engine, dtype)
         if self.is_chain:
-            return load_chain(Path(self.folder))
-        kept = loading_dtype(self.folder, engine, dtype)
+            return load_chain(Path(self.folder), dtype=kept)
         if self.asked is not None and self.reads_tokens:
             return load_causal(self.folder, self.asked, kept), []
         model, missing = load_classifier(self.folder, dtype=kept)

@@ -37,6 +37,14 @@ def own_dtype(model: Any) -> str:
     return str(model.get_input_embeddings().weight.dtype).removeprefix("torch.")
 
 
+def reads_float32_alone(engine: str, dtype: str | None) -> bool:
+    """Whether a computation needs weights in float32: it is asked for, or made by an export.
+
+    Engine "auto" does not, as torch computes in what is stored.
+    """
+    return dtype in ("float32", "int8") or engine not in ("torch", "auto")
+
+
 BFLOAT16 = ("avx512_bf16", "amx_bf16", "avx10_2")
 """What an x86 processor multiplies bfloat16 by. oneDNN says that it supports bfloat16 on all that have AVX-512, but
 without one of these it takes five times as long as float32."""

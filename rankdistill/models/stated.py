@@ -10,10 +10,11 @@ from typing import Any
 
 from rankdistill.errors import DataError
 from rankdistill.files.facts import write_facts
+from rankdistill.models.causal.contract import PromptContract
 from rankdistill.models.load import json_object
-from rankdistill.models.sentence.chain import SCORES, TRANSFORMER, check_prompt, is_chain, read_chain
+from rankdistill.models.sentence.chain import SCORES, TOKENS, TRANSFORMER, check_prompt, is_chain, read_chain
 from rankdistill.models.sentence.listed import MODULES, listed_modules
-from rankdistill.models.sentence.stated import SETTINGS
+from rankdistill.models.sentence.stated import SETTINGS, check_of_library
 
 MODULE_SETTINGS = "sentence_bert_config.json"
 
@@ -38,6 +39,8 @@ _TASKS = {
 }
 """Task of the transformer -> what is taken of its output, and the name that this is given."""
 _ALONE, _IN_CHAIN = _TASKS
+_ASKED_TASKS = ("text-generation", _ALONE)
+"""Tasks of a transformer that reads a prompt."""
 _HOW_TO_LOAD = _words("torch_dtype dtype attn_implementation device_map use_safetensors trust_remote_code")
 
 
@@ -51,12 +54,15 @@ class Stated:
     """Tokens of a pair; None: not said."""
     lower_case: bool = False
     """Whether texts are folded to lower case first."""
+    opens_answer: bool = False
+    """Whether the chat template of a prompt's messages is to write where the answer begins."""
 
     @classmethod
-    def by(cls, folder: str | Path) -> Stated:
+    def by(cls, folder: str | Path, asked: PromptContract | None = None) -> Stated:
         """Read what a folder states, as sentence-transformers 6 reads a folder of its class CrossEncoder.
 
         A folder of another class of it, a sentence encoder, says nothing about pairs but whether texts are folded.
+        asked: the prompt that the texts are put in, None where they are read as a pair.
         Raises `DataError` for modules, tasks, prompts and settings that cannot be done here, by name.
         """
         folder = Path(folder)
@@ -75,6 +81,8 @@ class Stated:
         lower_case = module.get("do_lower_case") is True
         if settings.get("model_type") != "CrossEncoder":
             return cls(lower_case=lower_case)
+        if asked is not None:
+            return cls._behind_prompt(folder, module, settings, asked)
         if chain is None:
             _check_modules(folder)
         place = (folder if chain is None else chain.transformer) / MODULE_SETTINGS
@@ -83,6 +91,22 @@ class Stated:
         if chain is not None:
             check_prompt(folder, chain, prompt)
         return cls(prompt, _length(place, module), lower_case)
+
+    @classmethod
+    def _behind_prompt(
+        cls, folder: Path, module: dict[str, Any], settings: dict[str, Any], asked: PromptContract
+    ) -> Stated:
+        """What is stated beside the prompt, whose text a chat template and a default prompt may have given."""
+        _check_modules(folder, TOKENS)
+        place = folder / MODULE_SETTINGS
+        if (task := module.get("transformer_task", _ASKED_TASKS[0])) not in _ASKED_TASKS:
+            raise DataError(f"{place} states the task {task!r}, expected {' or '.join(_ASKED_TASKS)}")
+        said = module.get("processing_kwargs")
+        opens_answer = said == _opening(True)
+        done = opens_answer or said == _opening(False)
+        _check_names(place, {**module, "processing_kwargs": None if done else said})
+        prompt = "" if asked.prompt else _prompt(folder / SETTINGS, settings)
+        return cls(prompt, _length(place, module), module.get("do_lower_case") is True, opens_answer)
 
     def write(self, folder: Path, activation: str) -> None:
         """Write the files by which sentence-transformers puts the prompt before every query, where there is one.
@@ -124,11 +148,16 @@ def check_activation(folder: str | Path, config: Any) -> None:
     )
 
 
-def _check_modules(folder: Path) -> None:
-    """Raise `DataError` unless the folder's one module is a transformers model in the folder itself."""
+def _check_modules(folder: Path, *may_follow: str) -> None:
+    """Raise `DataError` unless the folder's first module is a transformers model in the folder itself.
+
+    may_follow: kinds of the modules that may come after it.
+    """
     modules = listed_modules(folder)
-    plain = [name.startswith("sentence_transformers.") and name.endswith(".Transformer") for name, _ in modules]
-    if plain != [True] or modules[0][1] != folder:
+    for name, _ in modules:
+        check_of_library(folder / MODULES, name)
+    kinds = [name.rpartition(".")[2] for name, _ in modules]
+    if kinds not in (["Transformer"], ["Transformer", *may_follow]) or modules[0][1] != folder:
         raise DataError(
             f"{folder / MODULES} states the modules {', '.join(name for name, _ in modules) or '(none)'}; computed "
             "here is one Transformer, in the folder itself, or a Transformer, a Pooling and what follows it to a "
@@ -149,6 +178,16 @@ def _check_module_settings(file: Path, module: dict[str, Any], expected: str) ->
             f"{file} states by modality_config that texts are read in another way than as a pair ({how!r:.200})"
             ": chat templates and other inputs are not done here"
         )
+    _check_names(file, module)
+
+
+def _opening(opens_answer: bool) -> dict[str, Any]:
+    """The setting ``processing_kwargs`` by which a chat template is to write where the answer begins, or is not."""
+    return {"chat_template": {"add_generation_prompt": opens_answer}}
+
+
+def _check_names(file: Path, module: dict[str, Any]) -> None:
+    """Raise `DataError` for the first setting of the transformer module that is neither done nor harmless."""
     for name, value in module.items():
         known = name in _IGNORED or (name.endswith(("_args", "_kwargs")) and set(value or ()) <= _HOW_TO_LOAD)
         if value and not known:

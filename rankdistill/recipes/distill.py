@@ -143,12 +143,11 @@ def distill_on(
     check_outputs(out)
     settings, first = settings or TrainingSettings(), first or FirstStage()
     lists, report, facts = _lists(task, lesson, first, settings), None, {}
-    label = scoring.relevant_label if scoring else None
     beside = None
     if lesson.objective.reads_relations_alone:
         beside = encoder_beside(lesson.teachers, student)
     elif lesson.objective.needs_teacher:
-        beside = teacher_beside(lesson.teachers, student, label)
+        beside = teacher_beside(lesson.teachers, student, scoring)
     # before teachers score, which takes hours
     check_objective(lesson.objective, student, beside, logit_names(task, (*lists.columns, *lesson.columns)))
     check_first(first, student)

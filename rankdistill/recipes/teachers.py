@@ -15,12 +15,17 @@ from rankdistill.data.parts import is_parts
 from rankdistill.data.score_files.recognise import is_score_folder
 from rankdistill.errors import DataError, UsageError
 from rankdistill.inputs.asking import ASKING
+from rankdistill.inputs.pairs import PairAssembler
+from rankdistill.inputs.prompt import INSTRUCTION
+from rankdistill.inputs.prompted import PromptAssembler
 from rankdistill.models import CrossEncoder, ScoreContract, relevant_second, resolve_base, with_two_logits
 from rankdistill.models.base import resolve_folder
 from rankdistill.models.causal.stated import contract_of, is_causal
 from rankdistill.models.contract import CLASSES
 from rankdistill.models.load import checked_config
+from rankdistill.models.opened import Opened
 from rankdistill.models.sentence.chain import is_chain, read_chain
+from rankdistill.progress import say
 from rankdistill.scoring.score import score
 from rankdistill.scoring.settings import ScoringSettings
 
@@ -48,35 +53,54 @@ def check_teachers(
 ) -> None:
     """Raise, before any work, where a folder among the teachers is no model that gives one score, or no model at all.
 
-    scoring: of the teachers. gives_scores: whether anything is read of their heads. Weights are not read. Raises as
-    `CrossEncoder.from_pretrained` does.
+    scoring: of the teachers. gives_scores: whether anything is read of their heads. Weights are not read, but prompts
+    and their tokens are checked. Raises as `CrossEncoder.from_pretrained` and `PromptAssembler` do.
     """
+    scoring = scoring or ScoringSettings()
     for model in models_among(teachers):
-        if isinstance(model, CrossEncoder):
-            continue
         if not gives_scores:
-            checked_config(resolve_base(model))
+            if not isinstance(model, CrossEncoder):
+                checked_config(resolve_base(model))
             continue
-        if is_chain(whole := resolve_folder(model)):  # its logits are the last module's, not the config's
+        if isinstance(model, CrossEncoder):
+            _check_passages(model.assembler, model.tokenizer, scoring)
+        elif is_chain(whole := resolve_folder(model)):  # its logits are the last module's, not the config's
             read_chain(whole)
         else:
             folder = resolve_base(model)
-            contract_of(folder, _for(folder, scoring))
-            if not is_causal(folder):
-                ScoreContract.of_config(checked_config(folder), scoring.relevant_label if scoring else None, folder)
+            its = _for(folder, scoring)
+            opened = Opened.trained(folder, its)
+            _check_passages(opened.prompt_assembler(), opened.tokenizer, scoring)
+            if is_causal(folder):
+                continue
+            ScoreContract.of_config(checked_config(folder), scoring.relevant_label, folder)
+            left_out = [name for name, value in scoring.asking.items() if value != its.asking[name]]
+            if left_out and opened.asked is not None:
+                say(
+                    f"{folder} keeps its own prompt: left out for it are {', '.join(left_out)}, which are for causal "
+                    f"language models{f' or a place {INSTRUCTION}' if 'instruction' in left_out else ''}"
+                )
+
+
+def _check_passages(assembler: PairAssembler | None, tokenizer: Any, scoring: ScoringSettings) -> None:
+    """Raise `UsageError` where documents are to be scored by windows, and a prompt has no room for one."""
+    if isinstance(assembler, PromptAssembler) and scoring.passages != "first":
+        assembler.windows(tokenizer, iter(()))
 
 
 def teacher_beside(
-    teachers: Mapping[str, Teacher], student: CrossEncoder, relevant_label: str | None = None
+    teachers: Mapping[str, Teacher], student: CrossEncoder, scoring: ScoringSettings | None = None
 ) -> CrossEncoder:
     """Load the one model among the teachers, with two logits where the student has two, the second the relevant one.
 
-    relevant_label: see `ScoringSettings`.
+    scoring: how it is asked, and which of its labels means relevant.
     """
     [model] = models_among(teachers)
+    label = scoring.relevant_label if scoring else None
     if not isinstance(model, CrossEncoder):
-        model = CrossEncoder.from_pretrained(model, relevant_label=relevant_label)
-    model = relevant_second(model.with_relevant(relevant_label))
+        asking = _for(resolve_base(model), scoring).asking
+        model = CrossEncoder.from_pretrained(model, relevant_label=label, **asking)
+    model = relevant_second(model.with_relevant(label))
     return with_two_logits(model) if student.contract.n_logits == 2 else model
 
 
@@ -98,10 +122,18 @@ def encoder_beside(teachers: Mapping[str, Teacher], student: CrossEncoder) -> Cr
 
 
 def _for(folder: str, scoring: ScoringSettings | None) -> ScoringSettings:
-    """The settings for one teacher among several: those of causal language models are left out for others."""
+    """The settings for one teacher among several: those of causal language models are left out for others.
+
+    A classifier whose own prompt has a place for an instruction is given that.
+    """
     scoring = scoring or ScoringSettings()
-    nothing: dict[str, Any] = dict.fromkeys(ASKING)
-    return scoring if is_causal(folder) else replace(scoring, **nothing)
+    if is_causal(folder):
+        return scoring
+    kept: dict[str, Any] = dict.fromkeys(ASKING)
+    if scoring.instruction is not None:
+        own = contract_of(folder)
+        kept["instruction"] = scoring.instruction if own is not None and INSTRUCTION in own.prompt else None
+    return replace(scoring, **kept)
 
 
 def is_run(teacher: Teacher) -> bool:

@@ -44,7 +44,7 @@ def evaluate_labels(
     known = ~np.isnan(labels)
     if not known.any():
         raise DataError(f"none of the {len(labels):,} pairs has a label: the labels of test sets are hidden")
-    values = evaluate_pairs(scores[known], labels[known], measures)
+    values = evaluate_pairs(scores[known], labels[known], measures, hidden=None)
     return PairEvaluation(values, int(known.sum()), int((~known).sum()))
 
 

@@ -41,6 +41,12 @@ def files(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
+def test_half_a_surrogate_pair_is_refused_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"text": "sound"}\n{"text": "\\ud83d\\ude00"}\n{"text": "half \\ud800"}\n')
+    with pytest.raises(FileFormatError, match=r"a\.jsonl:3: .*surrogate"):
+        list(documents(tmp_path))
+
+
 def test_duplicates_across_files_are_found_and_counts_add_up(text: Path, tmp_path: Path) -> None:
     counts = build_corpus([text], tmp_path / "out", CorpusSettings(similarity=1.0), processes=1)
     assert counts["documents"] == counts["pairs"] == 100

@@ -10,6 +10,7 @@ from rankdistill.data.scored_pairs import ScoredPairs
 from rankdistill.errors import UnknownNameError, UsageError
 
 CLASSES = ScoredPairs("classification", ("entailment", "neutral", "contradiction"))
+GRADES = ScoredPairs("classification", ("1", "2", "3"))
 RANGE = ScoredPairs("similarity", lowest=0.0, highest=5.0)
 
 
@@ -25,6 +26,12 @@ RANGE = ScoredPairs("similarity", lowest=0.0, highest=5.0)
         (CLASSES, "²", None),
         (CLASSES, "Neutral", None),
         (CLASSES, "9" * 5000, None),
+        (GRADES, "1", 0.0),
+        (GRADES, "3", 2.0),
+        (GRADES, "0", None),
+        (GRADES, "4", None),
+        (ScoredPairs("classification", ("0.5", "other")), "1", None),
+        (ScoredPairs("classification", ("nan", "other")), "1", 1.0),
         (RANGE, "3.799999952316284", 3.799999952316284),
         (RANGE, "5", 5.0),
         (RANGE, "5.01", None),
@@ -38,6 +45,28 @@ def test_labels_are_classes_their_numbers_or_numbers_of_the_range(
     scored: ScoredPairs, text: str, label: float | None
 ) -> None:
     assert scored.label(text) == label
+
+
+@pytest.mark.parametrize(
+    ("scored", "text", "hidden"),
+    [
+        (CLASSES, "-1", True),
+        (RANGE, "-1.0", True),
+        (RANGE, "-2", False),
+        (GRADES, " -1", True),
+        (CLASSES, "", False),
+        (ScoredPairs("classification", ("-1", "1")), "-1", False),
+        (ScoredPairs("similarity", lowest=-1.0), "-1", False),
+        (ScoredPairs("similarity", lowest=-1.0), "-1.0", False),
+    ],
+)
+def test_minus_one_hides_a_label_unless_it_is_one(scored: ScoredPairs, text: str, hidden: bool) -> None:
+    assert scored.hides(text) is hidden
+
+
+def test_what_is_expected_names_numbers_of_classes_only_where_they_are_read() -> None:
+    assert CLASSES.expected == "one of the classes entailment, neutral, contradiction, or its number from 0 to 2"
+    assert GRADES.expected == "one of the classes 1, 2, 3"
 
 
 @given(st.floats(0, 5, width=32))

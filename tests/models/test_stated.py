@@ -68,7 +68,7 @@ def test_prompt_without_modules_is_left_out_and_said(tmp_path: Path) -> None:
             {"modules": [*WHOLE[MODULES], {"path": "1_Dense", "type": "x.Dense"}]},
             "x.Dense', which is code of",
         ),
-        ({"modules": [{"path": "", "type": "own.Transformer"}]}, "states the modules own.Transformer"),
+        ({"modules": [{"path": "", "type": "own.Transformer"}]}, "states the module 'own.Transformer', which is code"),
         ({"modules": [{"path": "0_Transformer", "type": TRANSFORMER}]}, "in the folder itself"),
         ({"modules": {}}, "states the modules"),
         ({"modules": [5]}, "modules.json: got 5, expected an object with path and type"),

@@ -156,7 +156,22 @@ def test_score_writes_labels_as_glue_takes_them(trained: Path, tmp_path: Path) -
     labels = [line.split("\t")[1] for line in lines[1:]]
     classes = [["entailment", "not_entailment"][int(label)] for label in read_run(tmp_path / "rte.trec")["score"]]
     assert labels == classes
+    run = tmp_path / "some.trec"
+    run.write_text("test-1 Q0 test-1 1 1.0 x\ntrain-3 Q0 train-3 1 1.0 x\n")
+    words = [*words, "--run", run]
+    words[words.index(tmp_path / "RTE.tsv")] = tmp_path / "part.tsv"
+    assert main([str(word) for word in words]) == 0
+    assert (tmp_path / "part.tsv").read_text().splitlines() == [lines[0], lines[2]]
     (trained / "glue" / "RTE" / "test.tsv").unlink()
+
+
+def test_score_refuses_labels_of_several_splits_before_it_scores(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["score", "--model", tmp_path / "absent", "--collection", f"glue:rte@{trained / 'glue'}"]
+    words += ["--out", tmp_path / "rte.trec", "--predict", tmp_path / "RTE.tsv"]
+    assert main([str(word) for word in words]) == 2
+    assert "labels are written for one split" in capsys.readouterr().err
 
 
 def distil(trained: Path, out: Path, *more: object) -> int:

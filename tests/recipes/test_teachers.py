@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from tiny import make_model, make_tokenizer
+from tiny_causal import write_causal
 
 from rankdistill.data import Candidates, Collection, Texts
-from rankdistill.errors import DataError
-from rankdistill.recipes.teachers import add_teachers, is_run, name_teachers
+from rankdistill.errors import DataError, RankDistillError
+from rankdistill.models import CrossEncoder
+from rankdistill.recipes.teachers import add_teachers, check_teachers, is_run, name_teachers, teacher_beside
+from rankdistill.scoring.settings import ScoringSettings
 
 CANDIDATES = Candidates.from_dict({"q1": {"d1": 2.0, "d2": 1.0}, "q2": {"d1": 1.0}}, "score")
 
@@ -75,3 +80,65 @@ def test_a_folder_of_scores_is_no_model_and_a_missing_file_is_named(tmp_path: Pa
     assert not is_run(tmp_path)
     with pytest.raises(DataError, match=r"there is no run file .*gone\.jsonl"):
         name_teachers([tmp_path / "gone.jsonl"])
+
+
+PROMPT = "{instruction}\nQuery: {query}\nDocument: {document}\nAnswer:"
+ASKED: dict[str, Any] = {"prompt": PROMPT, "instruction": "judge", "relevant_token": "a", "other_token": "the"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"relevant_token": "a book of"}, "'a book of' is .* tokens of its tokenizer"),
+        ({"other_token": "a"}, "are the same"),
+        ({"instruction": "a dog " * 700}, "the prompt has .* tokens .* cut to 600.*shorter prompt or instruction"),
+        ({"instruction": None}, "give --instruction"),
+        ({"passages": "max"}, "leave out --passages"),
+    ],
+)
+def test_a_causal_teacher_that_cannot_be_asked_is_refused_before_any_work(
+    tmp_path: Path, changes: dict[str, Any], says: str
+) -> None:
+    teachers = {"t1": write_causal(tmp_path / "causal")}
+    check_teachers(teachers, ScoringSettings(**ASKED))
+    with pytest.raises(RankDistillError, match=says):
+        check_teachers(teachers, ScoringSettings(**{**ASKED, **changes}))
+
+
+def test_a_loaded_teacher_is_checked_like_a_folder(tmp_path: Path) -> None:
+    folder = write_causal(tmp_path / "causal")
+    long = CrossEncoder.from_pretrained(folder, **{**ASKED, "instruction": "a dog " * 700})
+    with pytest.raises(RankDistillError, match="shorter prompt or instruction"):
+        check_teachers({"t1": long})
+    check_teachers({"t1": CrossEncoder(make_model(), make_tokenizer())}, ScoringSettings(passages="max"))
+
+
+def test_a_teacher_beside_the_student_is_asked_as_the_settings_say(tmp_path: Path) -> None:
+    folder, student = write_causal(tmp_path / "causal"), CrossEncoder(make_model(), make_tokenizer())
+    beside = teacher_beside({"t1": folder}, student, ScoringSettings(**ASKED))
+    pairs = [("a dog", "the cat wrote"), ("how to sort", "a list")]
+    expected = CrossEncoder.from_pretrained(folder, **ASKED).predict(pairs)
+    np.testing.assert_allclose(beside.predict(pairs), expected, atol=1e-5)
+
+
+def test_a_classifier_with_a_place_for_an_instruction_is_given_it_and_keeps_its_prompt(
+    tmp_path: Path, collection: Collection, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = CrossEncoder.from_pretrained(write_causal(tmp_path / "causal"), **ASKED).save(tmp_path / "classifier")
+    others = ScoringSettings(prompt="{document} {query}", instruction="is it about a dog?", relevant_token="yes")
+    check_teachers({"t1": folder}, others)
+    assert f"{folder} keeps its own prompt: left out for it are prompt, relevant_token" in capsys.readouterr().err
+    scores = add_teachers(CANDIDATES, collection, {"t1": folder, "plain": folder}, others)["t1"]
+    told = CrossEncoder.from_pretrained(folder, instruction="is it about a dog?")
+    pairs = [("sort a list", "sorts a list"), ("sort a list", "prints it"), ("print", "sorts a list")]
+    np.testing.assert_allclose(scores, told.predict(pairs), atol=1e-5)
+    assert np.abs(scores - CrossEncoder.from_pretrained(folder).predict(pairs)).max() > 1e-3
+
+
+def test_a_classifier_without_a_place_for_an_instruction_is_left_as_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = {**ASKED, "prompt": PROMPT.removeprefix("{instruction}\n"), "instruction": None}
+    folder = CrossEncoder.from_pretrained(write_causal(tmp_path / "causal"), **asked).save(tmp_path / "classifier")
+    check_teachers({"t1": folder}, ScoringSettings(instruction="judge"))
+    assert "left out for it are instruction" in capsys.readouterr().err

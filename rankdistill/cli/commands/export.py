@@ -33,9 +33,12 @@ def export(
         Literal["onnx", "openvino"], Parameter(help="What will run the model; it needs the extra of the same name.")
     ] = "onnx",
     dtype: Annotated[
-        Literal["float32", "int8", "bfloat16"],
-        Parameter(help="Precision; bfloat16 is for openvino, whose int8 needs the extra openvino-int8."),
-    ] = "float32",
+        Literal["float32", "int8", "bfloat16"] | None,
+        Parameter(
+            help="Precision; bfloat16 is for openvino, whose int8 needs the extra openvino-int8. [default: float32; "
+            "with --classifier as the weights are stored]"
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         OUTPUT_FOLDER,
@@ -102,6 +105,7 @@ def export(
     from rankdistill.scoring.export_check import export_checked
     from rankdistill.scoring.int8_choice import try_int8
 
+    dtype = dtype or "float32"
     name = format_of(engine, dtype).file
     folder = out or Path(model)
     if one_logit and out is None:
@@ -164,8 +168,8 @@ def export(
     say_wrote(file)
 
 
-def _export_classifier(model: str, out: Path | None, dtype: str, too_much: bool, asking: Asking) -> None:
-    """Write a causal language model as a classifier of one logit, its weights as they are stored, or in bfloat16."""
+def _export_classifier(model: str, out: Path | None, dtype: str | None, too_much: bool, asking: Asking) -> None:
+    """Write a causal language model as a classifier of one logit; dtype: of its weights (None: as they are stored)."""
     from rankdistill.models import CrossEncoder, resolve_base
     from rankdistill.models.causal.stated import is_causal
 
@@ -174,11 +178,11 @@ def _export_classifier(model: str, out: Path | None, dtype: str, too_much: bool,
     if too_much:
         raise UsageError("--classifier compares nothing: leave out --collection, --run, --one-logit and --json")
     if dtype == "int8":
-        raise UsageError("--classifier writes weights as they are stored, or in bfloat16, and not in int8")
+        raise UsageError("--classifier writes weights as they are stored, or in float32 or bfloat16, and not in int8")
     check_output_folder(out, new=True)
     if not is_causal(resolve_base(model)):
         raise UsageError(f"{model} is no causal language model, it is a classifier already")
-    made = CrossEncoder.from_pretrained(model, dtype=None if dtype == "float32" else dtype, **asking.asking)
+    made = CrossEncoder.from_pretrained(model, dtype=dtype, **asking.asking)
     made.save(out)
     say_wrote(out, f"one logit; texts are put in its prompt, cut to {made.max_length:,} tokens")
 

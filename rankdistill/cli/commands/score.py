@@ -15,7 +15,7 @@ from rankdistill.cli.outputs import OUTPUT_FILE
 from rankdistill.cli.scored import MODEL, saved_beside
 from rankdistill.data.collection import own_candidates
 from rankdistill.data.sources import describe_pairs, load_collection
-from rankdistill.data.sources.pairs.submission import write_submission
+from rankdistill.data.sources.pairs.submission import places_in_split, write_submission
 from rankdistill.data.trec.read import read_run
 from rankdistill.data.trec.write import write_run
 from rankdistill.errors import DataError, UsageError
@@ -39,7 +39,10 @@ def score(
     predict: Annotated[
         Path | None,
         OUTPUT_FILE,
-        Parameter(help="Of a task of scored pairs: file to write the labels to, as GLUE takes submissions."),
+        Parameter(
+            help="Of a task of scored pairs: file to write the labels of one split to, as GLUE takes submissions. The "
+            "index is the pair's place in the split's file."
+        ),
     ] = None,
     split: Annotated[
         str | None, Parameter(help="Score only the queries of this split of the collection, for example test.")
@@ -83,9 +86,10 @@ def score(
         candidates = source.in_split(candidates, split)
         if not candidates.n_queries:
             raise DataError(f"none of the queries is in split {split!r} of {source.name}")
+    whose, places = (None, None) if predict is None else places_in_split(candidates, source)
     scores = score_candidates(model, candidates, source, settings)
     write_run(candidates.with_columns({MODEL: scores}), out, MODEL)
     say_wrote(out, f"{candidates.n_queries:,} queries, {len(candidates):,} candidates")
-    if predict is not None and source.scored_pairs is not None:
-        write_submission(scores, source.scored_pairs, predict)
-        say_wrote(predict, f"{len(scores):,} labels")
+    if predict is not None and whose is not None and places is not None and source.scored_pairs is not None:
+        write_submission(scores, places, source.scored_pairs, predict)
+        say_wrote(predict, f"{len(scores):,} of the {len(source.split(whose)):,} labels of {whose}")

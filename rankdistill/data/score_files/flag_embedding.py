@@ -19,11 +19,11 @@ from rankdistill.data.score_files.forms import (
     Form,
     as_id,
     ids_of,
-    is_unicode,
     listed,
     numbers_of,
 )
 from rankdistill.data.score_files.lists import Part, joined
+from rankdistill.files.reading import is_unicode
 
 SIDES = ("pos", "neg")
 

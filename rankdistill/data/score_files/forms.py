@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from rankdistill.arrays import I64
 from rankdistill.data.score_files.lists import Part
 from rankdistill.data.trec.forms import OVERFLOW
+from rankdistill.files.reading import is_unicode
 
 Cleaned = dict[str, Any]
 STRING, NUMBER = pa.large_string(), pa.float64()
@@ -86,11 +87,6 @@ def as_number(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < OVERFLOW:
         return None
     return float(value)
-
-
-def is_unicode(text: str) -> bool:
-    """Tell whether the text is Unicode: JSON can escape surrogates, which UTF-8 cannot encode."""
-    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def ids_of(values: Any) -> list[str] | None:

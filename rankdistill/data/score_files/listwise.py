@@ -4,8 +4,9 @@
 which listwise re-rankers do not make, are not read. With an answer beside them, ``"response": "[2] > [1]"`` or
 ``"permutation": [2, 1]``, the candidates are in the order in which they were numbered, from 1.
 
-Of a malformed answer each number that is a passage's counts once, where it comes first; passages that it does not name
-follow in their order. An answer without any such number gives no order, and its list is left out. All are counted.
+Of a malformed answer the numbers in brackets are read, or all where none is in brackets; each that is a passage's
+counts once, where it comes first. Passages that it does not name follow in their order. An answer without any such
+number gives no order, and its list is left out. All are counted.
 """
 
 from __future__ import annotations
@@ -66,7 +67,9 @@ def answered(answer: Any, n: int, counts: Counter[str]) -> list[int] | None:
     Counts what is malformed in it, once for each kind.
     """
     if isinstance(answer, str):
-        numbers = [int(digits) for digits in re.findall(r"\d{1,18}", answer)]
+        # Prose around an order has numbers of its own ("the 20 passages"), seldom in brackets.
+        found = re.findall(r"\[\s*(\d{1,18})\s*\]", answer) or re.findall(r"\d{1,18}", answer)
+        numbers = [int(digits) for digits in found]
         counts[WRONG_FORM] += bool(numbers) and not WELL_FORMED.fullmatch(answer)
     elif isinstance(answer, list) and all(isinstance(each, int) and not isinstance(each, bool) for each in answer):
         numbers = answer

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from rankdistill.data.candidates import as_ids
-from rankdistill.data.score_files.forms import as_number, ids_of, is_unicode
+from rankdistill.data.score_files.forms import as_number, ids_of
 from rankdistill.data.score_files.lists import Part, order_scores
 from rankdistill.errors import DataError, FileFormatError
+from rankdistill.files.reading import is_unicode
 
 TITLE, ORDER_TITLE = "a map of queries to scores of documents", "a map of queries to documents in order"
 EXPECTED = "{query: {document: score}} or {query: [document, …]}"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rankdistill.errors import FileFormatError
-from rankdistill.files.reading import read_bytes
+from rankdistill.files.reading import check_unicode, is_unicode, read_bytes
 
 MOST_DIGITS = 4000
 """Python refuses to convert whole numbers of more digits than about this."""
@@ -122,7 +122,7 @@ def id_of(entry: dict[str, Any], names: Sequence[str]) -> str | None:
     found = next((entry[name] for name in names if entry.get(name) is not None), None)
     if isinstance(found, int) and not isinstance(found, bool):
         return str(found)
-    return found if isinstance(found, str) and found and _encodable(found) else None
+    return found if isinstance(found, str) and found and is_unicode(found) else None
 
 
 def json_rows(path: Path, data: bytes, names: Names) -> tuple[list[str], list[str], list[str]]:
@@ -136,8 +136,9 @@ def json_rows(path: Path, data: bytes, names: Names) -> tuple[list[str], list[st
         text = next((entry[name] for name in names.texts if entry.get(name) is not None), None)
         fields = id_of(entry, names.ids), entry.get("title") or "", text
         for column, field in zip(columns, fields, strict=True):
-            if not isinstance(field, str) or not _encodable(field):
+            if not isinstance(field, str):
                 raise FileFormatError(path, number, line, expected)
+            check_unicode(field, path, number, line, expected)
             column.append(field)
     return columns
 
@@ -158,8 +159,3 @@ def _name_twice(line: str, names: Sequence[str]) -> str | None:
     json.loads(line, object_pairs_hook=objects.append, parse_int=_whole_number)
     keys = [key for key, _ in objects[-1]] if objects else []
     return next((name for name in suspects if keys.count(name) > 1), None)
-
-
-def _encodable(text: str) -> bool:
-    """Tell whether the text is Unicode: JSON can escape surrogates, which UTF-8 cannot encode."""
-    return not any("\ud800" <= character <= "\udfff" for character in text)

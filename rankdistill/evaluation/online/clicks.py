@@ -16,7 +16,7 @@ from rankdistill.data.kernels.random import uniform
 from rankdistill.errors import FileFormatError, UnknownNameError
 from rankdistill.evaluation.measures.dcg import check_exponents
 from rankdistill.files.atomic import atomic_path
-from rankdistill.files.reading import read_bytes
+from rankdistill.files.reading import is_unicode, read_bytes
 
 ClickModel = Literal["position", "cascade"]
 NOISE = 0.05
@@ -97,8 +97,7 @@ def read_click_log(path: str | Path) -> list[Impression]:
         try:
             entry = json.loads(line)
             seen = Impression(entry["query"], entry["teams"], tuple(sorted(set(entry["clicks"]))))
-            str(seen.query_id).encode()  # JSON can escape half a character, which no file can hold
-            sound = isinstance(seen.query_id, str) and set(seen.teams) <= {"A", "B"}
+            sound = isinstance(seen.query_id, str) and is_unicode(seen.query_id) and set(seen.teams) <= {"A", "B"}
             sound = sound and all(type(rank) is int and 1 <= rank <= len(seen.teams) for rank in seen.clicks)
         except (ValueError, TypeError, KeyError, RecursionError):
             sound = False

@@ -16,16 +16,19 @@ PAIR = ({"role": "query", "content": QUERY}, {"role": "document", "content": DOC
 _MARKS = {QUERY: "qqueryq", DOCUMENT: "ddocumentd", INSTRUCTION: "iinstructioni"}
 
 
-def in_plain_text(contract: PromptContract, tokenizer: Any, where: object) -> PromptContract:
+def in_plain_text(
+    contract: PromptContract, tokenizer: Any, where: object, opens_answer: bool = False
+) -> PromptContract:
     """Return a contract whose prompt is a text: messages are put into the tokenizer's chat template.
 
+    opens_answer: whether the template is to write where the answer begins, for roles that do not say so themselves.
     Raises `DataError` where the tokenizer has no template, or one that leaves a text out.
     """
     if not contract.prompt.lstrip().startswith("["):
         return contract
     messages = messages_of(contract.prompt, where)
     roles = {str(message["role"]) for message in messages}
-    answers = not roles & {"query", "document"}  # such a template spells out where the answer begins
+    answers = opens_answer or not roles & {"query", "document"}  # the latter's templates spell it out
     return replace(contract, **rendered(tokenizer, messages, where, add_generation_prompt=answers))
 
 

@@ -14,7 +14,7 @@ from rankdistill.models.causal.contract import PromptContract
 from rankdistill.models.causal.stated import is_causal
 from rankdistill.models.families import FAMILIES, family_of, head_of
 from rankdistill.models.load import CONFIG, INDEX, WEIGHTS, json_object, load_classifier
-from rankdistill.models.precision import default_device, has_bfloat16, own_dtype
+from rankdistill.models.precision import default_device, has_bfloat16, own_dtype, reads_float32_alone
 
 ROWS, BIAS = "lm_head.weight", "lm_head.bias"
 _CHANGES = ("final_logit_softcapping", "logit_scale", "logits_scaling")
@@ -64,12 +64,12 @@ def loading_dtype(folder: str | Path, engine: str, dtype: str | None) -> torch.d
     """The dtype that a folder's weights are loaded in, for a computation in ``dtype`` by an engine.
 
     Encoders are small: float32, from which "bfloat16" is rounded while they compute. Decoders are not: what is asked
-    for, by None what is stored, by "auto" bfloat16 where the processor has it, else what is stored. Exports need
-    float32.
+    for, by None what is stored, by "auto" bfloat16 where the processor has it, else what is stored; float32 where
+    `reads_float32_alone` says so.
     """
     family = FAMILIES.get(str(json_object(Path(folder) / CONFIG).get("model_type")))
     decoder = is_causal(folder) or (family is not None and family.pooling == "last")
-    if not decoder or engine != "torch" or dtype == "float32":
+    if not decoder or reads_float32_alone(engine, dtype):
         return torch.float32
     if dtype == "bfloat16" or (dtype == "auto" and has_bfloat16(default_device())):
         return torch.bfloat16

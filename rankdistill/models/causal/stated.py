@@ -14,7 +14,8 @@ from rankdistill.models.causal.contract import ENTRY, HOW, PromptContract
 from rankdistill.models.causal.presets import PRESETS, preset_of
 from rankdistill.models.load import CONFIG, json_object
 from rankdistill.models.sentence.json_file import read_object
-from rankdistill.models.sentence.listed import listed_modules
+from rankdistill.models.sentence.listed import MODULES, listed_modules
+from rankdistill.models.sentence.stated import check_of_library
 from rankdistill.progress import say
 
 OURS = "rankdistill"
@@ -95,6 +96,9 @@ def _by_library(folder: Path, causal: bool) -> PromptContract | None:
     kinds = [name.rpartition(".")[2] for name, _ in modules]
     messages = "message" in (read_object(folder / "sentence_bert_config.json").get("modality_config") or {})
     settings = read_object(folder / "config_sentence_transformers.json")
+    if settings.get("model_type", "CrossEncoder" if causal else "") == "CrossEncoder":
+        for name, _ in modules:
+            check_of_library(folder / MODULES, name)
     default = (settings.get("prompts") or {}).get(settings.get("default_prompt_name"))
     chat = json.dumps([*([{"role": "system", "content": default}] if default else []), *PAIR])
     if causal and kinds == ["Transformer", "LogitScore"]:

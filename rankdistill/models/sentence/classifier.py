@@ -141,16 +141,19 @@ class SegmentChainForSequenceClassification(ChainForSequenceClassification):
         return self._forward(inputs, output_hidden_states)
 
 
-def load_chain(folder: Path, n_logits: int | None = None) -> tuple[ChainForSequenceClassification, list[str]]:
-    """Load a re-ranker of modules, in float32 and eval mode; also return the names of weights that are new.
+def load_chain(
+    folder: Path, n_logits: int | None = None, *, dtype: torch.dtype = torch.float32
+) -> tuple[ChainForSequenceClassification, list[str]]:
+    """Load a re-ranker of modules, in eval mode; also return the names of weights that are new.
 
     n_logits: of the head (None: the folder's); where the folder's has others, the last Dense is a new one, with a
-    warning. Raises `DataError` as `read_chain` and `load_transformer` do, and for weights that are missing or of
-    another shape.
+    warning. dtype: of the transformer's weights; those of the modules after it are float32, and so are all where
+    the last Dense has an activation or adds what it reads. Raises `DataError` as `read_chain` and `load_transformer`
+    do, and for weights that are missing or of another shape.
     """
     check_seal(folder)
     chain = read_chain(folder)
-    transformer = load_transformer(chain.transformer)
+    transformer = load_transformer(chain.transformer, dtype)
     config = transformer.config
     stated = chain.after[-1].settings.get("out_features")
     if not isinstance(stated, int) or stated < 1:
@@ -173,6 +176,8 @@ def load_chain(folder: Path, n_logits: int | None = None) -> tuple[ChainForSeque
         if module is chain.after[-1] and wanted != stated:
             continue
         load_weights(made, module)
+    if not model.family_changes["head"]:  # what is more than a linear map is not computed in float32 on its own
+        model.float()
     if wanted == stated:
         return model.eval(), []
     warnings.warn(

@@ -151,12 +151,8 @@ def read_module(file: Path, name: str, inside: Path, gives: str = "") -> Module:
     Raises `DataError`, which names ``file`` or the module's own, for code of the model's own, for what is not computed
     here, and where its settings are missing.
     """
+    check_of_library(file, name)
     kind = name.rpartition(".")[2]
-    if not name.startswith(LIBRARY):
-        raise DataError(
-            f"{file} states the module {name!r}, which is code of the model's own: it is never executed. Give a model "
-            "whose modules are those of sentence-transformers, or the run that this one made elsewhere"
-        )
     if kind not in KNOWN:
         raise DataError(
             f"{file} states the module {kind} ({name}), which is not computed here; computed are {', '.join(KNOWN)}"
@@ -174,6 +170,15 @@ def read_module(file: Path, name: str, inside: Path, gives: str = "") -> Module:
                 "sentence_embedding"
             )
     return Module(kind, inside, settings)
+
+
+def check_of_library(file: Path, name: str) -> None:
+    """Raise `DataError`, which names ``file``, for a module whose class is not one of sentence-transformers."""
+    if not name.startswith(LIBRARY):
+        raise DataError(
+            f"{file} states the module {name!r}, which is code of the model's own: it is never executed. Give a model "
+            "whose modules are those of sentence-transformers, or the run that this one made elsewhere"
+        )
 
 
 def _default_pooling(folder: Path) -> dict[str, Any]:

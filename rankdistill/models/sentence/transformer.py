@@ -18,8 +18,8 @@ _ENCODERS_OF = {"t5": "T5EncoderModel", "mt5": "MT5EncoderModel", "umt5": "UMT5E
 """Model types with a decoder, too -> the class of the encoder alone."""
 
 
-def load_transformer(folder: Path) -> Any:
-    """Load a folder's transformer, of one with a decoder the encoder alone, in float32 and eval mode.
+def load_transformer(folder: Path, dtype: torch.dtype = torch.float32) -> Any:
+    """Load a folder's transformer, of one with a decoder the encoder alone, in eval mode; dtype: of its weights.
 
     Raises `DataError` where its checksums are others, and for weights that are missing, damaged or no numbers.
     """
@@ -41,7 +41,7 @@ def load_transformer(folder: Path) -> Any:
                 use_safetensors=True,
                 local_files_only=True,
                 trust_remote_code=False,
-                dtype=torch.float32,
+                dtype=dtype,
             )
     # A pooler is no part of what is read here, and many encoders are stored without one.
     missing = sorted(key for key in report["missing_keys"] if "pooler" not in key)

@@ -204,6 +204,10 @@ ANSWERS = {
     "[0] > [3]": ([3, 1, 2], "answers with numbers of no passage"),
     "[3] > [1]": ([3, 1, 2], "answers that lack passages"),
     "The order is 3, 2, 1.": ([3, 2, 1], "answers with other text"),
+    "Of the 3 passages, 1 is off topic: [2] > [1] > [3]": ([2, 1, 3], "answers with other text"),
+    "the 3 passages: [ 2 ], then [1]": ([2, 1, 3], "answers with other text"),
+    "[2, 1, 3]": ([2, 1, 3], "answers with other text"),
+    "Of 3 passages [none] is relevant": ([3, 1, 2], "answers with other text"),
     "[3] > [2] > [1]": ([3, 2, 1], ""),
 }
 

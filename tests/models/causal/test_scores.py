@@ -71,6 +71,28 @@ def test_a_shared_prefix_is_computed_once_and_gives_the_same_scores(
 
 
 @pytest.mark.parametrize("dtype", [None, "bfloat16", "auto"])
+def test_engine_auto_keeps_a_decoders_stored_dtype_by_torch(tmp_path: Path, many: Pairs, dtype: str | None) -> None:
+    folder = write_causal(tmp_path / "model", dtype=torch.bfloat16)
+    expected = CrossEncoder.from_pretrained(folder, dtype=dtype, **ASKED)
+    model = CrossEncoder.from_pretrained(folder, engine="auto", dtype=dtype, **ASKED)
+    assert model.model.dtype == torch.bfloat16
+    assert model.engine.name == "torch"
+    assert model.batching == expected.batching
+    np.testing.assert_array_equal(model.predict(many), expected.predict(many))
+    assert expected.with_engine("auto", dtype).model is expected.model
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int8"])
+def test_float32_that_is_asked_for_and_exports_read_float32_weights(tmp_path: Path, dtype: str) -> None:
+    folder = write_causal(tmp_path / "model", dtype=torch.bfloat16)
+    for engine in ("auto", "onnx"):
+        model = CrossEncoder.from_pretrained(folder, engine=engine, dtype=dtype, **ASKED)
+        assert (model.model.dtype, model.engine_name) == (torch.float32, engine)
+        again = CrossEncoder.from_pretrained(folder, **ASKED).with_engine(engine, dtype)
+        assert (again.model.dtype, again.engine_name) == (torch.float32, engine)
+
+
+@pytest.mark.parametrize("dtype", [None, "bfloat16", "auto"])
 def test_weights_stay_in_their_dtype_and_scores_leave_in_float32(
     tmp_path: Path, many: Pairs, dtype: str | None
 ) -> None:

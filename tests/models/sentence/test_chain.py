@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from tiny import labelled, make_collection, make_model, make_tokenizer
 from tiny_encoders import SETTINGS, edit
 from torch import nn
@@ -83,6 +84,33 @@ def test_scores_are_those_of_sentence_transformers(make: Make, family: str, pool
     if (family, pooling) == ("qwen3", "cls"):
         pytest.skip("a decoder's first token sees nothing of the pair")
     agrees(make(pooling, *ETTIN, family=family), pairs)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "lasttoken"])
+def test_a_decoders_weights_stay_as_they_are_stored(make: Make, pooling: str, pairs: Pairs, tmp_path: Path) -> None:
+    folder = make(pooling, *ETTIN, family="qwen3")
+    file = folder / "model.safetensors"
+    exact = CrossEncoder.from_pretrained(folder)
+    save_file({name: weight.bfloat16() for name, weight in load_file(file).items()}, file, {"format": "pt"})
+    model = CrossEncoder.from_pretrained(folder)
+    assert model.model.dtype == torch.bfloat16
+    assert {weight.dtype for weight in model.model.after.parameters()} == {torch.float32}
+    scores = model.predict(pairs)
+    assert len(np.unique(scores)) == len(np.unique(exact.predict(pairs)))
+    np.testing.assert_allclose(scores, exact.predict(pairs), atol=0.02 * np.ptp(exact.predict(pairs)))
+    assert CrossEncoder.from_pretrained(folder, dtype="float32").model.dtype == torch.float32
+    assert CrossEncoder.from_base(folder).model.dtype == torch.float32
+    again = CrossEncoder.from_pretrained(model.save(tmp_path / "again"))
+    assert again.model.dtype == torch.bfloat16
+    np.testing.assert_allclose(again.predict(pairs), scores, atol=1e-6)
+
+
+@pytest.mark.parametrize("last", [scores_of(activation=nn.Sigmoid()), scores_of(use_residual=True)])
+def test_a_decoder_below_more_than_a_linear_map_is_computed_in_float32(make: Make, last: Any, pairs: Pairs) -> None:
+    folder = make("lasttoken", last, family="qwen3")
+    file = folder / "model.safetensors"
+    save_file({name: weight.bfloat16() for name, weight in load_file(file).items()}, file, {"format": "pt"})
+    agrees(folder, pairs)
 
 
 @pytest.mark.parametrize("pooling", [*MODES, ("mean", "max"), tuple(MODES)])

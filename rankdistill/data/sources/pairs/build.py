@@ -16,9 +16,6 @@ from rankdistill.data.sources.pairs.tables import Table
 from rankdistill.data.texts import Texts
 from rankdistill.errors import DataError, FileFormatError
 
-HIDDEN = "-1"
-"""A label that test sets have where the label is hidden."""
-
 
 @dataclass(frozen=True)
 class Columns:
@@ -26,8 +23,8 @@ class Columns:
 
     texts: tuple[str, ...]
     label: str
-    no_label: tuple[str, ...] = (HIDDEN,)
-    """Values of the label that stand for none."""
+    no_label: str | None = None
+    """What is written where there is no label, beside what `ScoredPairs.hides`."""
 
 
 def pair_id(split: str, row: int) -> str:
@@ -87,7 +84,7 @@ def _labels(table: Table, columns: Columns, scored: ScoredPairs) -> F32:
     if written is None:
         return labels
     for row, text in enumerate(written):
-        if text in columns.no_label:
+        if text == columns.no_label or scored.hides(text):
             continue
         label = scored.label(text)
         if label is None:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from rankdistill.data.collection import Collection
 from rankdistill.data.scored_pairs import ScoredPairs
-from rankdistill.data.sources.pairs.build import HIDDEN, Columns, pairs_collection
+from rankdistill.data.sources.pairs.build import Columns, pairs_collection
 from rankdistill.data.sources.pairs.hub import hub_tables
 from rankdistill.data.sources.pairs.tables import Table, read_table
 from rankdistill.errors import DataError, UnknownNameError, UsageError
@@ -82,7 +82,7 @@ GLUE: dict[str, GlueTask] = {
         ),
     ),
     "mnli": GlueTask(
-        Columns(_PAIR, "gold_label", (HIDDEN, "-")),
+        Columns(_PAIR, "gold_label", no_label="-"),
         _classes(
             ("entailment", "neutral", "contradiction"),
             ("accuracy",),

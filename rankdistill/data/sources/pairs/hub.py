@@ -6,14 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rankdistill.data.scored_pairs import ScoredPairs
+from rankdistill.data.scored_pairs import HIDDEN, ScoredPairs
 from rankdistill.data.sources.pairs.tables import Table
 from rankdistill.errors import DataError, MissingExtraError
 
 DATA_SET = "nyu-mll/glue"
 LABEL = "label"
-HIDDEN = -1
-"""The label that stands for none there, in a similarity too."""
 COLUMNS: dict[str, tuple[str, ...]] = {
     "mrpc": ("sentence1", "sentence2"),
     "mnli": ("premise", "hypothesis"),

@@ -2,7 +2,7 @@
 
     kind: similarity               # or classification, or ranking
     texts: [sentence_A, sentence_B]  # columns; one for single texts, and of a ranking the query and the document
-    label: relatedness_score       # column; labels of -1 and empty ones are none
+    label: relatedness_score       # column; -1, where that is no valid label, and empty ones are none
     range: [1, 5]                  # of a similarity
     classes: [no, yes]             # of a classification: label 0 is the first
     ids: [qid, did]                # of a ranking: columns of the query's and the document's id
@@ -30,8 +30,8 @@ import yaml
 
 from rankdistill.data.candidates import Candidates
 from rankdistill.data.collection import Collection
-from rankdistill.data.scored_pairs import ScoredPairs
-from rankdistill.data.sources.pairs.build import HIDDEN, Columns, pairs_collection
+from rankdistill.data.scored_pairs import HIDDEN, ScoredPairs, number_in
+from rankdistill.data.sources.pairs.build import Columns, pairs_collection
 from rankdistill.data.sources.pairs.tables import READERS, Table, read_table
 from rankdistill.data.texts import Texts
 from rankdistill.errors import DataError, FileFormatError, UnknownNameError
@@ -72,7 +72,7 @@ def load(argument: str) -> Collection:
         tables = {split: read_table(folder / file, (*texts, *ids), (label,)) for split, file in places.items()}
     if scored is None:
         return _ranking(name, tables, texts, ids, label)
-    return pairs_collection(name, tables, Columns(tuple(texts), label, (HIDDEN, "")), scored)
+    return pairs_collection(name, tables, Columns(tuple(texts), label, no_label=""), scored)
 
 
 def describe(argument: str) -> ScoredPairs | None:
@@ -236,12 +236,9 @@ def _ranking(
 
 def _grade(path: Path, line: int, text: str) -> float:
     """Read a grade; NaN for a hidden one."""
-    if text in (HIDDEN, ""):
+    grade = number_in(text)
+    if not text or grade == HIDDEN:
         return np.nan
-    try:
-        grade = float(text)
-    except ValueError:
-        grade = np.nan
-    if not np.isfinite(grade):
+    if grade is None:
         raise FileFormatError(path, line, text, "a grade, a finite number")
     return grade

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import json
+import re
 from pathlib import Path
 
 import pyarrow as pa
@@ -63,6 +65,38 @@ def test_parquet_gives_text_columns(tmp_path: Path) -> None:
     assert table.columns == {"text": ["x", "y,\n"], "label": ["1", "0"]}
 
 
+def test_null_is_refused_with_its_row_where_a_text_is_needed(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"text": ["x", None]}), tmp_path / "t.parquet")
+    with pytest.raises(DataError, match=r"t\.parquet, row 2: 'text' is null"):
+        read_table(tmp_path / "t.parquet", ["text"])
+
+
+def test_a_column_of_lists_is_refused_where_texts_are_needed(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"text": [["x"]]}), tmp_path / "t.parquet")
+    with pytest.raises(DataError, match=r"t\.parquet: column 'text' is of type list"):
+        read_table(tmp_path / "t.parquet", ["text"])
+
+
+UNUSED = [{"text": "x", "votes": ["a", "b"], "vector": [0.5], "more": None}, {"text": "y", "votes": [], "vector": None}]
+
+
+def test_columns_that_are_not_read_may_hold_anything(tmp_path: Path) -> None:
+    pq.write_table(pa.Table.from_pylist(UNUSED), tmp_path / "t.parquet")
+    (tmp_path / "t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in UNUSED))
+    for name in ("t.parquet", "t.jsonl"):
+        assert read_table(tmp_path / name, ["text"]).columns == {"text": ["x", "y"]}
+
+
+@given(st.lists(FIELDS.map(lambda text: re.sub('[",\r]', "", text) + "."), max_size=8), st.booleans())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_lines_of_a_csv_end_at_line_feeds_alone(tmp_path: Path, texts: list[str], crlf: bool) -> None:
+    rows = ["text,label", *(f"{text},1" for text in [*texts, "a\u2028b", "a\x85b", "a\x0cb", "a\x1eb"])]
+    (tmp_path / "t.csv").write_bytes((("\r\n" if crlf else "\n").join(rows)).encode())
+    table = read_table(tmp_path / "t.csv", ["text"])
+    assert table.columns["text"] == [row[:-2] for row in rows[1:]]
+    assert table.lines == list(range(2, len(rows) + 1))
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
@@ -73,10 +107,14 @@ def test_parquet_gives_text_columns(tmp_path: Path) -> None:
         ("t.tsv", b"label\tx\n", r"has no column 'text'; its columns are label, x"),
         ("t.csv", b"text,label\nx\n", r"t\.csv:2: .*expected 2 fields between commas"),
         ("t.csv", b'text,label\n"x,1\n', r"t\.csv:\d: "),
+        ("t.csv", b'"text,label\n', r"t\.csv:\d: "),
+        ("t.csv", b"text,label\nx\ry,1\n", r"t\.csv:2: "),
         ("t.jsonl", b'{"text": "x"}\n[]\n', r"t\.jsonl:2: got '\[\]', expected a JSON object"),
         ("t.jsonl", b'{"text": "x"}\n{"text": null}\n', r"t\.jsonl:2: .*a text or number under 'text'"),
         ("t.jsonl", b'{"text": "x"}\n{"text"\n', r"t\.jsonl:2"),
-        ("t.parquet", b"PAR1", "cannot read .*t.parquet"),
+        ("t.jsonl", b'{"text": "x"}\n{"text": "\\ud800"}\n', r"t\.jsonl:2: .*a text or number under 'text'.*surrogate"),
+        ("t.jsonl", b'{"text": "x", "text": "y"}\n', r"t\.jsonl:1: .*'text' once"),
+        ("t.parquet", b"PAR1", r"t\.parquet is not a Parquet file"),
         ("t.xlsx", b"", "none of the known suffixes"),
     ],
 )

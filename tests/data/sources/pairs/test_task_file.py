@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from rankdistill.data import Collection, load_collection
 from rankdistill.errors import DataError, FileFormatError, UnknownNameError
+from rankdistill.evaluation import Conventions
+from rankdistill.tasks.pairs import evaluate_labels
 
 SICK = """\
 kind: similarity
@@ -169,6 +173,46 @@ def test_names_of_classes_are_text_whatever_yaml_takes_them_for(tmp_path: Path, 
 def test_a_label_outside_the_range_is_refused_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(FileFormatError, match=r"train.tsv:2: got '0.5', expected a number from 1 to 5, under 'y'"):
         task(tmp_path, "kind: similarity\ntexts: [a, b]\nlabel: y\nrange: [1, 5]\n", train__tsv="a\tb\ty\nx\tz\t0.5\n")
+
+
+CLASSES_1_2_3 = "kind: classification\ntexts: [a]\nlabel: y\nclasses: [1, 2, 3]\n"
+
+
+def test_a_number_that_is_no_class_of_numbers_is_refused_with_its_line(tmp_path: Path) -> None:
+    with pytest.raises(FileFormatError, match=r"train.tsv:3: got '0', expected one of the classes 1, 2, 3, under 'y'"):
+        task(tmp_path, CLASSES_1_2_3, train__tsv="a\ty\nx\t3\nz\t0\n")
+
+
+@pytest.mark.parametrize(
+    ("asked", "written", "labels"),
+    [
+        ("kind: classification\nclasses: [-1, 1]", "-1 1 -1", [0, 1, 0]),
+        ("kind: classification\nclasses: [no, yes]", "-1 1 -1.0 no", [1, 0]),
+        ("kind: similarity\nrange: [-1, 1]", "-1 -1.0 0.5", [-1, -1, 0.5]),
+        ("kind: similarity\nrange: [0, 1]", "-1 -1.0 0.5", [0.5]),
+        ("kind: ranking\nids: [a, b]", "-1 -1.0 2", [2]),
+    ],
+)
+def test_minus_one_hides_a_label_only_where_it_is_no_valid_one(
+    tmp_path: Path, asked: str, written: str, labels: list[float]
+) -> None:
+    rows = "".join(f"a{row}\tb{row}\t{label}\n" for row, label in enumerate(written.split()))
+    collection = task(tmp_path, f"{asked}\ntexts: [a, b]\nlabel: y\n", train__tsv=f"a\tb\ty\n{rows}")
+    assert collection.qrels is not None
+    assert collection.qrels["label"].tolist() == labels
+
+
+def test_labels_of_minus_one_are_measured_where_they_are_valid(tmp_path: Path) -> None:
+    asked = "kind: similarity\ntexts: [a, b]\nlabel: y\nrange: [-1, 1]\n"
+    collection = task(tmp_path, asked, dev__tsv="a\tb\ty\nu\tv\t-1\nw\tx\t-1\ny\tz\t0.5\ns\tt\t1\n")
+    assert collection.candidates is not None
+    assert collection.qrels is not None
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        scores = np.array([0.1, 0.2, 0.3, 0.4], np.float32)
+        found = evaluate_labels(collection.qrels, collection.candidates, scores, ["spearman"], Conventions())
+    assert found.pairs == 4
+    assert found.values == {"spearman": pytest.approx(0.9486833)}
 
 
 def test_one_document_with_two_texts_is_refused(tmp_path: Path) -> None:
