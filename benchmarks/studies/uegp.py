@@ -4,8 +4,8 @@ Run in the project's root: python -m benchmarks.studies.uegp   (--quick: a smoke
 The base, MiniLM-L6 or three of its layers, is fine-tuned on a task to its expert. An expert of six layers, its own or
 the larger base's, scores pairs of Wikipedia's sentences; the base is trained on the scores and on the language of the
 pairs (guided), and fine-tuned by the expert's own settings. An expert of twice the epochs shows what more fine-tuning
-gives. All are measured on the task's dev pairs, by GLUE's first measure. Killed, it resumes after what is finished; runs
-that are beside the table are not made again.
+gives. All are measured on the task's dev pairs, by GLUE's first measure. Killed, it resumes after what is finished;
+runs that are beside the table are not made again.
 """
 
 from __future__ import annotations
