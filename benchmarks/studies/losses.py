@@ -51,8 +51,8 @@ LEARNT = replace(SETTINGS, list_size=16, lists_per_batch=4)
 """Lists of 16 for all: losses over lists need more than 8, and whole lists of 48 would be too few updates."""
 RATES = (2e-5, 5e-5, 1e-4)
 WAYS: dict[str, tuple[str, bool, str]] = {
-    "labels alone, InfoNCE": (FIRST, False, "random"),
     "hinge + MSE": (ENSEMBLED, False, "random"),
+    "labels alone, InfoNCE": (FIRST, False, "random"),
     "hinge + MSE, even lists": (ENSEMBLED, False, "even"),
     "hinge + MSE, hardest and band": (ENSEMBLED, False, "hardest"),
     "Margin-MSE": (get_recipe("margin-mse").objective, False, "random"),

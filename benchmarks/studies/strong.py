@@ -216,7 +216,9 @@ def rows(folder: Path, years: tuple[str, ...], cross: bool, sizes: Sizes) -> Ite
         labelled = year.labelled
         if cross:
             model = cross_encoder(year, lists, place, sizes)
-            yield row(facts(year, "cross-encoder of mpnet", model), [measured(test, model)], against)
+            values = [measured(test, model)]
+            yield row(facts(year, "cross-encoder of mpnet", model), values, against)
+            against = {**against, "cross-encoder": values}
             labelled = with_cross(year, labelled, model, place)
         begun = start(year.task, place, sizes)
         yield row(facts(year, "student (1): imitation", begun), [measured(test, begun)], against)
