@@ -54,6 +54,12 @@ class PromptAssembler(PairAssembler):
         template = PairTemplate(ids, (types[0], types[1], types[2]), (0, 0))
         super().__init__(tokenizer, max_length, template, input_names=input_names, padding_side=padding_side)
 
+    @property
+    def around(self) -> list[Any]:
+        """The text of both parts of the prompt, see `PairAssembler.around`."""
+        pieces = self.query_piece, self.document_piece
+        return [*([piece.before, piece.after, piece.n_skipped] for piece in pieces), self.asked.stripped]
+
     def tokenize(self, tokenizer: Any, texts: Any) -> TokenizedTexts:
         """Tokenise documents in their part of the prompt, keeping no more tokens of each than a pair can hold."""
         return self._tokenized(tokenizer, texts, self.document_piece)

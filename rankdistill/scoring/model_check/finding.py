@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -60,14 +60,8 @@ class Checked:
 
     def batch_of(self, rows: slice) -> dict[str, I64]:
         """The model's inputs for some of the pairs, padded to the longest of them."""
-        model, pairs = self.model, self.pairs[rows]
-        texts = list(dict.fromkeys([*(model.prompt + query for query, _ in pairs), *(text for _, text in pairs)]))
-        row_of = {text: row for row, text in enumerate(texts)}
-        tokens = model.assembler.tokenize(model.tokenizer, texts)
-        queries = np.array([row_of[model.prompt + query] for query, _ in pairs])
-        documents = np.array([row_of[document] for _, document in pairs])
-        batch: dict[str, Any] = model.assembler.assemble(tokens, tokens, queries, documents)
-        return batch
+        assembler = self.model.assembler
+        return assembler.assemble(*assembler.tokenize_pairs(self.model.tokenizer, self.pairs[rows]))
 
     @cached_property
     def distinct(self) -> I64:
