@@ -171,8 +171,7 @@ def _best(probes: Sequence[_Whole], places: Sequence[int], fits: Callable[[_Whol
 def _special(tokenizer: Any, prompt: Prompt, plain: _Whole) -> tuple[I64, I64]:
     """The tokens that a tokenizer puts before and after the whole text, int64; empty where they are not wanted."""
     nothing = np.zeros(0, np.int64)
-    begin = tokenizer.bos_token
-    if not prompt.special_tokens or (begin and prompt.prefix.startswith(begin)):
+    if not prompt.takes_special_tokens(tokenizer):
         return nothing, nothing
     whole = np.asarray(tokenizer(plain.text, verbose=False)["input_ids"], np.int64)
     size = len(plain.ids)

@@ -119,6 +119,17 @@ class PairAssembler:
         """What is put around texts before they are tokenised, as JSON can hold it: with the same, tokens are shared."""
         return [self.prompt]
 
+    @property
+    def closing(self) -> I64:
+        """Fixed tokens that every pair ends in, int64 (n,)."""
+        return self.template.ids[2]
+
+    def by_tokenizer(self, tokenizer: Any, pairs: Sequence[tuple[str, str]], **options: Any) -> Any:
+        """The inputs of whole pairs as other tools make them, by the tokenizer's own truncation; options: its own."""
+        columns = self._prompted([query for query, _ in pairs]), [document for _, document in pairs]
+        read = columns[: self.template.n_texts]
+        return tokenizer(*read, truncation=True, max_length=self.max_length, **options)
+
     def tokenize(self, tokenizer: Any, texts: Any) -> TokenizedTexts:
         """Tokenise texts, keeping no more tokens of each than a pair can hold."""
         return TokenizedTexts.from_texts(tokenizer, texts, max_tokens=self.room)

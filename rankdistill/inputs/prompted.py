@@ -60,6 +60,22 @@ class PromptAssembler(PairAssembler):
         pieces = self.query_piece, self.document_piece
         return [*([piece.before, piece.after, piece.n_skipped] for piece in pieces), self.asked.stripped]
 
+    @property
+    def closing(self) -> I64:
+        """Fixed tokens that every pair ends in where its second text is cut, int64 (n,)."""
+        return np.concatenate([self.borders.second.tail, self.borders.end])
+
+    @property
+    def free(self) -> int:
+        """Tokens that the prompt leaves for both texts."""
+        return self.room - self.query_piece.n_fixed - self.document_piece.n_fixed
+
+    def by_tokenizer(self, tokenizer: Any, pairs: Sequence[tuple[str, str]], **options: Any) -> Any:
+        """The inputs of whole pairs as other tools make them, which cut the end of the prompt; options: its own."""
+        whole = [self.asked.format(query, document) for query, document in pairs]
+        special = self.asked.takes_special_tokens(tokenizer)
+        return tokenizer(whole, add_special_tokens=special, truncation=True, max_length=self.max_length, **options)
+
     def tokenize(self, tokenizer: Any, texts: Any) -> TokenizedTexts:
         """Tokenise documents in their part of the prompt, keeping no more tokens of each than a pair can hold."""
         return self._tokenized(tokenizer, texts, self.document_piece)
@@ -84,8 +100,7 @@ class PromptAssembler(PairAssembler):
     def lengths(self, queries: TokenRows, documents: TokenRows, query_rows: Any, document_rows: Any) -> PairLengths:
         """Compute the tokens that each pair keeps, those of the prompt around each text included."""
         query, document = queries.lengths[query_rows], documents.lengths[document_rows]
-        free = self.room - self.query_piece.n_fixed - self.document_piece.n_fixed
-        least = self.document_piece.n_fixed + free // 4
+        least = self.document_piece.n_fixed + self.free // 4
         kept_document = np.minimum(document, np.maximum(least, self.room - query))
         kept_query = np.minimum(query, self.room - kept_document)
         truncated = query + document > self.room

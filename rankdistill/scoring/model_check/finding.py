@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from rankdistill.arrays import F32, I64
+from rankdistill.inputs.prompted import PromptAssembler
 from rankdistill.models.cross_encoder import CrossEncoder
 
 Level = Literal["ok", "note", "warning", "error"]
@@ -62,6 +63,15 @@ class Checked:
         """The model's inputs for some of the pairs, padded to the longest of them."""
         assembler = self.model.assembler
         return assembler.assemble(*assembler.tokenize_pairs(self.model.tokenizer, self.pairs[rows]))
+
+    @cached_property
+    def comparable(self) -> I64:
+        """Rows of the pairs that other tools should read alike: inside a prompt, whose end they cut, those not cut."""
+        assembler = self.model.assembler
+        if not isinstance(assembler, PromptAssembler):
+            return np.arange(len(self.pairs))
+        lengths = assembler.lengths(*assembler.tokenize_pairs(self.model.tokenizer, self.pairs))
+        return np.flatnonzero(~lengths.truncated)
 
     @cached_property
     def distinct(self) -> I64:
