@@ -189,7 +189,7 @@ def _contract(model: CrossEncoder) -> str:
     labels = labels_of(model.model.config)
     if contract.n_logits > 1:
         rows.append(f"The logits are, in this order: {', '.join(map(_cell, labels))}.")
-    if contract.n_logits == 2 and contract.form != CLASSES:
+    if contract.is_margin:
         rows.append(f"Relevant means {_cell(labels[contract.relevant])}, the logit at place {contract.relevant}.")
     rows.append(f"Of a pair {model.max_length} tokens are read; the longer text is cut first.")
     if model.prompt:
@@ -200,7 +200,7 @@ def _contract(model: CrossEncoder) -> str:
 def _loading(model: CrossEncoder) -> str:
     """The section on how to load the model."""
     result = "scores = model.predict(pairs)"
-    if model.contract.n_logits == 2 and model.contract.form != CLASSES:
+    if model.contract.is_margin:
         relevant, other = model.contract.relevant, 1 - model.contract.relevant
         result = f"logits = model.predict(pairs)\nscores = logits[:, {relevant}] - logits[:, {other}]"
     elif model.contract.form == CLASSES:

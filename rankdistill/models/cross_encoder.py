@@ -279,9 +279,9 @@ class CrossEncoder:
     def with_relevant(self, label: str | None) -> CrossEncoder:
         """Return the same model with another of its two labels, or its number, taken as relevant; None: as it is.
 
-        A model of one logit is returned as it is.
+        A model of one logit and a classifier are returned as they are.
         """
-        if label is None or self.contract.n_logits == 1:
+        if label is None or not self.contract.is_margin:
             return self
         other = copy.copy(self)
         other.contract = replace(self.contract, relevant=chosen_logit(labels_of(self.model.config), label))

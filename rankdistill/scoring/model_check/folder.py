@@ -83,7 +83,7 @@ def labels(checked: Checked) -> Iterator[ModelFinding]:
 
     contract, name = checked.model.contract, "label order"
     found = labels_of(checked.model.model.config)
-    if contract.n_logits == 2 and contract.form != CLASSES:
+    if contract.is_margin:
         if contract.relevant == 0:
             yield ModelFinding(
                 name,
