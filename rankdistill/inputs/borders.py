@@ -55,6 +55,8 @@ class Borders:
     first: Piece
     second: Piece
     end: I64
+    n_added: int
+    """Last tokens of the end that are no part of the prompt's text: the tokenizer puts them after every text."""
 
     @classmethod
     def of(cls, tokenizer: Any, prompt: Prompt) -> Borders:
@@ -98,7 +100,7 @@ class Borders:
             plain.ids[plain.n_up_to(1) : second_ends],
             n_skipped,
         )
-        return cls(start, first, second, np.concatenate([plain.ids[second_ends:], end]))
+        return cls(start, first, second, np.concatenate([plain.ids[second_ends:], end]), len(end))
 
 
 class _Whole:
