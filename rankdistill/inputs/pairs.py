@@ -151,6 +151,10 @@ class PairAssembler:
             np.array([document_of[document] for _, document in pairs], np.int64),
         )
 
+    def cut_documents(self, documents: TokenizedTexts, most: int) -> TokenizedTexts:
+        """Keep the first ``most`` tokens of each document, as if it had no more."""
+        return documents.first(most)
+
     def growing_documents(self, tokenizer: Any, n_texts: int, slices: Iterator[Sequence[str]]) -> GrowingTexts:
         """Documents that are tokenised slice by slice, when they are needed; see `tokenize`."""
         return GrowingTexts(tokenizer, n_texts, slices, self.room)

@@ -84,6 +84,15 @@ class PromptAssembler(PairAssembler):
         """Tokenise queries in their part of the prompt; see `tokenize`."""
         return self._tokenized(tokenizer, texts, self.query_piece)
 
+    def cut_documents(self, documents: TokenizedTexts, most: int) -> TokenizedTexts:
+        """Keep the first ``most`` tokens of each document, as if it had no more, and its part of the prompt."""
+        piece = self.document_piece
+        cut = documents.first(most + piece.n_fixed)
+        whole = np.diff(cut.offsets) == cut.lengths  # else `assemble` cuts it once more
+        ends = cut.offsets[1:][whole & (cut.lengths < documents.lengths)]
+        cut.ids[(ends - len(piece.tail))[:, None] + np.arange(len(piece.tail))] = piece.tail
+        return cut
+
     def growing_documents(self, tokenizer: Any, n_texts: int, slices: Iterator[Sequence[str]]) -> GrowingTexts:
         """Documents that are tokenised slice by slice, when they are needed; see `tokenize`."""
         piece = self.document_piece
