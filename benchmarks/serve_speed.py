@@ -166,8 +166,10 @@ def small_student(engine: str, dtype: str, words: int) -> Iterator[Path]:
         export_model(scorer.model, scorer.fingerprint(), place, "onnx", "float32")
         if dtype == "int8":
             documents = json.loads(bodies(256, words)[0])["documents"]
-            queries, tokens = (scorer.assembler.tokenize(scorer.tokenizer, texts) for texts in ([QUERY], documents))
-            parts = np.array_split(np.arange(len(documents)), 8)
+            queries, tokens, *_ = scorer.assembler.tokenize_pairs(
+                scorer.tokenizer, [(QUERY, text) for text in documents]
+            )
+            parts = np.array_split(np.arange(len(tokens)), 8)
             batches = [scorer.assembler.assemble(queries, tokens, 0 * rows, rows) for rows in parts]
             export_model(scorer.model, scorer.fingerprint(), place, engine, dtype, batches)
         yield place

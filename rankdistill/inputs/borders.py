@@ -55,6 +55,8 @@ class Borders:
     first: Piece
     second: Piece
     end: I64
+    n_added: int
+    """Last tokens of the end that are no part of the prompt's text: the tokenizer puts them after every text."""
 
     @classmethod
     def of(cls, tokenizer: Any, prompt: Prompt) -> Borders:
@@ -98,7 +100,7 @@ class Borders:
             plain.ids[plain.n_up_to(1) : second_ends],
             n_skipped,
         )
-        return cls(start, first, second, np.concatenate([plain.ids[second_ends:], end]))
+        return cls(start, first, second, np.concatenate([plain.ids[second_ends:], end]), len(end))
 
 
 class _Whole:
@@ -171,8 +173,7 @@ def _best(probes: Sequence[_Whole], places: Sequence[int], fits: Callable[[_Whol
 def _special(tokenizer: Any, prompt: Prompt, plain: _Whole) -> tuple[I64, I64]:
     """The tokens that a tokenizer puts before and after the whole text, int64; empty where they are not wanted."""
     nothing = np.zeros(0, np.int64)
-    begin = tokenizer.bos_token
-    if not prompt.special_tokens or (begin and prompt.prefix.startswith(begin)):
+    if not prompt.takes_special_tokens(tokenizer):
         return nothing, nothing
     whole = np.asarray(tokenizer(plain.text, verbose=False)["input_ids"], np.int64)
     size = len(plain.ids)

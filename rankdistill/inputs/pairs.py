@@ -35,6 +35,8 @@ class TokenRows(Protocol):
 
 TextPart = tuple[TokenRows, Any, I64]
 """Tokens of texts, the rows of those that are taken, and how many tokens are kept of each."""
+TokenizedPairs = tuple[TokenizedTexts, TokenizedTexts, I64, I64]
+"""Tokens of distinct queries and documents, and each pair's rows in them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,6 +114,22 @@ class PairAssembler:
             )
         return cls(tokenizer, max_length, template, input_names=names, padding_side="right", prompt=prompt)
 
+    @property
+    def around(self) -> list[Any]:
+        """What is put around texts before they are tokenised, as JSON can hold it: with the same, tokens are shared."""
+        return [self.prompt]
+
+    @property
+    def closing(self) -> I64:
+        """Fixed tokens that every pair ends in, int64 (n,)."""
+        return self.template.ids[2]
+
+    def by_tokenizer(self, tokenizer: Any, pairs: Sequence[tuple[str, str]], **options: Any) -> Any:
+        """The inputs of whole pairs as other tools make them, by the tokenizer's own truncation; options: its own."""
+        columns = self._prompted([query for query, _ in pairs]), [document for _, document in pairs]
+        read = columns[: self.template.n_texts]
+        return tokenizer(*read, truncation=True, max_length=self.max_length, **options)
+
     def tokenize(self, tokenizer: Any, texts: Any) -> TokenizedTexts:
         """Tokenise texts, keeping no more tokens of each than a pair can hold."""
         return TokenizedTexts.from_texts(tokenizer, texts, max_tokens=self.room)
@@ -121,6 +139,21 @@ class PairAssembler:
         if not self.prompt:
             return self.tokenize(tokenizer, texts)
         return self.tokenize(tokenizer, each_slice(texts, self._prompted))
+
+    def tokenize_pairs(self, tokenizer: Any, pairs: Sequence[tuple[str, str]]) -> TokenizedPairs:
+        """Tokenise (query, document) pairs, each distinct query and document once: what `assemble` takes."""
+        queries, documents = (list(dict.fromkeys(pair[part] for pair in pairs)) for part in (0, 1))
+        query_of, document_of = ({text: row for row, text in enumerate(texts)} for texts in (queries, documents))
+        return (
+            self.tokenize_queries(tokenizer, queries),
+            self.tokenize(tokenizer, documents),
+            np.array([query_of[query] for query, _ in pairs], np.int64),
+            np.array([document_of[document] for _, document in pairs], np.int64),
+        )
+
+    def cut_documents(self, documents: TokenizedTexts, most: int) -> TokenizedTexts:
+        """Keep the first ``most`` tokens of each document, as if it had no more."""
+        return documents.first(most)
 
     def growing_documents(self, tokenizer: Any, n_texts: int, slices: Iterator[Sequence[str]]) -> GrowingTexts:
         """Documents that are tokenised slice by slice, when they are needed; see `tokenize`."""

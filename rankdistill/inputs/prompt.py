@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from rankdistill.errors import UsageError
 
@@ -53,6 +54,11 @@ class Prompt:
         """Put the two texts in their places."""
         first, second = self.texts((document, query) if self.document_first else (query, document))
         return f"{self.prefix}{first}{self.between}{second}{self.suffix}"
+
+    def takes_special_tokens(self, tokenizer: Any) -> bool:
+        """Whether the tokens that a tokenizer puts around every text are around the whole."""
+        begin = tokenizer.bos_token
+        return self.special_tokens and not (begin and self.prefix.startswith(begin))
 
     def texts(self, texts: Sequence[str]) -> list[str]:
         """Texts as they are put in."""

@@ -55,6 +55,28 @@ class PromptAssembler(PairAssembler):
         template = PairTemplate(ids, (types[0], types[1], types[2]), (0, 0))
         super().__init__(tokenizer, max_length, template, input_names=input_names, padding_side=padding_side)
 
+    @property
+    def around(self) -> list[Any]:
+        """The text of both parts of the prompt, see `PairAssembler.around`."""
+        pieces = self.query_piece, self.document_piece
+        return [*([piece.before, piece.after, piece.n_skipped] for piece in pieces), self.asked.stripped]
+
+    @property
+    def closing(self) -> I64:
+        """Fixed tokens that every pair ends in where its second text is cut, int64 (n,)."""
+        return np.concatenate([self.borders.second.tail, self.borders.end])
+
+    @property
+    def free(self) -> int:
+        """Tokens that the prompt leaves for both texts."""
+        return self.room - self.query_piece.n_fixed - self.document_piece.n_fixed
+
+    def by_tokenizer(self, tokenizer: Any, pairs: Sequence[tuple[str, str]], **options: Any) -> Any:
+        """The inputs of whole pairs as other tools make them, which cut the end of the prompt; options: its own."""
+        whole = [self.asked.format(query, document) for query, document in pairs]
+        special = self.asked.takes_special_tokens(tokenizer)
+        return tokenizer(whole, add_special_tokens=special, truncation=True, max_length=self.max_length, **options)
+
     def tokenize(self, tokenizer: Any, texts: Any) -> TokenizedTexts:
         """Tokenise documents in their part of the prompt, keeping no more tokens of each than a pair can hold."""
         return self._tokenized(tokenizer, texts, self.document_piece)
@@ -62,6 +84,15 @@ class PromptAssembler(PairAssembler):
     def tokenize_queries(self, tokenizer: Any, texts: Any) -> TokenizedTexts:
         """Tokenise queries in their part of the prompt; see `tokenize`."""
         return self._tokenized(tokenizer, texts, self.query_piece)
+
+    def cut_documents(self, documents: TokenizedTexts, most: int) -> TokenizedTexts:
+        """Keep the first ``most`` tokens of each document, as if it had no more, and its part of the prompt."""
+        piece = self.document_piece
+        cut = documents.first(most + piece.n_fixed)
+        whole = np.diff(cut.offsets) == cut.lengths  # else `assemble` cuts it once more
+        ends = cut.offsets[1:][whole & (cut.lengths < documents.lengths)]
+        cut.ids[(ends - len(piece.tail))[:, None] + np.arange(len(piece.tail))] = piece.tail
+        return cut
 
     def growing_documents(self, tokenizer: Any, n_texts: int, slices: Iterator[Sequence[str]]) -> GrowingTexts:
         """Documents that are tokenised slice by slice, when they are needed; see `tokenize`."""
@@ -79,8 +110,7 @@ class PromptAssembler(PairAssembler):
     def lengths(self, queries: TokenRows, documents: TokenRows, query_rows: Any, document_rows: Any) -> PairLengths:
         """Compute the tokens that each pair keeps, those of the prompt around each text included."""
         query, document = queries.lengths[query_rows], documents.lengths[document_rows]
-        free = self.room - self.query_piece.n_fixed - self.document_piece.n_fixed
-        least = self.document_piece.n_fixed + free // 4
+        least = self.document_piece.n_fixed + self.free // 4
         kept_document = np.minimum(document, np.maximum(least, self.room - query))
         kept_query = np.minimum(query, self.room - kept_document)
         truncated = query + document > self.room

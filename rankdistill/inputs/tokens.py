@@ -70,6 +70,13 @@ class TokenizedTexts:
         kept = true if max_tokens is None else np.minimum(true, max_tokens)
         return cls(np.concatenate(flat), offsets_of(kept), true)
 
+    def first(self, most: int) -> TokenizedTexts:
+        """The first ``most`` tokens of each text, as if it had no more."""
+        kept = np.minimum(np.diff(self.offsets), most)
+        offsets = offsets_of(kept)
+        places = np.repeat(self.offsets[:-1] - offsets[:-1], kept) + np.arange(int(kept.sum()))
+        return TokenizedTexts(self.ids[places], offsets, np.minimum(self.lengths, most))
+
     def __len__(self) -> int:
         return len(self.lengths)
 

@@ -8,20 +8,26 @@ which the last line of ours, a hash of the text above it, tells.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 import yaml
 
 from rankdistill.files.atomic import atomic_path
+from rankdistill.inputs.prompt import DOCUMENT, QUERY
+from rankdistill.inputs.prompted import PromptAssembler
+from rankdistill.models.causal.written import spelled_out
 from rankdistill.models.contract import CLASSES
 from rankdistill.models.cross_encoder import CrossEncoder
 from rankdistill.models.labels import labels_of
+from rankdistill.models.recurrent.register import OWN
 
 CARD = "README.md"
 MADE = "<!-- written by rankdistill; a card that was edited is left as it is: {} -->\n"
@@ -62,11 +68,12 @@ def short_name(name: str | Path) -> str:
 def write_card(folder: str | Path, model: CrossEncoder, training: Training) -> bool:
     """Write the card of a model that a training ended in; return whether it was, or is another's and stays."""
     ranks = model.contract.form != CLASSES
+    library = "rankdistill" if _is_read_here_alone(model) else "sentence-transformers"
     metadata: dict[str, Any] = {
-        "library_name": "sentence-transformers",
+        "library_name": library,
         "pipeline_tag": "text-ranking" if ranks else "text-classification",
         "tags": [
-            "sentence-transformers",
+            *([library] if library != "rankdistill" else []),
             "cross-encoder",
             *(["reranker"] if ranks else []),
             *(["distillation"] if training.teachers else []),
@@ -189,18 +196,53 @@ def _contract(model: CrossEncoder) -> str:
     labels = labels_of(model.model.config)
     if contract.n_logits > 1:
         rows.append(f"The logits are, in this order: {', '.join(map(_cell, labels))}.")
-    if contract.n_logits == 2 and contract.form != CLASSES:
+    if contract.is_margin:
         rows.append(f"Relevant means {_cell(labels[contract.relevant])}, the logit at place {contract.relevant}.")
-    rows.append(f"Of a pair {model.max_length} tokens are read; the longer text is cut first.")
+    told = "\n".join(["## Scores\n", *rows, _reading(model)]) + "\n"
+    return told + _prompt(model)
+
+
+def _reading(model: CrossEncoder) -> str:
+    """How many tokens are read, and what is cut."""
+    if isinstance(model.assembler, PromptAssembler):
+        return (
+            f"Of a pair in its prompt {model.max_length} tokens are read: the end of the document is cut first, then "
+            "the end of the query, and never the prompt."
+        )
+    what = "pair" if model.n_texts == 2 else "text"
+    told = f"Of a {what} {model.max_length} tokens are read"
+    told += "; the longer text is cut first." if model.n_texts == 2 else "."
     if model.prompt:
-        rows.append(f"Before each query stands the prompt `{model.prompt.strip()}`.")
-    return "## Scores\n\n" + "\n".join(rows) + "\n"
+        told += f"\nBefore each query stands the prompt `{json.dumps(model.prompt, ensure_ascii=False)}`."
+    return told
+
+
+def _prompt(model: CrossEncoder) -> str:
+    """The prompt that texts are put in, and the tokens that are the score; empty for a model without a prompt."""
+    asked, assembler = model.asked, model.assembler
+    if asked is None or not isinstance(assembler, PromptAssembler):
+        return ""
+    prompt = spelled_out(asked, assembler.borders, model.tokenizer).asked()
+    whole = "" if prompt is None else prompt.format(QUERY, DOCUMENT)
+    told = f"\nQuery and document stand in this prompt:\n\n{indent(whole, '    ', lambda _: True)}\n"
+    if asked.has_tokens:
+        other = f" minus that of `{asked.other_token}`" if asked.other_token else ""
+        of_token = f"the logit of the token `{asked.relevant_token}`{other}, times {asked.scale:g}"
+        told += f"\nThe head was made as {of_token}.\n"
+    return told
+
+
+def _is_read_here_alone(model: CrossEncoder) -> bool:
+    """Whether sentence-transformers does not read the folder alike: networks of ours, and models of single texts."""
+    return model.model.config.model_type in OWN or model.n_texts == 1
 
 
 def _loading(model: CrossEncoder) -> str:
     """The section on how to load the model."""
+    if _is_read_here_alone(model):
+        return _loading_here(model)
     result = "scores = model.predict(pairs)"
-    if model.contract.n_logits == 2 and model.contract.form != CLASSES:
+    if model.contract.is_margin:
         relevant, other = model.contract.relevant, 1 - model.contract.relevant
         result = f"logits = model.predict(pairs)\nscores = logits[:, {relevant}] - logits[:, {other}]"
     elif model.contract.form == CLASSES:
@@ -215,6 +257,30 @@ query = "how to sort a list"
 documents = ["sorted(x) returns a new list", "a dog barks"]
 pairs = [(query, document) for document in documents]
 {result}
+```
+"""
+
+
+def _loading_here(model: CrossEncoder) -> str:
+    """The section on how to load a model that other libraries do not read alike."""
+    read, given = "texts", "documents"
+    if model.n_texts == 2:
+        read, given = "pairs", "[(query, document) for document in documents]"
+    result = "classes" if model.contract.form == CLASSES else "scores"
+    own = model.model.config.model_type in OWN
+    reason = "has no such network" if own else "reads pairs, and this model reads single texts"
+    return f"""## Use
+
+sentence-transformers {reason}; this is by rankdistill (`pip install rankdistill`).
+
+```python
+from rankdistill import CrossEncoder
+
+model = CrossEncoder.from_pretrained("FOLDER")  # this folder, or its id on the hub
+query = "how to sort a list"
+documents = ["sorted(x) returns a new list", "a dog barks"]
+{read} = {given}
+{result} = model.predict({read})
 ```
 """
 

@@ -110,6 +110,11 @@ class ScoreContract:
         return CONTRACTS[self.form].n_logits or self.n_classes
 
     @property
+    def is_margin(self) -> bool:
+        """Whether two logits make the score, of which one means relevant."""
+        return CONTRACTS[self.form].n_logits == 2
+
+    @property
     def activation(self) -> str:
         """Dotted name of the torch module that sentence-transformers applies to the logits."""
         return CONTRACTS[self.form].activation
@@ -117,7 +122,7 @@ class ScoreContract:
     def to_config(self) -> dict[str, Any]:
         """Return the contract's part of the ``rankdistill`` entry of ``config.json``."""
         facts = asdict(self)
-        if self.form not in ("margin", "probability"):
+        if not self.is_margin:
             del facts["relevant"]
         for name in ("lowest", "n_classes"):
             if not facts[name]:

@@ -281,9 +281,9 @@ class CrossEncoder:
     def with_relevant(self, label: str | None) -> CrossEncoder:
         """Return the same model with another of its two labels, or its number, taken as relevant; None: as it is.
 
-        A model of one logit is returned as it is.
+        A model of one logit and a classifier are returned as they are.
         """
-        if label is None or self.contract.n_logits == 1:
+        if label is None or not self.contract.is_margin:
             return self
         other = copy.copy(self)
         other.contract = replace(self.contract, relevant=chosen_logit(labels_of(self.model.config), label))
@@ -327,31 +327,24 @@ class CrossEncoder:
         return default_budget(torch.cuda.is_available(), self.batching["by_query"])
 
     def logits(self, pairs: Sequence[tuple[str, str]], *, batch_tokens: int | None = None) -> F32:
-        """Compute the logits float32 (N, n_logits) of (query, document) pairs; each distinct text is tokenised once.
+        """Compute the logits float32 (N, n_logits) of (query, document) pairs.
 
-        A model that reads one text is given the texts, or pairs whose second text is empty.
+        Each distinct query and document is tokenised once. A model that reads one text is given the texts, or pairs
+        whose second text is empty.
 
         batch_tokens: padded tokens in a batch (None: by device).
         """
         if self.n_texts == 1:
             pairs = [(pair, "") if isinstance(pair, str) else pair for pair in pairs]
-        queries, documents = _two_columns(pairs)
-        logits = np.zeros((len(queries), self.contract.n_logits), np.float32)
-        if not queries:
+        _check_pairs(pairs)
+        logits = np.zeros((len(pairs), self.contract.n_logits), np.float32)
+        if not len(pairs):
             return logits
-        queries = [f"{self.prompt}{query}" for query in queries]
-        if isinstance(self.assembler, PromptAssembler):
-            query_of, document_of = _rows(queries), _rows(documents)
-            read = self.assembler.tokenize_queries(self.tokenizer, list(query_of))
-            tokens = self.assembler.tokenize(self.tokenizer, list(document_of))
-        else:
-            query_of = document_of = _rows((*queries, *documents))
-            read = tokens = self.assembler.tokenize(self.tokenizer, list(query_of))
-        query_rows = np.array([query_of[text] for text in queries])
-        document_rows = np.array([document_of[text] for text in documents])
-        lengths = self.assembler.lengths(read, tokens, query_rows, document_rows).total
+        tokens = self.assembler.tokenize_pairs(self.tokenizer, pairs)
+        lengths = self.assembler.lengths(*tokens).total
         budget = batch_budget(self.engine, lengths, self.batch_tokens if batch_tokens is None else batch_tokens)
-        batches = self.assembler.batches(read, tokens, query_rows, document_rows, budget, **self.batching)
+        how = self.batching
+        batches = self.assembler.batches(*tokens, budget, equal=how["equal"], by_query=how["by_query"])
         for items, _, given in computed(self.engine, batches):
             logits[items] = given
         return logits
@@ -388,14 +381,8 @@ class CrossEncoder:
         return fingerprint(self.model, self.tokenizer, stated)
 
 
-def _rows(texts: Sequence[str]) -> dict[str, int]:
-    """Number the distinct texts in the order of their first appearance."""
-    return {text: row for row, text in enumerate(dict.fromkeys(texts))}
-
-
-def _two_columns(pairs: Sequence[tuple[str, str]]) -> tuple[list[str], list[str]]:
-    """Check the pairs and split them into queries and documents."""
+def _check_pairs(pairs: Sequence[tuple[str, str]]) -> None:
+    """Raise `UsageError` for what is no pair of two strings."""
     for position, pair in enumerate(pairs):
         if isinstance(pair, str) or len(pair) != 2 or not all(isinstance(text, str) for text in pair):
             raise UsageError(f"pair {position} must be (query, document), two strings, got {pair!r:.120}")
-    return [query for query, _ in pairs], [document for _, document in pairs]

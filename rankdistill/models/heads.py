@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from rankdistill.errors import DataError
-from rankdistill.models.contract import ScoreContract
+from rankdistill.errors import DataError, UsageError
+from rankdistill.models.contract import CLASSES, ScoreContract
 from rankdistill.models.cross_encoder import CrossEncoder
 from rankdistill.models.families import family_of, head_of
 from rankdistill.models.labels import name_logits
@@ -23,25 +24,29 @@ def with_two_logits(model: CrossEncoder) -> CrossEncoder:
 
     Objectives over two logits need it (`soft_cross_entropy`, `cross_entropy`) of a model that has one; its ranking
     stays. Of a model of two logits the second is made the relevant one, see `relevant_second`. Raises `DataError` where
-    the head does not end in one linear map.
+    the head does not end in one linear map, and `UsageError` for a classifier of more classes.
     """
-    if model.contract.n_logits == 2:
+    contract = model.contract
+    if contract.n_logits == 2:
         return relevant_second(model)
-    form = {of_one: of_two for of_two, of_one in _OF_ONE.items()}[model.contract.form]
-    return _with_head(model, torch.tensor([[-0.5], [0.5]]), ScoreContract(form, model.contract.scale))
+    _check_ranks(contract, "two logits")
+    form = {of_one: of_two for of_two, of_one in _OF_ONE.items()}[contract.form]
+    return _with_head(model, torch.tensor([[-0.5], [0.5]]), replace(contract, form=form))
 
 
 def as_one_logit(model: CrossEncoder) -> CrossEncoder:
     """Return a cross-encoder that gives the one logit z_relevant - z_other where ``model`` gives two.
 
     Scores are the same, and so they are for every other tool: of two logits many rank by the wrong one. A model of one
-    logit is returned as it is. Raises `DataError` where the head does not end in one linear map.
+    logit is returned as it is. Raises `DataError` where the head does not end in one linear map, and `UsageError` for a
+    classifier.
     """
     contract = model.contract
     if contract.n_logits == 1:
         return model
+    _check_ranks(contract, "one logit")
     difference = torch.tensor([[-1.0, 1.0] if contract.relevant else [1.0, -1.0]])
-    return _with_head(model, difference, ScoreContract(_OF_ONE[contract.form], contract.scale))
+    return _with_head(model, difference, replace(contract, form=_OF_ONE[contract.form], relevant=1))
 
 
 def relevant_second(model: CrossEncoder) -> CrossEncoder:
@@ -52,8 +57,16 @@ def relevant_second(model: CrossEncoder) -> CrossEncoder:
     """
     if model.contract.relevant == 1:
         return model
-    contract = ScoreContract(model.contract.form, model.contract.scale)
-    return _with_head(model, torch.tensor([[0.0, 1.0], [1.0, 0.0]]), contract)
+    return _with_head(model, torch.tensor([[0.0, 1.0], [1.0, 0.0]]), replace(model.contract, relevant=1))
+
+
+def _check_ranks(contract: ScoreContract, wanted: str) -> None:
+    """Raise `UsageError` for a classifier, whose logits are no score; wanted: what its head should become."""
+    if contract.form == CLASSES:
+        raise UsageError(
+            f"a classifier of {contract.n_classes} classes cannot be made a model of {wanted}: its logits are those of "
+            "its classes, and none of them is a score"
+        )
 
 
 def _with_head(model: CrossEncoder, mix: Tensor, contract: ScoreContract) -> CrossEncoder:

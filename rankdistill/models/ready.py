@@ -96,7 +96,7 @@ class ReadyModel:
     def __init__(self, folder: Path, facts: Mapping[str, Any]) -> None:
         self.tokenizer = PlainTokenizer(folder / TOKENIZER, facts["tokenizer"])
         self.contract = ScoreContract(**facts["contract"])
-        self.max_length, self.n_texts, self.prompt = facts["max_length"], facts["n_texts"], facts["prompt"]
+        self.max_length, self.n_texts = facts["max_length"], facts["n_texts"]
         self.batching, self.batch_tokens = facts["batching"], facts["batch_tokens"]
         self.engine = ReadyEngine(folder / ENGINE / facts["engine"]["file"], facts["engine"])
         self.assembler = PairAssembler(
@@ -105,7 +105,7 @@ class ReadyModel:
             _template(facts["template"]),
             input_names=facts["inputs"],
             padding_side="right",
-            prompt=self.prompt,
+            prompt=facts["prompt"],
         )
         self._fingerprint: str = facts["fingerprint"]
 

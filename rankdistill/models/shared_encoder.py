@@ -46,7 +46,8 @@ def share_encoder(models: Mapping[str, CrossEncoder]) -> None:
 def with_new_head(model: CrossEncoder, contract: ScoreContract, labels: Sequence[str], n_texts: int) -> CrossEncoder:
     """Make a model of another task that has the encoder of ``model``, the same modules, and a head of its own.
 
-    labels: names of the logits (empty: LABEL_0 …). The head is drawn from torch's generator.
+    Pairs are read in the prompt of ``model``, if it has one. labels: names of the logits (empty: LABEL_0 …). The head
+    is drawn from torch's generator.
     """
     config = copy.deepcopy(model.model.config)
     name_logits(config, list(labels) or [f"LABEL_{place}" for place in range(contract.n_logits)])
@@ -54,7 +55,13 @@ def with_new_head(model: CrossEncoder, contract: ScoreContract, labels: Sequence
         config.n_texts = n_texts
     network = type(model.model)(config).eval()
     other = CrossEncoder(
-        network, model.tokenizer, contract, max_length=model.max_length, prompt=model.prompt, n_texts=n_texts
+        network,
+        model.tokenizer,
+        contract,
+        max_length=model.max_length,
+        prompt=model.prompt,
+        n_texts=n_texts,
+        asked=model.asked if n_texts == 2 else None,
     )
     share_encoder({"": model, "another": other})
     return other

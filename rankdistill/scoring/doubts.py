@@ -30,10 +30,11 @@ def warn_of_doubts(scores: F32, contract: ScoreContract, candidates: Candidates 
 def _warn_if_saturated(scores: F32, contract: ScoreContract) -> None:
     if contract.form not in _UNSATURATED:
         return
-    n_equal = int((scores == np.float32(contract.scale)).sum())
+    highest = contract.scale + contract.lowest
+    n_equal = int((scores == np.float32(highest)).sum())
     if n_equal > 1:
         warnings.warn(
-            f"{n_equal:,} of {len(scores):,} scores are {contract.scale:g}, where float32 ends: these candidates tie "
+            f"{n_equal:,} of {len(scores):,} scores are {highest:g}, where float32 ends: these candidates tie "
             f"though their logits may differ. To rank by the logits, write {_UNSATURATED[contract.form]!r} instead of "
             f"{contract.form!r} as the form of the score in the model's config.json",
             stacklevel=4,
@@ -56,7 +57,7 @@ def _warn_if_backwards(
         return
     asked = (
         "is the other one of its two logits the relevant one (--relevant-label)?"
-        if contract.n_logits == 2
+        if contract.is_margin
         else "does it score what is less relevant higher?"
     )
     warnings.warn(

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from rankdistill.files.facts import digest
+from rankdistill.inputs.pairs import PairAssembler
 from rankdistill.inputs.texts import PairTexts
 from rankdistill.inputs.tokens import GrowingTexts, TokenizedTexts
 
@@ -21,16 +22,14 @@ Tokens = tuple[TokenizedTexts, GrowingTexts]
 class SharedTokens:
     """Token ids of the queries and documents of some candidates, for several models that score them one by one.
 
-    Models share them where tokenizers and prompts are the same, whatever their lengths: as many tokens of a text are
-    kept as the longest of them reads. Nothing is tokenised before a model asks.
+    Models share them where tokenizers and what is put around texts are the same, whatever their lengths: as many tokens
+    of a text are kept as the longest of them reads. Nothing is tokenised before a model asks.
     """
 
     def __init__(self, texts: PairTexts, models: Iterable[CrossEncoder]) -> None:
         self.texts = texts
-        self._rooms: dict[str, int] = {}
-        for model in models:
-            key = _same_tokens(model)
-            self._rooms[key] = max(self._rooms.get(key, 0), model.assembler.room)
+        by_room = sorted(models, key=lambda model: model.assembler.room)
+        self._longest: dict[str, PairAssembler] = {_same_tokens(model): model.assembler for model in by_room}
         self._tokens: dict[str, Tokens] = {}
 
     @property
@@ -44,18 +43,17 @@ class SharedTokens:
         if key not in self._tokens:
             if check:
                 deque(self.texts.documents(), maxlen=0)
-            room = self._rooms[key]
-            prompted = ([f"{model.prompt}{text}" for text in slice_] for slice_ in self.texts.queries())
-            queries = TokenizedTexts.from_texts(model.tokenizer, prompted, room)
-            n_documents = len(self.texts.document_ids)
-            documents = GrowingTexts(model.tokenizer, n_documents, self.texts.documents(), room)
-            self._tokens[key] = queries, documents
+            assembler, n_documents = self._longest[key], len(self.texts.document_ids)
+            self._tokens[key] = (
+                assembler.tokenize_queries(model.tokenizer, self.texts.queries()),
+                assembler.growing_documents(model.tokenizer, n_documents, self.texts.documents()),
+            )
         return self._tokens[key]
 
 
 def _same_tokens(model: CrossEncoder | ReadyModel) -> str:
-    """Hash of what makes the tokens of a text: the tokenizer without its cutting and padding, and the prompt."""
+    """Hash of what makes the tokens of a text: the tokenizer without its cutting and padding, and what is around it."""
     tokenizer = json.loads(model.tokenizer.backend_tokenizer.to_str())
     for setting in ("truncation", "padding"):
         tokenizer.pop(setting, None)
-    return digest([tokenizer, model.prompt])
+    return digest([tokenizer, model.assembler.around])

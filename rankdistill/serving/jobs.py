@@ -54,20 +54,12 @@ def make_job(model: Scorer, query: str, documents: Sequence[str], most_tokens: i
     assembler = model.assembler
     queries = assembler.tokenize_queries(model.tokenizer, [query])
     texts = assembler.tokenize(model.tokenizer, list(documents))
-    longer = np.zeros(len(texts), np.bool_)
+    true = texts.lengths
     if most_tokens is not None:
-        longer = texts.lengths > most_tokens
-        texts = _cut(texts, most_tokens)
+        texts = assembler.cut_documents(texts, most_tokens)
     kept = assembler.lengths(queries, texts, np.zeros(len(texts), np.int64), np.arange(len(texts)))
     logits = np.zeros((len(texts), model.contract.n_logits), np.float32)
-    return Job(queries, texts, kept.total, kept.truncated | longer, logits)
-
-
-def _cut(texts: TokenizedTexts, most: int) -> TokenizedTexts:
-    """Keep the first ``most`` tokens of each text, as if it had no more."""
-    kept = np.minimum(np.diff(texts.offsets), most)
-    rows = np.repeat(texts.offsets[:-1] - offsets_of(kept)[:-1], kept) + np.arange(int(kept.sum()))
-    return TokenizedTexts(texts.ids[rows], offsets_of(kept), np.minimum(texts.lengths, most))
+    return Job(queries, texts, kept.total, kept.truncated | (texts.lengths < true), logits)
 
 
 @dataclass(frozen=True, eq=False)

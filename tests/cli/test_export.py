@@ -5,8 +5,9 @@ import warnings
 
 import numpy as np
 import pytest
+from tiny import make_model, make_tokenizer
 
-from rankdistill.models import CrossEncoder, with_two_logits
+from rankdistill.models import CrossEncoder, ScoreContract, with_two_logits
 
 
 @pytest.mark.parametrize(
@@ -83,6 +84,20 @@ def test_two_logits_are_exported_as_they_are_with_a_note_or_as_one(run, files, t
         one = CrossEncoder.from_pretrained(tmp_path / "one", engine="onnx").predict(pairs)
     np.testing.assert_allclose(one, model.predict(pairs), atol=1e-5)
     np.testing.assert_allclose(one, CrossEncoder.from_pretrained(tmp_path / "one").predict(pairs), atol=1e-5)
+
+
+def test_a_classifier_is_not_told_to_become_one_logit_and_cannot(run, files, tmp_path):
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnx")
+    contract = ScoreContract("classes", n_classes=2)
+    CrossEncoder(make_model(num_labels=2), make_tokenizer(), contract).save(tmp_path / "classifier")
+    words = ["export", "--model", tmp_path / "classifier", "--collection", files.collection, "--run", files.bm25]
+    outcome = run(*words, "--one-logit", "--out", tmp_path / "one")
+    assert outcome.code == 2
+    assert "a classifier of 2 classes" in outcome.err
+    assert not (tmp_path / "one").exists()
+    outcome = run(*words, "--queries", 2)
+    assert "--one-logit" not in outcome.err
 
 
 def test_int8_that_agrees_too_little_is_told_and_zero_takes_the_fastest(run, files, tmp_path, monkeypatch):

@@ -98,6 +98,24 @@ def test_the_query_is_cut_only_when_the_document_has_a_quarter_left() -> None:
     assert kept.truncated.all()
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", PROMPTS)
+def test_a_document_of_which_few_tokens_are_read_is_that_of_so_many_in_its_prompt(kind: str, name: str) -> None:
+    assembler, tokenizer, rows = assembler_of(kind, name, 200), causal_tokenizer(kind), np.arange(3)
+    queries = assembler.tokenize_queries(tokenizer, ["how"] * 3)
+    short = assembler.tokenize(tokenizer, ["a dog wrote", "a dog", "a dog"])
+    long = assembler.tokenize(tokenizer, ["a dog wrote" + " the list" * 9, "a dog", "a dog" + " the list" * 300])
+    most = int(short.lengths[0]) - assembler.document_piece.n_fixed
+    cut = assembler.cut_documents(long, most)
+    assert (cut.lengths < long.lengths).tolist() == [True, False, True]
+    inputs = [assembler.assemble(queries, each, rows, rows)["input_ids"] for each in (short, cut)]
+    np.testing.assert_array_equal(inputs[0][0], inputs[1][0])
+    np.testing.assert_array_equal(inputs[0][1], inputs[1][1])
+    assert inputs[0].shape == inputs[1].shape
+    whole = assembler.assemble(queries, assembler.cut_documents(long, 10_000), rows, rows)["input_ids"]
+    np.testing.assert_array_equal(whole, assembler.assemble(queries, long, rows, rows)["input_ids"])
+
+
 def test_a_prompt_without_a_place_where_tokens_part_is_said() -> None:
     with pytest.warns(UserWarning, match="no place where a token always begins"):
         PromptAssembler(causal_tokenizer("qwen"), 100, Prompt.parse("{query}{document}"))

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import yaml
 from tiny import lively, make_tokenizer
+from tiny_causal import write_causal
 
 from rankdistill.files.checksums import damage
-from rankdistill.models import CrossEncoder
+from rankdistill.models import CrossEncoder, ScoreContract
 from rankdistill.models.card import CARD, Training, add_measured, kept_card, short_name, write_card
 
 TRAINING = Training(
@@ -112,6 +113,33 @@ def test_a_card_written_or_edited_by_hand_stays(model: CrossEncoder, tmp_path: P
 def test_names_do_not_tell_where_files_lie(tmp_path: Path) -> None:
     assert short_name(tmp_path / "runs" / "t1" / "model") == "t1/model"
     assert short_name("org/name") == "org/name"
+
+
+@pytest.mark.parametrize("kind", ["qwen3", "gemma"])
+def test_a_card_tells_the_prompt_its_tokens_and_what_is_cut(kind: str, tmp_path: Path) -> None:
+    prompt = "```{instruction}\n\nQuery: {query}\nDocument: {document}<|im_end|>\nAnswer:"
+    asked = {"prompt": prompt, "instruction": "judge", "relevant_token": "a", "other_token": "the", "token_scale": 2.0}
+    model = CrossEncoder.from_pretrained(write_causal(tmp_path / "causal", kind), **asked)
+    folder = model.save(tmp_path / "model")
+    assert write_card(folder, model, TRAINING)
+    text = (folder / CARD).read_text()
+    assert "of the token `a` minus that of `the`, times 2" in text
+    assert "the end of the document is cut first" in text
+    assert "the longer text" not in text
+    shown = "".join(f"{line[4:]}\n" for line in text.splitlines() if line.startswith("    ")).split("Answer:")[0]
+    assert shown + "Answer:" == (("<bos>" if kind == "gemma" else "") + prompt.replace("{instruction}", "judge"))
+
+
+def test_a_card_of_single_texts_does_not_read_pairs(tmp_path: Path) -> None:
+    contract = ScoreContract("classes", n_classes=2)
+    model = CrossEncoder(lively("bert", num_labels=2), make_tokenizer(), contract, n_texts=1)
+    folder = model.save(tmp_path / "model")
+    write_card(folder, model, TRAINING)
+    (code,) = re.findall(r"```python\n(.*?)```", (folder / CARD).read_text(), re.DOTALL)
+    names: dict = {}
+    exec(code.replace('"FOLDER"', repr(str(folder))), names)
+    np.testing.assert_array_equal(names["classes"], model.predict(names["documents"]))
+    assert "Of a text 64 tokens are read." in (folder / CARD).read_text()
 
 
 def test_markup_in_names_is_shown_as_text(model: CrossEncoder, tmp_path: Path) -> None:

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from tiny import lively
 
-from rankdistill.errors import DataError
+from rankdistill.errors import DataError, UsageError
 from rankdistill.models import CrossEncoder, ScoreContract, as_one_logit, relevant_second, with_two_logits
 
 Pairs = list[tuple[str, str]]
-TWO = [ScoreContract(form, 2.0, relevant) for form in ("margin", "probability") for relevant in (0, 1)]
+TWO = [ScoreContract(form, 2.0, relevant, 1.0) for form in ("margin", "probability") for relevant in (0, 1)]
 
 
 @pytest.mark.parametrize("contract", TWO)
@@ -45,9 +45,9 @@ def test_the_relevant_logit_is_made_the_second(
 
 @pytest.mark.parametrize(("form", "of_two"), [("logit", "margin"), ("sigmoid", "probability")])
 def test_one_logit_becomes_two_and_one_again(form: str, of_two: str, tiny: CrossEncoder, pairs: Pairs) -> None:
-    one = CrossEncoder(tiny.model, tiny.tokenizer, ScoreContract(form, 3.0))
+    one = CrossEncoder(tiny.model, tiny.tokenizer, ScoreContract(form, 3.0, lowest=1.0))
     two = with_two_logits(one)
-    assert two.contract == ScoreContract(of_two, 3.0)
+    assert two.contract == ScoreContract(of_two, 3.0, lowest=1.0)
     np.testing.assert_allclose(two.predict(pairs), one.predict(pairs), atol=1e-6)
     np.testing.assert_allclose(as_one_logit(two).predict(pairs), one.predict(pairs), atol=1e-6)
 
@@ -59,6 +59,22 @@ def test_saved_one_logit_model_names_no_labels_of_two(tmp_path: Any, tiny_model:
     assert two.contract.relevant == 0
     one = CrossEncoder.from_pretrained(as_one_logit(two).save(tmp_path / "one"))
     assert (one.model.config.id2label, one.contract) == ({0: "LABEL_0"}, ScoreContract("logit"))
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_a_classifier_has_no_head_of_one_logit_and_none_of_two_but_its_own(
+    n_classes: int, tiny_model: Any, tiny_tokenizer: Any
+) -> None:
+    model = tiny_model(num_labels=n_classes)
+    classifier = CrossEncoder(model, tiny_tokenizer, ScoreContract("classes", n_classes=n_classes))
+    with pytest.raises(UsageError, match=f"a classifier of {n_classes} classes"):
+        as_one_logit(classifier)
+    assert classifier.with_relevant("0") is classifier
+    if n_classes == 2:
+        assert with_two_logits(classifier) is classifier
+        return
+    with pytest.raises(UsageError, match="a classifier of 3 classes"):
+        with_two_logits(classifier)
 
 
 def test_a_head_that_is_no_linear_map_is_refused(tiny_model: Any, tiny_tokenizer: Any) -> None:

@@ -13,6 +13,7 @@ from tokenizers import AddedToken
 
 from rankdistill.errors import UsageError
 from rankdistill.models import CrossEncoder, ScoreContract
+from rankdistill.models.causal.contract import PromptContract
 from rankdistill.models.recurrent.config import BiAttentiveConfig, BiLSTMConfig, LayerMeanConfig
 from rankdistill.models.recurrent.register import NETWORKS
 from rankdistill.models.shared_encoder import head_parts, heads_beside, share_encoder, speaking_as, with_new_head
@@ -43,6 +44,12 @@ def model_of(kind: str, seed: int = 0) -> CrossEncoder:
 
 def classes_of(model: CrossEncoder, n_texts: int = 2) -> CrossEncoder:
     return with_new_head(model, ScoreContract("classes", n_classes=3), ("x", "y", "z"), n_texts)
+
+
+def test_another_task_of_pairs_reads_the_same_prompt_and_one_of_single_texts_none() -> None:
+    model = model_of("qwen3")
+    model.asked = PromptContract(prompt="Query: {query}\nDocument: {document}\nAnswer:")
+    assert [classes_of(model, n_texts).asked for n_texts in (2, 1)] == [model.asked, None]
 
 
 @pytest.mark.parametrize("kind", [*FAMILIES, *CONFIGS])

@@ -58,7 +58,7 @@ def test_scores_that_rank_rightly_or_at_random_are_not(seed: int, judged: Collec
 def test_probabilities_that_are_all_one_are_said(judged: Collection) -> None:
     run, relevant = run_of(judged)
     margins = 20 + relevant
-    for contract in (ScoreContract("probability", 5.0), ScoreContract("sigmoid", 5.0)):
+    for contract in (ScoreContract("probability", 5.0), ScoreContract("sigmoid", 4.0, lowest=1.0)):
         with pytest.warns(UserWarning, match=r"300 of 300 scores are 5, where float32 ends.*instead of"):
             warn_of_doubts(contract.scores_of_margins(margins), contract, run, judged)
     with warnings.catch_warnings():

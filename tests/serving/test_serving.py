@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tiny import make_model, make_tokenizer
+from tiny_causal import write_causal
 
 from rankdistill.errors import UsageError
 from rankdistill.models.contract import ScoreContract
@@ -166,6 +167,27 @@ def test_no_more_tokens_of_a_document_are_read_than_the_client_allows(client: Te
     answer = client.post("/rerank", json={"query": QUERY, "documents": documents, "max_tokens_per_doc": 2}).json()
     found = in_order(answer["results"], "relevance_score")
     assert found == pytest.approx(scores_of(model, QUERY, ["sort the", "a"]), abs=CLOSE)
+    assert answer["truncated"] == [0]
+
+
+@pytest.mark.parametrize(
+    "prompt", ["Query: {query}\nDocument: {document}\nAnswer:", "B: {document}\nA: {query}\nAnswer:"]
+)
+def test_the_tokens_that_a_client_allows_are_those_of_the_document_and_not_of_its_prompt(
+    tmp_path: Path, prompt: str
+) -> None:
+    asked = CrossEncoder.from_pretrained(
+        write_causal(tmp_path / "model"), prompt=prompt, relevant_token="a", other_token="the"
+    )
+    read = "a book about the dog"
+    assembler: Any = asked.assembler
+    n_tokens = int(assembler.tokenize(asked.tokenizer, [read]).lengths[0]) - assembler.document_piece.n_fixed
+    documents = [read + " wrote the list" * 20, "a dog"]
+    with client_of(asked) as client:
+        sent = {"query": QUERY, "documents": documents, "max_tokens_per_doc": n_tokens}
+        answer = client.post("/rerank", json=sent).json()
+    expected = scores_of(asked, QUERY, [read, "a dog"])
+    assert in_order(answer["results"], "relevance_score") == pytest.approx(expected, abs=CLOSE)
     assert answer["truncated"] == [0]
 
 

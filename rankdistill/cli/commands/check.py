@@ -18,6 +18,9 @@ from rankdistill.errors import DataError, UsageError
 from rankdistill.evaluation.conventions import Conventions
 from rankdistill.evaluation.report.check import TIE_SENSITIVE_MEASURES
 from rankdistill.evaluation.report.check import check as check_files
+from rankdistill.inputs.asking import Asking
+
+ASKED = Asking()
 
 
 def check(
@@ -34,6 +37,7 @@ def check(
         str | None,
         Parameter(help="Which label of a --model with two logits means relevant. [default: what their names tell]"),
     ] = None,
+    asking: Annotated[Asking, Parameter(name="*")] = ASKED,
     runs: Runs = (),
     qrels: Annotated[Path | None, Parameter(help="Judgments: TREC or BEIR qrels, plain or .gz.")] = None,
     collection: Annotated[str | None, Parameter(help=f"Collection whose texts the ids should have: {SYNTAX}.")] = None,
@@ -44,28 +48,32 @@ def check(
     """Check a model, or runs and judgments: what is wrong with them, and what may surprise.
 
     Errors give exit code 1. Of a model: weights that its folder lacks (a head or pooler would be random), a sigmoid on
-    top, two logits whose first means relevant, a padding token that the model does not take for one, a template or
-    prompt that truncation cuts, mass ties, and scores that transformers, the exported files in the folder, or
-    sentence-transformers (where installed) compute otherwise; with a collection that has judgments, scores that
-    contradict them. Of runs and judgments: malformed lines, scores that are not finite numbers, fractional grades,
-    duplicate documents, ids without a text, runs without a judged query. Warnings do not: queries missing in runs or
-    judgments, ranks that do not follow the scores, ties and the measures that depend on them, queries that are their
-    own candidates, what the third of three columns is taken for. For example
+    top, two logits whose first means relevant, a padding token that the model does not take for one, a template that
+    truncation cuts, a prompt that leaves no room or that the chat template makes otherwise, mass ties, and scores that
+    transformers, the exported files in the folder, or sentence-transformers (where installed) compute otherwise; with a
+    collection that has judgments, scores that contradict them. Of runs and judgments: malformed lines, scores that are
+    not finite numbers, fractional grades, duplicate documents, ids without a text, runs without a judged query.
+    Warnings do not: queries missing in runs or judgments, ranks that do not follow the scores, ties and the measures
+    that depend on them, queries that are their own candidates, what the third of three columns is taken for. For
+    example
 
         rankdistill check --model runs/student/model --collection my-data --run bm25.trec
 
         rankdistill check --runs bm25.trec student.trec.gz --qrels qrels.txt --collection my-data
     """
     files = bool(runs) or qrels is not None
-    if model is None and (run is not None or relevant_label is not None):
-        raise UsageError("--run and --relevant-label belong to --model; runs are checked by --runs")
+    if model is None and (run is not None or relevant_label is not None or asking != ASKED):
+        raise UsageError(
+            "--run, --relevant-label, --prompt and what else says how a model is asked belong to --model; runs are "
+            "checked by --runs"
+        )
     if model is None and not files:
         raise UsageError("nothing to check, expected --model, or --runs, --qrels or both")
     if files and model is not None:
         raise UsageError("a model and runs are checked one after the other: give --model without --runs and --qrels")
     source = load_collection(collection) if collection else None
     if model is not None:
-        _check_model(model, source, run, relevant_label, as_json)
+        _check_model(model, source, run, relevant_label, asking, as_json)
         return
     findings = check_files(runs, qrels, source, measures, conventions)
     if as_json:
@@ -85,13 +93,18 @@ def check(
 
 
 def _check_model(
-    model: str, collection: Collection | None, run: Path | None, relevant_label: str | None, as_json: bool
+    model: str,
+    collection: Collection | None,
+    run: Path | None,
+    relevant_label: str | None,
+    asking: Asking,
+    as_json: bool,
 ) -> None:
     """Print what the checks of a model found; `DataError` where something is wrong."""
     from rankdistill.scoring.model_check.check import check_model
 
     candidates = None if run is None else read_run(run)
-    findings = check_model(model, collection, candidates, relevant_label=relevant_label)
+    findings = check_model(model, collection, candidates, relevant_label=relevant_label, **asking.asking)
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:

@@ -118,7 +118,7 @@ def export(
     candidates = read_run(run, collection=source)
     checked = np.arange(candidates.n_queries) < queries
     encoder = CrossEncoder.from_pretrained(model, dtype="float32", relevant_label=relevant_label, **asking.asking)
-    if encoder.contract.n_logits == 2 and not one_logit:
+    if encoder.contract.is_margin and not one_logit:
         warnings.warn(
             f"{model} has two logits, of which many other tools rank by the wrong one: --one-logit writes a model of "
             "one logit with the same scores",

@@ -7,22 +7,35 @@ from typing import Any
 
 from rankdistill.errors import DataError
 from rankdistill.inputs.borders import Borders
+from rankdistill.inputs.prompt import Prompt
 from rankdistill.models.causal.chat import template_of
 from rankdistill.models.causal.contract import PromptContract
 
 
 def spelled_out(contract: PromptContract, borders: Borders, tokenizer: Any) -> PromptContract:
-    """Return a contract whose prompt holds the special tokens that the tokenizer puts around it, as text."""
+    """Return a contract whose prompt holds the special tokens that the tokenizer puts around it, as text.
+
+    Raises `DataError` where that text has other tokens.
+    """
     prompt = contract.asked()
     if prompt is None or not contract.special_tokens:
         return contract
-    n_end = len(tokenizer(prompt.suffix, add_special_tokens=False, verbose=False)["input_ids"]) if prompt.suffix else 0
-    begin = tokenizer.convert_ids_to_tokens(borders.start.tolist())
-    end = [token for token in tokenizer.convert_ids_to_tokens(borders.end.tolist()) if n_end or token]
-    special = set(tokenizer.all_special_tokens)
-    last = [token for token in end[-2:] if token in special and not prompt.suffix.endswith(token)]
-    text = "".join(begin) + contract.prompt + "".join(last)
-    return replace(contract, prompt=text, special_tokens=False)
+    added = borders.start, borders.end[len(borders.end) - borders.n_added :]
+    begin, end = ("".join(tokenizer.convert_ids_to_tokens(ids.tolist())) for ids in added)
+    written = replace(contract, prompt=f"{begin}{contract.prompt}{end}", special_tokens=False)
+    spelled = written.asked()
+    if spelled is None or _ids(tokenizer, prompt) != _ids(tokenizer, spelled):
+        raise DataError(
+            f"the tokens {begin!r} and {end!r} that the tokenizer puts around a text cannot be spelled out in the "
+            "prompt: its tokens would be others. Give a prompt that begins with the token for its begin"
+        )
+    return written
+
+
+def _ids(tokenizer: Any, prompt: Prompt) -> list[int]:
+    """The tokens of a prompt around two words."""
+    special = prompt.takes_special_tokens(tokenizer)
+    return list(tokenizer(prompt.format("a", "a"), add_special_tokens=special, verbose=False)["input_ids"])
 
 
 def state_prompt(contract: PromptContract, tokenizer: Any, config: Any) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -29,6 +30,7 @@ CHECKS: tuple[Callable[[Checked], Iterator[ModelFinding]], ...] = (
     folder.labels,
     folder.padding,
     folder.length,
+    folder.prompt,
     scores.ties,
     scores.transformers,
     scores.exported,
@@ -58,16 +60,18 @@ def check_model(
     candidates: Candidates | None = None,
     *,
     relevant_label: str | None = None,
+    **asking: Any,
 ) -> list[ModelFinding]:
     """Check a model for faults that leave no trace but wrong scores; one finding for each check, in order.
 
     Errors: weights that the folder lacks, a sigmoid on top, two logits of which the first is the relevant one, a
-    padding token that the model does not take for one, a template that truncation cuts, mass ties, scores that
-    transformers, exported files in the folder or sentence-transformers compute otherwise, and scores that contradict
-    the judgments.
+    padding token that the model does not take for one, a template that truncation cuts, a prompt that leaves no room or
+    that the chat template makes otherwise, mass ties, scores that transformers, exported files in the folder or
+    sentence-transformers compute otherwise, and scores that contradict the judgments. All is computed in float32.
     collection, candidates: the pairs to score, the first `CANDIDATES` of the first `QUERIES` queries (None: a few
-    texts of its own, without judgments). Raises `UsageError` for one of the two without the other, and `DataError` for
-    a candidate without a text.
+    texts of its own, without judgments). asking: how a causal language model is asked, see
+    `CrossEncoder.from_pretrained`. Raises `UsageError` for one of collection and candidates without the other, and
+    `DataError` for a candidate without a text.
     """
     if (collection is None) != (candidates is None):
         raise UsageError("a model is checked on a collection's candidates: give both --collection and --run, or none")
@@ -76,9 +80,13 @@ def check_model(
         warnings.simplefilter("always")
         try:
             place = resolve_folder(model)
-            loaded = CrossEncoder.from_pretrained(model, relevant_label=relevant_label)
+            loaded = CrossEncoder.from_pretrained(model, dtype="float32", relevant_label=relevant_label, **asking)
         except RankDistillError as error:
             return [ModelFinding("weights", "error", str(error))]
+        try:
+            _ = loaded.assembler
+        except UsageError as error:
+            return [ModelFinding("truncation", "error", str(error))]
         place = place if is_chain(place) else Path(resolve_base(model))
         checked = Checked(loaded, place, [(query, text) for query in _QUERIES for text in _DOCUMENTS])
         if collection is not None and candidates is not None:

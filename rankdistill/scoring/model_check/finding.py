@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from rankdistill.arrays import F32, I64
+from rankdistill.inputs.prompted import PromptAssembler
 from rankdistill.models.cross_encoder import CrossEncoder
 
 Level = Literal["ok", "note", "warning", "error"]
@@ -60,14 +61,17 @@ class Checked:
 
     def batch_of(self, rows: slice) -> dict[str, I64]:
         """The model's inputs for some of the pairs, padded to the longest of them."""
-        model, pairs = self.model, self.pairs[rows]
-        texts = list(dict.fromkeys([*(model.prompt + query for query, _ in pairs), *(text for _, text in pairs)]))
-        row_of = {text: row for row, text in enumerate(texts)}
-        tokens = model.assembler.tokenize(model.tokenizer, texts)
-        queries = np.array([row_of[model.prompt + query] for query, _ in pairs])
-        documents = np.array([row_of[document] for _, document in pairs])
-        batch: dict[str, Any] = model.assembler.assemble(tokens, tokens, queries, documents)
-        return batch
+        assembler = self.model.assembler
+        return assembler.assemble(*assembler.tokenize_pairs(self.model.tokenizer, self.pairs[rows]))
+
+    @cached_property
+    def comparable(self) -> I64:
+        """Rows of the pairs that other tools should read alike: inside a prompt, whose end they cut, those not cut."""
+        assembler = self.model.assembler
+        if not isinstance(assembler, PromptAssembler):
+            return np.arange(len(self.pairs))
+        lengths = assembler.lengths(*assembler.tokenize_pairs(self.model.tokenizer, self.pairs))
+        return np.flatnonzero(~lengths.truncated)
 
     @cached_property
     def distinct(self) -> I64:

@@ -1,4 +1,4 @@
-"""Checks of what a model's folder states: its activation, labels, padding, length and head."""
+"""Checks of what a model's folder states: its activation, labels, padding, length, prompt and head."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ from typing import Any
 import numpy as np
 
 from rankdistill.errors import DataError
-from rankdistill.models.contract import CLASSES
+from rankdistill.inputs.prompted import PromptAssembler
+from rankdistill.models.causal.chat import PAIR
+from rankdistill.models.causal.contract import ENTRY as PROMPT
+from rankdistill.models.causal.stated import is_causal
+from rankdistill.models.contract import CLASSES, entry_of
 from rankdistill.models.families import head_of, pooling_of
 from rankdistill.models.labels import labels_of, shown
 from rankdistill.models.sentence.chain import is_chain
 from rankdistill.models.sentence.json_file import read_object
 from rankdistill.models.sentence.stated import SETTINGS
-from rankdistill.scoring.model_check.finding import Checked, Level, ModelFinding
+from rankdistill.scoring.model_check.finding import Checked, Level, ModelFinding, line
 
 SQUASHING = ("Sigmoid", "Tanh", "Hardsigmoid", "Hardtanh", "Softmax")
 """Activations that have an end, at which scores tie."""
@@ -79,7 +83,7 @@ def labels(checked: Checked) -> Iterator[ModelFinding]:
 
     contract, name = checked.model.contract, "label order"
     found = labels_of(checked.model.model.config)
-    if contract.n_logits == 2 and contract.form != CLASSES:
+    if contract.is_margin:
         if contract.relevant == 0:
             yield ModelFinding(
                 name,
@@ -112,8 +116,9 @@ def padding(checked: Checked) -> Iterator[ModelFinding]:
     """Find a padding token that the model does not take for padding, or takes for the end of a text."""
     tokenizer, config, name = checked.model.tokenizer, checked.model.model.config, "padding token"
     stated, used = config.pad_token_id, tokenizer.pad_token_id
-    decoder = pooling_of(checked.model.model) == "last"
-    closing = checked.model.assembler.template.ids[2]
+    causal = is_causal(checked.folder)  # whose tools look for the last token by the mask
+    decoder = pooling_of(checked.model.model) == "last" and not causal
+    closing = checked.model.assembler.closing
     if used is None:
         yield ModelFinding(
             name, "warning", "the tokenizer has no padding token: other tools cannot score pairs in a batch"
@@ -125,7 +130,7 @@ def padding(checked: Checked) -> Iterator[ModelFinding]:
             f"config.json states no pad_token_id, by which a decoder's head looks for the last token: write {used}, "
             "the tokenizer's, there",
         )
-    elif stated is not None and stated != used:
+    elif stated is not None and stated != used and not causal:
         yield ModelFinding(
             name,
             "error",
@@ -139,37 +144,49 @@ def padding(checked: Checked) -> Iterator[ModelFinding]:
             f"pairs end in the padding token {used} ({_token(tokenizer, used)}): transformers takes it for padding and "
             "reads the token before it. Give the tokenizer a padding token of its own",
         )
-    elif _tokens(tokenizer, "how to sort a list of books") & {used}:
+    elif used in _ids(tokenizer, "how to sort a list of books"):
         yield ModelFinding(name, "error", f"the padding token {used} ({_token(tokenizer, used)}) is a word of texts")
     else:
-        yield ModelFinding(name, "ok", f"{_token(tokenizer, used)} ({used}) in the tokenizer and in config.json")
+        both = "" if causal else " and in config.json"
+        yield ModelFinding(name, "ok", f"{_token(tokenizer, used)} ({used}) in the tokenizer{both}")
 
 
 def length(checked: Checked) -> Iterator[ModelFinding]:
-    """Find a template or prompt that truncation cuts, or that leaves no room, and a tokenizer of another length."""
+    """Find a template that truncation cuts, one or a prompt that leaves no room, and a tokenizer of another length."""
     model, name = checked.model, "truncation"
-    tokenizer, template = model.tokenizer, model.assembler.template
-    if template.n_special == 0 and model.n_texts == 2:
+    tokenizer, assembler = model.tokenizer, model.assembler
+    template, in_prompt = assembler.template, isinstance(assembler, PromptAssembler)
+    if template.n_special == 0 and model.n_texts == 2 and not in_prompt:
         level: Level = "error" if pooling_of(model.model) == "first" else "warning"
         what = "the tokenizer puts no special token around or between query and document"
         if level == "error":
             what += ", whose first token the head reads: its template was lost (post_processor in tokenizer.json)"
         yield ModelFinding("template", level, what)
-    prompt = len(tokenizer(model.prompt, add_special_tokens=False)["input_ids"]) if model.prompt else 0
-    room = model.max_length - template.n_special - prompt
+    if isinstance(assembler, PromptAssembler):
+        n_template, n_prompt = 0, model.max_length - assembler.free
+    else:
+        n_template, n_prompt = template.n_special, len(_ids(tokenizer, model.prompt)) if model.prompt else 0
+    room = model.max_length - n_template - n_prompt
     if room < FEWEST_TOKENS:
         yield ModelFinding(
             name,
             "error",
-            f"{model.max_length} tokens of a pair less {template.n_special} of the template and {prompt} of the prompt "
+            f"{model.max_length} tokens of a pair less {n_template} of the template and {n_prompt} of the prompt "
             f"leave {max(room, 0)} for query and document: raise max_length, or shorten the prompt",
         )
         return
-    texts = [model.prompt + "how to sort a list", _LONG][: model.n_texts]
-    cut = tokenizer(*texts, truncation=True, max_length=model.max_length)["input_ids"]
-    opening, closing = (np.asarray(part) for part in (template.ids[0], template.ids[2]))
+    [cut] = assembler.by_tokenizer(tokenizer, [("how to sort a list", _LONG)])["input_ids"]
+    opening, closing = template.ids[0], template.ids[2]
     kept = len(cut) <= model.max_length
     kept &= np.array_equal(cut[: len(opening)], opening) and np.array_equal(cut[len(cut) - len(closing) :], closing)
+    if in_prompt:
+        yield ModelFinding(
+            name,
+            "note",
+            f"{room} of {model.max_length} tokens are for texts; of longer pairs the document is cut here, where other "
+            "tools cut the end of the prompt",
+        )
+        return
     if not kept:
         yield ModelFinding(
             name,
@@ -188,6 +205,41 @@ def length(checked: Checked) -> Iterator[ModelFinding]:
         )
     else:
         yield ModelFinding(name, "ok", f"the template survives, {room} of {model.max_length} tokens are for texts")
+
+
+def prompt(checked: Checked) -> Iterator[ModelFinding]:
+    """Find a chat template that makes another text than the prompt of a model that reads its texts in one."""
+    model, name = checked.model, "prompt"
+    assembler, tokenizer = model.assembler, model.tokenizer
+    if not isinstance(assembler, PromptAssembler):
+        return
+    if is_causal(checked.folder) or PROMPT not in entry_of(model.model.config):
+        yield ModelFinding(
+            name,
+            "note",
+            "other tools have to be told the prompt; `rankdistill export --classifier` writes a causal language model "
+            "with it as a chat template",
+        )
+        return
+    if not tokenizer.chat_template:
+        yield ModelFinding(name, "error", "no chat template: other tools read the two texts without the prompt")
+        return
+    for query, document in checked.pairs:
+        messages = [{**each, "content": text} for each, text in zip(PAIR, (query, document), strict=True)]
+        try:
+            text = tokenizer.apply_chat_template(messages, tokenize=False)
+        except Exception as error:  # a template is a program of the folder's
+            yield ModelFinding(name, "error", f"the chat template cannot be used ({line(error)}): save the model again")
+            return
+        if text != assembler.asked.format(query, document):
+            yield ModelFinding(
+                name,
+                "error",
+                f"the chat template makes another text of a pair, {text!r:.100}, than the prompt in config.json: other "
+                "tools score it otherwise. Correct the one that the model was not trained with",
+            )
+            return
+    yield ModelFinding(name, "ok", "the chat template makes the same text")
 
 
 def head(checked: Checked) -> Iterator[ModelFinding]:
@@ -226,8 +278,8 @@ def _token(tokenizer: Any, place: int) -> str:
     return repr(tokenizer.convert_ids_to_tokens(int(place)))
 
 
-def _tokens(tokenizer: Any, text: str) -> set[int]:
-    return set(tokenizer(text, add_special_tokens=False)["input_ids"])
+def _ids(tokenizer: Any, text: str) -> list[int]:
+    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
 def _shown(tokenizer: Any, ids: Any) -> str:

@@ -6,21 +6,24 @@ import importlib.util
 import inspect
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from rankdistill.arrays import F32
 from rankdistill.errors import RankDistillError
 from rankdistill.models.base import quiet_loading
+from rankdistill.models.causal.contract import PromptContract
+from rankdistill.models.causal.stated import is_causal
 from rankdistill.models.contract import CLASSES
 from rankdistill.models.engines.check import TIED, TOLERANCES, is_rounded
 from rankdistill.models.engines.outside import LOADERS
 from rankdistill.models.precision import evaluating
+from rankdistill.models.sentence.listed import listed_modules
 from rankdistill.scoring.model_check.finding import Checked, ModelFinding, line
 
 AGREEMENT = 1e-3
@@ -31,6 +34,7 @@ LARGE = 17.0
 """A logit whose sigmoid float32 rounds to 1."""
 EXPORTS = {"onnx": "onnx/*.onnx", "openvino": "openvino/*.xml"}
 INT8_NAMES = ("int8", "quantized", "uint8")
+UNCOMPARABLE = "not compared: every pair is longer than the model reads, and other tools cut the end of the prompt"
 
 
 def ties(checked: Checked) -> Iterator[ModelFinding]:
@@ -73,24 +77,27 @@ def ties(checked: Checked) -> Iterator[ModelFinding]:
 
 def transformers(checked: Checked) -> Iterator[ModelFinding]:
     """Compare with the plain way: tokenizer and model of transformers, each pair alone, and all in a padded batch."""
-    model, name, rows = checked.model, "transformers", slice(0, 16)
-    expected = checked.logits[rows]
-    queries = [model.prompt + query for query, _ in checked.pairs[rows]]
-    texts = [queries, [document for _, document in checked.pairs[rows]]][: model.n_texts]
+    model, name, rows = checked.model, "transformers", checked.comparable[:16]
+    if not len(rows):
+        yield ModelFinding(name, "note", UNCOMPARABLE)
+        return
+    expected, pairs = checked.logits[rows], [checked.pairs[row] for row in rows]
     takes = inspect.signature(model.model.forward).parameters
     allowed = set(checked.batch)
 
-    def logits_of(*columns: list[str]) -> F32:
-        padding = {"padding": True} if len(columns[0]) > 1 else {}
-        given = model.tokenizer(*columns, truncation=True, max_length=model.max_length, return_tensors="pt", **padding)
-        inputs = {key: value.to(model.model.device) for key, value in given.items() if key in takes and key in allowed}
-        with evaluating(model.model), torch.inference_mode():
-            found: F32 = model.model(**inputs).logits.float().cpu().numpy()
+    def logits_of(some: list[tuple[str, str]]) -> F32:
+        padding = {"padding": True} if len(some) > 1 else {}
+        given = model.assembler.by_tokenizer(model.tokenizer, some, return_tensors="pt", **padding)
+        inputs = {key: value.to(network.device) for key, value in given.items() if key in takes and key in allowed}
+        with evaluating(network), torch.inference_mode():
+            logits = network(**inputs).logits if tokens is None else _of_tokens(network, inputs, tokens)
+        found: F32 = logits.float().cpu().numpy()
         return found
 
+    tokens = model.asked if is_causal(checked.folder) else None
     try:
-        alone = np.concatenate([logits_of(*([text] for text in row)) for row in zip(*texts, strict=True)])
-        together = logits_of(*texts)
+        network = model.model if tokens is None else _causal(checked.folder)
+        alone, together = np.concatenate([logits_of([pair]) for pair in pairs]), logits_of(pairs)
     except Exception as error:  # whatever transformers says of this model is the finding
         yield ModelFinding(name, "error", f"transformers cannot score a padded batch of pairs ({line(error)})")
         return
@@ -108,6 +115,26 @@ def transformers(checked: Checked) -> Iterator[ModelFinding]:
             )
             return
     yield ModelFinding(name, "ok", "the same scores alone and in a padded batch")
+
+
+def _causal(folder: Path) -> Any:
+    """A causal language model by transformers, in float32."""
+    from transformers import AutoModelForCausalLM
+
+    with quiet_loading():
+        return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
+
+
+def _of_tokens(network: Any, inputs: Mapping[str, Tensor], asked: PromptContract) -> Tensor:
+    """Scores (B, 1) by a causal model's ``lm_head``: logits of the last token of each text, which may be padded."""
+    mask = inputs["attention_mask"]
+    last = (mask * torch.arange(mask.shape[1], device=mask.device)).argmax(dim=1)
+    hidden = network.base_model(**inputs).last_hidden_state[torch.arange(len(mask)), last]
+    logits = network.get_output_embeddings()(hidden)
+    found: Tensor = logits[:, [asked.relevant_id]]
+    if asked.other_id is not None:
+        found = found - logits[:, [asked.other_id]]
+    return found * asked.scale
 
 
 def exported(checked: Checked) -> Iterator[ModelFinding]:
@@ -153,6 +180,12 @@ def sentence_transformers(checked: Checked) -> Iterator[ModelFinding]:
     if checked.model.n_texts == 1:
         yield ModelFinding(name, "note", "not compared: the model reads single texts")
         return
+    if is_causal(checked.folder) and not listed_modules(checked.folder):
+        yield ModelFinding(name, "note", "not compared: nothing in the folder says to it how the model is asked")
+        return
+    if not len(checked.comparable):
+        yield ModelFinding(name, "note", UNCOMPARABLE)
+        return
     logging.getLogger("sentence_transformers").setLevel(logging.ERROR)
     try:
         with quiet_loading(), warnings.catch_warnings():
@@ -163,17 +196,19 @@ def sentence_transformers(checked: Checked) -> Iterator[ModelFinding]:
         return
     found = found.reshape(len(found), -1)
     dtype = str(next(iter(theirs.parameters())).dtype).removeprefix("torch.")
-    if found.shape != checked.logits.shape:
-        what = f"it gives scores of shape {found.shape}, expected {checked.logits.shape}"
+    expected = checked.logits[checked.comparable]
+    if found.shape != expected.shape:
+        what = f"it gives scores of shape {found.shape}, expected {expected.shape}"
         yield ModelFinding(name, "error", what)
         return
-    apart = float(np.abs(found - checked.logits).max())
-    n_distinct = len(np.unique(found[checked.distinct], axis=0))
-    if dtype != "float32" and n_distinct < TIED * len(checked.distinct):
+    apart = float(np.abs(found - expected).max())
+    distinct = found[np.isin(checked.comparable, checked.distinct)]
+    n_distinct = len(np.unique(distinct, axis=0))
+    if dtype != "float32" and n_distinct < TIED * len(distinct):
         yield ModelFinding(
             name,
             "error",
-            f"mass ties: it computes in {dtype}, as the weights are stored, and gives {len(checked.distinct)} "
+            f"mass ties: it computes in {dtype}, as the weights are stored, and gives {len(distinct)} "
             f"different pairs {n_distinct} scores. Store the weights in float32 (rankdistill saves them so)",
         )
     elif not apart <= (AGREEMENT if dtype == "float32" else HALF_AGREEMENT) * checked.size:
@@ -198,5 +233,6 @@ def _by_sentence_transformers(checked: Checked) -> tuple[Any, F32]:
     if not isinstance(theirs, nn.Module):
         raise RankDistillError(f"sentence-transformers {library.__version__} is too old, 5 or later is needed")
     scorer: Any = theirs
-    found: F32 = np.asarray(scorer.predict(checked.pairs, batch_size=16, show_progress_bar=False), np.float32)
+    pairs = [checked.pairs[row] for row in checked.comparable]
+    found: F32 = np.asarray(scorer.predict(pairs, batch_size=16, show_progress_bar=False), np.float32)
     return theirs, found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from transformers import AutoModelForSequenceClassification
 
 from rankdistill.errors import DataError
 from rankdistill.models import CrossEncoder
+from rankdistill.models.card import CARD, Training, write_card
 from rankdistill.models.recurrent.config import BiAttentiveConfig, BiLSTMConfig, LayerMeanConfig
 from rankdistill.models.recurrent.register import NETWORKS
 
@@ -160,6 +162,22 @@ def test_students_load_from_their_folder_here_and_by_transformers_auto_class(nam
     inputs = model.tokenizer(*([given(model)[0]] if model.n_texts == 1 else PAIRS[0]), return_tensors="pt")
     taken = {name: inputs[name] for name in model.assembler.input_names}
     np.testing.assert_allclose(own(**taken).logits[:, 0].detach(), expected[:1], atol=1e-5)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_the_code_of_a_students_card_gives_its_scores(name: str, tmp_path: Path) -> None:
+    model = made(name)
+    folder = model.save(tmp_path / "student")
+    write_card(folder, model, Training())
+    text = (folder / CARD).read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert "sentence-transformers" not in text.split("## Scores")[0]
+    names: dict[str, Any] = {}
+    exec(code.replace('"FOLDER"', repr(str(folder))), names)
+    read = names["documents"]
+    if model.n_texts == 2:
+        read = [(names["query"], document) for document in read]
+    np.testing.assert_allclose(names["scores"], model.predict(read), atol=1e-6)
 
 
 def test_the_frozen_channel_is_frozen_after_loading_too(tmp_path: Path) -> None:
