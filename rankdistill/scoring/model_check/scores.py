@@ -209,7 +209,8 @@ def sentence_transformers(checked: Checked) -> Iterator[ModelFinding]:
             name,
             "error",
             f"mass ties: it computes in {dtype}, as the weights are stored, and gives {len(distinct)} "
-            f"different pairs {n_distinct} scores. Store the weights in float32 (rankdistill saves them so)",
+            f"different pairs {n_distinct} scores. Store the weights in float32 (a causal model's by rankdistill "
+            "export --classifier --dtype float32)",
         )
     elif not apart <= (AGREEMENT if dtype == "float32" else HALF_AGREEMENT) * checked.size:
         yield ModelFinding(
