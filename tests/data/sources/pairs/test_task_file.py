@@ -115,11 +115,31 @@ def test_a_ranking_has_lists_and_grades(tmp_path: Path) -> None:
     assert collection.split("train") == ["q1", "q2"]
 
 
-def test_chinese_pairs_work_by_such_a_file(shared_data: Path, tmp_path: Path) -> None:
-    for split in ("train", "dev", "test"):
-        (tmp_path / f"{split}.tsv.gz").symlink_to(shared_data / "zh-pairs" / "sts-b-zh" / f"{split}.tsv.gz")
-    collection = task(tmp_path, "kind: similarity\ntexts: [sentence1, sentence2]\nlabel: label\nrange: [0, 5]\n")
-    assert {split: len(ids) for split, ids in collection.splits.items()} == {"train": 5231, "dev": 1458, "test": 1361}
+TWO_CLASSES = "kind: classification\ntexts: [sentence1, sentence2]\nlabel: label\nclasses: [other, same]\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "description", "rows", "labels"),
+    [  # rows and the sum of the labels, by wc and awk
+        (
+            "sts-b-zh",
+            "kind: similarity\ntexts: [sentence1, sentence2]\nlabel: label\nrange: [0, 5]\n",
+            {"train": 5231, "dev": 1458, "test": 1361},
+            12221 + 2923 + 3146,
+        ),
+        ("afqmc", TWO_CLASSES, {"train": 34334, "dev": 4316}, 10573 + 1338),
+        ("paws-x-zh", TWO_CLASSES, {"dev": 2000, "test": 2000}, 853 + 894),
+    ],
+)
+def test_chinese_pairs_work_by_such_a_file(
+    shared_data: Path, tmp_path: Path, name: str, description: str, rows: dict[str, int], labels: int
+) -> None:
+    for split in rows:
+        (tmp_path / f"{split}.tsv.gz").symlink_to(shared_data / "zh-pairs" / name / f"{split}.tsv.gz")
+    collection = task(tmp_path, description)
+    assert {split: len(ids) for split, ids in collection.splits.items()} == rows
+    assert collection.qrels is not None
+    assert collection.qrels["label"].sum() == labels
 
 
 def test_wikiqa_works_by_such_a_file(shared_data: Path, tmp_path: Path) -> None:
