@@ -31,7 +31,7 @@ usual = st.permutations(
 ).map(lambda parts: [word for part in parts[:4] for word in part])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(usual | st.lists(st.sampled_from(WORDS), max_size=9))
 def test_the_parser_of_options_reads_the_same(words: list[str]) -> None:
     tokens = ["evaluate", *words]
@@ -100,7 +100,7 @@ rerank_lines = st.tuples(st.permutations(RERANK), st.lists(st.sampled_from(MORE)
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(rerank_lines)
 def test_the_parser_of_options_reads_rerank_the_same(words: list[str]) -> None:
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:

@@ -139,7 +139,7 @@ GENERATED = st.dictionaries(
 
 
 @given(GENERATED, st.integers(1, 7))
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_our_ranking_and_gains_are_those_of_trec_eval_with_ties_and_negative_and_missing_grades(documents, cutoff):
     qrels = {"q": {"elsewhere": 1} | {d: grade for d, (_, grade) in documents.items() if grade is not None}}
     run = {"q": {d: score for d, (score, _) in documents.items()}}

@@ -96,7 +96,7 @@ OURS = [
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=1500)
+@settings(max_examples=1500)
 @given(RUNS, QRELS)
 def test_generated_runs_have_the_values_of_trec_eval(run, qrels):
     if not run.keys() & qrels.keys():
@@ -134,7 +134,7 @@ def brute_force(run, qrels, key):
     return values
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(RUNS, QRELS, st.sampled_from(["trec", "docid-asc", "rank"]), st.sampled_from(["float32", "float64"]))
 def test_ties_and_precision_are_as_they_are_named(tmp_path_factory, run, qrels, ties, precision):
     if not run.keys() & qrels.keys():
@@ -162,7 +162,7 @@ def test_ties_and_precision_are_as_they_are_named(tmp_path_factory, run, qrels, 
             assert values[measure][query] == pytest.approx(of_query[query]), measure
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(RUNS, QRELS, st.booleans())
 def test_pnr_is_a_count_of_pairs(run, qrels, unjudged_count):
     if not run.keys() & qrels.keys():

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rankdistill.data import Candidates, concatenate
@@ -48,7 +48,6 @@ def naive_ranking(documents):
     )
 
 
-@settings(deadline=None)
 @given(lists=lists, seed=st.integers(0, 5))
 def test_rows_are_grouped_by_query_in_order_of_appearance_and_keep_their_order(lists, seed):
     rows = [(q, d, v) for q, documents in lists.items() for d, v in documents.items()]
@@ -61,21 +60,18 @@ def test_rows_are_grouped_by_query_in_order_of_appearance_and_keep_their_order(l
     assert made.row_query_ids.to_pylist() == [q for q, documents in expected.items() for _ in documents]
 
 
-@settings(deadline=None)
 @given(lists=lists)
 def test_ranking_is_by_falling_value_then_falling_id_with_missing_last(lists):
     ranked = Candidates.from_dict(lists, "v").ranked("v")
     assert as_lists(ranked) == [(q, naive_ranking(documents)) for q, documents in from_lists(lists)]
 
 
-@settings(deadline=None)
 @given(lists=lists, k=st.integers(1, 4))
 def test_top_k_is_the_head_of_the_ranking(lists, k):
     top = Candidates.from_dict(lists, "v").top_k(k, by="v")
     assert as_lists(top) == [(q, naive_ranking(documents)[:k]) for q, documents in from_lists(lists)]
 
 
-@settings(deadline=None)
 @given(lists=lists, others=lists)
 def test_join_adds_the_value_of_the_same_pair_and_nan_elsewhere(lists, others):
     joined = Candidates.from_dict(lists, "v").join(Candidates.from_dict(others, "w"))
@@ -84,7 +80,6 @@ def test_join_adds_the_value_of_the_same_pair_and_nan_elsewhere(lists, others):
     assert as_lists(joined, "w") == from_lists(expected)
 
 
-@settings(deadline=None)
 @given(lists=lists, data=st.data())
 def test_take_rows_keeps_the_rows_of_a_mask_or_of_indices_in_the_order_given(lists, data):
     made = Candidates.from_dict(lists, "v")
@@ -101,7 +96,6 @@ def test_take_rows_keeps_the_rows_of_a_mask_or_of_indices_in_the_order_given(lis
     assert as_lists(made.take_rows(mask)) == naive(sorted(kept))
 
 
-@settings(deadline=None)
 @given(lists=some_lists, data=st.data())
 def test_take_queries_takes_ids_indices_or_a_mask(lists, data):
     made = Candidates.from_dict(lists, "v")
@@ -114,7 +108,6 @@ def test_take_queries_takes_ids_indices_or_a_mask(lists, data):
     assert as_lists(made.take_queries(mask)) == from_lists({q: d for q, d in lists.items() if q in kept})
 
 
-@settings(deadline=None)
 @given(lists=some_lists, cut=st.integers(0, 5))
 def test_concatenating_the_parts_gives_the_whole(lists, cut):
     made = Candidates.from_dict(lists, "v")

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rankdistill.data import Candidates, read_candidates, read_run, write_candidates
@@ -27,7 +27,6 @@ def assert_equal(one, other):
         np.testing.assert_array_equal(one[name], other[name])
 
 
-@settings(deadline=None)
 @given(lists=lists, rows_per_group=st.integers(1, 8))
 def test_candidates_read_back_exactly_whatever_the_size_of_row_groups(tmp_path_factory, lists, rows_per_group):
     path = tmp_path_factory.mktemp("table") / "c.parquet"

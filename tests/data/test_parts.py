@@ -96,7 +96,7 @@ def test_a_damaged_part_or_list_is_refused_by_name(run: Candidates, tmp_path: Pa
         read_run(tmp_path / "parts")
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
 @given(bit=st.integers(min_value=0))
 def test_any_flipped_bit_of_the_list_is_noticed_or_changes_nothing(tmp_path: Path, bit: int) -> None:
     begin_parts(tmp_path, ["00000.parquet"], {"k": [1, None], "text": "é"})

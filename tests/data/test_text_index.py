@@ -38,7 +38,7 @@ def data(tmp_path: Path) -> Path:
     return folder
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(st.sampled_from(NAMES), unique=True, min_size=1), st.lists(st.sampled_from([*NAMES, "none"])))
 def test_every_id_is_found_where_texts_has_it(ids: list[str], asked: list[str]) -> None:
     import tempfile

@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rankdistill.data import Texts
@@ -13,7 +13,6 @@ from rankdistill.errors import DataError
 pairs = st.dictionaries(st.text("ab0é\0", max_size=6), st.text(max_size=8), max_size=30)
 
 
-@settings(deadline=None)
 @given(pairs=pairs, others=st.lists(st.text("ab0é\0", max_size=6), max_size=8), data=st.data())
 def test_lookups_are_those_of_a_dict(pairs, others, data):
     made = Texts.from_pairs(list(pairs), list(pairs.values()))
@@ -25,7 +24,6 @@ def test_lookups_are_those_of_a_dict(pairs, others, data):
     assert [i in made for i in others] == [i in pairs for i in others]
 
 
-@settings(deadline=None)
 @given(pairs=pairs)
 def test_texts_read_back_from_disk_as_they_were(tmp_path_factory, pairs):
     path = tmp_path_factory.mktemp("texts") / "t.arrow"

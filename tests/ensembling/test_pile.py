@@ -85,7 +85,7 @@ def test_reported_counts_are_those_of_a_full_recount(reference, make_lists):
 
 
 @given(st.integers(0, 2**32), st.integers(1, 4), st.floats(0.01, 1), st.integers(-(2**70), 2**70))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_ensemble_stays_within_the_teachers_range(make_lists, data_seed, n_teachers, rate, seed):
     lists = make_lists(data_seed, n_queries=5, n_teachers=n_teachers)
     ensemble = pile(lists.scores, lists.labels, lists.offsets, rate, seed)
@@ -94,7 +94,7 @@ def test_ensemble_stays_within_the_teachers_range(make_lists, data_seed, n_teach
 
 
 @given(st.lists(st.floats(-1e300, 1e300), min_size=2, max_size=12), st.integers(1, 7), st.integers(0, 99))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_identical_teachers_are_returned_as_they_are(scores, n_teachers, seed):
     labels = np.arange(len(scores))[::-1]
     scores = np.array(scores) / n_teachers

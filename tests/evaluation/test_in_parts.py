@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rankdistill.data import Candidates
@@ -35,7 +35,6 @@ def in_parts(run: Candidates, bounds: list[int]) -> list[Candidates]:
     return [run.take_queries(slice(start, end)) for start, end in itertools.pairwise(edges)]
 
 
-@settings(deadline=None)
 @given(
     lists("label", st.sampled_from([0.0, 1.0, 2.0, np.nan])),
     lists("score", st.sampled_from([0.0, 0.5, 1.0])),

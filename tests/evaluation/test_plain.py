@@ -38,7 +38,7 @@ def text_of(made: dict[str, dict[str, int]], form: str) -> str:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(lists, lists, st.sampled_from(["{}", "{}.25"]))
 def test_values_counts_and_notes_are_those_of_the_kernels(
     qrels: dict[str, dict[str, int]], run: dict[str, dict[str, int]], score: str

@@ -30,7 +30,7 @@ def test_the_t_test_of_equal_differences():
 
 
 @given(st.lists(st.integers(-5, 5).map(lambda x: x / 10), min_size=2, max_size=9))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_fisher_is_close_to_the_enumeration_of_all_signings(deltas):
     signings = np.array(list(itertools.product([1, -1], repeat=len(deltas))))
     exact = (np.abs(signings @ np.array(deltas)) >= abs(sum(deltas)) - 1e-9).mean()

@@ -53,7 +53,7 @@ def check_equal(tokenizer: Any, pairs: list[tuple[str, str]], max_length: int, p
     np.testing.assert_array_equal(truncated, [len(ids) > max_length for ids in whole])
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.sampled_from(["bert", "roberta", "none"]),
     st.sampled_from(["left", "right"]),
@@ -67,7 +67,7 @@ def test_pairs_equal_the_tokenizers_own(
     check_equal(letters(template, side=side), pairs, max_length, max_length if to_max_length else None)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(["bert", "roberta"]), st.lists(text, min_size=1, max_size=8), st.integers(3, 50))
 def test_single_texts_equal_the_tokenizers_own(letters: Make, template: str, texts: list[str], max_length: int) -> None:
     tokenizer = letters(template)
@@ -103,7 +103,7 @@ any_input = pytest.mark.parametrize("kind", KINDS)
 any_side = pytest.mark.parametrize("side", ["left", "right"])
 any_pad = pytest.mark.parametrize("pad", [True, False], ids=["pad token", "no pad token"])
 any_pairs = given(st.lists(st.tuples(text, text), min_size=1, max_size=6), st.integers(9, 40))
-quick = settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @any_input

@@ -54,7 +54,7 @@ def assembled(assembler: PromptAssembler, kind: str, pairs: list[tuple[str, str]
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", PROMPTS)
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(query=TEXT, document=TEXT)
 def test_tokens_are_those_of_the_whole_string(kind: str, name: str, query: str, document: str) -> None:
     whole = causal_tokenizer(kind)(PROMPTS[name].format(query, document), verbose=False)["input_ids"]

@@ -6,7 +6,7 @@ import hashlib
 
 import numpy as np
 import pyarrow as pa
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rankdistill.data.candidates import Candidates
@@ -17,7 +17,6 @@ from rankdistill.inputs.texts import PairTexts
 texts = st.text(st.characters(codec="utf-8"), max_size=5)
 
 
-@settings(deadline=None)
 @given(st.lists(texts, min_size=1, max_size=4), st.lists(st.integers(0, 3), min_size=1, max_size=4, unique=True))
 def test_the_hash_of_pairs_is_that_of_arrows_columns_of_their_texts(documents: list[str], taken: list[int]) -> None:
     """Stores of scores are named by this hash: another one would lose what was scored."""

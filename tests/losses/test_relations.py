@@ -67,7 +67,7 @@ def test_the_sum_is_that_of_loops_in_float64(n_heads: int, width: int, teacher_w
 
 
 @given(st.integers(1, 9), st.integers(1, 40), st.integers(1, 3), st.integers(0, 99), st.sampled_from([0.1, 1.0, 9.0]))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_kernel_and_torch_agree_on_sum_and_gradient(size: int, n: int, n_heads: int, seed: int, spread: float) -> None:
     student, teacher = spread * drawn(2, n, n_heads * size, seed=seed), spread * drawn(2, n, n_heads * 2, seed=seed + 1)
     tokens = drawn(2, n, seed=seed + 2) > -0.5

@@ -46,7 +46,7 @@ def lists(postings: Postings, queries: Terms, k: int) -> list[list[tuple[int, fl
     return [pairs[first : first + size] for first, size in zip(offsets_of(sizes)[:-1], sizes, strict=True)]
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(
     st.lists(TERMS, min_size=1, max_size=40).filter(any),
     st.lists(TERMS, max_size=4),

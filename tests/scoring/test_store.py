@@ -57,7 +57,7 @@ def test_numbers_and_counts_come_back(tmp_path: Path, width: int) -> None:
 
 @pytest.mark.filterwarnings("ignore:.* is damaged after")
 @WIDTHS
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(share=st.floats(0, 1), garbage=st.binary(max_size=90))
 def test_whatever_a_kill_left_behind_the_end_is_byte_for_byte_the_same(
     tmp_path: Path, width: int, share: float, garbage: bytes

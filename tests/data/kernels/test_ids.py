@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pyarrow as pa
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rankdistill.data.kernels.ids import (
@@ -26,7 +26,6 @@ def columns(lists):
     return offsets, pa.array([i for ids in lists for i in ids], pa.large_string())
 
 
-@settings(deadline=None)
 @given(LISTS, LISTS, st.randoms())
 def test_rows_match_the_rows_of_the_same_id_in_the_list_named(a, b, random):
     a = [list(dict.fromkeys(ids)) for ids in a]
@@ -41,7 +40,6 @@ def test_rows_match_the_rows_of_the_same_id_in_the_list_named(a, b, random):
     assert found.tolist() == expected
 
 
-@settings(deadline=None)
 @given(LISTS)
 def test_repeated_rows_name_the_first_of_the_same_id_in_their_list(lists):
     offsets, ids = columns(lists)
@@ -53,7 +51,6 @@ def test_repeated_rows_name_the_first_of_the_same_id_in_their_list(lists):
     assert repeated_rows(offsets, *id_bytes(ids)).tolist() == expected
 
 
-@settings(deadline=None)
 @given(st.lists(IDS, min_size=1), st.data())
 def test_ids_are_taken_and_viewed_as_arrow_has_them(values, data):
     ids = pa.array(["before", *values, "behind"], pa.large_string())[1:-1]

@@ -116,7 +116,7 @@ def by_python(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("title", SCORED)
 @given(lists=LISTS)
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, suppress_health_check=list(HealthCheck))
 def test_every_form_gives_back_what_was_written(tmp_path: Path, title: str, lists: Lists) -> None:
     path = tmp_path / "scores.x"
     path.write_text(SCORED[title](lists), encoding="utf-8")

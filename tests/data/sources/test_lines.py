@@ -105,7 +105,7 @@ def test_a_line_with_many_brackets_never_reaches_arrow(tmp_path, monkeypatch):
     assert rows(written(tmp_path, json.dumps({"_id": "a", "text": text}))) == [("a", text)]
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.integers(0, 10**6))
 def test_arrow_and_python_read_damaged_lines_alike(tmp_path_factory, seed):
     chosen = random.Random(seed)

@@ -28,7 +28,7 @@ corpora = st.lists(entries, min_size=1, max_size=3, unique_by=lambda each: each[
 NAMES = [*["corpus.jsonl"] * 4, "corpus.train.jsonl", "topics.tsv", "run.trec.bz2"]
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     corpora | st.lists(entries, min_size=1, max_size=3),
     st.lists(st.tuples(st.sampled_from(["q1", "q2", "q3"]), usual | texts), min_size=1, max_size=2),

@@ -25,7 +25,7 @@ DOUBLES = (
 DECIMALS = st.from_regex(r"[+-]?([0-9]{1,19}\.?[0-9]{0,6}|\.[0-9]{1,18})([eE][+-]?[0-9]{1,3})?", fullmatch=True)
 
 
-@settings(deadline=None, max_examples=2000)
+@settings(max_examples=2000)
 @given(DOUBLES.map(repr) | st.floats(1e-6, 1e6).map(repr) | DECIMALS)
 @example("9007199254740993")  # half way between two doubles: to be left to others, or right
 @example("0.1e-20")

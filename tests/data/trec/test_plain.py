@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rankdistill.data.candidates import Candidates
@@ -54,7 +54,6 @@ def same(read: PlainLists, path: Path, column: str) -> None:
     assert not told or "rise down its lists" in str(told[0].message)
 
 
-@settings(deadline=None)
 @given(files((("i", "Q0", "i", "1", "n", "t"), ("i", "i", "1", "n"), ("i", "i", "n"), ("n", "n", "i", "i", "i"))))
 def test_a_small_run_is_read_as_the_kernels_read_it(data: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -65,7 +64,6 @@ def test_a_small_run_is_read_as_the_kernels_read_it(data: bytes) -> None:
             same(read, path, "score")
 
 
-@settings(deadline=None)
 @given(files((("i", "0", "i", "n"), ("i", "i", "n"))))
 def test_small_judgments_are_read_as_the_kernels_read_them(data: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -131,7 +129,6 @@ def content(of: PlainLists | Candidates) -> list[object]:
     return [found.query_ids.to_pylist(), found.offsets.tolist(), found.doc_ids.to_pylist(), columns]
 
 
-@settings(deadline=None)
 @given(lists, lists, st.integers(1, 4))
 def test_lists_are_ranked_cut_and_joined_as_candidates_are(
     one: dict[str, dict[str, float]], other: dict[str, dict[str, float]], k: int

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -24,7 +24,6 @@ ids = st.sampled_from(IDS[:6]) | st.sampled_from(IDS)
 scores = st.floats(width=32, allow_nan=False, allow_infinity=False) | st.floats(-30, 30, width=32)
 
 
-@settings(deadline=None)
 @given(
     st.dictionaries(ids, st.dictionaries(ids, scores, min_size=1, max_size=4), max_size=3),
     st.sampled_from(["run", "run.gz"]),

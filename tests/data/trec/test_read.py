@@ -35,7 +35,6 @@ def written(tmp_path, text, name="run.trec"):
 # -- round trips -------------------------------------------------------------------------------------------------------
 
 
-@settings(deadline=None)
 @given(lists=lists, suffix=st.sampled_from([".trec", ".trec.gz"]))
 def test_a_run_reads_back_as_it_was_written(tmp_path_factory, lists, suffix):
     path = tmp_path_factory.mktemp("run") / f"run{suffix}"
@@ -47,7 +46,6 @@ def test_a_run_reads_back_as_it_was_written(tmp_path_factory, lists, suffix):
         assert query.doc_ids == [document for document, _ in naive]
 
 
-@settings(deadline=None)
 @given(
     lists=st.dictionaries(ids, st.dictionaries(ids, st.integers(-2, 4), min_size=1), min_size=1, max_size=4),
     suffix=st.sampled_from([".txt", ".txt.gz"]),
@@ -281,7 +279,7 @@ def test_damaged_gzip_is_named(tmp_path):
             read_run(path)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(data=st.binary(max_size=60) | st.text("q Q0a1.e-\t\n\r#\0\x0b", max_size=60).map(str.encode))
 def test_no_file_whatever_raises_anything_but_our_own_errors(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("any") / "any.txt"

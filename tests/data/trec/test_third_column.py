@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rankdistill.data import read_ranking, read_run
@@ -107,7 +107,6 @@ def test_another_third_column_is_refused(tmp_path):
         read_run(written(tmp_path, [[1]]), third_column="ranks")
 
 
-@settings(deadline=None)
 @given(st.lists(st.lists(st.integers(-3, 6), min_size=2, max_size=5), min_size=1, max_size=4))
 def test_no_list_is_ever_turned_over_unless_every_list_counts_up(tmp_path_factory, lists):
     path = written(tmp_path_factory.mktemp("any"), lists)

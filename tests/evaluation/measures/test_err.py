@@ -1,7 +1,7 @@
 """ERR: against the formula, and its bound on the labels."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rankdistill.data.candidates import Candidates
@@ -20,7 +20,6 @@ def formula(labels):
 
 
 @given(st.lists(st.integers(-1, 4), min_size=1, max_size=8), st.integers(1, 9))
-@settings(deadline=None)
 def test_err_equals_the_formula(labels, cutoff):
     ids = [f"d{i}" for i in range(len(labels))]
     qrels = Candidates.from_dict({"q": dict(zip(ids, labels, strict=True))}, "label")

@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rankdistill.data.candidates import Candidates
@@ -33,7 +33,6 @@ def brute_force(scores, labels):
 
 
 @given(st.lists(QUERY, max_size=6))
-@settings(deadline=None)
 def test_counts_equal_a_count_of_every_pair(queries):
     offsets = np.concatenate([[0], np.cumsum([len(q) for q in queries], dtype=np.int64)])
     scores = np.array([score for q in queries for score, _ in q])

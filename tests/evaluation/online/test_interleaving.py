@@ -6,7 +6,7 @@ import math
 import ir_measures
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rankdistill.data import Candidates, read_qrels, read_run, write_run
@@ -29,7 +29,6 @@ def draft(a, b, k, state=1):
     return order.tolist(), from_a.tolist()
 
 
-@settings(deadline=None)
 @given(st.permutations(range(8)), st.permutations(range(8)), st.integers(1, 8), st.integers(0, 2**32))
 def test_a_draft_takes_each_sides_best_left_and_lets_neither_get_ahead(a, b, k, state):
     order, from_a = draft(a[:5], b[:5], min(k, len({*a[:5], *b[:5]})), state)
