@@ -54,6 +54,7 @@ def commands(made: Made) -> Iterator[Killed]:
         yield Killed("textbook", ["textbook", *book, "--out", "out", "--json"])
     experts = ["--experts", f"nli={made.classifier}", f"rank={made.model}"]
     yield Killed("score, experts", ["score", *experts, "--collection", f"pairs:{made.pairs}", "--out", "out"])
+    yield Killed("score, experts, lists", ["score", *experts, "--collection", f"lists:{made.lists}", "--out", "out"])
     yield Killed("search", ["search", "how to sort a long list", *model, "--json"])
 
 

@@ -35,6 +35,8 @@ class Made:
     """A file of documents, of several sentences each."""
     pairs: Path
     """Pairs of sentences in parts."""
+    lists: Path
+    """The queries' ten best candidates of BM25 with their texts, in parts."""
     glue: Path
     """A folder with the files of RTE."""
     classifier: Path
@@ -45,12 +47,15 @@ def make(folder: Path, n_queries: int = 120, n_documents: int = 400, k: int = 50
     """Make everything in a folder."""
     from rankdistill.data import load_collection, read_run, write_run
     from rankdistill.data.parts import write_parts
+    from rankdistill.data.query_lists import write_lists
     from rankdistill.retrieval.bm25 import bm25
 
     folder = folder.absolute()
     make_collection(folder / "collection", n_queries, n_documents)
     make_models(folder)
-    run = bm25(load_collection(folder / "collection"), k=k)
+    collection = load_collection(folder / "collection")
+    run = bm25(collection, k=k)
+    write_lists(run.top_k(10, "bm25"), collection, folder / "lists", queries_per_part=n_queries // 4)
     noise = np.random.default_rng(1).normal(size=len(run))
     (folder / "runs").mkdir()
     for name, scores in (("bm25", run["bm25"]), ("teacher", run["bm25"] + noise)):
@@ -68,6 +73,7 @@ def make(folder: Path, n_queries: int = 120, n_documents: int = 400, k: int = 50
         folder / "encoder",
         make_text(folder / "text.txt", n_documents),
         make_pairs(folder / "pairs", n_documents),
+        folder / "lists",
         make_glue(folder / "glue"),
         folder / "classifier",
     )

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from rankdistill.cli.expert_names import named_experts
+from rankdistill.cli.expert_names import OF_LISTS, folder_to_score, named_experts
 from rankdistill.cli.output import say, say_wrote
 from rankdistill.cluster.settings import ClusterSettings
+from rankdistill.data.query_lists import parts_folder
 from rankdistill.data.score_files.recognise import is_score_folder
 from rankdistill.data.sources import absolute_source
 from rankdistill.errors import UsageError
@@ -67,25 +68,33 @@ def score_parts(
     )
 
 
-def score_pairs(
-    experts: Sequence[str], folder: Path, out: Path, scoring: ScoringSettings, cluster: ClusterSettings
+def score_by_experts(
+    experts: Sequence[str], collection: str, out: Path, scoring: ScoringSettings, cluster: ClusterSettings
 ) -> None:
-    """Score pairs of sentences in parts by several experts; for their names see `named_experts`."""
+    """Score ``pairs:FOLDER`` or ``lists:FOLDER`` in parts by several experts; for their names see `named_experts`."""
     if scoring.engine == "auto" and cluster.cluster:
         raise UsageError("--engine auto would choose for each worker: name the engine")
-    from rankdistill.cluster.expert_parts import ExpertParts
+    from rankdistill.cluster.expert_parts import ExpertParts, score_lists
     from rankdistill.scoring.experts import stored_experts
 
-    earlier = stored_experts(folder)
+    prefix, folder = folder_to_score(collection)
+    earlier = stored_experts(parts_folder(folder))
     models = {name: absolute_model(model) for name, model in named_experts(experts, earlier).items()}
-    work_on_parts(ExpertParts(models, scoring, earlier), folder, out, cluster)
+    if prefix == OF_LISTS:
+        say_parts(out, *score_lists(models, folder, out, scoring, cluster))
+    else:
+        work_on_parts(ExpertParts(models, scoring, earlier), folder, out, cluster)
 
 
 def work_on_parts(work: PartWork, run: Path, out: Path, cluster: ClusterSettings) -> None:
     """Write the folder ``out``, in parts, from the parts of ``run``."""
     from rankdistill.cluster.over_parts import over_parts
 
-    n_written, counts = over_parts(work, run, out, cluster)
+    say_parts(out, *over_parts(work, run, out, cluster))
+
+
+def say_parts(out: Path, n_written: int, counts: Mapping[str, int]) -> None:
+    """Say what `over_parts` returned, and that the folder was written."""
     if numbers := ", ".join(f"{count:,} {name}" for name, count in counts.items() if count):
         say(f"in the parts written by this command: {numbers}")
     say_wrote(out, f"{n_written:,} parts")

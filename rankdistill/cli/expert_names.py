@@ -6,10 +6,14 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from rankdistill.data.pair_parts import SCHEMA
+from rankdistill.data.parquet import DOCUMENT, QUERY
+from rankdistill.data.query_lists import check_lists
 from rankdistill.errors import UsageError
 
-RESERVED = (*SCHEMA.names, "label", "teacher", "score")
+RESERVED = (*SCHEMA.names, QUERY, DOCUMENT, "label", "teacher", "score")
 """Names that columns and objectives have for something else."""
+OF_PAIRS, OF_LISTS = "pairs", "lists"
+"""Prefixes of the collections whose parts experts score."""
 
 
 def named_experts(words: Sequence[str], taken: Collection[str] = ()) -> dict[str, str]:
@@ -34,15 +38,20 @@ def named_experts(words: Sequence[str], taken: Collection[str] = ()) -> dict[str
     return named
 
 
-def pairs_folder(collection: str) -> Path:
-    """The folder of parts that ``pairs:FOLDER`` names; `UsageError` for any other collection."""
+def folder_to_score(collection: str) -> tuple[str, Path]:
+    """The prefix and the folder of ``pairs:FOLDER`` or ``lists:FOLDER``, which experts score part by part.
+
+    Raises `UsageError` for any other collection, `DataError` for a folder that is none of lists.
+    """
     prefix, _, folder = collection.partition(":")
-    if prefix != "pairs" or not Path(folder).is_dir():
+    if prefix not in (OF_PAIRS, OF_LISTS) or not folder or not Path(folder).is_dir():
         raise UsageError(
-            f"--experts score pairs in parts, got the collection {collection!r}: expected pairs:FOLDER, such as "
-            "`rankdistill corpus` writes"
+            f"--experts score pairs or lists in parts, got the collection {collection!r}: expected pairs:FOLDER, such "
+            "as `rankdistill corpus` writes, or lists:FOLDER, such as `rankdistill retrieve --lists` writes"
         )
-    return Path(folder)
+    if prefix == OF_LISTS:
+        check_lists(folder)
+    return prefix, Path(folder)
 
 
 def has_name(word: str) -> bool:

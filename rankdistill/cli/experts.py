@@ -1,4 +1,4 @@
-"""Experts that guide on pairs: models that score them, or those whose scores the pairs hold."""
+"""Experts that guide on pairs or lists: models that score them, or those whose scores their parts hold."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from rankdistill.progress import say
 from rankdistill.scoring.experts import stored_experts
 
 
-def experts_over(data: Path, words: Sequence[str]) -> dict[str, CrossEncoder | Expert]:
-    """The experts that guide on pairs: those given, else those whose scores the pairs hold; empty where none are.
+def experts_over(parts: Path | None, words: Sequence[str]) -> dict[str, CrossEncoder | Expert]:
+    """The experts that guide on pairs or lists: those given, else those whose scores the parts hold; maybe none.
 
-    An expert that is given and whose scores the pairs hold is not loaded for good: it need not score again.
+    parts: the folder of parts that are read, None where what is read is in none. An expert that is given and whose
+    scores they hold is not loaded for good: it need not score again.
     """
-    stored = stored_experts(data) if data.is_dir() else {}
+    stored = stored_experts(parts) if parts else {}
     if not words:
         if stored:
-            say(f"experts: {', '.join(stored)}, whose scores are in {data}")
+            say(f"experts: {', '.join(stored)}, whose scores are in {parts}")
         return dict(stored)
     known = {expert.fingerprint: name for name, expert in stored.items()}
     experts: dict[str, CrossEncoder | Expert] = {}
@@ -30,9 +31,11 @@ def experts_over(data: Path, words: Sequence[str]) -> dict[str, CrossEncoder | E
         model = CrossEncoder.from_pretrained(folder)
         place = known.get(model.fingerprint())
         if place is None and name in stored:
-            raise UsageError(f"{data / LIST} has scores of another expert {name!r}: name yours otherwise, NAME=MODEL")
+            raise UsageError(
+                f"{LIST} in {parts} has scores of another expert {name!r}: name yours otherwise, NAME=MODEL"
+            )
         if place is not None:
-            say(f"{folder}: its scores are in {data}, under the name {place}")
+            say(f"{folder}: its scores are in {parts}, under the name {place}")
             experts[place] = stored[place]
         else:
             experts[name] = model

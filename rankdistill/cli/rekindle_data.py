@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from rankdistill.cli.expert_names import OF_LISTS, OF_PAIRS
 from rankdistill.cli.output import say
 from rankdistill.data import Collection, load_collection
-from rankdistill.data.query_lists import is_lists
+from rankdistill.data.parts import is_parts
+from rankdistill.data.query_lists import LISTS, is_lists, parts_folder
 from rankdistill.data.sources import SOURCES
 from rankdistill.data.sources.layout import find_files
 from rankdistill.data.trec.read import read_run
@@ -40,6 +42,16 @@ def labelled_task(
     return Task(collection, candidates, measures=measures, conventions=conventions, splits=splits)
 
 
+def parts_that_are_read(data: str, run: Path | None) -> Path | None:
+    """The folder of parts that `unlabelled` reads, which may hold experts' scores; None where it reads none.
+
+    Candidates of another run, ``run``, have no scores of experts.
+    """
+    prefix, _, folder = data.partition(":")
+    parts = parts_folder(folder if prefix in (OF_PAIRS, OF_LISTS) else data)
+    return parts if run is None and parts.is_dir() else None
+
+
 def unlabelled(data: str, run: Path | None) -> Collection:
     """Load what experts score: pairs, or lists; raise `UsageError` for a collection without candidates."""
     prefix = data.partition(":")[0]
@@ -48,11 +60,11 @@ def unlabelled(data: str, run: Path | None) -> Collection:
     if prefix in SOURCES:
         collection = load_collection(data)
     elif is_lists(data):
-        collection = load_collection(f"lists:{data}")
+        collection = load_collection(f"{OF_LISTS}:{data}")
     elif Path(data).is_dir() and find_files(Path(data)).documents:
         collection = load_collection(data)
     else:
-        collection = load_collection(f"pairs:{data}")
+        collection = load_collection(f"{OF_LISTS if is_parts(Path(data) / LISTS) else OF_PAIRS}:{data}")
     if collection.candidates is None:
         raise UsageError(
             f"{data} is a collection without candidates: give its unlabelled lists by --data-run, or make lists of "

@@ -90,6 +90,18 @@ def atomic_file(path: str | Path) -> Iterator[IO[bytes] | gzip.GzipFile]:
             yield raw
 
 
+def link_or_copy(source: Path, path: Path, sealed: bool = False) -> None:
+    """Give the contents of a file a second name by a hard link, or by a copy where the file system has no such link.
+
+    What is written by `atomic_path` under one of the names later does not change the other. sealed: see `atomic_path`.
+    """
+    with atomic_path(path, sealed) as temporary:
+        try:
+            os.link(source.resolve(), temporary)
+        except OSError:  # another file system, or one without links
+            shutil.copyfile(source, temporary)
+
+
 def remove_leftovers(folder: Path) -> None:
     """Remove the temporary files and folders that killed processes of this machine left; once a process and folder.
 

@@ -158,7 +158,7 @@ def test_stored_scores_are_those_that_experts_would_give(experts: dict[str, str]
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda words: [*words, "--model", "m"], "--experts score pairs:FOLDER: --model"),
+        (lambda words: [*words, "--model", "m"], "--experts score pairs:FOLDER or lists:FOLDER: --model"),
         (lambda words: [*words, "--collection", "pydocs"], "expected pairs:FOLDER"),
         (lambda words: [*words, "--passages", "max"], "passages must be 'first', got 'max'"),
         (lambda words: [*words, "--store", "s"], "a store is for a run in one file"),

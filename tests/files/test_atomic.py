@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rankdistill.errors import DataError
-from rankdistill.files.atomic import KINDS, atomic_path, remove_leftovers, temporary_beside
+from rankdistill.files.atomic import KINDS, atomic_path, link_or_copy, remove_leftovers, temporary_beside
 from rankdistill.files.checksums import damage
 
 KILLED = """
@@ -154,3 +154,25 @@ def test_a_folder_is_swept_once_a_process_however_many_files_are_written(
         with atomic_path(tmp_path / str(number)) as path:
             path.touch()
     assert len(searched) == len(KINDS)
+
+
+@pytest.mark.parametrize("has_links", [True, False])
+def test_a_second_name_is_a_link_or_a_copy_and_is_written_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_links: bool
+) -> None:
+    def refuse(*given: object) -> None:
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+
+    one, other = tmp_path / "one.txt", tmp_path / "more" / "other.txt"
+    one.write_text("first")
+    if not has_links:
+        monkeypatch.setattr(os, "link", refuse)
+    for _ in range(2):
+        link_or_copy(one, other, sealed=True)
+        assert other.samefile(one) == has_links
+        assert damage(other) is None
+        assert other.read_text() == "first"
+    with atomic_path(other) as path:
+        path.write_text("second")
+    assert one.read_text() == "first"
+    assert {path.name for path in other.parent.iterdir()} == {"other.txt", ".other.txt.checksum"}

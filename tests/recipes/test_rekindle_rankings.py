@@ -257,6 +257,31 @@ def test_layers_that_are_kept_are_those_of_expert_and_guided_model(base: Path, t
 
 
 @pytest.mark.slow
+def test_lists_that_hold_scores_guide_as_experts_that_score_them(
+    base: Path, task: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    collection, lists, scored = load_collection(task), tmp_path / "lists", tmp_path / "scored"
+    write_lists(bm25(collection, k=4).take_queries(slice(0, 8)), collection, lists, queries_per_part=3)
+    for name, model in mixture(base).items():
+        model.save(tmp_path / name)
+    experts = ["--experts", *(f"{name}={tmp_path / name}" for name in mixture(base))]
+    assert main(["score", *experts, "--collection", f"lists:{lists}", "--out", str(scored)]) == 0
+    words = ["--task", task, "--base", base, "--run", tmp_path / "bm25.trec", "--dtype", "float32"]
+    assert rekindle(*words, "--data", lists, *experts, "--out", tmp_path / "fresh") == 0
+    capsys.readouterr()
+    assert rekindle(*words, "--data", scored, "--out", tmp_path / "stored") == 0
+    told = " ".join(capsys.readouterr().err.split())
+    assert f"experts: nli, sts, rank, whose scores are in {scored / 'lists'}" in told
+    assert not list((tmp_path / "stored" / "scores").glob("*"))
+    for fresh, stored in zip(log(tmp_path / "fresh" / "guided"), log(tmp_path / "stored" / "guided"), strict=True):
+        terms = [name for name in fresh if "(" in name]
+        assert len(terms) == 5
+        assert {name: stored[name] for name in terms} == pytest.approx({name: fresh[name] for name in terms}, rel=1e-4)
+    measures = [json.loads((tmp_path / name / RESULT).read_text())["measures"] for name in ("fresh", "stored")]
+    assert measures[1]["nDCG@10"]["rekindled"] == pytest.approx(measures[0]["nDCG@10"]["rekindled"], abs=1e-2)
+
+
+@pytest.mark.slow
 def test_experts_of_other_kinds_guide_a_ranking(base: Path, task: Path, tmp_path: Path) -> None:
     collection, out = load_collection(task), tmp_path / "out"
     models = mixture(base)

@@ -14,7 +14,7 @@ from rankdistill.cli.experts import experts_over
 from rankdistill.cli.options import Json, Measuring, RunOrOwn
 from rankdistill.cli.output import print_json, print_rich, say_wrote, table
 from rankdistill.cli.outputs import OUTPUT_FOLDER, SCORE_STORE
-from rankdistill.cli.rekindle_data import labelled_task, unlabelled
+from rankdistill.cli.rekindle_data import labelled_task, parts_that_are_read, unlabelled
 from rankdistill.cli.training import Measures
 from rankdistill.data.sources import SYNTAX, describe_pairs
 from rankdistill.errors import UsageError
@@ -56,7 +56,7 @@ def rekindle(
         tuple[str, ...],
         Parameter(
             help="Models that guide, of any tasks and kinds, each as MODEL or NAME=MODEL. [default: those whose scores "
-            "the pairs hold (`rankdistill score --experts`), else the task's own expert, trained first]"
+            "the data hold (`rankdistill score --experts`), else the task's own expert, trained first]"
         ),
     ] = (),
     seeds: Annotated[
@@ -87,7 +87,7 @@ def rekindle(
     kind.check_measures(measures or kind.measures)
     join_processes()
     with locked(out) if processes()[0] == 0 else nullcontext():
-        guides = experts_over(Path(data.removeprefix("pairs:")), experts)
+        guides = experts_over(parts_that_are_read(data, data_run), experts)
         check_weights(guided, len(guides) or 1)
         pairs = unlabelled(data, data_run)
         result = rekindled(

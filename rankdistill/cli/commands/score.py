@@ -7,8 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from rankdistill.cli.cluster import ALONE, Cluster, in_parts, score_pairs, score_parts
-from rankdistill.cli.expert_names import pairs_folder
+from rankdistill.cli.cluster import ALONE, Cluster, in_parts, score_by_experts, score_parts
 from rankdistill.cli.options import SCORING, Out, RunOrOwn, Scoring, Source
 from rankdistill.cli.output import say_wrote
 from rankdistill.cli.outputs import OUTPUT_FILE
@@ -29,8 +28,8 @@ def score(
     experts: Annotated[
         tuple[str, ...],
         Parameter(
-            help="Of pairs:FOLDER, instead of a model: several at once, whose scores, of classifiers every logit, are "
-            "added to the parts. MODEL or NAME=MODEL; the names are e1, e2, ... by default."
+            help="Of pairs:FOLDER or lists:FOLDER, instead of a model: several at once, whose scores, of classifiers "
+            "every logit, are added to the parts. MODEL or NAME=MODEL; the names are e1, e2, ... by default."
         ),
     ] = (),
     collection: Source,
@@ -55,7 +54,7 @@ def score(
     All candidates are kept, in the model's order: a teacher's run, for ensemble. A killed command resumes when it is
     run again: scores are saved beside the run, in OUT.scores, which may be deleted once the run is written. A run in
     parts (`rankdistill parts`) is scored part by part, here or by Ray, and so are pairs of sentences (`rankdistill
-    corpus`) by several experts, for `rekindle`. For example
+    corpus`) and lists (`rankdistill retrieve --lists`) by several experts, for `rekindle`. For example
 
         rankdistill score --model runs/teacher1/model --collection pydocs \\
             --run bm25.trec --out teacher1.trec
@@ -63,14 +62,18 @@ def score(
             --out rte.trec --predict RTE.tsv
         rankdistill score --experts rte=runs/rte/model sts=runs/sts/model \\
             --collection pairs:runs/wikipedia.pairs --out runs/wikipedia.scored
+        rankdistill score --experts ranker=runs/ranker/model sts=runs/sts/model \\
+            --collection lists:runs/log.lists --out runs/log.scored
     """
     if experts:
         if model is not None or run is not None or split is not None or predict is not None:
-            raise UsageError("--experts score pairs:FOLDER: --model, --run, --split and --predict are for one model")
+            raise UsageError(
+                "--experts score pairs:FOLDER or lists:FOLDER: --model, --run, --split and --predict are for one model"
+            )
         check_output_folder(out)
-        return score_pairs(experts, pairs_folder(collection), out, scoring, cluster)
+        return score_by_experts(experts, collection, out, scoring, cluster)
     if model is None:
-        raise UsageError("expected --model, or of pairs:FOLDER --experts")
+        raise UsageError("expected --model, or of pairs:FOLDER and lists:FOLDER --experts")
     if run is None:
         check_output_file(out)  # a folder is for a run in parts
     elif in_parts([run], cluster, out):

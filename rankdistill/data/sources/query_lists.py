@@ -5,22 +5,28 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from rankdistill.data.candidates import concatenate
 from rankdistill.data.collection import Collection
-from rankdistill.data.parts import SCORE, read_parts
-from rankdistill.data.query_lists import LISTS, is_lists
+from rankdistill.data.parts import parts_of, read_part
+from rankdistill.data.query_lists import LISTS, check_lists
 from rankdistill.data.sources import beir
-from rankdistill.errors import DataError
 
 
 def load(argument: str) -> Collection:
-    """Load the lists of a folder, column "score", and their texts; `DataError` for another folder, or a damaged one."""
+    """Load the lists of a folder, column "score" and those of experts' scores, and their texts.
+
+    Raises `DataError` for another folder, or a damaged one.
+    """
     folder = Path(argument)
-    if not is_lists(folder):
-        raise DataError(f"{folder} is no folder of lists: write one with `rankdistill retrieve --lists`")
-    texts = beir.load(argument)
     return replace(
-        texts,
+        load_texts(argument),
         name=f"lists:{folder.resolve().name}",
-        candidates=read_parts(folder / LISTS, SCORE),
+        candidates=concatenate([read_part(file) for file in parts_of(folder / LISTS)]),
         unjudged="missing",
     )
+
+
+def load_texts(argument: str) -> Collection:
+    """Load the texts of a folder of lists without the lists; `DataError` for another folder, or a damaged one."""
+    check_lists(argument)
+    return beir.load(argument)
