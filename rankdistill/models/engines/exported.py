@@ -50,7 +50,7 @@ class ExportedEngine:
         fingerprint: str,
         max_length: int | None,
     ) -> None:
-        self.name, self.dtype, self.precision, self._model = name, dtype, precision, model
+        self.name, self.dtype, self._model = name, dtype, model
         self.takes = inputs_of(model)
         self.n_threads = torch.get_num_threads()
         self._exported: list[tuple[int, int]] | None = None
@@ -65,6 +65,11 @@ class ExportedEngine:
             self.version = str(getattr(sys.modules[PACKAGES[name]], "__version__", "")).partition("-")[0]
             check_once(self, model, stored, max_length)
         self._exported = state_of(model)
+
+    @property
+    def precision(self) -> str:
+        """Of what is not in int8: "f32" or "bf16"."""
+        return self.runner.precision
 
     @property
     def identity(self) -> str:

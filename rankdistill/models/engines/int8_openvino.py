@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rankdistill.errors import MissingExtraError
-from rankdistill.models.engines.outside import Batch, complete, read_onnx
+from rankdistill.models.engines.outside import WHILE_RUNNING, Batch, complete, read_onnx
 
 GROUPS = (128, 64, 32)
 """Numbers of a token that may share a scale: more are faster, fewer are nearer to float32."""
@@ -55,7 +55,7 @@ def quantize(source: Path, target: Path, kept: Sequence[str], batches: Sequence[
                 mode=nncf.CompressWeightsMode.INT8_SYM,
                 ignored_scope=nncf.IgnoredScope(names=ignored, validate=False),
             )
-            quantized.set_rt_info(str(how.group), ["runtime_options", "DYNAMIC_QUANTIZATION_GROUP_SIZE"])
+            quantized.set_rt_info(str(how.group), [*WHILE_RUNNING])
         else:
             inputs = [given.get_any_name() for given in whole.inputs]
             quantized = nncf.quantize(

@@ -18,19 +18,26 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import openvino
 
+WHILE_RUNNING = ("runtime_options", "DYNAMIC_QUANTIZATION_GROUP_SIZE")
+"""Where a model in OpenVINO's format says that activations are quantized while it runs, and by how many numbers."""
 Batch = Mapping[str, NDArray[np.int64]]
 
 
 class Runner:
     """A loaded model: the names of its inputs, and logits float32 (B, n_logits) of int64 (B, length) arrays.
 
+    precision: "f32" or "bf16", of what is not in int8.
+
     Each call computes with one thread, and threads may call it at once.
     """
 
     def __init__(
-        self, inputs: Sequence[str], run: Callable[[dict[str, NDArray[np.int64]]], NDArray[np.float32]]
+        self,
+        inputs: Sequence[str],
+        run: Callable[[dict[str, NDArray[np.int64]]], NDArray[np.float32]],
+        precision: str = "f32",
     ) -> None:
-        self.inputs = list(inputs)
+        self.inputs, self.precision = list(inputs), precision
         self._run = run
 
     def __call__(self, batch: Batch) -> NDArray[np.float32]:
@@ -62,12 +69,17 @@ def load_onnx(file: Path, n_threads: int, precision: str = "f32") -> Runner:
 def load_openvino(file: Path, n_threads: int, precision: str = "f32") -> Runner:
     """Compile a model in OpenVINO's format for the CPU; precision: "f32" or "bf16", of what is not in int8.
 
-    n_threads: calls that are computed at once, each by a stream of one thread; further calls wait.
+    n_threads: calls that are computed at once, each by a stream of one thread; further calls wait. A model whose
+    activations are quantized while it runs is always loaded in "f32": in "bf16" OpenVINO does not quantize them.
     """
     import openvino
 
+    core = openvino.Core()
+    model = core.read_model(str(file))
+    if model.has_rt_info([*WHILE_RUNNING]):
+        precision = "f32"
     settings = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": str(n_threads)}
-    compiled = openvino.Core().compile_model(str(file), "CPU", settings | {"NUM_STREAMS": str(n_threads)})
+    compiled = core.compile_model(model, "CPU", settings | {"NUM_STREAMS": str(n_threads)})
     free: queue.SimpleQueue[openvino.InferRequest] = queue.SimpleQueue()
     for _ in range(n_threads):
         free.put(compiled.create_infer_request())
@@ -79,7 +91,7 @@ def load_openvino(file: Path, n_threads: int, precision: str = "f32") -> Runner:
         finally:
             free.put(request)
 
-    return Runner([given.get_any_name() for given in compiled.inputs], run)
+    return Runner([given.get_any_name() for given in compiled.inputs], run, precision)
 
 
 def convert_to_openvino(source: Path, target: Path) -> None:

@@ -18,6 +18,7 @@ from rankdistill.models import CrossEncoder
 from rankdistill.models.engines.export import export_model, kept_in_float
 from rankdistill.models.engines.int8_onnx import blockwise
 from rankdistill.models.engines.int8_openvino import Int8
+from rankdistill.models.engines.outside import load_openvino
 from rankdistill.models.engines.trace import random_batch
 from rankdistill.models.families import FAMILIES
 
@@ -82,6 +83,23 @@ def test_int8_leaves_attention_the_last_layer_and_the_head_alone(
         assert sum(f"/{layers}.{layer}/" in name for name in quantized) >= 4, "projections and the feed-forward part"
     assert any(re.search(rf"/{layers}\.0/{attention}/MatMul", name) for name in whole)
     assert any(f"/{layers}.3/" in name for name in whole)
+
+
+@pytest.mark.parametrize("asked", ["f32", "bf16"])
+def test_activations_are_quantized_while_running_by_as_many_numbers_as_are_asked_for(
+    asked: str, tmp_path: Path
+) -> None:
+    """OpenVINO quantizes none of them in bfloat16, so that such a model is loaded in float32."""
+    pytest.importorskip("openvino")
+    pytest.importorskip("nncf")
+    model = lively("bert", hidden_size=64)
+    batch, given = random_batch(model, 4, 12), {}
+    for group in (32, 64):
+        file = export_model(model, "f", tmp_path / str(group), "openvino", "int8", [batch], Int8(group))
+        runner = load_openvino(file, 1, asked)
+        assert runner.precision == "f32"
+        given[group] = runner(batch)
+    assert 0 < np.abs(given[32] - given[64]).max() < 0.5 * np.abs(given[32]).max()
 
 
 @pytest.mark.filterwarnings("ignore:model type")
