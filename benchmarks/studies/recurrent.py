@@ -43,7 +43,7 @@ from rankdistill.recipes.students import make_student
 from rankdistill.recipes.unlabelled import with_unlabelled
 from rankdistill.scoring.settings import ScoringSettings
 from rankdistill.tasks import Task
-from rankdistill.tasks.leaderboard import predictions
+from rankdistill.tasks.predictions import predictions
 from rankdistill.training import TrainingSettings
 
 SHARES = {"sst2": 0.2, "mrpc": 1.0, "stsb": 1.0}

@@ -45,7 +45,7 @@ from rankdistill.recipes.guided import reading
 from rankdistill.recipes.rekindle import finetuned
 from rankdistill.recipes.students import make_student, texts_read
 from rankdistill.tasks import Task
-from rankdistill.tasks.leaderboard import predictions
+from rankdistill.tasks.predictions import predictions
 from rankdistill.training import TrainingSettings
 
 GENERAL, TASK, AUGMENTED, CONTEXT, BOTH = "general", "task", "TaskDA", "CC", "CC, then TaskDA"

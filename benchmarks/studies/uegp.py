@@ -40,7 +40,7 @@ from rankdistill.recipes.rekindle import finetuned
 from rankdistill.recipes.start import StartSettings, start_model
 from rankdistill.scoring.settings import ScoringSettings
 from rankdistill.tasks import Task
-from rankdistill.tasks.leaderboard import predictions
+from rankdistill.tasks.predictions import predictions
 from rankdistill.training import TrainingSettings
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"

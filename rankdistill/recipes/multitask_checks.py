@@ -12,7 +12,6 @@ from rankdistill.data.candidates import positions_of
 from rankdistill.errors import DataError, UnknownNameError, UsageError
 from rankdistill.recipes.finetune import check_classes
 from rankdistill.recipes.multitask_settings import MultitaskSettings
-from rankdistill.recipes.rekindle import check_measurable
 from rankdistill.tasks import LABEL, Task
 from rankdistill.tasks.names import check_task_names
 from rankdistill.training import TrainingSettings
@@ -39,7 +38,7 @@ def check_tasks(tasks: Mapping[str, Task], settings: MultitaskSettings, training
         raise UsageError("tasks that are not in joint are only fine-tuned, which tune none leaves out")
     for name, task in tasks.items():
         try:
-            check_measurable(task)
+            task.check_measurable()
             training_part, held_out = task.training, task.held_out
             for purpose, part in (("train on", training_part), ("measure on", held_out)):
                 _check_enough(part, purpose)

@@ -14,7 +14,6 @@ from rankdistill.evaluation.report.curves import Curve, write_curves
 from rankdistill.files.atomic import atomic_path
 from rankdistill.files.finite_json import finite
 from rankdistill.recipes.multitask_settings import MultitaskSettings
-from rankdistill.recipes.rekindle import examples
 from rankdistill.tasks import Task
 from rankdistill.tasks.compare_runs import compare_tasks
 from rankdistill.training.distributed import processes
@@ -41,7 +40,7 @@ def write_result(
     result: dict[str, Any] = {"tasks": {}, "mean": mean}
     for name, task in held_out.items():
         first = task.measures[0]
-        facts = {"collection": task.name, "kind": task.kind, "measure": first, "examples": examples(task)}
+        facts = {"collection": task.name, "kind": task.kind, "measure": first, "examples": task.n_examples}
         facts |= {**measures[name][first], "measures": measures[name]}
         facts["teacher"] = _metric(out / TEACHER / name, first)
         steps = [_metric(out / f"{MKD}{seed}" / DISTILLED / name, first) for seed in seeds]

@@ -9,10 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from rankdistill.data import Collection
-from rankdistill.errors import DataError
 from rankdistill.files.atomic import atomic_path
 from rankdistill.files.finite_json import finite
 from rankdistill.models import CrossEncoder
@@ -64,7 +61,7 @@ def rekindle(
     join_processes()
     out, training = Path(out), training or own_settings(task)
     start, guided = start or StartSettings(), guided or GuidedSettings()
-    check_measurable(task)
+    task.check_measurable()
     check_weights(guided, len(experts or ("its own",)))
     scoring = scoring or ScoringSettings()
     if scoring.store is None:
@@ -85,15 +82,6 @@ def rekindle(
         with atomic_path(out / RESULT) as path:
             path.write_text(json.dumps(finite(result), indent=1) + "\n")
     return result
-
-
-def check_measurable(task: Task) -> None:
-    """Raise `DataError`, before any work, where nothing can be learned or nothing of the result could be measured."""
-    unit = "queries" if task.kind == "ranking" else "pairs"
-    if not task.held_out.n_queries:
-        raise DataError(f"{task.name} has no {unit} to measure on in its split: name one with labels by --test-split")
-    task.training.labelled()  # raises where none of them has a label
-    task.held_out.labelled()
 
 
 def starts(
@@ -134,13 +122,6 @@ def compared(held_out: Task, out: Path, seeds: Sequence[int]) -> dict[str, Any]:
         "measure": first,
         **measures[first],
         "seeds": list(seeds),
-        "examples": examples(held_out),
+        "examples": held_out.n_examples,
         "measures": measures,
     }
-
-
-def examples(held_out: Task) -> int:
-    """What the measures are means over: queries with a judgment, or pairs with a label."""
-    if held_out.kind == "ranking":
-        return held_out.judged().n_queries
-    return int((~np.isnan(held_out.labelled()[0]["label"])).sum())

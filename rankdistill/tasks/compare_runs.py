@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from rankdistill.arrays import F32, F64
-from rankdistill.data.trec.read import read_run
 from rankdistill.errors import DataError
 from rankdistill.evaluation.evaluate import Evaluation
 from rankdistill.evaluation.pair_significance import interval, p_of_resamples, resampled
 from rankdistill.evaluation.query_resamples import resampled_means
 from rankdistill.evaluation.significance import compare
+from rankdistill.tasks.predictions import predictions
 from rankdistill.tasks.task import LABEL, Task
 
 Tested = tuple[F64 | None, float | None]
@@ -86,21 +86,7 @@ def _compared(
 def _scores(held_out: Task, runs: Sequence[str | Path]) -> list[F32]:
     if not runs:
         raise DataError(f"no runs of {held_out.name} to compare, expected at least one of each system")
-    return [_of_run(held_out, run) for run in runs]
-
-
-def _of_run(held_out: Task, run: str | Path) -> F32:
-    """A run's scores of the task's candidates, float32 (N,); `DataError` where it lacks one."""
-    read = read_run(run)
-    column = read.score_column()
-    scores = held_out.candidates.join(read, column)[column]
-    lacking = np.flatnonzero(np.isnan(scores))
-    if len(lacking):
-        raise DataError(
-            f"{run} lacks {len(lacking):,} of the {len(scores):,} candidates of {held_out.name}, the first is "
-            f"{held_out.candidates.pair_at(int(lacking[0]))}: was it made of other candidates?"
-        )
-    return scores
+    return [predictions(held_out, run) for run in runs]
 
 
 def _of_rankings(results: list[list[Any]], measure: str) -> Tested:

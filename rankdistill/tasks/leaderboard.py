@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from rankdistill.arrays import F32, F64
+from rankdistill.arrays import F64
 from rankdistill.data.candidates import Candidates
-from rankdistill.data.trec.read import read_run
 from rankdistill.errors import DataError, UnknownNameError, UsageError
 from rankdistill.evaluation.pair_significance import PAIR_TESTS
 from rankdistill.evaluation.report.leaderboard import Leaderboard
@@ -19,25 +18,8 @@ from rankdistill.evaluation.report.pair_answers import PairAnswers
 from rankdistill.evaluation.significance import Comparison, effect_size, holm
 from rankdistill.progress import progress
 from rankdistill.tasks.pairs import check_pair_measures
+from rankdistill.tasks.predictions import predictions
 from rankdistill.tasks.task import LABEL, Task
-
-
-def predictions(task: Task, run: Candidates | str | Path) -> F32:
-    """A model's label for every pair of a task, float32 (N,), as a run of one candidate a query has them.
-
-    Raises `DataError` where the run lacks a pair.
-    """
-    labels = run if isinstance(run, Candidates) else read_run(run)
-    column = labels.score_column()
-    given = task.candidates.join(labels, column)[column]
-    lacking = np.isnan(given)
-    if lacking.any():
-        first = task.candidates.query_ids[int(lacking.argmax())].as_py()
-        raise DataError(
-            f"the run lacks {int(lacking.sum()):,} of the {len(given):,} pairs of {task.name}, the first is {first!r}: "
-            "is it a run of this task and split?"
-        )
-    return given
 
 
 def pair_leaderboard(

@@ -151,6 +151,23 @@ class Task:
             labels = np.where(missing, np.float32(0), labels)
         return self.candidates.with_columns({LABEL: labels}), int(missing.sum())
 
+    def check_measurable(self) -> None:
+        """Raise `DataError`, before any work, where nothing can be learned or nothing of the result be measured."""
+        unit = "queries" if self.kind == "ranking" else "pairs"
+        if not self.held_out.n_queries:
+            raise DataError(
+                f"{self.name} has no {unit} to measure on in its split: name one with labels by --test-split"
+            )
+        self.training.labelled()  # raises where none of them has a label
+        self.held_out.labelled()
+
+    @property
+    def n_examples(self) -> int:
+        """What measures are means over: queries with a judgment, or pairs with a label."""
+        if self.kind == "ranking":
+            return self.judged().n_queries
+        return int((~np.isnan(self.labelled()[0][LABEL])).sum())
+
     def digest(self) -> str:
         """Hash of what decides the values of the measures: candidates, judgments, measures and conventions."""
         digest = hashlib.blake2b(

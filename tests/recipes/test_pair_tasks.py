@@ -236,7 +236,7 @@ def test_a_model_without_classes_scores_no_classification(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("evaluate --collection {glue} --split train --runs {run}", "the run lacks 60 of the 60 pairs of glue:rte"),
+        ("evaluate --collection {glue} --split train --runs {run}", "lacks 60 of the 60 pairs of glue:rte"),
         ("evaluate --collection {glue} --runs {run} --measures nDCG@10", "unknown measure of scored pairs 'nDCG@10'"),
         ("leaderboard {runs} --collection {glue} --test t", "unknown significance test of scored pairs 't'"),
         ("leaderboard {runs} --collection {glue} --baseline none", "unknown system 'none'"),

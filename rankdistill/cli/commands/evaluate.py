@@ -19,7 +19,7 @@ from rankdistill.evaluation.in_parts import evaluation_of_parts
 from rankdistill.evaluation.names import DEFAULT_MEASURES, parse_measures
 from rankdistill.evaluation.report.numbers import number
 from rankdistill.progress import progress
-from rankdistill.tasks.leaderboard import predictions
+from rankdistill.tasks.predictions import predictions
 from rankdistill.tasks.task import Task
 
 
