@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.stats import kendalltau
 from tiny import FAMILIES, lively
 
-from rankdistill.models.cast import cast_copy
+from rankdistill.models.cast import cast_copy, state_of
 from rankdistill.models.engines.by_torch import TorchEngine
 from rankdistill.models.families import FAMILIES as ROWS
 from rankdistill.models.families import head_of
@@ -62,6 +62,20 @@ def test_weights_that_changed_are_seen(place: str) -> None:
     assert (engine.logits(arrays()) == before).all()
     with torch.no_grad():
         model.get_parameter(place).mul_(-1)
+    after = engine.logits(arrays())
+    assert abs(after - before).max() > 0.1
+    assert (after == TorchEngine(model, "bfloat16").logits(arrays())).all()
+
+
+@pytest.mark.parametrize("how", [{"fused": True}, {"foreach": True}, {"foreach": False}], ids=str)
+@pytest.mark.parametrize("family", ["bert", "qwen3"])
+def test_weights_that_any_optimizer_changed_are_seen(family: str, how: dict[str, bool]) -> None:
+    model = lively(family)
+    engine = TorchEngine(model, "bfloat16")
+    before, state = engine.logits(arrays()), state_of(model)
+    model(**batch()).logits.sum().backward()
+    torch.optim.AdamW(model.parameters(), lr=0.01, **how).step()
+    assert state_of(model) != state
     after = engine.logits(arrays())
     assert abs(after - before).max() > 0.1
     assert (after == TorchEngine(model, "bfloat16").logits(arrays())).all()
