@@ -42,7 +42,8 @@ def evaluation_of_parts(
         places = np.flatnonzero(positions_of(judgments.query_ids, part.query_ids) >= 0)
         judged = joined(judgments.take_queries(places), part, None, conventions)
         if not judged.sizes.any():  # what it has of judged queries is dropped, so that the run lacks them
-            found.append(values_of([], joined(judgments.take_queries(places[:0]), part, None, conventions)))
+            none = values_of([], joined(judgments.take_queries(places[:0]), part, None, conventions))
+            found.append(replace(none, own=judged.own))
             continue
         if seen[places].any():
             query = judgments.query_ids[int(places[seen[places]][0])].as_py()

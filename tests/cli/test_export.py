@@ -11,7 +11,13 @@ from rankdistill.models import CrossEncoder, ScoreContract, with_two_logits
 
 
 @pytest.mark.parametrize(
-    ("engine", "dtype"), [("onnx", "float32"), ("onnx", "int8"), ("openvino", "float32"), ("openvino", "int8")]
+    ("engine", "dtype"),
+    [
+        ("onnx", "float32"),
+        ("onnx", "int8"),
+        ("openvino", "float32"),
+        pytest.param("openvino", "int8", marks=pytest.mark.slow),
+    ],
 )
 def test_an_exported_model_is_checked_and_found_again(run, files, tmp_path, engine, dtype):
     pytest.importorskip("onnx")
@@ -100,6 +106,7 @@ def test_a_classifier_is_not_told_to_become_one_logit_and_cannot(run, files, tmp
     assert "--one-logit" not in outcome.err
 
 
+@pytest.mark.slow
 def test_int8_that_agrees_too_little_is_told_and_zero_takes_the_fastest(run, files, tmp_path, monkeypatch):
     pytest.importorskip("openvino")
     pytest.importorskip("nncf")

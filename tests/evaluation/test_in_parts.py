@@ -56,6 +56,16 @@ def test_parts_have_the_evaluation_of_the_whole(
         assert repr(one) == repr(other), field.name  # NaN is equal to NaN here, and the order of queries counts
 
 
+def test_a_list_of_nothing_but_its_own_query_is_counted_in_parts_too() -> None:
+    qrels = Candidates.from_dict({"q0": {"d0": 0.0}, "q1": {"d0": 0.0}}, "label")
+    run = Candidates.from_dict({"q0": {"q0": 0.0}, "q1": {"d0": 0.0}}, "score")
+    conventions = Conventions(identical_ids="drop", ties="docid-asc")
+    whole = evaluation(qrels, run, ["nDCG@10"], conventions=conventions)
+    parts = evaluation_of_parts(qrels, in_parts(run, [1]), ["nDCG@10"], conventions)
+    assert (whole.own_documents, parts.own_documents) == (1, 1)
+    assert repr(whole) == repr(parts)
+
+
 def runs_of(folder: Path) -> tuple[Candidates, Candidates]:
     """Judgments of five queries and a run of four of them, in two parts of two lists."""
     random = np.random.default_rng(0)

@@ -110,6 +110,7 @@ def test_a_student_of_layers_is_distilled_on_some_tasks_and_tuned_on_all(
     assert tuned.model.config.num_hidden_layers == 1
 
 
+@pytest.mark.slow
 def test_what_one_task_is_tuned_to_is_no_other_tasks_start(
     base: Path, glue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -126,7 +126,7 @@ def test_evaluate_measures_the_labels_of_a_run(trained: Path, capsys: pytest.Cap
     assert set(json.loads(capsys.readouterr().out)[run]) == {"f1", "matthews"}
 
 
-@pytest.mark.parametrize("test", ["bootstrap", "mcnemar"])
+@pytest.mark.parametrize("test", [pytest.param("bootstrap", marks=pytest.mark.slow), "mcnemar"])
 def test_leaderboard_compares_models_of_a_task(
     trained: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path, test: str
 ) -> None:

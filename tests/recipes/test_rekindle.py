@@ -191,6 +191,7 @@ def rekindle(*more: object) -> int:
     return main([str(word) for word in (*words, *more)])
 
 
+@pytest.mark.slow
 def test_the_whole_cycle_ends_in_a_comparison_and_is_not_repeated(base: Path, parts: Path, tmp_path: Path) -> None:
     source, out = f"glue:rte@{write_glue(tmp_path / 'glue')}", tmp_path / "out"
     words = ["--task", source, "--data", parts, "--base", base, "--out", out, "--seeds", 2]

@@ -92,6 +92,7 @@ def test_the_number_of_threads_does_not_matter() -> None:
         numba.set_num_threads(threads)
 
 
+@pytest.mark.slow
 def test_lengths_and_counts_of_more_than_two_bytes_have_codes_of_four() -> None:
     documents = [[0] * times for times in range(1, 400)] + [[1]]
     postings = built(documents)

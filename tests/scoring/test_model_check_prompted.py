@@ -40,7 +40,9 @@ def edit(file: Path, change: Callable[[dict[str, Any]], Any]) -> None:
     file.write_text(json.dumps(config))
 
 
-@pytest.mark.parametrize("family", ["qwen3", "llama", "gemma"])
+@pytest.mark.parametrize(
+    "family", ["qwen3", *(pytest.param(family, marks=pytest.mark.slow) for family in ("llama", "gemma"))]
+)
 def test_a_classifier_in_a_prompt_is_healthy_and_so_is_its_exported_file(tmp_path: Path, family: str) -> None:
     pytest.importorskip("onnxruntime")
     folder = saved(tmp_path / "model", family)

@@ -92,6 +92,7 @@ def test_terms_are_those_of_a_plain_loop(shared: bool, tmp_path: Path) -> None:
     torch.testing.assert_close(values["kl(nli, head=nli)"], divergence, atol=1e-6, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_both_losses_fall_and_the_head_is_written_beside_the_model(tmp_path: Path) -> None:
     collection, candidates = pairs()
     model, settings = student(), TrainingSettings(lists_per_batch=8, learning_rate=5e-3, epochs=40, logging_steps=10)

@@ -185,6 +185,7 @@ print(len(sent))
 """
 
 
+@pytest.mark.slow
 def test_an_export_to_openvino_sends_nothing(tmp_path: Path) -> None:
     """Its converter and its quantizer send what they do to their makers, by dozens of processes forked off this one."""
     pytest.importorskip("openvino")
