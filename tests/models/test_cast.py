@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from scipy.stats import kendalltau
 from tiny import FAMILIES, lively
 
-from rankdistill.models.cast import cast_copy, state_of
+from rankdistill.models.cast import cast_copy
+from rankdistill.models.changes import state_of
 from rankdistill.models.engines.by_torch import TorchEngine
 from rankdistill.models.families import FAMILIES as ROWS
 from rankdistill.models.families import head_of

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache
 
+from rankdistill.models.changes import state_of
 from rankdistill.models.families import FAMILIES, head_of, pooling_of
 from rankdistill.models.last_token import last_token
 from rankdistill.models.precision import computing_in
@@ -67,8 +68,7 @@ class SharedPrefix:
 
     def _prefix(self, ids: Tensor, dtype: str) -> list[tuple[Tensor, Tensor]]:
         """Keys and values of each layer for a prefix int64 (1, P)."""
-        state = [each._version for each in self.model.parameters() if not each.is_inference()]
-        key = dtype, ids.device, ids.tolist(), state
+        key = dtype, ids.device, ids.tolist(), state_of(self.model)
         with self._computes:
             if self._known is None or self._known[0] != key:
                 cache = DynamicCache()

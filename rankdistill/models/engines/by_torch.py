@@ -9,8 +9,9 @@ from typing import Any
 import torch
 
 from rankdistill.arrays import F32, I64
-from rankdistill.models.cast import cast_copy, state_of
+from rankdistill.models.cast import cast_copy
 from rankdistill.models.causal.shared_prefix import SharedPrefix
+from rankdistill.models.changes import state_of
 from rankdistill.models.families import FAMILIES
 from rankdistill.models.outputs import OWN, forward, shared_by_threads
 from rankdistill.models.precision import default_device, evaluating, own_dtype

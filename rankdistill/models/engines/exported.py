@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from rankdistill.errors import DataError, MissingExtraError
 from rankdistill.files.facts import digest
-from rankdistill.models.cast import state_of
+from rankdistill.models.changes import state_of
 from rankdistill.models.engines.check import check_once
 from rankdistill.models.engines.export import command, export_model, format_of
 from rankdistill.models.engines.outside import LOADERS, Runner
