@@ -81,7 +81,7 @@ def made(
     store: Path,
 ) -> Run:
     """A run of the recipe, with the scores of all runs in one place."""
-    scoring = ScoringSettings(dtype="bfloat16", store=store)
+    scoring = ScoringSettings(dtype="auto", store=store)
     return Run.of(tasks, DEFAULT_BASE, student, out, settings, training=training, scoring=scoring)
 
 
