@@ -15,10 +15,11 @@ from rankdistill.models.first_token import replaced_forward
 
 
 @contextmanager
-def one_lookup(model: Any, ids: Iterable[Tensor]) -> Iterator[None]:
+def one_lookup(model: Any, ids: Iterable[Tensor], *, sparse: bool = False) -> Iterator[None]:
     """Look up the words of all passes inside the block at once, each word once; the result is the same.
 
-    ids: int64, of any shapes, all that the passes read. A lookup's gradient is as large as the vocabulary, and it is
+    ids: int64, of any shapes, all that the passes read. sparse: whether the table's gradient is that of the rows that
+    were read alone, as a sparse tensor. A lookup's gradient is as large as the vocabulary, and it is
     made, cleared and added anew by every pass: for a small model that is a part of the work that can be felt. Models
     whose embeddings are not plain ones are left alone.
     """
@@ -27,7 +28,7 @@ def one_lookup(model: Any, ids: Iterable[Tensor]) -> Iterator[None]:
         yield
         return
     words = torch.unique(torch.cat([each.flatten() for each in ids]))
-    rows = functional.embedding(words, embeddings.weight, embeddings.padding_idx)
+    rows = functional.embedding(words, embeddings.weight, embeddings.padding_idx, sparse=sparse)
     with replaced_forward(embeddings, partial(_lookup, words=words, rows=rows)):
         yield
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -20,6 +21,7 @@ from rankdistill.training.batches import Batch, BatchSource
 from rankdistill.training.checkpoints import drop_old, folder_of, saving, seal
 from rankdistill.training.distributed import processes, wait_for_all
 from rankdistill.training.means import LOSS, WHOLE, LossMeans
+from rankdistill.training.optimizers import clip_gradients
 
 
 class ListTrainer(Trainer, ABC):
@@ -55,6 +57,8 @@ class ListTrainer(Trainer, ABC):
         self.dtype = dtype
         self._means = LossMeans()
         self.can_return_loss = True
+        self.sparse_embeddings = False
+        """Whether the gradient of word embeddings is that of the words read; see `use_optimizer`."""
 
     @abstractmethod
     def losses(self, model: Any, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
@@ -94,6 +98,18 @@ class ListTrainer(Trainer, ABC):
         total, values = self.losses(model, inputs)  # type: ignore[arg-type]
         self._means.add(total, values, self.state.global_step + 1)
         return (total, {}) if return_outputs else total
+
+    def _clip_grad_norm(self, model: Any) -> Any:
+        """Clip gradients, as transformers calls it."""
+        if self.sparse_embeddings:
+            return clip_gradients(model.parameters(), self.args.max_grad_norm)
+        return super()._clip_grad_norm(model)
+
+    def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:
+        """The norm of the gradients, as transformers calls it where it has not clipped them."""
+        if self.sparse_embeddings and grad_norm is None:
+            grad_norm = clip_gradients(model.parameters(), math.inf)
+        return super()._get_grad_norm(model, grad_norm)
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Log the means of the losses by our own count, which checkpoints keep, and each term's beside the sum's."""

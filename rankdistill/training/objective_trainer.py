@@ -66,7 +66,7 @@ class ObjectiveTrainer(ListTrainer):
         objective, own = self.objectives[batch["task"]], self.students[batch["task"]]
         ids = [part["input_ids"] for part in batch["inputs"]] + [part["input_ids"] for part in batch.get("masked", [])]
         network = self.cross_encoder.model
-        with one_lookup(network, ids), speaking_as(network, own.model):
+        with one_lookup(network, ids, sparse=self.sparse_embeddings), speaking_as(network, own.model):
             student = self._outputs(own, model, batch, objective, tuple(objective.heads))
         teacher = None
         if self.teacher is not None and objective.needs_teacher:
