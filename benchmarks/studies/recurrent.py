@@ -48,7 +48,7 @@ from rankdistill.training import TrainingSettings
 
 SHARES = {"sst2": 0.2, "mrpc": 1.0, "stsb": 1.0}
 """Task -> share of its training pairs that is learnt from."""
-TEACHER = TrainingSettings(learning_rate=1e-4, dtype="auto", logging_steps=20)
+TEACHER = TrainingSettings(learning_rate=1e-4, dtype="float32", logging_steps=20)
 SEEDS = (0, 1, 2)
 UPDATES, TIMES, UNITS, LENGTH = 4000, 10, 150, 128
 LABELS, LOGITS, MASKED, TAGGED = "labels", "logits", "logits, masked", "logits, masked and by tag"
@@ -153,7 +153,7 @@ class Trainings:
             return
         objective = OBJECTIVES[task.kind] or task.distillation
         lesson = Lesson.of({"t1": self.teacher(name)}, objective, EnsembleSettings(method="single"))
-        scoring = ScoringSettings(dtype="auto", store=self.folder / "scores")
+        scoring = ScoringSettings(dtype="float32", store=self.folder / "scores")
         distill_on(training, lesson, student, settings, scoring=scoring, out=out)
 
 
