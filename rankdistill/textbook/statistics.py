@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,12 +19,11 @@ from rankdistill.corpus.settings import CorpusSettings
 from rankdistill.data.collection import Collection
 from rankdistill.errors import DataError, UsageError
 from rankdistill.progress import progress
-from rankdistill.retrieval.scripts import character_pattern, word_pattern
 from rankdistill.textbook.stop_words import STOP_WORDS
+from rankdistill.textbook.words import words_of
 
 VOCABULARY = 5000
 _BATCH = 1 << 16
-_ASCII_WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)?")
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,16 +33,6 @@ class _Read:
     texts: pa.Array
     lengths: I64
     words: Counter[str]
-
-
-def words_of(text: str) -> list[str]:
-    """Split a text into words, in lower case, without punctuation; of a script without blanks, into characters."""
-    if text.isascii():
-        return _ASCII_WORD.findall(text.lower())
-    found: list[str] = []
-    for match in word_pattern().finditer(text.casefold()):
-        found += [match[0]] if match.lastgroup == "word" else character_pattern().findall(match[0])
-    return found
 
 
 def corpus_texts(collection: Collection, split: str | None = None) -> pa.Array:

@@ -47,6 +47,20 @@ def test_a_textbook_is_written_counted_and_compared(run, glue, text, tmp_path):
     assert "sample: distinct-1" in run(*compared[:3]).out
 
 
+def test_stop_words_of_a_file_are_in_no_keyword(run, glue, text, tmp_path):
+    import pyarrow.parquet as pq
+
+    words = ["textbook", "--task", glue, "--corpus", text, "--k", 2, "--processes", 1, "--text.min-characters", 10]
+    for name, stopped, searched_for in (("all", "", True), ("fewer", "The CAT", False)):
+        (tmp_path / "stop.txt").write_text(stopped)
+        done = run(*words, "--out", tmp_path / name, "--stop-words", tmp_path / "stop.txt")
+        assert done.code == 0, done.err
+        phrases = pq.read_table(tmp_path / name / "00000.parquet")["keywords"].to_pylist()
+        assert any("cat" in phrase for phrase in phrases) == searched_for
+    told = run(*words, "--out", tmp_path / "de", "--text.language", "qq")
+    assert (told.code, "stop words" in told.err) in ((2, True), (1, True)), told.err
+
+
 def test_what_textbook_and_stats_cannot_do_is_an_error(run, glue, text, tmp_path):
     words = ["textbook", "--task", glue, "--corpus", text, "--out", tmp_path / "out"]
     for more, said in (

@@ -15,7 +15,7 @@ from rankdistill.data import Collection, Texts, load_collection
 from rankdistill.data.candidates import Candidates
 from rankdistill.errors import DataError, UsageError
 from rankdistill.textbook.overlap_picture import write_overlap
-from rankdistill.textbook.statistics import corpus_texts, text_statistics, words_of
+from rankdistill.textbook.statistics import corpus_texts, text_statistics
 
 pytest.importorskip("rensa", reason="the extra 'corpus' is not installed")
 
@@ -63,19 +63,6 @@ def test_shared_words_are_of_the_most_frequent_ones_without_stop_words() -> None
     assert found["vocabulary"] == 2  # cat, bird (of bird and dog the first by the alphabet); cat, wolf
     assert found["overlap"] == {"one": {"one": 1.0, "two": 0.5}, "two": {"one": 0.5, "two": 1.0}}
     assert text_statistics({"one": one, "two": two})["vocabulary"] == 3
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("Don't PANIC, 42 towels!", ["don't", "panic", "42", "towels"]),
-        ("naïve Straße", ["naïve", "strasse"]),
-        ("我喜欢 cats", ["我", "喜", "欢", "cats"]),
-        ("?!", []),
-    ],
-)
-def test_words_have_no_case_and_no_punctuation(text: str, words: list[str]) -> None:
-    assert words_of(text) == words
 
 
 def test_texts_of_each_kind_of_collection(tmp_path: Path) -> None:
