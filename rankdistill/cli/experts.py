@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rankdistill.cli.expert_names import has_name, named_experts
@@ -11,14 +12,18 @@ from rankdistill.errors import UsageError
 from rankdistill.models import CrossEncoder
 from rankdistill.models.expert import Expert
 from rankdistill.progress import say
-from rankdistill.scoring.experts import stored_experts
+from rankdistill.scoring.experts import load_experts, stored_experts
+from rankdistill.scoring.settings import ScoringSettings
 
 
-def experts_over(parts: Path | None, words: Sequence[str]) -> dict[str, CrossEncoder | Expert]:
+def experts_over(
+    parts: Path | None, words: Sequence[str], scoring: ScoringSettings | None = None
+) -> dict[str, CrossEncoder | Expert]:
     """The experts that guide on pairs or lists: those given, else those whose scores the parts hold; maybe none.
 
     parts: the folder of parts that are read, None where what is read is in none. An expert that is given and whose
-    scores they hold is not loaded for good: it need not score again.
+    scores they hold is not loaded for good: it need not score again. scoring: how experts are asked, and which of two
+    labels means relevant.
     """
     stored = stored_experts(parts) if parts else {}
     if not words:
@@ -27,8 +32,11 @@ def experts_over(parts: Path | None, words: Sequence[str]) -> dict[str, CrossEnc
         return dict(stored)
     known = {expert.fingerprint: name for name, expert in stored.items()}
     experts: dict[str, CrossEncoder | Expert] = {}
-    for name, folder in named_experts(words, [name for name in stored if not _named(words, name)]).items():
-        model = CrossEncoder.from_pretrained(folder)
+    scoring = scoring or ScoringSettings()
+    asked = replace(ScoringSettings(), relevant_label=scoring.relevant_label, **scoring.asking)
+    folders = named_experts(words, [name for name in stored if not _named(words, name)])
+    for name, model in load_experts(folders, asked):
+        folder = folders[name]
         place = known.get(model.fingerprint())
         if place is None and name in stored:
             raise UsageError(

@@ -15,8 +15,7 @@ from rankdistill.cluster.work import DoPart
 from rankdistill.data.query_lists import LISTS, check_lists, link_texts
 from rankdistill.errors import DataError, UsageError
 from rankdistill.files.outputs import check_output_folder
-from rankdistill.scoring.experts import EXPERTS, check_passages, score_experts, stored_experts
-from rankdistill.scoring.score import load_model
+from rankdistill.scoring.experts import EXPERTS, check_passages, load_experts, score_experts, stored_experts
 from rankdistill.scoring.settings import ScoringSettings
 
 if TYPE_CHECKING:  # torch is imported by what loads a model
@@ -68,7 +67,7 @@ class ExpertParts:
         }
 
     def _load(self) -> dict[str, CrossEncoder]:
-        return {name: load_model(model, self.settings) for name, model in self.experts.items()}
+        return dict(load_experts(self.experts, self.settings))
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what is loaded: each process loads it itself."""

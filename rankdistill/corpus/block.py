@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rankdistill.corpus.duplicates import U64, band_keys, bands_for, content_key
+from rankdistill.arrays import U64
+from rankdistill.corpus.duplicates import band_keys, bands_for, content_key
 from rankdistill.corpus.sentences import FILTERS, paragraphs, reason_against
 from rankdistill.corpus.settings import CorpusSettings
 

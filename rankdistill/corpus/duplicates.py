@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import re
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from rankdistill.arrays import Bools
+from rankdistill.arrays import U64, Bools
 from rankdistill.errors import MissingExtraError
 
-U64 = NDArray[np.uint64]
 PERMUTATIONS = 64
 SHINGLE = 6
 """Bytes of UTF-8 that overlap one another; six letters of English, or two characters of Chinese."""
@@ -90,8 +87,3 @@ def repeated(keys: U64) -> Bools:
     ordered = keys[order]
     again[order[1:]] = ordered[1:] == ordered[:-1]
     return again
-
-
-def expected_share(similarity: float, bands: int, rows: int) -> float:
-    """Probability that texts of a Jaccard similarity share a band."""
-    return 1 - math.pow(1 - math.pow(similarity, rows), bands)

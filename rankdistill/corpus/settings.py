@@ -12,7 +12,8 @@ class CorpusSettings:
     """Which sentences of a text are kept, how they are paired, and how many pairs."""
 
     language: str = "en"
-    """Language of the text, by its ISO code, for the rules that split it into sentences."""
+    """Language of the text, by its ISO code, for the rules that split it into sentences, and the stop words that no
+    keyword of a textbook has."""
     script: str = "Latin"
     """Script that letters must have, by its Unicode name (Latin, Han, Cyrillic, ...); any: every script."""
     wrapped: bool = False

@@ -52,7 +52,7 @@ class CrossEncoder:
     float32, as exports need that. folder: where exported models of these weights
     may be, for engines that read one. prompt: text that is put before every query. n_texts: 1 where the model reads the
     query alone, as classifiers of single texts do. asked: the prompt that the two texts are put in, as causal language
-    models need it.
+    models need it; of prompt and asked one may be given.
 
     Example, with a folder that `save` or transformers wrote::
 
@@ -83,6 +83,11 @@ class CrossEncoder:
         if self.contract.n_logits != n_logits:
             raise UsageError(
                 f"contract {self.contract.form!r} needs {self.contract.n_logits} logits, the model has {n_logits}"
+            )
+        if prompt and asked is not None and asked.prompt:
+            raise UsageError(
+                f"got a text before every query (prompt={prompt!r}) and a prompt that both texts are put in (asked): "
+                "write the text into that prompt before {query}, and give asked alone"
             )
         self.max_length = checked_length(model, tokenizer, max_length)
         self.engine_name = "torch" if engine == "auto" and own_dtype(model) != "float32" else engine

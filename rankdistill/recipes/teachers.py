@@ -14,18 +14,18 @@ from rankdistill.data.candidates import positions_of
 from rankdistill.data.parts import is_parts
 from rankdistill.data.score_files.recognise import is_score_folder
 from rankdistill.errors import DataError, UsageError
-from rankdistill.inputs.asking import ASKING
 from rankdistill.inputs.pairs import PairAssembler
 from rankdistill.inputs.prompt import INSTRUCTION
 from rankdistill.inputs.prompted import PromptAssembler
 from rankdistill.models import CrossEncoder, ScoreContract, relevant_second, resolve_base, with_two_logits
 from rankdistill.models.base import resolve_folder
-from rankdistill.models.causal.stated import contract_of, is_causal
+from rankdistill.models.causal.stated import is_causal
 from rankdistill.models.contract import CLASSES
 from rankdistill.models.load import checked_config
 from rankdistill.models.opened import Opened
 from rankdistill.models.sentence.chain import is_chain, read_chain
 from rankdistill.progress import say
+from rankdistill.scoring.among import settings_among
 from rankdistill.scoring.score import score
 from rankdistill.scoring.settings import ScoringSettings
 
@@ -57,6 +57,12 @@ def check_teachers(
     and their tokens are checked. Raises as `CrossEncoder.from_pretrained` and `PromptAssembler` do.
     """
     scoring = scoring or ScoringSettings()
+    given = [name for name, value in scoring.asking.items() if value is not None]
+    if given and not gives_scores:
+        raise UsageError(
+            "a teacher of relations alone reads what the student reads and gives no score: leave out "
+            f"{', '.join(given)}"
+        )
     for model in models_among(teachers):
         if not gives_scores:
             if not isinstance(model, CrossEncoder):
@@ -68,7 +74,7 @@ def check_teachers(
             read_chain(whole)
         else:
             folder = resolve_base(model)
-            its = _for(folder, scoring)
+            its = settings_among(folder, scoring)
             opened = Opened.trained(folder, its)
             _check_passages(opened.prompt_assembler(), opened.tokenizer, scoring)
             if is_causal(folder):
@@ -98,7 +104,7 @@ def teacher_beside(
     [model] = models_among(teachers)
     label = scoring.relevant_label if scoring else None
     if not isinstance(model, CrossEncoder):
-        asking = _for(resolve_base(model), scoring).asking
+        asking = settings_among(resolve_base(model), scoring or ScoringSettings()).asking
         model = CrossEncoder.from_pretrained(model, relevant_label=label, **asking)
     model = relevant_second(model.with_relevant(label))
     return with_two_logits(model) if student.contract.n_logits == 2 else model
@@ -119,21 +125,6 @@ def encoder_beside(teachers: Mapping[str, Teacher], student: CrossEncoder) -> Cr
     contract = ScoreContract.for_logits(n_logits) if n_logits <= 2 else ScoreContract(CLASSES, n_classes=n_logits)
     n_texts = student.n_texts if student.asked is None else 2  # a prompt asks for both
     return CrossEncoder.from_base(model, n_logits, contract=contract, n_texts=n_texts)
-
-
-def _for(folder: str, scoring: ScoringSettings | None) -> ScoringSettings:
-    """The settings for one teacher among several: those of causal language models are left out for others.
-
-    A classifier whose own prompt has a place for an instruction is given that.
-    """
-    scoring = scoring or ScoringSettings()
-    if is_causal(folder):
-        return scoring
-    kept: dict[str, Any] = dict.fromkeys(ASKING)
-    if scoring.instruction is not None:
-        own = contract_of(folder)
-        kept["instruction"] = scoring.instruction if own is not None and INSTRUCTION in own.prompt else None
-    return replace(scoring, **kept)
 
 
 def is_run(teacher: Teacher) -> bool:
@@ -163,7 +154,7 @@ def add_teachers(
     columns = {}
     for name, teacher in teachers.items():
         if isinstance(teacher, CrossEncoder) or not is_run(teacher):
-            its = scoring if isinstance(teacher, CrossEncoder) else _for(resolve_base(teacher), scoring)
+            its = scoring if isinstance(teacher, CrossEncoder) else settings_among(resolve_base(teacher), scoring)
             columns[name] = score(teacher, candidates, collection, its, description=f"scoring by {name}")
             continue
         columns[name] = scores_by_run(teacher, candidates, collection, name)

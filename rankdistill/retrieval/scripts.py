@@ -66,20 +66,30 @@ _STACKERS = "\u17d2\u1039\u1a60"  # the next letter is written below the one bef
 
 
 @cache
-def word_pattern() -> re.Pattern[str]:
+def word_pattern(apostrophes: bool = False) -> re.Pattern[str]:
     """Compile the pattern of a word, whose group that matches is named "word", "ideographs" or "unspaced".
 
     A word is letters and digits, each with its marks and with characters that do not show. Source: Unicode, UAX #29,
-    without its rules for punctuation inside words: "can't" and "3.5" are two words each.
+    without its rules for punctuation inside words: "can't" and "3.5" are two words each. apostrophes: a word goes on
+    over one straight apostrophe that a letter follows, so that "can't" is one.
     """
-    within = f"{_marks()}{character_class(IGNORED)}"
+    within = within_words()
     ideographs, unspaced = _letters(IDEOGRAPHIC), _letters(UNSPACED)
     letters = rf"[^\W_{ideographs}{unspaced}]"
+    word = f"{letters}+(?:[{within}]+{letters}*)*"
+    if apostrophes:
+        word += rf"(?:'(?!\d){word})?"
     return re.compile(
-        f"(?P<word>{letters}+(?:[{within}]+{letters}*)*)"
+        f"(?P<word>{word})"
         f"|(?P<ideographs>[{ideographs}][{ideographs}{within}]*)"
         f"|(?P<unspaced>[{unspaced}][{unspaced}{within}]*)"
     )
+
+
+@cache
+def within_words() -> str:
+    """Write the marks, and the characters that do not show, as the inside of a character class: no ``\\w`` has them."""
+    return f"{_marks()}{character_class(IGNORED)}"
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from rankdistill.data.candidates import Candidates
 from rankdistill.data.parts import LIST, made_by
 from rankdistill.errors import UsageError
 from rankdistill.inputs.texts import PairTexts, TextCollection
+from rankdistill.scoring.among import settings_among
 from rankdistill.scoring.report import ScoreReport
 from rankdistill.scoring.score import load_model, score_logits, score_with_report
 from rankdistill.scoring.settings import ScoringSettings
@@ -43,7 +44,7 @@ def score_experts(
     from rankdistill.models.expert import columns_of
 
     settings = settings or ScoringSettings()
-    models = {name: load_model(expert, settings) for name, expert in experts.items()}
+    models = dict(load_experts(experts, settings))
     shared = SharedTokens(PairTexts(candidates, collection), models.values())
     columns: dict[str, F32] = {}
     reports: dict[str, ScoreReport] = {}
@@ -60,6 +61,19 @@ def score_experts(
                 _plain(model), candidates, collection, settings, description=what, shared=shared
             )
     return columns, reports
+
+
+def load_experts(
+    experts: Mapping[str, CrossEncoder | str | Path], settings: ScoringSettings
+) -> Iterator[tuple[str, CrossEncoder]]:
+    """Load experts one after the other: (name, model); of several each is asked as `settings_among` says."""
+    from rankdistill.models.base import resolve_base
+
+    for name, expert in experts.items():
+        its = settings
+        if isinstance(expert, str | Path) and len(experts) > 1:
+            its = settings_among(resolve_base(expert), settings)
+        yield name, load_model(expert, its)
 
 
 def _plain(expert: CrossEncoder) -> CrossEncoder:

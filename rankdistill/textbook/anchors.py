@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Set
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -13,6 +14,7 @@ from rankdistill.data.collection import Collection
 from rankdistill.errors import DataError
 from rankdistill.retrieval.terms import query_terms
 from rankdistill.textbook.rake import keywords
+from rankdistill.textbook.stop_words import STOP_WORDS
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,12 +59,12 @@ class Query:
     terms: list[str]
 
 
-def query_of(text: str, limit: int | None, counts: Counter[str]) -> Query:
+def query_of(text: str, limit: int | None, counts: Counter[str], stop_words: Set[str] = STOP_WORDS) -> Query:
     """Search for an anchor's keywords, at most ``limit`` of the best; without any, for the words of its text.
 
     Counts anchors without keywords, and those whose text has no word to search for either, which find nothing.
     """
-    phrases = [phrase for phrase, _ in keywords(text)[:limit]]
+    phrases = [phrase for phrase, _ in keywords(text, stop_words)[:limit]]
     terms = query_terms(" ".join(phrases))
     if not terms:
         terms = query_terms(text)

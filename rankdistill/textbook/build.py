@@ -34,6 +34,7 @@ from rankdistill.textbook.anchors import Query, anchors_of, query_of
 from rankdistill.textbook.found import NEVER, find_units
 from rankdistill.textbook.settings import TextbookSettings
 from rankdistill.textbook.size import Size, chosen, least_k, parse_size
+from rankdistill.textbook.stop_words import stop_words_of
 from rankdistill.textbook.units import identity, lengths_of, texts_of, units_of
 
 REPORT = "textbook.json"
@@ -89,7 +90,8 @@ def build_textbook(
     anchors = anchors_of(task, split)
     output = settings.output if settings.output != "auto" else "pairs" if anchors.of_ranking else "sentences"
     counts = Counter(anchors=len(anchors.texts))
-    queries = [query_of(anchor, settings.keywords, counts) for anchor in anchors.texts]
+    stop_words = stop_words_of(text.language, settings.stop_words)
+    queries = [query_of(anchor, settings.keywords, counts, stop_words) for anchor in anchors.texts]
     made_of = {
         "task": task.name,
         "split": split,

@@ -19,6 +19,9 @@ class TextbookSettings:
     a sentence that it found. auto: pairs for a ranking, else sentences."""
     keywords: int | None = None
     """Best keywords of an anchor that are searched for. [default: all]"""
+    stop_words: str | None = None
+    """File of stop words, which are in no keyword: text in UTF-8, words apart by white space. [default: those of the
+    text's language, of others than English spaCy's]"""
     max_k: int = 1000
     """Most sentences that one anchor may find; to reach a size, as few are taken as suffice."""
 

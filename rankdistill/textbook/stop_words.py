@@ -1,6 +1,14 @@
-"""English words that are no part of a keyword: those with a grammatical function, and the emptiest ones."""
+"""Words that are no part of a keyword: those with a grammatical function, and the emptiest ones."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+from rankdistill.errors import MissingExtraError, UsageError
+from rankdistill.textbook.words import folded_word
 
 _DETERMINERS = """a all an another any both each either enough every few half less many more most much neither no
 none other others own same several some such that the these this those various what whatever which whichever whose"""
@@ -32,3 +40,34 @@ STOP_WORDS = frozenset(
         (_DETERMINERS, _PRONOUNS, _PREPOSITIONS, _CONJUNCTIONS, _AUXILIARIES, _SHORTENED, _ADVERBS, _VERBS)
     ).split()
 )
+"""Of English."""
+
+
+def stop_words_of(language: str, file: str | Path | None = None) -> frozenset[str]:
+    """The stop words of a language, by its ISO code: ours of English, spaCy's of others; or those of a file.
+
+    file: text in UTF-8, words apart by white space; of an empty file no word is one. Words are folded as texts are.
+    Raises `MissingExtraError` where spaCy is not installed, `UsageError` for a language that it has no stop words of,
+    and for a file that cannot be read.
+    """
+    words: Iterable[str] = STOP_WORDS
+    if file is not None:
+        try:
+            words = Path(file).read_text(encoding="utf-8-sig").split()
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"{file} cannot be read as a file of stop words, text in UTF-8: {error}") from error
+    elif language != "en":
+        words = _words_of_spacy(language)
+    return frozenset(map(folded_word, words))
+
+
+def _words_of_spacy(language: str) -> Iterable[str]:
+    if find_spec("spacy") is None:
+        raise MissingExtraError(f"finding keywords in {language!r} without a file of stop words", "augment")
+    try:
+        words: Iterable[str] = import_module(f"spacy.lang.{language}.stop_words").STOP_WORDS
+    except ImportError:
+        raise UsageError(
+            f"there are no stop words of the language {language!r}: give a file of them, an empty one for none"
+        ) from None
+    return words

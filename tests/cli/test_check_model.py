@@ -51,6 +51,11 @@ def test_options_that_do_not_belong_together_are_wrong_use(run, words, message):
     assert message in outcome.err
 
 
+def test_engines_are_of_a_model(run, files):
+    outcome = run("check", "--runs", files.bm25, "--engines", "onnx")
+    assert (outcome.code, "--engines" in outcome.err) == (2, True)
+
+
 def test_a_run_without_its_collection_is_wrong_use(run, files):
     outcome = run("check", "--model", files.model, "--run", files.bm25)
     assert outcome.code == 2

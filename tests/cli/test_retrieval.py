@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tiny_causal import write_causal
 from tiny_encoders import make_encoder
 
 from rankdistill.data import load_collection, read_run
 from rankdistill.data.parts import read_parts
-from rankdistill.models import Encoder
+from rankdistill.models import CrossEncoder, Encoder
 
 Run = Callable[..., Any]
 
@@ -55,6 +56,20 @@ def test_a_language_is_for_lucene(run: Run, files, tmp_path: Path) -> None:
     outcome = run("retrieve", "--collection", files.collection, "--language", "de", "--out", tmp_path / "x")
     assert outcome.code == 2
     assert "--language is for --retriever lucene, got bm25" in outcome.err
+
+
+def test_search_asks_a_causal_language_model_as_score_does(run: Run, files, tmp_path: Path) -> None:
+    folder = write_causal(tmp_path / "causal")
+    asked = {"prompt": "Query: {query}\nDocument: {document}\nAnswer:", "relevant_token": "a", "other_token": "the"}
+    words = [word for name, value in asked.items() for word in (f"--{name.replace('_', '-')}", value)]
+    found = run("search", "cat", "--collection", files.collection, "--model", folder, *words, "--json")
+    assert found.code == 0, found.err
+    model = CrossEncoder.from_pretrained(folder, **asked)
+    for hit in json.loads(found.out):
+        assert hit["score"] == pytest.approx(float(model.predict([("cat", hit["text"])])[0]), abs=1e-4)
+    for option in (words[:2], ["--relevant-label", "yes"]):
+        outcome = run("search", "cat", "--collection", files.collection, *option)
+        assert (outcome.code, "belong to --model" in outcome.err) == (2, True)
 
 
 @pytest.mark.parametrize(("query", "said"), [("☕ ?!", "no word to search for"), ("xyzzy", "found no document")])

@@ -45,6 +45,25 @@ def test_a_textbook_is_written_counted_and_compared(run, glue, text, tmp_path):
     assert (found["corpora"]["book"]["texts"], found["overlap"]["book"][str(book)]) == (12, 1.0)
     assert picture.read_text().startswith("<svg")
     assert "sample: distinct-1" in run(*compared[:3]).out
+    mixed = run("stats", text, book, f"task={glue}", "--split", "dev", "--json", "--text.min-characters", 10)
+    assert mixed.code == 0, mixed.err
+    found = json.loads(mixed.out)["corpora"]
+    assert (found["task"]["texts"], found[str(text)]["texts"] >= 12) == (20, True)
+    assert "distinct-1" in run("stats", text, "--text.min-characters", 10, "--processes", 1).out
+
+
+def test_stop_words_of_a_file_are_in_no_keyword(run, glue, text, tmp_path):
+    import pyarrow.parquet as pq
+
+    words = ["textbook", "--task", glue, "--corpus", text, "--k", 2, "--processes", 1, "--text.min-characters", 10]
+    for name, stopped, searched_for in (("all", "", True), ("fewer", "The CAT", False)):
+        (tmp_path / "stop.txt").write_text(stopped)
+        done = run(*words, "--out", tmp_path / name, "--stop-words", tmp_path / "stop.txt")
+        assert done.code == 0, done.err
+        phrases = pq.read_table(tmp_path / name / "00000.parquet")["keywords"].to_pylist()
+        assert any("cat" in phrase for phrase in phrases) == searched_for
+    told = run(*words, "--out", tmp_path / "de", "--text.language", "qq")
+    assert (told.code, "stop words" in told.err) in ((2, True), (1, True)), told.err
 
 
 def test_what_textbook_and_stats_cannot_do_is_an_error(run, glue, text, tmp_path):
@@ -60,5 +79,12 @@ def test_what_textbook_and_stats_cannot_do_is_an_error(run, glue, text, tmp_path
     for more in (["--split", "dev"], ["--picture", tmp_path / "x.svg"]):
         told = run("stats", glue, *more)
         assert (told.code, "give --text" in told.err) == (2, True)
+    for more, said in (
+        (["--split", "dev"], f"leave it out for {text}"),
+        (["--text.pairs", 3], "a setting of `corpus`"),
+        (["--text.language", "qq"], "stop words"),
+    ):
+        told = run("stats", text, *more)
+        assert (told.code > 0, said in told.err) == (True, True), told.err
     told = run("stats", f"a={glue}", f"a={glue}")
     assert (told.code, "two collections are called 'a'" in told.err) == (2, True)

@@ -12,7 +12,7 @@ from tiny import make_model, make_tokenizer
 from tiny_causal import write_causal
 
 from rankdistill.data import Candidates, Collection, Texts
-from rankdistill.errors import DataError, RankDistillError
+from rankdistill.errors import DataError, RankDistillError, UsageError
 from rankdistill.models import CrossEncoder
 from rankdistill.recipes.teachers import add_teachers, check_teachers, is_run, name_teachers, teacher_beside
 from rankdistill.scoring.settings import ScoringSettings
@@ -119,6 +119,11 @@ def test_a_teacher_beside_the_student_is_asked_as_the_settings_say(tmp_path: Pat
     pairs = [("a dog", "the cat wrote"), ("how to sort", "a list")]
     expected = CrossEncoder.from_pretrained(folder, **ASKED).predict(pairs)
     np.testing.assert_allclose(beside.predict(pairs), expected, atol=1e-5)
+
+
+def test_a_teacher_of_relations_alone_is_not_asked() -> None:
+    with pytest.raises(UsageError, match="gives no score: leave out prompt, instruction"):
+        check_teachers({"t1": "any"}, ScoringSettings(**ASKED), gives_scores=False)
 
 
 def test_a_classifier_with_a_place_for_an_instruction_is_given_it_and_keeps_its_prompt(

@@ -212,3 +212,24 @@ def test_scores_that_contradict_a_collections_judgments(tmp_path: Path) -> None:
     assert "ranks backwards" in errors(folder, collection=judged(-1), candidates=run)["judgments"]
     with pytest.raises(UsageError, match="give both --collection and --run"):
         check_model(folder, judged(1))
+
+
+@pytest.mark.usefixtures("without_sentence_transformers")
+def test_engines_that_are_asked_for_are_compared_though_nothing_is_exported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("onnxruntime")
+    folder = saved(tmp_path / "model")
+    before = sorted(folder.rglob("*"))
+    found = {each.check: each for each in check_model(folder, engines=["onnx"])}
+    assert found["onnx"].level == "ok", found["onnx"].what
+    assert sorted(folder.rglob("*")) == before
+    assert "onnx" not in {each.check for each in check_model(folder)}
+    logits = CrossEncoder.logits
+
+    def wrong(self: CrossEncoder, pairs: Any, **options: Any) -> Any:
+        return logits(self, pairs, **options) + (self.engine_name == "onnx")
+
+    monkeypatch.setattr(CrossEncoder, "logits", wrong)
+    assert "differ from torch's by 1" in errors(folder, engines=["onnx"])["onnx"]
+    assert "nonesuch" in errors(folder, engines=["nonesuch"])["nonesuch"]

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from tiny_causal import FAMILIES, SHAPE, causal_tokenizer, write_causal
 from transformers import AutoConfig, AutoModelForSequenceClassification
 
+from rankdistill.cli.experts import experts_over
 from rankdistill.data import Candidates, Collection, Texts
+from rankdistill.errors import UsageError
 from rankdistill.inputs.texts import PairTexts
 from rankdistill.models import CrossEncoder
 from rankdistill.scoring.experts import score_experts
+from rankdistill.scoring.settings import ScoringSettings
 from rankdistill.scoring.shared_tokens import SharedTokens
 
 TOKENS = {"relevant_token": "a", "other_token": "the"}
@@ -71,3 +76,21 @@ def test_tokens_are_shared_by_those_who_put_texts_in_the_same_prompt(
     for model in models.values():
         shared.of(model, check=False)
     assert shared.n_tokenizations == len(models) - 1, "one and short have one prompt"
+
+
+def test_folders_of_several_kinds_are_each_asked_as_they_can_be(
+    models: dict[str, CrossEncoder], candidates: Candidates, collection: Collection, tmp_path: Path
+) -> None:
+    asked = {"prompt": PROMPTS["one"], **TOKENS}
+    folders = {"causal": write_causal(tmp_path / "causal"), "plain": models["plain"].save(tmp_path / "plain")}
+    columns, _ = score_experts(folders, candidates, collection, ScoringSettings(**asked))
+    np.testing.assert_allclose(columns["causal"], models["one"].predict(PAIRS), atol=1e-4)
+    np.testing.assert_allclose(columns["plain"], models["plain"].predict(PAIRS), atol=1e-4)
+    words = [f"{name}={folder}" for name, folder in folders.items()]
+    guides = experts_over(None, words, ScoringSettings(**asked, dtype="bfloat16"))
+    assert {name: guide.fingerprint() for name, guide in guides.items() if isinstance(guide, CrossEncoder)} == {
+        "causal": models["one"].fingerprint(),
+        "plain": models["plain"].fingerprint(),
+    }
+    with pytest.raises(UsageError, match="reads no prompt"):  # of one alone, as `score --model` does
+        score_experts({"plain": folders["plain"]}, candidates, collection, ScoringSettings(**asked))

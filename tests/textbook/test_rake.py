@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rankdistill.errors import MissingExtraError, UsageError
 from rankdistill.textbook.rake import LONGEST, keywords
-from rankdistill.textbook.stop_words import STOP_WORDS
+from rankdistill.textbook.stop_words import STOP_WORDS, stop_words_of
 
 ABSTRACT = (
     "Compatibility of systems of linear constraints over the set of natural numbers. Criteria of "
@@ -68,10 +71,54 @@ def test_the_best_come_first_and_of_equal_ones_the_earlier() -> None:
         ("one two; three", ["two", "three"]),
         ("ÉCOLE normale de l'été", ["école normale de l'été"]),
         ("我喜欢猫。", ["我喜欢猫"]),
+        ("हिन्दी भाषा सुन्दर है", ["हिन्दी भाषा सुन्दर है"]),
+        ("مُحَمَّدٌ كَتَبَ", ["مُحَمَّدٌ كَتَبَ"]),
+        ("cafe\u0301 noir", ["café noir"]),
+        ("co\u00adoperate, \u2764\ufe0f hearts", ["co\u00adoperate", "hearts"]),
+        ("call _private and __init__ on ____", ["call _private", "__init__"]),
     ],
 )
 def test_keywords_of_real_forms(text: str, expected: list[str]) -> None:
     assert [phrase for phrase, _ in keywords(text, STOP_WORDS | {"one"})] == expected
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "expected"),
+    [
+        ("en", "the dog and the cat", ["dog", "cat"]),
+        ("de", "Der Hund und die Katze, außer Haus", ["hund", "katze", "haus"]),
+        ("hi", "हिन्दी भाषा और सुन्दर", ["हिन्दी भाषा", "सुन्दर"]),
+    ],
+)
+def test_stop_words_are_of_the_language(language: str, text: str, expected: list[str]) -> None:
+    if language != "en":
+        pytest.importorskip("spacy", reason="the extra 'augment' is not installed")
+    assert [phrase for phrase, _ in keywords(text, stop_words_of(language))] == expected
+
+
+def test_stop_words_of_a_file_are_folded_as_texts_are(tmp_path: Path) -> None:
+    file = tmp_path / "stop.txt"
+    file.write_text("\ufeffDon\u2019t AUßER\ncafe\u0301", encoding="utf-8")
+    assert stop_words_of("en", file) == {"don't", "ausser", "café"}
+    text = "dogs don't eat, außer Katzen; we don\u2019t caf\u00e9"
+    assert [phrase for phrase, _ in keywords(text, stop_words_of("xx", file))] == ["dogs", "eat", "katzen", "we"]
+    file.write_text("")
+    assert stop_words_of("de", file) == frozenset()
+
+
+def test_a_language_without_stop_words_needs_a_file_that_can_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "latin1").write_bytes("für".encode("latin-1"))
+    for file in (tmp_path / "latin1", tmp_path / "none", tmp_path):
+        with pytest.raises(UsageError, match="cannot be read as a file of stop words, text in UTF-8"):
+            stop_words_of("de", file)
+    monkeypatch.setattr("rankdistill.textbook.stop_words.find_spec", lambda name: True)
+    with pytest.raises(UsageError, match="no stop words of the language 'qq': give a file of them"):
+        stop_words_of("qq")
+    monkeypatch.setattr("rankdistill.textbook.stop_words.find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match=r"'de' without a file of stop words .*rankdistill\[augment\]"):
+        stop_words_of("de")
 
 
 def test_a_long_run_is_cut_and_nothing_of_it_dropped() -> None:

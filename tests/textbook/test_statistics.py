@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import random
+import sys
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
-from pair_tasks import write_glue
 
-from rankdistill.data import Collection, Texts, load_collection
-from rankdistill.data.candidates import Candidates
-from rankdistill.errors import DataError, UsageError
+from rankdistill.errors import DataError, MissingExtraError, UsageError
 from rankdistill.textbook.overlap_picture import write_overlap
-from rankdistill.textbook.statistics import corpus_texts, text_statistics, words_of
+from rankdistill.textbook.statistics import text_statistics
 
 pytest.importorskip("rensa", reason="the extra 'corpus' is not installed")
 
 
-def corpus(n: int, words: list[str], seed: int = 0) -> pa.Array:
+def corpus(n: int, words: list[str], seed: int = 0) -> list[list[str]]:
     draw = random.Random(seed)
-    return pa.array([" ".join(draw.choices(words, k=draw.randint(3, 9))) for _ in range(n)], pa.large_string())
+    texts = [" ".join(draw.choices(words, k=draw.randint(3, 9))) for _ in range(n)]
+    return [texts[: n // 3], [], texts[n // 3 :]]
 
 
 ANIMALS = [f"animal{i}" for i in range(30)]
@@ -32,7 +31,7 @@ NARROW, WIDE = corpus(40, ANIMALS[:5]), corpus(400, ANIMALS[:15] + PLANTS)
 
 def test_the_smallest_corpus_is_measured_whole_as_by_a_plain_reference() -> None:
     found = text_statistics({"narrow": NARROW, "wide": WIDE})["corpora"]["narrow"]
-    texts = [text.split() for text in NARROW.to_pylist()]
+    texts = [text.split() for batch in NARROW for text in batch]
     words = [word for text in texts for word in text]
     pairs = [pair for text in texts for pair in pairwise(text)]
     assert (found["texts"], found["words"], found["distinct_words"]) == (40, len(words), len(set(words)))
@@ -50,47 +49,54 @@ def test_larger_corpora_are_sampled_to_the_words_of_the_smallest_by_the_seed() -
 
 def test_near_duplicates_are_those_of_a_text_before() -> None:
     long = "a text of quite some length about the animals that live by the river and what they eat in winter"
-    texts = pa.array(
-        [long, long + " too", "something else altogether, without a word in common", long], pa.large_string()
-    )
-    assert text_statistics({"x": texts})["corpora"]["x"]["near_duplicates"] == 0.5
+    texts = [long, long + " too", "something else altogether, without a word in common", long]
+    for batches in ([texts], [[text] for text in texts]):
+        assert text_statistics({"x": batches})["corpora"]["x"]["near_duplicates"] == 0.5
 
 
 def test_shared_words_are_of_the_most_frequent_ones_without_stop_words() -> None:
-    one = pa.array(["the cat the cat the dog", "the bird"], pa.large_string())
-    two = pa.array(["the cat of the wolf", "the cat and wolf", "the bee"], pa.large_string())
+    one = [["the cat the cat the dog", "the bird"]]
+    two = [["the cat of the wolf", "the cat and wolf", "the bee"]]
     found = text_statistics({"one": one, "two": two}, vocabulary=2)
     assert found["vocabulary"] == 2  # cat, bird (of bird and dog the first by the alphabet); cat, wolf
     assert found["overlap"] == {"one": {"one": 1.0, "two": 0.5}, "two": {"one": 0.5, "two": 1.0}}
     assert text_statistics({"one": one, "two": two})["vocabulary"] == 3
+    assert text_statistics({"one": one}, stop_words={"cat"})["vocabulary"] == 3  # the, dog, bird
 
 
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("Don't PANIC, 42 towels!", ["don't", "panic", "42", "towels"]),
-        ("naïve Straße", ["naïve", "strasse"]),
-        ("我喜欢 cats", ["我", "喜", "欢", "cats"]),
-        ("?!", []),
-    ],
-)
-def test_words_have_no_case_and_no_punctuation(text: str, words: list[str]) -> None:
-    assert words_of(text) == words
+def test_pairs_of_words_are_of_one_text_and_texts_may_be_without_words() -> None:
+    texts = [["?!", "a b", "", "a b", "..."], ["b a"]]
+    sample = text_statistics({"x": texts})["corpora"]["x"]["sample"]
+    assert (sample["words"], sample["distinct_1"], sample["distinct_2"]) == (6, 2 / 6, 2 / 3)
+    assert text_statistics({"x": [["word"]]})["corpora"]["x"]["sample"]["distinct_2"] == 0
 
 
-def test_texts_of_each_kind_of_collection(tmp_path: Path) -> None:
-    task = load_collection(f"glue:sst2@{write_glue(tmp_path / 'glue')}")
-    assert corpus_texts(task).to_pylist() == task.queries.take(task.split("train"))
-    assert corpus_texts(task, "dev").to_pylist() == task.queries.take(task.split("dev"))
-    queries, documents = Texts.from_pairs(["1", "2"], ["a", "b"]), Texts.from_pairs(["1", "2"], ["c", ""])
-    pairs = Collection("p", queries, documents, candidates=Candidates.from_rows(["1", "2"], ["1", "2"]))
-    assert corpus_texts(pairs).to_pylist() == ["a", "c", "b"]
-    assert corpus_texts(Collection("r", queries, documents)).to_pylist() == ["c", "a", "b"]
+def test_one_corpus_is_read_at_a_time_and_each_once() -> None:
+    read = []
+
+    def batches(name: str) -> Iterator[list[str]]:
+        for number in range(3):
+            read.append((name, number))
+            yield [f"text {number} of corpus {name}"]
+
+    text_statistics({name: batches(name) for name in "ab"})
+    assert read == [(name, number) for name in "ab" for number in range(3)]
+
+
+def test_an_extra_that_is_not_installed_is_said_before_anything_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "rensa", None)
+
+    def batches() -> Iterator[list[str]]:
+        raise AssertionError("read")
+        yield []
+
+    with pytest.raises(MissingExtraError, match=r"rankdistill\[corpus\]"):
+        text_statistics({"x": batches()})
 
 
 def test_corpora_without_words_and_a_vocabulary_of_none_are_refused() -> None:
     with pytest.raises(DataError, match="empty has no words: 1 texts"):
-        text_statistics({"full": NARROW, "empty": pa.array(["?!"], pa.large_string())})
+        text_statistics({"full": NARROW, "empty": [["?!"]]})
     with pytest.raises(UsageError, match="vocabulary must be at least 1"):
         text_statistics({"full": NARROW}, vocabulary=0)
 

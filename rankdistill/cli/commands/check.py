@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -37,6 +38,10 @@ def check(
         str | None,
         Parameter(help="Which label of a --model with two logits means relevant. [default: what their names tell]"),
     ] = None,
+    engines: Annotated[
+        tuple[Literal["onnx", "openvino"], ...],
+        Parameter(help="Engines that are to compute the scores of --model as torch does, by exports of their own."),
+    ] = (),
     asking: Annotated[Asking, Parameter(name="*")] = ASKED,
     runs: Runs = (),
     qrels: Annotated[Path | None, Parameter(help="Judgments: TREC or BEIR qrels, plain or .gz.")] = None,
@@ -62,10 +67,10 @@ def check(
         rankdistill check --runs bm25.trec student.trec.gz --qrels qrels.txt --collection my-data
     """
     files = bool(runs) or qrels is not None
-    if model is None and (run is not None or relevant_label is not None or asking != ASKED):
+    if model is None and (run is not None or relevant_label is not None or engines or asking != ASKED):
         raise UsageError(
-            "--run, --relevant-label, --prompt and what else says how a model is asked belong to --model; runs are "
-            "checked by --runs"
+            "--run, --relevant-label, --engines, --prompt and what else says how a model is asked belong to "
+            "--model; runs are checked by --runs"
         )
     if model is None and not files:
         raise UsageError("nothing to check, expected --model, or --runs, --qrels or both")
@@ -73,7 +78,7 @@ def check(
         raise UsageError("a model and runs are checked one after the other: give --model without --runs and --qrels")
     source = load_collection(collection) if collection else None
     if model is not None:
-        _check_model(model, source, run, relevant_label, asking, as_json)
+        _check_model(model, source, run, relevant_label, engines, asking, as_json)
         return
     findings = check_files(runs, qrels, source, measures, conventions)
     if as_json:
@@ -97,6 +102,7 @@ def _check_model(
     collection: Collection | None,
     run: Path | None,
     relevant_label: str | None,
+    engines: Sequence[str],
     asking: Asking,
     as_json: bool,
 ) -> None:
@@ -104,7 +110,9 @@ def _check_model(
     from rankdistill.scoring.model_check.check import check_model
 
     candidates = None if run is None else read_run(run)
-    findings = check_model(model, collection, candidates, relevant_label=relevant_label, **asking.asking)
+    findings = check_model(
+        model, collection, candidates, relevant_label=relevant_label, engines=engines, **asking.asking
+    )
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:

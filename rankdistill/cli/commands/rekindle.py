@@ -87,7 +87,7 @@ def rekindle(
     kind.check_measures(measures or kind.measures)
     join_processes()
     with locked(out) if processes()[0] == 0 else nullcontext():
-        guides = experts_over(parts_that_are_read(data, data_run), experts)
+        guides = experts_over(parts_that_are_read(data, data_run), experts, scoring)
         check_weights(guided, len(guides) or 1)
         pairs = unlabelled(data, data_run)
         result = rekindled(

@@ -11,8 +11,10 @@ from rankdistill.cli.output import print_json, print_rich, table
 from rankdistill.data.sources import load_collection
 from rankdistill.data.texts import Texts
 from rankdistill.errors import UsageError
+from rankdistill.inputs.asking import Asking
 
 SNIPPET = 200
+ASKED = Asking()
 
 
 def search(
@@ -28,6 +30,7 @@ def search(
         str | None,
         Parameter(help="Which label of a model with two logits means relevant. [default: what their names tell]"),
     ] = None,
+    asking: Annotated[Asking, Parameter(name="*")] = ASKED,
     as_json: Json = False,
 ) -> None:
     """Search a collection: BM25 finds candidates, a cross-encoder orders them.
@@ -40,6 +43,8 @@ def search(
         raise UsageError("the query is empty: give the text to search for")
     if k < 1 or candidates < 1:
         raise UsageError(f"--k and --candidates must be at least 1, got {k} and {candidates}")
+    if model is None and (relevant_label is not None or asking != ASKED):
+        raise UsageError("--relevant-label, --prompt and what else says how a model is asked belong to --model")
     source = load_collection(collection)
     from rankdistill.retrieval.cached import cached_index
 
@@ -53,7 +58,7 @@ def search(
     if model is not None and hits:
         from rankdistill.models import CrossEncoder
 
-        ranked = CrossEncoder.from_pretrained(model, relevant_label=relevant_label).rank(query, texts)
+        ranked = CrossEncoder.from_pretrained(model, relevant_label=relevant_label, **asking.asking).rank(query, texts)
         hits = [
             {**hits[hit["corpus_id"]], "rank": rank, "score": hit["score"]} for rank, hit in enumerate(ranked, start=1)
         ]

@@ -9,20 +9,28 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from rankdistill.cli.options import Json, Seed
+from rankdistill.cli.options import Json, Processes, Seed
 from rankdistill.cli.output import print_json, print_rich, say_wrote, table
 from rankdistill.cli.outputs import OUTPUT_FILE
+from rankdistill.corpus.documents import FORMS
+from rankdistill.corpus.settings import CorpusSettings
 from rankdistill.data.sources import SYNTAX, load_collection
 from rankdistill.errors import UsageError
+from rankdistill.textbook.corpora import SENTENCES, has_splits, is_text, texts_in
 from rankdistill.textbook.overlap_picture import write_overlap
-from rankdistill.textbook.statistics import VOCABULARY, corpus_texts, text_statistics
-from rankdistill.textbook.units import parts_folder
+from rankdistill.textbook.statistics import VOCABULARY, text_statistics
+from rankdistill.textbook.stop_words import stop_words_of
+
+TEXT_DEFAULTS = CorpusSettings()
 
 
 def stats(
     collection: Annotated[
         tuple[str, ...],
-        Parameter(help=f"Collections, or folders of parts, each also as NAME=COLLECTION: {SYNTAX}."),
+        Parameter(
+            help=f"Collections, folders of parts, or text that is split into sentences ({FORMS}; folders of such "
+            f"files; {SENTENCES}COLLECTION), each also as NAME=SOURCE. Collections: {SYNTAX}."
+        ),
     ],
     *,
     text: Annotated[
@@ -34,6 +42,15 @@ def stats(
     vocabulary: Annotated[
         int, Parameter(help="Most frequent words of each corpus that are compared.", validator=Number(gte=1))
     ] = VOCABULARY,
+    stop_words: Annotated[
+        Path | None,
+        Parameter(
+            help="File of stop words, which are left out of the words compared: text in UTF-8, words apart by white "
+            "space. [default: those of --text.language]"
+        ),
+    ] = None,
+    settings: Annotated[CorpusSettings, Parameter(name="--text")] = TEXT_DEFAULTS,
+    processes: Processes = None,
     picture: Annotated[Path | None, OUTPUT_FILE, Parameter(help="SVG file to draw the shared vocabularies in.")] = None,
     seed: Seed = 0,
     as_json: Json = False,
@@ -45,21 +62,30 @@ def stats(
     share of the most frequent words that two corpora have in common. For example
 
         rankdistill stats pydocs --json
-        rankdistill stats general=pairs:runs/wikipedia.pairs task=glue:rte@glue \\
+        rankdistill stats general=wikipedia/ task=glue:rte@glue \\
             augmented=pairs:runs/rte.augmented textbook=textbook:runs/rte.textbook --picture overlap.svg
     """
     named = _named(collection)
-    if len(named) == 1 and not text:
+    [source, *others] = named.values()
+    if not others and not text and not is_text(source):
         if picture is not None or split is not None:
             raise UsageError("--picture and --split are for statistics of texts: give --text, or several collections")
-        numbers = load_collection(next(iter(named.values()))).stats()
+        numbers = load_collection(source).stats()
         if as_json:
             print_json(numbers)
         else:
             print_rich(table(["what", "number"], _rows(numbers)))
         return
+    if split is not None and not any(map(has_splits, named.values())):
+        raise UsageError(f"--split {split}: of tasks and rankings alone; leave it out for {', '.join(named)}")
+    if settings.pairs is not None:
+        raise UsageError("--text.pairs is a setting of `corpus`: leave it out")
     found = text_statistics(
-        {name: _texts(source, split) for name, source in named.items()}, vocabulary=vocabulary, seed=seed
+        {name: texts_in(source, split, settings, processes) for name, source in named.items()},
+        vocabulary=vocabulary,
+        similarity=settings.similarity,
+        stop_words=stop_words_of(settings.language, stop_words),
+        seed=seed,
     )
     if picture is not None:
         write_overlap(found["overlap"], found["vocabulary"], picture)
@@ -84,14 +110,6 @@ def _named(words: Sequence[str]) -> dict[str, str]:
             raise UsageError(f"two collections are called {name!r}: give each a name of its own, NAME=COLLECTION")
         named[name] = source
     return named
-
-
-def _texts(source: str, split: str | None) -> Any:
-    """The texts of a collection; the split is of those that have splits."""
-    if parts_folder(source) and not source.startswith(("pairs:", "textbook:")):
-        source = f"pairs:{source}"
-    loaded = load_collection(source)
-    return corpus_texts(loaded, split if loaded.splits or loaded.qrels is not None else None)
 
 
 def _print(found: Mapping[str, Any]) -> None:

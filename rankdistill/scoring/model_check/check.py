@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -34,6 +34,7 @@ CHECKS: tuple[Callable[[Checked], Iterator[ModelFinding]], ...] = (
     scores.ties,
     scores.transformers,
     scores.exported,
+    scores.engines,
     scores.sentence_transformers,
 )
 _QUERIES = (
@@ -60,6 +61,7 @@ def check_model(
     candidates: Candidates | None = None,
     *,
     relevant_label: str | None = None,
+    engines: Sequence[str] = (),
     **asking: Any,
 ) -> list[ModelFinding]:
     """Check a model for faults that leave no trace but wrong scores; one finding for each check, in order.
@@ -69,7 +71,8 @@ def check_model(
     that the chat template makes otherwise, mass ties, scores that transformers, exported files in the folder or
     sentence-transformers compute otherwise, and scores that contradict the judgments. All is computed in float32.
     collection, candidates: the pairs to score, the first `CANDIDATES` of the first `QUERIES` queries (None: a few
-    texts of its own, without judgments). asking: how a causal language model is asked, see
+    texts of its own, without judgments). engines: names of `ENGINES` that are to compute the same
+    scores by exports of their own. asking: how a causal language model is asked, see
     `CrossEncoder.from_pretrained`. Raises `UsageError` for one of collection and candidates without the other, and
     `DataError` for a candidate without a text.
     """
@@ -88,7 +91,9 @@ def check_model(
         except UsageError as error:
             return [ModelFinding("truncation", "error", str(error))]
         place = place if is_chain(place) else Path(resolve_base(model))
-        checked = Checked(loaded, place, [(query, text) for query in _QUERIES for text in _DOCUMENTS])
+        checked = Checked(
+            loaded, place, [(query, text) for query in _QUERIES for text in _DOCUMENTS], engines=tuple(engines)
+        )
         if collection is not None and candidates is not None:
             checked = _on_candidates(checked, collection, candidates)
         for each in CHECKS:

@@ -39,6 +39,9 @@ class Checked:
     offsets: I64 | None = None
     """Where each query's pairs begin, int64 (Q + 1,), where there are judgments."""
 
+    engines: tuple[str, ...] = ()
+    """Engines that are to compute the scores, too."""
+
     @cached_property
     def logits(self) -> F32:
         """Logits by torch in float32, (N, n_logits)."""

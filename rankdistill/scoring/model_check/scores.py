@@ -8,6 +8,7 @@ import logging
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -169,6 +170,25 @@ def _of_file(checked: Checked, engine: str, file: Path, name: str) -> ModelFindi
             "weights, or another model. Delete it, or export again (`rankdistill export`)",
         )
     return ModelFinding(name, "ok", f"as torch, {found:.2g} apart{' in the median' if int8 else ''}")
+
+
+def engines(checked: Checked) -> Iterator[ModelFinding]:
+    """Compare the engines asked for with torch, each by an export of its own, not by the files in the folder."""
+    for engine in checked.engines:
+        try:
+            with TemporaryDirectory(prefix="rankdistill-") as empty:
+                logits = checked.model.with_engine(engine, "float32", empty).logits(checked.pairs)
+        except RankDistillError as error:
+            yield ModelFinding(engine, "error", str(error))
+            continue
+        apart = float(np.abs(logits - checked.logits).max())
+        if apart <= AGREEMENT * checked.size:
+            yield ModelFinding(engine, "ok", f"as torch, {apart:.2g} apart")
+        else:
+            differ = (
+                f"its logits differ from torch's by {apart:.3g}, where they are of size {checked.size:.3g}: use torch"
+            )
+            yield ModelFinding(engine, "error", differ)
 
 
 def sentence_transformers(checked: Checked) -> Iterator[ModelFinding]:

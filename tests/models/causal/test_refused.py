@@ -42,6 +42,12 @@ def test_wrong_questions_are_refused(folder: Path, name: str) -> None:
         CrossEncoder.from_pretrained(folder, **{**ASKED, **changes}).predict([("a", "b")])
 
 
+def test_a_text_before_queries_and_a_prompt_around_both_are_refused_together(folder: Path) -> None:
+    model = CrossEncoder.from_pretrained(folder, **ASKED)
+    with pytest.raises(UsageError, match=r"prompt='find: '.*write the text into that prompt before \{query\}"):
+        CrossEncoder(model.model, model.tokenizer, model.contract, prompt="find: ", asked=model.asked)
+
+
 def test_an_entry_that_is_none_of_ours_is_refused(tmp_path: Path) -> None:
     folder = write_causal(tmp_path / "model")
     file = folder / "config.json"

@@ -1,0 +1,90 @@
+"""Texts of a corpus in batches, one after the other: of a collection, of parts, or sentences of text."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rankdistill.augment.examples import examples_of
+from rankdistill.corpus.build import in_order
+from rankdistill.corpus.documents import SUFFIXES, blocks, documents
+from rankdistill.corpus.sentences import paragraphs, reason_against
+from rankdistill.corpus.settings import CorpusSettings
+from rankdistill.data.collection import Collection
+from rankdistill.data.pair_parts import read_pair_part
+from rankdistill.data.parts import is_parts, parts_of
+from rankdistill.data.sources import load_collection
+from rankdistill.data.sources.layout import find_files
+from rankdistill.textbook.units import parts_folder
+
+SENTENCES = "sentences:"
+"""What a source begins with whose sentences are meant, as `textbook` reads a corpus, where it could be a collection."""
+_BATCH = 1 << 16
+
+
+def texts_in(
+    source: str, split: str | None = None, settings: CorpusSettings | None = None, processes: int | None = None
+) -> Iterator[list[str]]:
+    """Yield the texts of a source in batches, empty ones left out; nothing is read before the first one is asked for.
+
+    Of parts both texts of each pair, part by part. Of text files, folders of them that are no collection, and
+    ``sentences:SOURCE`` the sentences that `build_textbook` searches, split and filtered by the settings, but repeated
+    ones too; processes: to split them in (None: one per core). Of a collection see `corpus_texts`; split: of one that
+    has splits.
+    """
+    if folder := parts_folder(source):
+        for part in parts_of(folder):
+            pairs = read_pair_part(part)
+            sides = (pairs[side].to_pylist() for side in ("first", "second"))
+            yield [text for pair in zip(*sides, strict=True) for text in pair if text.strip()]
+    elif is_text(source):
+        step = partial(_sentences, settings=settings or CorpusSettings())
+        yield from in_order(step, blocks(documents(source.removeprefix(SENTENCES))), processes or os.cpu_count() or 1)
+    else:
+        texts = corpus_texts(load_collection(source), split if has_splits(source) else None)
+        for start in range(0, len(texts), _BATCH):
+            yield texts.slice(start, _BATCH).to_pylist()
+
+
+def is_text(source: str) -> bool:
+    """Tell whether sentences of text are meant: said so, a text file, or a folder without the files of a collection."""
+    path = Path(source)
+    if source.startswith(SENTENCES) and not path.exists():
+        return True
+    if path.is_dir():
+        return not is_parts(path) and not find_files(path).documents
+    return source.endswith(SUFFIXES) and path.is_file()
+
+
+def has_splits(source: str) -> bool:
+    """Tell whether a source is a task or a ranking, whose texts are in splits; parts and sentences have none."""
+    return not (is_text(source) or parts_folder(source) or source.startswith(("pairs:", "textbook:")))
+
+
+def _sentences(texts: list[str], settings: CorpusSettings) -> list[str]:
+    split = (sentences for text in texts for sentences in paragraphs(text, settings.language, settings.wrapped))
+    return [sentence for sentences in split for sentence in sentences if not reason_against(sentence, settings)]
+
+
+def corpus_texts(collection: Collection, split: str | None = None) -> pa.Array:
+    """The texts of a collection, empty ones left out: large_string (N,).
+
+    Of tasks of scored pairs each text of the pairs of a split (None: train), as often as it stands there; of pairs
+    without labels all texts; of a ranking its documents, and its queries, all or those of a split.
+    """
+    pairs = collection.candidates
+    if collection.scored_pairs is not None or (pairs is not None and pairs.doc_ids.equals(pairs.row_query_ids)):
+        examples = examples_of(collection, split)
+        texts = examples.texts.take(pa.array(np.stack(examples.columns, axis=1).reshape(-1)))
+    else:
+        asked = collection.queries.texts
+        if split is not None:
+            asked = pa.array(collection.queries.take(collection.split(split)), pa.large_string())
+        texts = pa.concat_arrays([collection.documents.texts, asked])
+    return texts.filter(pc.greater(pc.utf8_length(pc.utf8_trim_whitespace(texts)), 0))
