@@ -134,6 +134,10 @@ def test_what_one_task_is_tuned_to_is_no_other_tasks_start(
 REFUSED = {
     "one task": (["--tasks", "glue:rte@{glue}"], 2, "got 1 task, expected two or more"),
     "two of one name": (["--tasks", "glue:rte@{glue}", "RTE=glue:sst2@{glue}"], 2, "are both called 'RTE'"),
+    **{
+        f"called {name}": (["--tasks", f"{name}=glue:rte@{{glue}}", "glue:sst2@{glue}"], 2, f"be called '{name}'")
+        for name in ("checkpoints", "Checkpoints", "steps", "log.json", "training.json")
+    },
     "twice": (["--tasks", "a=glue:rte@{glue}", "b=glue:rte@{glue}"], 2, "is given twice"),
     "no folder": (["--tasks", "glue:rte@{glue}", "glue:mrpc@{glue}"], 1, "mrpc"),
     "hidden": (["--tasks", "glue:rte@{glue}", "glue:sst2@{glue}", "--test-split", "test"], 2, "split of glue:rte"),
