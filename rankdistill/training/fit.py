@@ -162,6 +162,7 @@ def planned(
         compared=objective.compares,
         draw=settings.draw,
         by=drawn_by(settings, fitted_columns(objective), candidates.columns),
+        most=settings.most_lists,
     )
 
 

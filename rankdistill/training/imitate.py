@@ -56,7 +56,7 @@ def imitate(
     begins_as, kept = (start, range(len(layers))) if start else (model, layers)
     student = model.with_model(keep_layers(begins_as.model, kept))
     at = -2 if layers[-1] == n_layers_of(model.model) - 1 else -1
-    plan = plan_lists(candidates, settings.list_size, settings.epochs, settings.seed, labels=None)
+    plan = plan_lists(candidates, settings.list_size, settings.epochs, settings.seed, most=settings.most_lists)
     source = ListSource(student, candidates, collection, plan, (), settings.lists_per_batch, teacher=model)
     facts = {
         "layers": list(layers),
