@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from torch import nn
 from transformers import TrainingArguments
 
 from rankdistill.data.candidates import Candidates
@@ -16,13 +15,12 @@ from rankdistill.inputs.masking import SHARE, TokenMasker
 from rankdistill.inputs.texts import PairTexts, TextCollection
 from rankdistill.models import CrossEncoder
 from rankdistill.models.card import Training
-from rankdistill.models.companions import NAME as COMPANIONS
 from rankdistill.models.masked_lm import MASKED_LM, MaskedLMHead, save_masked_lm_head
 from rankdistill.models.untrained import mark_head
-from rankdistill.models.weights import weights_beyond
 from rankdistill.progress import say
 from rankdistill.tasks import Task
 from rankdistill.training.draw import ListPlan, drawn_by, plan_lists, relevance_column
+from rankdistill.training.frozen import unlearned
 from rankdistill.training.list_source import ListSource
 from rankdistill.training.loop import Measuring, check_outputs, run_training
 from rankdistill.training.masked import Masked
@@ -128,7 +126,9 @@ def fit(
         companions=companions,
         save_beside=(lambda folder: save_masked_lm_head(masked_lm, folder)) if masked_lm and masking else None,
         unread_weights=not (objective.trains_own_head or objective.heads or masking),
-        frozen=_frozen(objective, only_companions),
+        frozen=lambda network: unlearned(
+            network, objective, teacher and teacher.model, only_companions=only_companions
+        ),
         measuring=Measuring(settings.eval_steps, dev.measures[0]) if dev else None,
         out=out,
         facts=claimed,
@@ -179,15 +179,6 @@ def told(settings: TrainingSettings) -> dict[str, Any]:
     default = asdict(TrainingSettings())
     named = {"learning_rate", "epochs", "seed"}
     return {name: value for name, value in asdict(settings).items() if name in named or value != default[name]}
-
-
-def _frozen(objective: Objective, only_companions: bool) -> Callable[[Any], list[nn.Parameter]] | None:
-    """What tells the weights of a network that are not trained; None where all are."""
-    if only_companions:
-        return lambda network: [
-            weight for name, weight in network.named_parameters() if not name.startswith(COMPANIONS)
-        ]
-    return None if objective.trains_own_head else lambda network: weights_beyond(network, -1)
 
 
 def dev_facts(dev: Task) -> dict[str, str]:

@@ -20,6 +20,7 @@ from rankdistill.models.families import n_layers_of
 from rankdistill.models.parts import forward_parts
 from rankdistill.models.weights import weights_beyond
 from rankdistill.training.batches import Batch, BatchSource
+from rankdistill.training.distributed import mean_of_all, processes
 from rankdistill.training.draw import plan_lists
 from rankdistill.training.list_source import ListSource
 from rankdistill.training.list_trainer import ListTrainer
@@ -95,6 +96,7 @@ class StateTrainer(ListTrainer):
             with torch.no_grad():
                 targets = self._states(self.teacher, batch)
         loss = mse_loss(torch.cat(states).float(), torch.cat(targets).float())
+        loss = mean_of_all(loss, sum(map(len, states)) if batch["counts"][processes()[0]] else 0)
         return loss, {"hidden states": loss}
 
     def _states(self, model: Any, batch: Batch) -> list[Tensor]:
