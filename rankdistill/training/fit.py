@@ -70,6 +70,8 @@ def fit(
     check_outputs(out)
     settings = settings or TrainingSettings()
     objective = Objective.parse(objective) if isinstance(objective, str) else objective
+    if dev is not None:
+        check_measured(objective, settings)
     check_objective(objective, model, teacher, candidates.columns)
     if objective.trains_own_head or objective.reads_relations_alone:
         mark_head(model.model.config, trained=objective.trains_own_head)
@@ -190,6 +192,20 @@ def dev_facts(dev: Task) -> dict[str, str]:
 def fitted_columns(objective: Objective) -> list[str]:
     """Columns of a teacher's or an ensemble's scores that an objective fits."""
     return [term.targets for term in objective.terms if term.targets and term.targets != TEACHER]
+
+
+def check_measured(objective: Objective, settings: TrainingSettings, *, new_head: bool = False) -> None:
+    """Raise `UsageError` where ``eval_steps`` would choose weights by what an untrained head says.
+
+    new_head: whether the student's head is drawn at random. One that an objective leaves alone may have been trained
+    before, unless the objective trains no last layer for it to read.
+    """
+    if settings.eval_steps and (objective.reads_relations_alone or (new_head and not objective.trains_own_head)):
+        raise UsageError(
+            f"the objective {objective} does not train the student's head, so that measures on dev queries say nothing "
+            f"of the weights, and eval_steps={settings.eval_steps} would choose some by chance: leave --eval-steps out "
+            "(0), and choose weights in the training that comes after"
+        )
 
 
 def check_objective(
