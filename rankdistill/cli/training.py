@@ -121,6 +121,10 @@ def train_command(
         task = options.load()
         unlabelled = is_unlabelled(task.collection, objective)
         training, settings = task if unlabelled else task.training, options.settings
+        if settings.eval_steps and task.collection.qrels is None:
+            raise UsageError(
+                f"{NO_LABELS}, by which eval_steps={settings.eval_steps} would choose weights: leave --eval-steps out (0)"
+            )
         dev = task.required(options.splits.dev_split) if settings.eval_steps else None
         known = (*task.candidates.columns, *columns)
         objective.check_columns(logit_names(task, known))

@@ -143,6 +143,10 @@ def test_a_ranking_student_learns_relations_of_its_candidates_pairs(tmp_path: Pa
             "transformer:2x16", ["--eval-steps", "2", "--objective", "relations(teacher) + attention_mse(teacher)"],
             "does not train the student's head",
         ),
+        (
+            "transformer:2x16", ["--eval-steps", "2", "--objective", "relations(teacher) + pointwise_mse(teacher)"],
+            "the collection has no judgments, by which eval_steps=2 would choose weights",
+        ),
         ("bilstm", ["--lstm-size", "4"], "and the student, BiLSTM, has none: take a transformer, such as"),
     ],
 )  # fmt: skip
