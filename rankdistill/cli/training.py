@@ -123,7 +123,7 @@ def train_command(
         training, settings = task if unlabelled else task.training, options.settings
         if settings.eval_steps and task.collection.qrels is None:
             raise UsageError(
-                f"{NO_LABELS}, by which eval_steps={settings.eval_steps} would choose weights: leave --eval-steps out (0)"
+                f"{NO_LABELS}, by which eval_steps={settings.eval_steps} would choose weights: leave --eval-steps out"
             )
         dev = task.required(options.splits.dev_split) if settings.eval_steps else None
         known = (*task.candidates.columns, *columns)

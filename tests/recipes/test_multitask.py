@@ -168,7 +168,7 @@ REFUSED = {
     "a measure of another kind": (
         ["--tasks", "glue:rte@{glue}", "glue:stsb@{glue}", "--measures", "stsb=accuracy"],
         2,
-        "accuracy",
+        "accuracy measures classes, and the labels of a similarity are numbers: take pearson or spearman",
     ),
     "a measure of no task": (
         ["--tasks", "glue:rte@{glue}", "glue:sst2@{glue}", "--measures", "accuracy"],
