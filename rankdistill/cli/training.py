@@ -39,7 +39,7 @@ from rankdistill.tasks import KINDS, Splits, Task
 from rankdistill.training import Objective, TrainingSettings
 from rankdistill.training.distributed import join_processes, processes
 from rankdistill.training.draw import drawn_by
-from rankdistill.training.fit import fitted_columns
+from rankdistill.training.fit import check_measured, fitted_columns
 from rankdistill.training.loop import check_outputs
 
 KIND = KINDS["ranking"]
@@ -116,10 +116,15 @@ def train_command(
     of the model's head. source: of such a student's tokens and embeddings (None: the default base).
     """
     from_scratch = check_student(base, options)
+    check_measured(objective, options.settings, new_head=from_scratch)
     with _own_folder(options.out):
         task = options.load()
         unlabelled = is_unlabelled(task.collection, objective)
         training, settings = task if unlabelled else task.training, options.settings
+        if settings.eval_steps and task.collection.qrels is None:
+            raise UsageError(
+                f"{NO_LABELS}, by which eval_steps={settings.eval_steps} would choose weights: leave --eval-steps out"
+            )
         dev = task.required(options.splits.dev_split) if settings.eval_steps else None
         known = (*task.candidates.columns, *columns)
         objective.check_columns(logit_names(task, known))
@@ -155,6 +160,8 @@ def train_command(
         if unlabelled or objective.reads_relations_alone:
             say("nothing is measured: " + (HEADLESS if objective.reads_relations_alone else NO_LABELS))
             written = "model/ and config.yaml"
+            if options.as_json:
+                print_json({})
         else:
             measure(task.held_out, options, None if from_scratch else base)
             written = "model/, config.yaml and, of held-out queries, run.trec.gz and metrics.json"
@@ -185,6 +192,8 @@ def measure(held_out: Task, options: TrainOptions, base: str | None = None) -> N
     """
     if not held_out.n_queries:
         say("no held-out queries in the run: nothing measured")
+        if options.as_json:
+            print_json({})
         return
     model = CrossEncoder.from_pretrained(options.out / "model")
     metrics = measure_model(model, held_out, options.out, scoring=options.scoring)

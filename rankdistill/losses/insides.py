@@ -73,6 +73,16 @@ def embedding_mse(student: Outputs, teacher: Outputs, mask: Tensor, *, labels: T
     return _distance(student, student.hidden[0], teacher.hidden[0], _projection("embedding_mse", 0, True))
 
 
+def count_tokens(student: Outputs | Sequence[Outputs]) -> int:
+    """Count the tokens that are no padding, of all parts: what a loss on states is a mean over."""
+    return sum(int(part.tokens.sum()) for part in ((student,) if isinstance(student, Outputs) else student))
+
+
+def count_scores(student: Outputs) -> int:
+    """Count the pairs of tokens that are no padding: what a loss on attention scores is a mean over."""
+    return int(student.tokens.sum(dim=1).square().sum())
+
+
 def hidden_projections(student: Any, teacher: Any, layers: LayerChoice = "every", shared: bool = False) -> Companions:
     """The projections that `hidden_mse` needs between models of these configs: none where the widths are the same."""
     pairs = layer_map(student.num_hidden_layers, teacher.num_hidden_layers, layers)

@@ -14,6 +14,8 @@ from rankdistill.losses.insides import (
     Companions,
     attention_mse,
     check_attention_pair,
+    count_scores,
+    count_tokens,
     embedding_mse,
     embedding_projection,
     hidden_mse,
@@ -61,6 +63,9 @@ class Loss:
     """``check(student, teacher, **settings)`` raises, before any work, where two models cannot be compared."""
     teacher_layer: Callable[..., int] | None = None
     """``teacher_layer(layers of the teacher, layer)``: the layer whose `RELATIONS` it reads of the teacher."""
+    counts: Callable[..., int] | None = None
+    """``counts(student)``: how many values it is a mean over, where it sees the pairs of one process alone, by which
+    the means of several are weighted."""
     told: Callable[..., str] | None = None
     """``told(student, teacher, **settings)``: what it takes where settings leave that open, said before a training."""
 
@@ -104,6 +109,7 @@ LOSSES: dict[str, Loss] = {
         sees="insides",
         reads=("queries", "keys"),
         check=check_attention_pair,
+        counts=count_scores,
     ),
     "hidden_mse": Loss(
         hidden_mse,
@@ -112,6 +118,7 @@ LOSSES: dict[str, Loss] = {
         sees="insides",
         reads=("hidden",),
         companions=hidden_projections,
+        counts=count_tokens,
     ),
     "embedding_mse": Loss(
         embedding_mse,
@@ -120,6 +127,7 @@ LOSSES: dict[str, Loss] = {
         sees="insides",
         reads=("hidden before the last",),
         companions=embedding_projection,
+        counts=count_tokens,
     ),
     "relations": Loss(
         relations,
@@ -129,6 +137,7 @@ LOSSES: dict[str, Loss] = {
         reads=(RELATIONS,),
         check=check_relations,
         teacher_layer=choose_layer,
+        counts=count_tokens,
         told=told_relations,
     ),
     "mlm": Loss(mlm, compares=False, sees="masked", reads=()),

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rankdistill.errors import UsageError
+from rankdistill.errors import DataError, UsageError
 from rankdistill.losses.divergence import summed_divergence
 from rankdistill.models.families import family_of, layers_of, n_layers_of
 from rankdistill.models.outputs import PROJECTIONS, Outputs, check_reads
@@ -25,6 +25,9 @@ BASE_LAYERS = 12
 NARROWEST = 8
 """Components of a relation head, at least, where the number of heads above does not divide the widths; a student's of
 width 384 have as many with 48 heads."""
+
+TRANSFORMERS = {"student": "transformer:LxH, or --layers of the teacher", "teacher": "BERT"}
+"""Examples, for messages."""
 
 
 def relations(
@@ -118,6 +121,13 @@ def told_relations(student: Any, teacher: Any, relation_heads: int | None = None
 
 def _compared_widths(student: Any, teacher: Any, layer: int | None) -> list[tuple[int, int]]:
     """Widths of the student's and the teacher's queries, keys and values in the layers that are compared."""
+    for role, model in (("student", student), ("teacher", teacher)):
+        family = family_of(model)
+        if not family.layers:
+            raise DataError(
+                f"relations compare queries, keys and values in a list of attention layers, and the {role}, "
+                f"{family.name}, has none: take a transformer, such as " + TRANSFORMERS[role]
+            )
     own = widths_of(student, n_layers_of(student) - 1)
     its = widths_of(teacher, choose_layer(n_layers_of(teacher), layer))
     return list(zip(own, its, strict=True))

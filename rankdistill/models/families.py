@@ -80,6 +80,8 @@ class Family:
     None: not so, or not known."""
     masked_lm: MaskedLMParts | None = None
     """The head of ``…ForMaskedLM``; None where there is no such model."""
+    in_int8: tuple[str, ...] = ()
+    """Of a network without a list of layers, the modules whose matrices are in int8 where the model is."""
 
 
 _BERT_LAYER: dict[str, Any] = {
@@ -128,7 +130,14 @@ _DECODER: dict[str, Any] = {
     "pooling": "last",
     "final_norm": "model.norm",
 }
-_RECURRENT: dict[str, Any] = {"layers": "", "attention": "", "queries": None, "keys": None, "values": None}
+_RECURRENT: dict[str, Any] = {
+    "layers": "",
+    "attention": "",
+    "queries": None,
+    "keys": None,
+    "values": None,
+    "in_int8": ("embeddings", "frozen", "projection", "dense"),
+}
 """Networks without a list of layers; the last hidden state is the one vector that the head reads."""
 
 FAMILIES: dict[str, Family] = {

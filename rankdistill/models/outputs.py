@@ -99,7 +99,10 @@ def check_reads(family: Family, reads: Collection[str]) -> None:
     """Raise `DataError` where a family has no module known to give one of the outputs."""
     for kind in PROJECTIONS:
         if kind in reads and getattr(family, kind) is None:
-            raise DataError(f"{family.name} has no module known to give {kind}: leave losses on {kind} out")
+            raise DataError(
+                f"{family.name} has no module known to give {kind}: leave the losses out that "
+                "compare them (attention_mse, relations)"
+            )
 
 
 def forward(

@@ -21,7 +21,7 @@ from rankdistill.recipes.labels import with_labels
 from rankdistill.recipes.measure import measure_model
 from rankdistill.recipes.multitask_checks import check_tasks
 from rankdistill.recipes.multitask_result import DISTILLED, MKD, OWN_TEACHERS, SINGLE, TEACHER, TUNED, write_result
-from rankdistill.recipes.multitask_settings import MultitaskSettings
+from rankdistill.recipes.multitask_settings import MultitaskSettings, balanced
 from rankdistill.recipes.multitask_start import check_no_layers, start_students, start_tasks
 from rankdistill.recipes.student_settings import STUDENTS, StudentSettings, made_from_scratch, student_kind
 from rankdistill.recipes.unlabelled import with_unlabelled
@@ -196,7 +196,7 @@ class Run:
     def _labelled(self, name: str, model: CrossEncoder, folder: str = "") -> Part:
         """A part that learns a task's labels."""
         task = self.tasks[name].training
-        objective = Objective.parse(task.objective)
+        objective = Objective.parse(balanced(task, {task.objective: 1}))
         return Part(model, task.labelled()[0], task.collection, objective, self._watched(name), folder)
 
     def _taught(self, name: str, model: CrossEncoder, teacher: CrossEncoder, folder: str = "") -> Part:

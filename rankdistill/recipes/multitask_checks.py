@@ -15,6 +15,7 @@ from rankdistill.recipes.multitask_settings import MultitaskSettings
 from rankdistill.tasks import LABEL, Task
 from rankdistill.tasks.names import check_task_names
 from rankdistill.training import TrainingSettings
+from rankdistill.training.loop import check_model_folders
 
 FEWEST = 2
 """Labelled pairs, or queries, that a task needs to train on, and to measure on."""
@@ -23,14 +24,16 @@ FEWEST = 2
 def check_tasks(tasks: Mapping[str, Task], settings: MultitaskSettings, training: TrainingSettings) -> None:
     """Raise, before any work, where tasks cannot be learned together.
 
-    `UsageError` for fewer than two tasks and for names that collide, `UnknownNameError` for a name in ``joint`` that is
-    no task, `DataError` with the task's name for one without enough labels to train or to measure on.
+    `UsageError` for fewer than two tasks and for names that collide with each other or with what a training writes,
+    `UnknownNameError` for a name in ``joint`` that is no task, `DataError` with the task's name for one without enough
+    labels to train or to measure on.
     """
     if len(tasks) < 2:
         raise UsageError(
             f"got {len(tasks)} task, expected two or more: one task alone is for rankdistill finetune and distill"
         )
     check_task_names(list(tasks))
+    check_model_folders([f"{name}/model" for name in tasks])
     for name in settings.joint:
         if name not in tasks:
             raise UnknownNameError("task", name, tasks)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
@@ -12,13 +13,15 @@ from rankdistill.training.mixed import Sampling
 
 Tune = Literal["labels", "teacher", "none"]
 Single = Literal["own", "shared", "none"]
-DISTILLATION = {
-    "classification": "logit_mse(target)",
-    "similarity": "similarity_mse(target, lowest={lowest}, highest={highest})",
-    "ranking": "pointwise_mse(target) + pairwise_mse(target)",
+DISTILLATION: dict[str, dict[str, float]] = {
+    "classification": {"logit_mse(target)": 1},
+    "similarity": {"similarity_mse(target, lowest={lowest}, highest={highest})": 1},
+    "ranking": {"pointwise_mse(target)": 0.5, "pairwise_mse(target)": 0.5},
 }
-"""Kind of task -> what its head learns of the teacher's. Source: LSTM-KD eq. 4.14 (docs/papers.md); of a ranking the
-differences in a list beside the scores."""
+"""Kind of task -> terms by which its head learns the teacher's logits, and their weights, which are 1 in sum. Source:
+LSTM-KD eq. 4.14 (docs/papers.md); of a ranking half is learned from the differences in a list."""
+STEEPEST = 0.25
+"""Slope of a sigmoid in its middle: that much a similarity, as a share of its range, changes with its logit."""
 
 
 @dataclass(frozen=True)
@@ -77,14 +80,29 @@ class MultitaskSettings:
         """The objective by which a task is distilled."""
         scored = task.collection.scored_pairs
         bounds = {"lowest": scored.lowest, "highest": scored.highest} if scored else {}
-        objective = DISTILLATION[task.kind].format(**bounds)
-        return f"{objective} + {self.label_weight!r}*{task.objective}" if self.label_weight else objective
+        learned = {term.format(**bounds): weight for term, weight in DISTILLATION[task.kind].items()}
+        if self.label_weight:
+            learned[task.objective] = self.label_weight
+        return balanced(task, learned)
 
     @staticmethod
     def _adamw(training: TrainingSettings, rate: float, epochs: int, batch: int) -> TrainingSettings:
         kept = ("list_size", "relevant_share", "dtype", "save_steps", "logging_steps", "seed")
         settings = TrainingSettings(learning_rate=rate, epochs=epochs, lists_per_batch=batch)
         return replace(settings, **{name: getattr(training, name) for name in kept})
+
+
+def balanced(task: Task, terms: Mapping[str, float]) -> str:
+    """Write weighted terms of a task as an objective, so that its size suits one that is learned beside others.
+
+    Squared differences of a similarity are divided by the square of what its steepest sigmoid makes of a logit, so that
+    they are of the size of logits' squared differences, whatever the range of its labels: of 0 to 5 by 1.5625.
+    """
+    scored = task.collection.scored_pairs
+    scale = 1.0
+    if scored is not None and task.kind == "similarity":
+        scale = 1 / float(STEEPEST * (scored.highest - scored.lowest)) ** 2
+    return " + ".join(f"{min(max(scale * weight, 1e-9), 1e9)!r}*{term}" for term, weight in terms.items())
 
 
 LIMITS: dict[str, Check] = {

@@ -11,7 +11,13 @@ from rankdistill.data.scored_pairs import ScoredPairs
 from rankdistill.evaluation.conventions import Conventions
 from rankdistill.evaluation.evaluate import Evaluation, evaluation
 from rankdistill.evaluation.names import DEFAULT_MEASURES, parse_measures
-from rankdistill.tasks.pairs import PairEvaluation, check_pair_measures, evaluate_labels
+from rankdistill.tasks.pairs import (
+    SIMILARITY_METRICS,
+    PairEvaluation,
+    check_pair_measures,
+    check_similarity_measures,
+    evaluate_labels,
+)
 
 Evaluate = Callable[[Candidates, Candidates, F32, Sequence[str], Conventions], Evaluation | PairEvaluation]
 """(judgments, candidates, scores, measures, conventions) -> values. The judgments, column "label", are those of the
@@ -60,8 +66,8 @@ KINDS: dict[str, Kind] = {
     "similarity": Kind(
         objective="similarity_mse(label, lowest={lowest}, highest={highest})",
         distillation="similarity_mse(target, lowest={lowest}, highest={highest})",
-        measures=("pearson", "spearman"),
-        check_measures=check_pair_measures,
+        measures=SIMILARITY_METRICS,
+        check_measures=check_similarity_measures,
         evaluate=evaluate_labels,
     ),
 }

@@ -9,9 +9,12 @@ import numpy as np
 
 from rankdistill.arrays import F32
 from rankdistill.data.candidates import Candidates
-from rankdistill.errors import DataError, UnknownNameError
+from rankdistill.errors import DataError, UnknownNameError, UsageError
 from rankdistill.evaluation.conventions import Conventions
 from rankdistill.evaluation.pair_metrics import PAIR_METRICS, evaluate_pairs
+
+SIMILARITY_METRICS = ("pearson", "spearman")
+"""Of `PAIR_METRICS`, those of numbers."""
 
 
 @dataclass(frozen=True)
@@ -53,3 +56,14 @@ def check_pair_measures(measures: Sequence[str]) -> None:
     for name in measures:
         if name not in PAIR_METRICS:
             raise UnknownNameError("measure of scored pairs", name, PAIR_METRICS)
+
+
+def check_similarity_measures(measures: Sequence[str]) -> None:
+    """Raise as `check_pair_measures` does, and `UsageError` for a measure of classes."""
+    check_pair_measures(measures)
+    for name in measures:
+        if name not in SIMILARITY_METRICS:
+            raise UsageError(
+                f"{name} measures classes, and the labels of a similarity are numbers: take "
+                + " or ".join(SIMILARITY_METRICS)
+            )

@@ -22,14 +22,14 @@ MOST_ROWS = 1 << 31
 
 @dataclass(frozen=True, eq=False)
 class ListPlan:
-    """All lists of a training run in the order they are read.
-
-    rows: int64 (lists, at most size), rows of the candidates, -1 where a query has fewer. n_left_out: queries that are
-    not drawn.
-    """
+    """The lists of a training run in the order they are read."""
 
     rows: I64
+    """int64 (lists, at most size), rows of the candidates, -1 where a query has fewer."""
     n_left_out: int
+    """Queries that are not drawn."""
+    n_whole: int
+    """Lists of all epochs, of which the first are drawn."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -46,6 +46,7 @@ def plan_lists(
     compared: bool = True,
     draw: Draw = "random",
     by: str | None = None,
+    most: int | None = None,
 ) -> ListPlan:
     """Draw one list of at most ``size`` candidates per query and epoch, queries in a new random order each epoch.
 
@@ -55,11 +56,12 @@ def plan_lists(
     has no score is drawn among the relevant ones alone. Of a pair the second is less relevant, where the query has such
     a candidate. Without labels all candidates are drawn alike. learned: columns of labels of which one must tell a
     query's candidates apart, as the losses learn from nothing else; empty where they do. Where candidates are not
-    ``compared``, one with a label is enough, and lists of one candidate are drawn too. The same seed gives the same
-    lists. Raises `DataError` where no list is left, `UsageError` for more epochs than memory holds.
+    ``compared``, one with a label is enough, and lists of one candidate are drawn too. most: lists that are read, the
+    first ones (None: all). The same seed gives the same lists. Raises `DataError` where no list is left, `UsageError`
+    for more epochs than memory holds.
     """
     if draw == "each":
-        return _each(candidates, epochs, seed, learned, compared)
+        return _each(candidates, epochs, seed, learned, compared, most)
     lengths = np.diff(candidates.offsets)
     relevant = candidates[labels] > 0 if labels else np.zeros(len(candidates), bool)
     usable = lengths >= (2 if compared else 1)
@@ -74,43 +76,51 @@ def plan_lists(
     size = longest if draw == "whole" else size
     n_relevant = max(1, int(size * relevant_share)) if relevant_share > 0 else 0
     width = min(size, longest)
-    _check_rows(epochs, f"{len(queries):,} queries", len(queries) * width)
-    rows = np.full((epochs, len(queries), width), -1, np.int64)
-    for epoch in range(epochs):
+    n_whole, n_read = epochs * len(queries), _n_read(epochs, len(queries), most, width, "queries")
+    rows = np.full((n_read, width), -1, np.int64)
+    for epoch, first in enumerate(range(0, n_read, len(queries))):
         random = np.random.default_rng([seed, epoch])
         order = _drawn_order(candidates, relevant, n_relevant, random)
-        for place, query in enumerate(random.permutation(queries)):
+        for place, query in enumerate(random.permutation(queries)[: n_read - first], first):
             drawn = order[candidates.offsets[query] : candidates.offsets[query + 1]]
             if draw in PICKS:
                 drawn = _by_score(drawn, candidates, relevant, n_relevant, size, draw, by, labels, random)
             elif labels and size == 2 and len(drawn) > 1:
                 drawn = _pair(drawn, candidates[labels])
-            rows[epoch, place, : len(drawn[:size])] = drawn[:size]
-    return ListPlan(rows.reshape(-1, width), candidates.n_queries - len(queries))
+            rows[place, : len(drawn[:size])] = drawn[:size]
+    return ListPlan(rows, candidates.n_queries - len(queries), n_whole)
 
 
-def _each(candidates: Candidates, epochs: int, seed: int, learned: Sequence[str], compared: bool) -> ListPlan:
+def _each(
+    candidates: Candidates, epochs: int, seed: int, learned: Sequence[str], compared: bool, most: int | None
+) -> ListPlan:
     """Read every candidate by itself, those with a label where labels are learned, in a new order each epoch."""
     if compared:
         raise UsageError("draw=each reads every candidate by itself, and the objective compares those of a list")
     known = np.ones(len(candidates), bool)
     if learned:
         known = np.any([~np.isnan(candidates[column]) for column in learned], axis=0)
-    rows = np.flatnonzero(known)
-    if not len(rows):
+    usable = np.flatnonzero(known)
+    if not len(usable):
         raise DataError(f"no candidate to train on: each needs a {learned[0]!r}" if learned else "no candidates")
-    _check_rows(epochs, f"{len(rows):,} candidates", len(rows))
-    orders = [np.random.default_rng([seed, epoch]).permutation(rows) for epoch in range(epochs)]
-    n_read = len(np.unique(candidates.query_of_row[rows]))
-    return ListPlan(np.concatenate(orders)[:, None], candidates.n_queries - n_read)
+    rows = np.empty(_n_read(epochs, len(usable), most, 1, "candidates"), np.int64)
+    for epoch, first in enumerate(range(0, len(rows), len(usable))):
+        rows[first : first + len(usable)] = np.random.default_rng([seed, epoch]).permutation(usable)[
+            : len(rows) - first
+        ]
+    n_queries = len(np.unique(candidates.query_of_row[usable]))
+    return ListPlan(rows[:, None], candidates.n_queries - n_queries, epochs * len(usable))
 
 
-def _check_rows(epochs: int, of: str, drawn: int) -> None:
-    if epochs * drawn > MOST_ROWS:
+def _n_read(epochs: int, n_lists: int, most: int | None, width: int, unit: str) -> int:
+    """How many lists are read of all epochs' lists, each of at most ``width`` candidates; `UsageError` for too many."""
+    n_read = epochs * n_lists if most is None else min(epochs * n_lists, most)
+    if n_read * width > MOST_ROWS:
         raise UsageError(
-            f"{epochs:,} epochs over {of} draw {epochs * drawn:,} candidates, expected at most {MOST_ROWS:,}: train "
-            "for fewer epochs"
+            f"{epochs:,} epochs over {n_lists:,} {unit} draw {n_read * width:,} candidates, expected at most "
+            f"{MOST_ROWS:,}: train for fewer epochs, or fewer updates (max_steps)"
         )
+    return n_read
 
 
 def drawn_by(settings: TrainingSettings, fitted: Iterable[str], columns: Iterable[str]) -> str | None:

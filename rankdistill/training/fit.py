@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from torch import nn
 from transformers import TrainingArguments
 
 from rankdistill.data.candidates import Candidates
@@ -16,13 +15,12 @@ from rankdistill.inputs.masking import SHARE, TokenMasker
 from rankdistill.inputs.texts import PairTexts, TextCollection
 from rankdistill.models import CrossEncoder
 from rankdistill.models.card import Training
-from rankdistill.models.companions import NAME as COMPANIONS
 from rankdistill.models.masked_lm import MASKED_LM, MaskedLMHead, save_masked_lm_head
 from rankdistill.models.untrained import mark_head
-from rankdistill.models.weights import weights_beyond
 from rankdistill.progress import say
 from rankdistill.tasks import Task
 from rankdistill.training.draw import ListPlan, drawn_by, plan_lists, relevance_column
+from rankdistill.training.frozen import unlearned
 from rankdistill.training.list_source import ListSource
 from rankdistill.training.loop import Measuring, check_outputs, run_training
 from rankdistill.training.masked import Masked
@@ -72,6 +70,8 @@ def fit(
     check_outputs(out)
     settings = settings or TrainingSettings()
     objective = Objective.parse(objective) if isinstance(objective, str) else objective
+    if dev is not None:
+        check_measured(objective, settings)
     check_objective(objective, model, teacher, candidates.columns)
     if objective.trains_own_head or objective.reads_relations_alone:
         mark_head(model.model.config, trained=objective.trains_own_head)
@@ -128,7 +128,9 @@ def fit(
         companions=companions,
         save_beside=(lambda folder: save_masked_lm_head(masked_lm, folder)) if masked_lm and masking else None,
         unread_weights=not (objective.trains_own_head or objective.heads or masking),
-        frozen=_frozen(objective, only_companions),
+        frozen=lambda network: unlearned(
+            network, objective, teacher and teacher.model, only_companions=only_companions
+        ),
         measuring=Measuring(settings.eval_steps, dev.measures[0]) if dev else None,
         out=out,
         facts=claimed,
@@ -162,6 +164,7 @@ def planned(
         compared=objective.compares,
         draw=settings.draw,
         by=drawn_by(settings, fitted_columns(objective), candidates.columns),
+        most=settings.most_lists,
     )
 
 
@@ -180,15 +183,6 @@ def told(settings: TrainingSettings) -> dict[str, Any]:
     return {name: value for name, value in asdict(settings).items() if name in named or value != default[name]}
 
 
-def _frozen(objective: Objective, only_companions: bool) -> Callable[[Any], list[nn.Parameter]] | None:
-    """What tells the weights of a network that are not trained; None where all are."""
-    if only_companions:
-        return lambda network: [
-            weight for name, weight in network.named_parameters() if not name.startswith(COMPANIONS)
-        ]
-    return None if objective.trains_own_head else lambda network: weights_beyond(network, -1)
-
-
 def dev_facts(dev: Task) -> dict[str, str]:
     """What decides which checkpoint a dev task chooses."""
     texts = PairTexts(dev.candidates, dev.collection)
@@ -198,6 +192,20 @@ def dev_facts(dev: Task) -> dict[str, str]:
 def fitted_columns(objective: Objective) -> list[str]:
     """Columns of a teacher's or an ensemble's scores that an objective fits."""
     return [term.targets for term in objective.terms if term.targets and term.targets != TEACHER]
+
+
+def check_measured(objective: Objective, settings: TrainingSettings, *, new_head: bool = False) -> None:
+    """Raise `UsageError` where ``eval_steps`` would choose weights by what an untrained head says.
+
+    new_head: whether the student's head is drawn at random. One that an objective leaves alone may have been trained
+    before, unless the objective trains no last layer for it to read.
+    """
+    if settings.eval_steps and (objective.reads_relations_alone or (new_head and not objective.trains_own_head)):
+        raise UsageError(
+            f"the objective {objective} does not train the student's head, so that measures on dev queries say nothing "
+            f"of the weights, and eval_steps={settings.eval_steps} would choose some by chance: leave --eval-steps out "
+            "(0), and choose weights in the training that comes after"
+        )
 
 
 def check_objective(

@@ -115,20 +115,22 @@ def _mixed(parts: Mapping[str, Part], settings: TrainingSettings, sampling: str)
     if sampling != "proportional":
         pairs, batches = {}, {}
         for name, part in parts.items():
-            once = planned(part.candidates, part.objective, of_part[name], 1)
+            once = planned(part.candidates, part.objective, replace(of_part[name], max_steps=-1), 1)
             pairs[name] = int((once.rows >= 0).sum())
             batches[name] = -(-len(once) // of_part[name].lists_per_batch)
         in_epoch = sampled_batches(pairs, batches, sampling)
         sizes = {name: n * settings.epochs for name, n in in_epoch.items()}
         passes = {name: -(-n // batches[name]) + 1 for name, n in sizes.items()}  # a last batch may be short
     sources: dict[str, ListSource] = {}
+    whole: dict[str, int] = {}
     for name, part in parts.items():
         plan = planned(part.candidates, part.objective, of_part[name], passes[name])
         say_left_out(plan, part.candidates, part.objective)
         columns = part.objective.read_columns(part.candidates.columns)
         per_batch = of_part[name].lists_per_batch
+        whole[name] = -(-plan.n_whole // per_batch)
         sources[name] = ListSource(part.model, part.candidates, part.collection, plan, columns, per_batch, task=name)
-    sizes = {name: len(source) for name, source in sources.items()} if sizes is None else sizes
+    sizes = sizes or whole
     if len(parts) > 1:
         total = sum(sizes.values())
         say("batches: " + ", ".join(f"{name} {size:,} ({size / total:.0%})" for name, size in sizes.items()))

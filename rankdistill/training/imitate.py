@@ -20,6 +20,7 @@ from rankdistill.models.families import n_layers_of
 from rankdistill.models.parts import forward_parts
 from rankdistill.models.weights import weights_beyond
 from rankdistill.training.batches import Batch, BatchSource
+from rankdistill.training.distributed import mean_of_all, processes
 from rankdistill.training.draw import plan_lists
 from rankdistill.training.list_source import ListSource
 from rankdistill.training.list_trainer import ListTrainer
@@ -56,7 +57,7 @@ def imitate(
     begins_as, kept = (start, range(len(layers))) if start else (model, layers)
     student = model.with_model(keep_layers(begins_as.model, kept))
     at = -2 if layers[-1] == n_layers_of(model.model) - 1 else -1
-    plan = plan_lists(candidates, settings.list_size, settings.epochs, settings.seed, labels=None)
+    plan = plan_lists(candidates, settings.list_size, settings.epochs, settings.seed, most=settings.most_lists)
     source = ListSource(student, candidates, collection, plan, (), settings.lists_per_batch, teacher=model)
     facts = {
         "layers": list(layers),
@@ -95,6 +96,7 @@ class StateTrainer(ListTrainer):
             with torch.no_grad():
                 targets = self._states(self.teacher, batch)
         loss = mse_loss(torch.cat(states).float(), torch.cat(targets).float())
+        loss = mean_of_all(loss, sum(map(len, states)) if batch["counts"][processes()[0]] else 0)
         return loss, {"hidden states": loss}
 
     def _states(self, model: Any, batch: Batch) -> list[Tensor]:

@@ -18,7 +18,7 @@ from torch import nn
 from transformers import TrainingArguments
 
 from rankdistill import __version__
-from rankdistill.errors import TrainingError
+from rankdistill.errors import TrainingError, UsageError
 from rankdistill.files.atomic import atomic_path, remove_leftovers, temporary_beside
 from rankdistill.files.facts import claim
 from rankdistill.files.lock import locked
@@ -41,6 +41,8 @@ from rankdistill.training.optimizers import use_optimizer
 from rankdistill.training.settings import TrainingSettings
 
 CHECKPOINTS, LOG = "checkpoints", "log.json"
+OWN_NAMES = (CHECKPOINTS, STEPS, LOG, RECORD)
+"""What the folder of a training holds beside models."""
 Companions = Mapping[str, Callable[[], nn.Module]]
 
 
@@ -139,15 +141,27 @@ def check_outputs(out: str | Path | None, models: Collection[str] = (MODEL,)) ->
     """Raise, before any work, where the results of a training could not be written into a folder; None: there are none.
 
     models: folders of the models in it.
-    Raises `UsageError` where a file is in the place of a folder, or the other way round; `DataError` where the folder
-    is read-only or full.
+    Raises `UsageError` where a file is in the place of a folder, or the other way round, and for models of tasks whose
+    names are taken, see `check_model_folders`; `DataError` where the folder is read-only or full.
     """
     if out is None:
         return
+    check_model_folders(models)
     for name in ("", *models, CHECKPOINTS):
         check_output_folder(Path(out) / name)
     for name in (LOG, RECORD):
         check_output_file(Path(out) / name)
+
+
+def check_model_folders(folders: Collection[str]) -> None:
+    """Raise `UsageError` for a folder of a model, ``TASK/model``, that is inside what a training writes for itself."""
+    for folder in folders:
+        first = Path(folder).parts[0]
+        if first.casefold() in OWN_NAMES:
+            raise UsageError(
+                f"a task cannot be called {first!r}, as a training writes something else under that name "
+                f"({', '.join(OWN_NAMES)}): give the task another name, NAME=SOURCE"
+            )
 
 
 @contextmanager

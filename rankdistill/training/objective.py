@@ -14,6 +14,7 @@ from rankdistill.losses.registry import Sees, get_loss
 from rankdistill.models.companions import heads as new_heads
 from rankdistill.models.families import family_of
 from rankdistill.models.outputs import OWN, RELATIONS, Outputs, check_reads
+from rankdistill.training.distributed import mean_of_all, processes
 from rankdistill.training.objective_text import terms_of
 from rankdistill.training.terms import TEACHER, Term, logit_columns
 
@@ -28,6 +29,8 @@ class ListOutputs:
     """Of each part of the batch, where a term compares insides; of all pairs at once where one needs that."""
     masked: Tensor | None = None
     """The loss of the masked language model, where a term is that."""
+    is_share: bool = True
+    """Whether the pairs of the insides are a share of the batch: a process that has none passes one of another's."""
 
 
 VIEWS: dict[Sees, Callable[[ListOutputs, str], Any]] = {
@@ -261,5 +264,8 @@ def _value(
         if teacher is None:
             raise UsageError(f"{term} learns from a teacher that runs beside the student, got none")
         targets = view(teacher, OWN)
-    labels = columns[term.labels] if term.labels else None
-    return loss.function(view(student, term.head), targets, mask, labels=labels, **term.settings)
+    labels, seen = columns[term.labels] if term.labels else None, view(student, term.head)
+    value = loss.function(seen, targets, mask, labels=labels, **term.settings)
+    if loss.counts is None or processes()[1] == 1:
+        return value
+    return mean_of_all(value, loss.counts(seen) if student.is_share else 0)

@@ -19,7 +19,7 @@ from rankdistill.models.shared_encoder import speaking_as
 from rankdistill.scoring.prepared import PreparedCandidates
 from rankdistill.tasks import Task
 from rankdistill.training.batches import Batch, BatchSource, in_lists
-from rankdistill.training.distributed import gather, mean_of_all
+from rankdistill.training.distributed import gather, mean_of_all, processes
 from rankdistill.training.list_trainer import ListTrainer
 from rankdistill.training.objective import ListOutputs, Objective
 
@@ -111,7 +111,8 @@ class ObjectiveTrainer(ListTrainer):
             if not shares:
                 outputs = forward_parts(model, masked, ("hidden",), at=chosen, dtype=self.dtype)
             masked_loss = self._masked_loss(outputs, batch)
-        return ListOutputs(logits, parts if objective.compares_insides else (), masked_loss)
+        is_share = batch["counts"][processes()[0]] > 0
+        return ListOutputs(logits, parts if objective.compares_insides else (), masked_loss, is_share)
 
     def _masked_loss(self, outputs: Sequence[Outputs], batch: Batch) -> Tensor:
         """Mean cross entropy of the masked tokens of all parts and processes, by the head beside the student."""

@@ -74,6 +74,11 @@ class TrainingSettings:
                 f"draw_by must be empty unless draw is {' or '.join(PICKS)}, got {self.draw_by!r} and {self.draw}"
             )
 
+    @property
+    def most_lists(self) -> int | None:
+        """Lists that are read at most, whatever the epochs; None for no limit."""
+        return self.max_steps * self.lists_per_batch if self.max_steps > 0 else None
+
 
 LIMITS: dict[str, Check] = {
     "epochs": whole(1, 1_000_000),

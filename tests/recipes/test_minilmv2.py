@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ from rankdistill.recipes import distill
 from rankdistill.recipes.student_settings import StudentSettings
 from rankdistill.recipes.students import make_student
 from rankdistill.retrieval.bm25 import bm25
-from rankdistill.training import TrainingSettings
+from rankdistill.tasks import Task
+from rankdistill.training import TrainingSettings, fit
 
 FEW = ["--lists-per-batch", "16", "--max-length", "32", "--dtype", "float32", "--logging-steps", "1"]
 
@@ -64,8 +66,11 @@ def test_a_random_student_learns_from_an_encoder_without_a_head_and_then_a_task(
     pairs: bool, teacher: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text, out = write_text(tmp_path / "text", pairs=pairs), tmp_path / "out"
-    assert main(command(text, teacher, "transformer:2x16", out, "--learning-rate", "0.003", "--epochs", "6")) == 0
-    assert "nothing is measured" in capsys.readouterr().err
+    long = ["--learning-rate", "0.003", "--epochs", "6"]
+    assert main([*command(text, teacher, "transformer:2x16", out, *long), "--json"]) == 0
+    said = capsys.readouterr()
+    assert "nothing is measured" in said.err
+    assert json.loads(said.out) == {}
     found = losses(out)
     assert found[-1] < 0.8 * found[0]
     assert not (out / "metrics.json").exists()
@@ -133,13 +138,23 @@ def test_a_ranking_student_learns_relations_of_its_candidates_pairs(tmp_path: Pa
         ("transformer:2x16", ["--objective", "relations(teacher, layer=3)"], "and no layer 3 to learn from"),
         ("transformer:2x16", ["--attention-heads", "5"], "5 attention heads do not divide a width of 16"),
         ("transformer:2x16", ["--embeddings", "random"], "leave embeddings out"),
+        ("transformer:2x16", ["--eval-steps", "2"], "leave --eval-steps out"),
+        (
+            "transformer:2x16", ["--eval-steps", "2", "--objective", "relations(teacher) + attention_mse(teacher)"],
+            "does not train the student's head",
+        ),
+        (
+            "transformer:2x16", ["--eval-steps", "2", "--objective", "relations(teacher) + pointwise_mse(teacher)"],
+            "the collection has no judgments, by which eval_steps=2 would choose weights",
+        ),
+        ("bilstm", ["--lstm-size", "4"], "and the student, BiLSTM, has none: take a transformer, such as"),
     ],
 )  # fmt: skip
 def test_shapes_that_do_not_fit_are_refused_before_any_work(
     student: str, more: list[str], message: str, teacher: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = write_text(tmp_path / "text", pairs=True)
-    assert main(command(text, teacher, student, tmp_path / "out", *more)) == 2
+    assert main(command(text, teacher, student, tmp_path / "out", *more)) == (1 if student == "bilstm" else 2)
     assert message in " ".join(capsys.readouterr().err.split())
     assert not (tmp_path / "out" / "model").exists()
 
@@ -162,3 +177,7 @@ def test_the_api_distils_relations_beside_other_losses(teacher: Path, tmp_path: 
     objective = "relations(teacher, relation_heads=2, layer=1) + 0.1*pointwise_mse(teacher)"
     distill(collection, collection.candidates, {"t1": beside}, student, settings, objective=objective)
     assert student.fingerprint() != before
+    alone = replace(settings, eval_steps=1)
+    dev = Task(collection, collection.candidates)
+    with pytest.raises(UsageError, match="eval_steps=1 would choose some by chance"):
+        fit(student, collection.candidates, collection, "relations(teacher)", alone, dev=dev, teacher=beside)

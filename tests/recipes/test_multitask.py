@@ -99,8 +99,21 @@ def test_a_student_of_layers_is_distilled_on_some_tasks_and_tuned_on_all(
 ) -> None:
     tasks = ["--tasks", f"glue:rte@{glue}", f"glue:sst2@{glue}", "--joint", "rte", "--single", "none"]
     student = ["--teacher", base, "--student", base, "--layers", 0, "--label-weight", 0.5]
-    assert multitask(*tasks, *student, "--out", tmp_path / "out", "--json") == 0
+    scoring = [
+        "--scoring.dtype",
+        "bfloat16",
+        "--scoring.store",
+        tmp_path / "scores",
+        "--measures",
+        "rte=f1",
+        "rte=matthews",
+    ]
+    assert multitask(*tasks, *student, *scoring, "--out", tmp_path / "out", "--json") == 0
     result = json.loads(capsys.readouterr().out)
+    assert list(result["tasks"]["rte"]["measures"]) == ["f1", "matthews"]
+    assert list(result["tasks"]["sst2"]["measures"]) == ["accuracy"]
+    assert not (tmp_path / "out" / "scores").exists()
+    assert list((tmp_path / "scores").iterdir())
     assert "single" not in result["mean"]
     assert not (tmp_path / "out" / "single0").exists()
     assert sorted(path.name for path in (tmp_path / "out" / "mkd0" / "distilled").iterdir() if path.is_dir()) == ["rte"]
@@ -134,6 +147,10 @@ def test_what_one_task_is_tuned_to_is_no_other_tasks_start(
 REFUSED = {
     "one task": (["--tasks", "glue:rte@{glue}"], 2, "got 1 task, expected two or more"),
     "two of one name": (["--tasks", "glue:rte@{glue}", "RTE=glue:sst2@{glue}"], 2, "are both called 'RTE'"),
+    **{
+        f"called {name}": (["--tasks", f"{name}=glue:rte@{{glue}}", "glue:sst2@{glue}"], 2, f"be called '{name}'")
+        for name in ("checkpoints", "Checkpoints", "steps", "log.json", "training.json")
+    },
     "twice": (["--tasks", "a=glue:rte@{glue}", "b=glue:rte@{glue}"], 2, "is given twice"),
     "no folder": (["--tasks", "glue:rte@{glue}", "glue:mrpc@{glue}"], 1, "mrpc"),
     "hidden": (["--tasks", "glue:rte@{glue}", "glue:sst2@{glue}", "--test-split", "test"], 2, "split of glue:rte"),
@@ -148,6 +165,16 @@ REFUSED = {
         "--runs are for rankings",
     ),
     "a run of no task": (["--tasks", "glue:rte@{glue}", "--runs", "{glue}/x.trec"], 2, "--runs says for which task"),
+    "a measure of another kind": (
+        ["--tasks", "glue:rte@{glue}", "glue:stsb@{glue}", "--measures", "stsb=accuracy"],
+        2,
+        "accuracy measures classes, and the labels of a similarity are numbers: take pearson or spearman",
+    ),
+    "a measure of no task": (
+        ["--tasks", "glue:rte@{glue}", "glue:sst2@{glue}", "--measures", "accuracy"],
+        2,
+        "--measures says for which task: got 'accuracy', expected NAME=accuracy",
+    ),
     "layers": (
         ["--tasks", "glue:rte@{glue}", "glue:sst2@{glue}", "--layers", "0"],
         2,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -50,6 +52,27 @@ def test_the_same_seed_draws_the_same_lists_and_another_draws_others() -> None:
     first, again, other = (plan_lists(some_candidates(), 4, 3, seed).rows for seed in (5, 5, 6))
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
+
+
+@pytest.mark.parametrize("draw", ["random", "hardest", "whole", "each"])
+@given(most=st.integers(1, 30), seed=st.integers(0, 3))
+def test_lists_that_are_not_read_are_not_drawn_and_the_others_stay_what_they_are(
+    draw: Any, most: int, seed: int
+) -> None:
+    candidates = some_candidates().with_columns(t1=np.arange(16.0))
+    arguments = {"draw": draw, "by": "t1", "compared": False}
+    whole = plan_lists(candidates, 4, 5, seed, "label", **arguments)
+    some = plan_lists(candidates, 4, 5, seed, "label", **arguments, most=most)
+    np.testing.assert_array_equal(some.rows, whole.rows[:most])
+    assert some.n_whole == whole.n_whole == len(whole)
+    assert some.n_left_out == whole.n_left_out
+
+
+def test_only_what_is_read_of_many_epochs_takes_memory() -> None:
+    many = 1_000_000
+    assert plan_lists(some_candidates(), 4, many, 0, draw="each", compared=False, most=40).n_whole == 16 * many
+    with pytest.raises(UsageError, match="fewer epochs, or fewer updates"):
+        plan_lists(some_candidates(), 4, 10**9, 0, draw="each", compared=False)
 
 
 def test_without_a_usable_query_there_is_an_error() -> None:

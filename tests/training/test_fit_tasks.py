@@ -19,7 +19,7 @@ from rankdistill.retrieval.bm25 import bm25
 from rankdistill.scoring import score
 from rankdistill.tasks import Task
 from rankdistill.training import Objective, TrainingSettings, fit
-from rankdistill.training.fit_tasks import Part, fit_tasks
+from rankdistill.training.fit_tasks import Part, _mixed, fit_tasks
 from rankdistill.training.objective_trainer import ObjectiveTrainer
 
 SETTINGS = TrainingSettings(
@@ -163,6 +163,20 @@ def test_pairs_are_trained_beside_lists_that_are_drawn_by_scores(tmp_path: Path)
     terms = [key for entry in log_of(tmp_path) for key in entry if ": " in key]
     assert terms.count("pairs: logit_mse(t)") == 1, "eight pairs are a batch"
     assert terms.count("lists: pointwise_mse(dog)") == 4, "two lists of four are one"
+
+
+@pytest.mark.parametrize("sampling", ["proportional", "sqrt"])
+def test_a_limit_of_updates_reads_the_first_batches_of_all(sampling: str) -> None:
+    whole = _mixed(parts(), SETTINGS, sampling)
+    some = _mixed(parts(), replace(SETTINGS, max_steps=5), sampling)
+    assert len(some) == len(whole)
+    assert sum(len(source.plan) for source in some.sources.values()) < sum(
+        len(source.plan) for source in whole.sources.values()
+    )
+    for place in range(5):
+        one, other = whole[place], some[place]
+        assert one["task"] == other["task"]
+        torch.testing.assert_close(one["inputs"], other["inputs"])
 
 
 def test_an_unknown_sampling_is_refused() -> None:

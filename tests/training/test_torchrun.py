@@ -23,7 +23,7 @@ SCRIPT = Path(__file__).with_name("torchrun_script.py")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folders one/, two/ and four/, by the number of processes."""
     folder = tmp_path_factory.mktemp("torchrun")
-    same = ["labels_alone", "beside", "distilled", "imitated", "guided", "language", "several"]
+    same = ["labels_alone", "beside", "distilled", "imitated", "guided", "language", "several", "related", "relations"]
     for name, processes, wanted in (("one", 1, same), ("two", 2, [*same, "resumed"]), ("four", 4, ["labels_alone"])):
         command = [sys.executable]
         if processes > 1:
@@ -49,7 +49,9 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
     return load_file(folder / "model" / "model.safetensors")
 
 
-@pytest.mark.parametrize("what", ["labels_alone", "distilled", "guided", "language"])
+@pytest.mark.parametrize(
+    "what", ["labels_alone", "beside", "distilled", "imitated", "guided", "language", "related", "relations"]
+)
 def test_two_processes_have_the_loss_curve_of_one(trained: Path, what: str) -> None:
     alone = losses(trained / "one" / what)
     assert len(alone) == 7, "13 queries three times, 6 lists an update: the last has 3"
@@ -78,9 +80,3 @@ def test_more_processes_than_lists_learn_the_same(trained: Path) -> None:
 def test_two_processes_go_on_from_a_checkpoint(trained: Path) -> None:
     resumed = weights(trained / "two" / "resumed")
     assert all(torch.equal(resumed[name], weight) for name, weight in weights(trained / "two" / "labels_alone").items())
-
-
-@pytest.mark.parametrize("what", ["beside", "imitated"])
-def test_what_is_inside_a_teacher_is_compared_in_each_process(trained: Path, what: str) -> None:
-    folders = trained / "two" / what, trained / "one" / what
-    torch.testing.assert_close(*map(losses, folders), rtol=0.05, atol=0.01)

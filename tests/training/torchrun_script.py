@@ -63,6 +63,22 @@ def beside(out):
     fit(student, candidates, collection, objective, settings, out=out, teacher=teacher)
 
 
+def related(out):
+    """Losses on insides that read no layer's output; of a last batch of one pair, a process has none."""
+    teacher = model()
+    student = teacher.with_model(keep_layers(teacher.model, [0, 2]))
+    pairs = candidates.take_rows(np.arange(0, len(candidates), 10))  # one a query
+    objective = " + ".join(f"{name}(teacher)" for name in ("relations", "attention_mse", "embedding_mse"))
+    fit(student, pairs, collection, objective, replace(alone, epochs=1, lists_per_batch=2), out=out, teacher=teacher)
+
+
+def relations(out):
+    """Relations alone, which train neither the last layer nor the head."""
+    teacher = model()
+    student = teacher.with_model(keep_layers(teacher.model, [0, 2]))
+    fit(student, candidates, collection, "relations(teacher)", alone, out=out, teacher=teacher)
+
+
 def distilled(out):
     teacher = model()
     with torch.no_grad():
@@ -108,7 +124,8 @@ def several(out):
 
 
 TRAININGS = {
-    each.__name__: each for each in (labels_alone, resumed, beside, distilled, imitated, guided, language, several)
+    each.__name__: each
+    for each in (labels_alone, resumed, beside, distilled, imitated, guided, language, several, related, relations)
 }
 
 

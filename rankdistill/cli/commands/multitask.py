@@ -12,7 +12,7 @@ from cyclopts.validators import Number
 
 from rankdistill.cli.options import Json, Measuring
 from rankdistill.cli.output import print_json, print_rich, say_wrote, table
-from rankdistill.cli.outputs import OUTPUT_FOLDER
+from rankdistill.cli.outputs import OUTPUT_FOLDER, SCORE_STORE
 from rankdistill.cli.rekindle_data import labelled_task
 from rankdistill.cli.rekindle_data import unlabelled as load_unlabelled
 from rankdistill.cli.task_names import by_task, named_tasks
@@ -26,11 +26,13 @@ from rankdistill.recipes.multitask import multitask as distilled
 from rankdistill.recipes.multitask_result import CURVES, MKD, RESULT, SINGLE
 from rankdistill.recipes.multitask_settings import MultitaskSettings
 from rankdistill.recipes.student_settings import StudentSettings, made_from_scratch
-from rankdistill.tasks import Splits
+from rankdistill.scoring.settings import ScoringSettings
+from rankdistill.tasks import KINDS, Splits
 from rankdistill.training import TrainingSettings
 from rankdistill.training.distributed import join_processes, processes
 
 SETTINGS, SHAPE, SPLITS, TRAINING = MultitaskSettings(), StudentSettings(), Splits(), TrainingSettings()
+SCORING = ScoringSettings()
 
 
 def multitask(
@@ -60,6 +62,14 @@ def multitask(
             "`rankdistill augment` writes, or lists such as `rankdistill retrieve --lists` writes."
         ),
     ] = (),
+    measures: Annotated[
+        tuple[str, ...],
+        Parameter(
+            help="Measures of tasks, each as NAME=MEASURE: rte=accuracy mrpc=f1 docs=RR@10. The first one of a task is "
+            "compared and chooses checkpoints. [default: those of the task]",
+            show_default=False,
+        ),
+    ] = (),
     seeds: Annotated[
         int, Parameter(help="Trainings of the students, by seeds that count up.", validator=Number(gte=1))
     ] = 1,
@@ -68,6 +78,7 @@ def multitask(
     splits: Annotated[Splits, Parameter(name="*")] = SPLITS,
     conventions: Measuring = Conventions(),  # noqa: B008  # frozen
     training: Annotated[TrainingSettings, Parameter(name="*")] = TRAINING,
+    scoring: Annotated[ScoringSettings, SCORE_STORE, Parameter(name="--scoring")] = SCORING,
     as_json: Annotated[Json, Parameter(name="--json")] = False,
 ) -> None:
     """Distil one student on several tasks together, and compare it with one of each task alone (MKD).
@@ -78,11 +89,16 @@ def multitask(
             --teacher bert-base-uncased --student biattentive --out runs/mkd
         rankdistill multitask --tasks glue:sst2@glue reviews=task:my-reviews docs=my-data \\
             --runs docs=bm25.trec --unlabelled sst2=runs/sst2.augmented \\
-            --student bilstm --sampling sqrt --seeds 3 --out runs/mkd
+            --measures docs=RR@10 --student bilstm --sampling sqrt --seeds 3 \\
+            --scoring.dtype bfloat16 --scoring.store runs/scores --out runs/mkd
     """
     sources = named_tasks(tasks)
     given = {name: Path(each[-1]) for name, each in by_task(runs, sources, "--runs").items()}
     more = by_task(unlabelled, sources, "--unlabelled")
+    measured = {name: tuple(each) for name, each in by_task(measures, sources, "--measures").items()}
+    for name, each in measured.items():
+        scored = describe_pairs(sources[name])
+        KINDS[scored.kind if scored else "ranking"].check_measures(each)
     for name in given:
         if describe_pairs(sources[name]) is not None:
             raise UsageError(f"--runs are for rankings, and {name} has its own pairs")
@@ -90,7 +106,8 @@ def multitask(
     join_processes()
     with locked(out) if processes()[0] == 0 else nullcontext():
         loaded = {
-            name: labelled_task(source, given.get(name), splits, (), conventions) for name, source in sources.items()
+            name: labelled_task(source, given.get(name), splits, measured.get(name, ()), conventions)
+            for name, source in sources.items()
         }
         result = distilled(
             loaded,
@@ -101,6 +118,7 @@ def multitask(
             student_settings=student_settings,
             training=training,
             unlabelled={name: [load_unlabelled(source, None) for source in each] for name, each in more.items()},
+            scoring=scoring,
             seeds=seeds,
         )
     if processes()[0]:  # what is left is for the first of torchrun's processes

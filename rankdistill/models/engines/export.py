@@ -39,7 +39,8 @@ class ExportFormat:
 def write_int8_onnx(model: Any, path: Path) -> None:
     """Export to ONNX with the weights of all layers but the last in int8, activations quantized row by row.
 
-    Attention's own products, the last layer and the head stay as they are. `DataError` where nothing else is left.
+    Attention's own products, the last layer and the head stay as they are; of a recurrent student also the steps of the
+    LSTM, see `kept_in_float`. `DataError` where nothing else is left.
     """
     with tempfile.TemporaryDirectory() as apart:
         whole = Path(apart, "model.onnx")
@@ -84,9 +85,12 @@ def kept_in_float(model: Any, left: Sequence[int] = ()) -> list[str]:
     """Patterns of what int8 leaves alone: the last layer, attention's own products, and all outside of layers.
 
     left: numbers of further layers. Operations bear the names of the modules that compute them, such as
-    "/model/bert/encoder/layer.0/…".
+    "/model/bert/encoder/layer.0/…". Of a network without a list of layers all but the modules that its family names
+    stays: an LSTM's steps read their own results, so that errors would add up.
     """
     family = family_of(model)
+    if family.in_int8:
+        return [rf"(?!.*/({'|'.join(family.in_int8)})(_\d+)?/).*"]  # _1: of the second text
     layers = family.layers.rpartition(".")[2]
     if not layers:  # shared by all depths, so that none is the last
         return [NOTHING]

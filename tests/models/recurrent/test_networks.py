@@ -17,6 +17,9 @@ from transformers import AutoModelForSequenceClassification
 from rankdistill.errors import DataError
 from rankdistill.models import CrossEncoder
 from rankdistill.models.card import CARD, Training, write_card
+from rankdistill.models.engines.export import export_model
+from rankdistill.models.engines.int8_openvino import Int8
+from rankdistill.models.engines.trace import inputs_of
 from rankdistill.models.recurrent.config import BiAttentiveConfig, BiLSTMConfig, LayerMeanConfig
 from rankdistill.models.recurrent.register import NETWORKS
 
@@ -39,13 +42,13 @@ CONFIGS: dict[str, Any] = {
 Array = NDArray[np.float64]
 
 
-def made(name: str) -> CrossEncoder:
-    config = CONFIGS[name]
+def made(name: Any, deviation: float = 0.5) -> CrossEncoder:
+    config = CONFIGS[name] if isinstance(name, str) else name
     torch.manual_seed(1)
     model = next(network for network in NETWORKS if network.config_class is type(config))(config).eval()
     with torch.no_grad():
         for weight in model.parameters():
-            weight.normal_(std=0.5)
+            weight.normal_(std=deviation)
     return CrossEncoder(model, make_tokenizer(), max_length=32, n_texts=getattr(config, "n_texts", 2))
 
 
@@ -198,11 +201,33 @@ def test_exported_students_score_as_torch_at_other_lengths_and_batches(name: str
     np.testing.assert_allclose(exported.predict(pairs[:1]), model.predict(pairs[:1]), atol=1e-4)
 
 
-@pytest.mark.parametrize("engine", ["onnx"])
-def test_int8_of_an_lstm_is_refused_by_name(engine: str) -> None:
-    pytest.importorskip("onnxruntime")
-    with pytest.raises(DataError, match="BiLSTM has no layer that can be computed in int8"):
-        made("bilstm").with_engine(engine, "int8").predict(PAIRS)
+WIDE = {"vocab_size": 2048, "num_labels": 1, "dense_size": 32, "embedding_size": 32, "lstm_size": 16, "channels": 2}
+
+
+@pytest.mark.parametrize("how", [None, Int8(), Int8(32)], ids=["onnx", "openvino", "openvino while running"])
+@pytest.mark.parametrize("n_texts", [1, 2])
+@pytest.mark.parametrize("network", [BiLSTMConfig, BiAttentiveConfig])
+def test_int8_of_a_recurrent_student_is_near_float32_and_does_not_depend_on_the_batch(
+    network: Any, n_texts: int, how: Int8 | None, tmp_path: Path
+) -> None:
+    for package in ("onnx", "onnxruntime") if how is None else ("onnx", "openvino", "nncf"):
+        pytest.importorskip(package)
+    model = made(network(**WIDE, n_texts=n_texts), 0.3)
+    pairs = given(model) * 3
+    texts = [list(each) for each in zip(*pairs, strict=True)] if n_texts == 2 else [pairs]
+    tokens = model.tokenizer(*texts, padding=True, return_tensors="np")
+    batches = [{name: tokens[name] for name in inputs_of(model.model)}] if how else []
+    engine = "openvino" if how else "onnx"
+    file = export_model(model.model, model.fingerprint(), tmp_path, engine, "int8", batches, how)
+    weights = file.with_suffix(".bin") if how else file
+    n_weights = sum(weight.numel() for weight in model.model.parameters())
+    assert weights.stat().st_size < 0.7 * 4 * n_weights, "embeddings are most of them"
+    exported = model.with_engine(engine, "int8", tmp_path)
+    scores, exact = exported.predict(pairs), model.predict(pairs)
+    apart, size = np.abs(scores - exact), float(np.abs(exact).max())
+    assert 0 < (apart.max() / 2 if how is None else np.median(apart)) < 0.1 * size
+    alone = np.concatenate([exported.predict([pair]) for pair in pairs[:4]])
+    np.testing.assert_allclose(alone, scores[:4], atol=1e-3 * size)
 
 
 @pytest.mark.parametrize("wrong", [{"lstm_size": 0}, {"channels": 3}, {"dropout": 1.0}, {"n_texts": 3}])
