@@ -12,11 +12,11 @@ from cyclopts.validators import Number
 from rankdistill.cli.options import Json, Seed
 from rankdistill.cli.output import print_json, print_rich, say_wrote, table
 from rankdistill.cli.outputs import OUTPUT_FILE
+from rankdistill.corpus.sources import is_pair_folder
 from rankdistill.data.sources import SYNTAX, load_collection
 from rankdistill.errors import UsageError
 from rankdistill.textbook.overlap_picture import write_overlap
 from rankdistill.textbook.statistics import VOCABULARY, corpus_texts, text_statistics
-from rankdistill.textbook.units import parts_folder
 
 
 def stats(
@@ -88,7 +88,7 @@ def _named(words: Sequence[str]) -> dict[str, str]:
 
 def _texts(source: str, split: str | None) -> Any:
     """The texts of a collection; the split is of those that have splits."""
-    if parts_folder(source) and not source.startswith(("pairs:", "textbook:")):
+    if is_pair_folder(source):
         source = f"pairs:{source}"
     loaded = load_collection(source)
     return corpus_texts(loaded, split if loaded.splits or loaded.qrels is not None else None)
