@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -21,10 +20,9 @@ from rankdistill.data.pair_parts import PAIRS_PER_PART, pair_ids, write_pair_par
 from rankdistill.data.parts import seal_parts
 from rankdistill.errors import DataError, RankDistillError, UsageError
 from rankdistill.files.atomic import atomic_path
-from rankdistill.files.facts import read_facts, same, write_facts
-from rankdistill.files.lock import NAME as LOCK
-from rankdistill.files.lock import locked
-from rankdistill.progress import progress, say
+from rankdistill.files.facts import write_facts
+from rankdistill.files.unfinished import remove_work, unfinished, work_folder
+from rankdistill.progress import progress
 from rankdistill.retrieval.terms import TERMS_VERSION
 from rankdistill.textbook.anchors import anchors_of
 from rankdistill.textbook.choose import Book, choose
@@ -37,7 +35,6 @@ from rankdistill.textbook.units import units_of
 
 REPORT = "textbook.json"
 """File beside the parts: the task, the corpus, the settings, k, and what was counted at each step."""
-_FACTS = "facts.json"
 
 
 def build_textbook(
@@ -93,12 +90,10 @@ def build_textbook(
     }
     check_made_with(out, REPORT, made_of)
     made_of |= {"contents of the task": anchors.checksum, "contents of the corpus": identity_of(sources)}
-    work = out.absolute().with_name(f".{out.name}.work")
     if (known := finished(out, REPORT, made_of)) is not None:
-        shutil.rmtree(work, ignore_errors=True)  # a kill after the last step leaves it
+        remove_work(work_folder(out))  # a kill after the last step leaves it
         return known
-    with locked(work):
-        _begin(work, made_of)
+    with unfinished(out, _shapes(made_of)) as work:
         queries, counts = queries_of(anchors, settings.keywords, work)
         try:
             units, of_corpus = units_of(sources, are_pairs, text, work, processes or os.cpu_count() or 1)
@@ -106,11 +101,11 @@ def build_textbook(
             if not len(units):
                 raise _no_units(corpus, are_pairs, of_corpus)
         except RankDistillError:
-            _remove(work)
+            remove_work(work)
             raise
         book = choose(units, queries["terms"], wanted, text.similarity, work, find)
         if book is None:
-            _remove(work)
+            remove_work(work)
             raise DataError(f"none of the {len(queries):,} anchors finds anything: their words are not in the corpus")
         counts.update(book.counts)
         parts = _parts(book, units, queries, output == "anchored", pairs_per_part)
@@ -121,7 +116,6 @@ def build_textbook(
                 advance(len(part))
             write_facts(folder / REPORT, {**made_of, "counts": dict(counts)})
             seal_parts(folder, out)
-        _remove(work)
     return dict(counts)
 
 
@@ -157,40 +151,16 @@ def _no_units(corpus: Sequence[str | Path], are_pairs: bool, counts: Mapping[str
     return DataError(f"{', '.join(map(str, corpus))} holds no {units}: {told or 'no text'}")
 
 
-def _begin(work: Path, made_of: Mapping[str, Any]) -> None:
-    """Delete what an earlier call left in the folder of unfinished work, unless it was made of the same.
-
-    How much is wanted, and which near duplicates are left out, matters to the last steps alone.
-    """
+def _shapes(made_of: Mapping[str, Any]) -> dict[str, Any]:
+    """What shapes the unfinished work: not how much is wanted, and which near duplicates are left out at the end."""
     settings = made_of["settings"]
-    facts = {
+    return {
         "version": [__version__, TERMS_VERSION],
         "contents": [made_of["contents of the task"], made_of["contents of the corpus"]],
         "text": {name: value for name, value in made_of["text"].items() if name != "similarity"},
         "are pairs": settings["output"] == "pairs",
         "keywords": settings["keywords"],
     }
-    known = read_facts(work / _FACTS)
-    if known and same(known, facts):
-        say(f"resuming: unfinished work of {work}")
-        return
-    _empty(work)
-    write_facts(work / _FACTS, facts)
-
-
-def _remove(work: Path) -> None:
-    _empty(work)
-    shutil.rmtree(work)
-
-
-def _empty(work: Path) -> None:
-    """Delete unfinished work, first the facts, so that none is used of which a kill here leaves a part."""
-    (work / _FACTS).unlink(missing_ok=True)
-    for path in work.iterdir():
-        if path.is_dir():
-            shutil.rmtree(path)
-        elif path.name != LOCK:
-            path.unlink()
 
 
 def _parts(book: Book, units: pa.Table, queries: pa.Table, anchored: bool, pairs_per_part: int) -> Iterator[pa.Table]:
