@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -67,7 +68,7 @@ def queries(n: int) -> list[list[str]]:
 
     found: list[list[str]] = []
     for task in ("rte", "mrpc", "stsb", "cola", "sst2"):
-        for text in anchors_of(load_collection(f"glue:{task}@{GLUE}")).texts:
+        for text in chain.from_iterable(anchors_of(load_collection(f"glue:{task}@{GLUE}"))):
             if split := query_terms(" ".join(phrase for phrase, _ in keywords(text))):
                 found.append(split)
             if len(found) == n:

@@ -12,7 +12,7 @@ from rankdistill.arrays import F32, I64
 from rankdistill.data.collection import Collection
 from rankdistill.errors import DataError
 
-SPLIT = "train"
+SPLIT, ALL = "train", "all"
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,24 +38,25 @@ class Examples:
 def examples_of(collection: Collection, split: str | None = None) -> Examples:
     """Take the pairs of a split, or the queries of a ranking's; pairs that have no splits are taken whole.
 
-    split: None for "train". Raises `UnknownNameError` for a split that the collection does not have, `DataError` where
-    it has no texts.
+    split: None for "train", "all" for everything. Raises `UnknownNameError` for a split that the collection does not
+    have, `DataError` where it has no texts.
     """
     pairs = collection.candidates
+    whole = split == ALL and ALL not in collection.splits
     queries_alone = collection.scored_pairs is None and not _are_pairs(collection)
     if queries_alone or pairs is None:
-        ids = pa.array(collection.split(split or SPLIT), pa.large_string())
+        ids = collection.queries.ids if whole else pa.array(collection.split(split or SPLIT), pa.large_string())
         sides = [collection.queries.take(ids)]
     else:
         kept = pairs
-        if split is not None or collection.splits:
+        if not whole and (split is not None or collection.splits):
             kept = collection.in_split(pairs, split or SPLIT)
         ids = kept.query_ids.take(pa.array(kept.query_of_row))
         sides = [collection.queries.take(ids)]
         if collection.scored_pairs is None or collection.scored_pairs.n_texts == 2:
             sides.append(collection.documents.take(kept.doc_ids))
     if not len(ids):
-        raise DataError(f"split {split or SPLIT!r} of {collection.name} has no texts to vary")
+        raise DataError(f"split {split or SPLIT!r} of {collection.name} has no texts")
     coded = pc.dictionary_encode(pa.array([text for side in sides for text in side], pa.large_string()))
     rows = coded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
     labels = None

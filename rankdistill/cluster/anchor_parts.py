@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,10 +20,11 @@ from rankdistill.data.parts import check_part, parts_of, seal_parts
 from rankdistill.files.atomic import atomic_path
 from rankdistill.files.checksums import IN_FOLDER, checksum
 from rankdistill.retrieval.term_index import TermIndex
-from rankdistill.textbook.found import NEVER, places_of
+from rankdistill.textbook.found import FOUND, NEVER, anchors_at_once, improve
+from rankdistill.textbook.index import INDEX
 
 ANCHORS_PER_PART = 4096
-_ANCHORS, _INDEX, _COUNTS = "anchors", "index", "nothing"
+_ANCHORS, _COUNTS = "anchors", "nothing"
 
 
 @dataclass(frozen=True)
@@ -54,34 +53,34 @@ class AnchorParts:
         def do(part: Path, store: Path, out: Path) -> Counter[str]:
             check_part(part)
             table = read_table(part)
-            queries = [json.loads(terms) for terms in table["terms"].to_pylist()]
-            units, places, nothing = places_of(index, queries, self.k, table["anchor"][0].as_py(), self.n_anchors)
+            first, step = table["anchor"][0].as_py(), anchors_at_once(self.k)
+            places, nothing = np.full(len(index.postings.lengths), NEVER), 0
+            for start in range(0, len(table), step):
+                queries = table["terms"].slice(start, step).to_pylist()
+                nothing += improve(places, index, queries, self.k, first + start, self.n_anchors)
+            units = np.flatnonzero(places != NEVER)
             metadata = {_COUNTS: str(nothing)}
-            found = pa.table({"unit": units, "place": places}).replace_schema_metadata(metadata)
+            found = pa.table({"unit": units, "place": places[units]}).replace_schema_metadata(metadata)
             with atomic_path(out, sealed=True) as temporary:
                 pq.write_table(found, temporary, write_page_checksum=True)
-            return Counter({"anchors": len(queries)})
+            return Counter({"anchors": len(table)})
 
         return do
 
 
 def find_on_cluster(
-    index: TermIndex, queries: Sequence[Sequence[str]], k: int, saved: Path, settings: ClusterSettings
+    index: TermIndex, terms: pa.ChunkedArray, k: int, work: Path, settings: ClusterSettings
 ) -> tuple[I64, int]:
-    """Do what `find_units` does by the actors of a cluster, which write parts beside ``saved``; those that are resume.
+    """Do what `find_units` does by the actors of a cluster, which write parts into ``work``; those that are resume.
 
-    All workers must find that folder under the same name.
+    All workers must find that folder, which has the saved index, under the same name.
     """
-    work, found = saved.parent, saved.with_suffix("")
-    if not (work / _INDEX).is_dir():
-        with atomic_path(work / _INDEX, sealed=True) as folder:
-            folder.mkdir()
-            index.save(folder)
-    if not (work / _ANCHORS).is_dir():
-        _write_anchors(queries, work / _ANCHORS)
-    over_parts(AnchorParts(str(work / _INDEX), k, len(queries)), work / _ANCHORS, found / str(k), settings)
+    anchors, found = work / _ANCHORS, work / FOUND / str(k)
+    if not anchors.is_dir():
+        _write_anchors(terms, anchors)
+    over_parts(AnchorParts(str(work / INDEX), k, len(terms)), anchors, found, settings)
     places, nothing = np.full(len(index.postings.lengths), NEVER), 0
-    for file in parts_of(found / str(k)):
+    for file in parts_of(found):
         table = pq.read_table(file)
         rows = table["unit"].to_numpy()
         places[rows] = np.minimum(places[rows], table["place"].to_numpy())
@@ -89,17 +88,13 @@ def find_on_cluster(
     return places, nothing
 
 
-def _write_anchors(queries: Sequence[Sequence[str]], folder: Path) -> None:
+def _write_anchors(terms: pa.ChunkedArray, folder: Path) -> None:
     with atomic_path(folder) as temporary:
         temporary.mkdir()
-        for start in range(0, len(queries), ANCHORS_PER_PART):
-            some = queries[start : start + ANCHORS_PER_PART]
-            table = pa.table(
-                {
-                    "anchor": pa.array(range(start, start + len(some)), pa.int64()),
-                    "terms": pa.array([json.dumps(terms) for terms in some], pa.large_string()),
-                }
-            )
-            with atomic_path(temporary / f"{start // ANCHORS_PER_PART:05}.parquet", sealed=True) as path:
+        for part, start in enumerate(range(0, len(terms), ANCHORS_PER_PART)):
+            some = terms.slice(start, ANCHORS_PER_PART)
+            numbers = pa.array(range(start, start + len(some)), pa.int64())
+            table = pa.table({"anchor": numbers, "terms": some})
+            with atomic_path(temporary / f"{part:05}.parquet", sealed=True) as path:
                 pq.write_table(table, path, write_page_checksum=True)
         seal_parts(temporary, folder)

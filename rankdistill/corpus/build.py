@@ -6,27 +6,29 @@ import multiprocessing
 import os
 import shutil
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
 
 from rankdistill.arrays import Bools
-from rankdistill.corpus.block import Block, process_block
-from rankdistill.corpus.documents import blocks, documents
+from rankdistill.corpus.block import keys_of, open_block, process_block, write_block
+from rankdistill.corpus.documents import blocks
 from rankdistill.corpus.duplicates import bands_for, repeated
+from rankdistill.corpus.finished import check_made_with, finished
 from rankdistill.corpus.sentences import letters_of
 from rankdistill.corpus.settings import CorpusSettings
+from rankdistill.corpus.sources import identity_of, open_source
 from rankdistill.data.pair_parts import PAIRS_PER_PART, SCHEMA, pair_ids, write_pair_part
-from rankdistill.data.parts import check_parts_folder, is_parts, seal_parts
+from rankdistill.data.parts import seal_parts
 from rankdistill.errors import DataError, UsageError
 from rankdistill.files.atomic import atomic_path
-from rankdistill.files.facts import differing, read_facts, write_facts
+from rankdistill.files.facts import write_facts
 from rankdistill.progress import progress
 
 In = TypeVar("In")
@@ -46,11 +48,11 @@ def build_corpus(
 ) -> dict[str, int]:
     """Write pairs of adjacent sentences as a new folder of Parquet parts, and return what was counted.
 
-    sources: text files, folders of them, or collections, see `documents`. processes: of this machine (None: one per
+    sources: text files, folders of them, or collections, see `open_source`. processes: of this machine (None: one per
     core); the bytes written do not depend on it. Documents stream through; memory holds the keys of one band, eight
-    bytes a pair. Of duplicates the first one is kept. A folder that has the same parts already, as after a kill
-    at the very end, is written again. Raises `DataError` where no pair is left, `UsageError` where ``out`` is a folder
-    that has anything else. Source: UEGP §3.3, appendix A (docs/papers.md).
+    bytes a pair. Of duplicates the first one is kept. A folder that was made of the same text with the same settings is
+    left as it is, and written again where a part of it is damaged. Raises `DataError` where no pair is left,
+    `UsageError` where ``out`` is a folder that has anything else. Source: UEGP §3.3, appendix A (docs/papers.md).
     """
     settings = settings or CorpusSettings()
     letters_of(settings.script)  # an unknown script is refused before any work
@@ -58,38 +60,34 @@ def build_corpus(
         raise UsageError("no text given: expected at least one file, folder or collection")
     out = Path(out)
     made_of = {"settings": asdict(settings), "sources": [str(source) for source in sources]}
-    _check_folder(out, made_of)
-    texts = (text for source in sources for text in documents(source))
+    check_made_with(out, REPORT, made_of)
+    opened = [open_source(source) for source in sources]
+    made_of["contents of the text"] = identity_of(opened)
+    if (known := finished(out, REPORT, made_of)) is not None:
+        return known
+    texts = (text for source in opened for text in source.documents())
     with atomic_path(out) as folder:
         work = folder / _WORK
         work.mkdir(parents=True)
         counts: Counter[str] = Counter()
-        sizes = []
+        files, sizes = [], []
         with progress("documents", None, unit="documents") as advance:
             step = partial(process_block, settings=settings)
             for number, block in enumerate(in_order(step, blocks(texts), processes or os.cpu_count() or 1)):
-                _keep(block, work, number)
+                files.append(work / f"{number:06}.arrow")
+                write_block(block, files[-1])
                 counts.update(block.counts)  # += would drop what is 0
                 sizes.append(len(block.firsts))
                 advance(block.counts["documents"])
-        kept = _kept(work, sizes, settings, counts)
+        kept = _kept(files, sizes, settings, counts)
         counts["kept"] = int(kept.sum())
         if not counts["kept"]:
             raise DataError(f"no pair of sentences is left of {_named(sources)}: {_in_words(counts)}")
-        _write_parts(work, sizes, kept, folder, pairs_per_part)
+        _write_parts(files, kept, folder, pairs_per_part)
         write_facts(folder / REPORT, {**made_of, "counts": dict(counts)})
         shutil.rmtree(work)
         seal_parts(folder, out)
     return dict(counts)
-
-
-def _check_folder(out: Path, made_of: Mapping[str, Any]) -> None:
-    """Raise `UsageError`, before any work, where ``out`` has anything but a corpus of the same settings and sources."""
-    check_parts_folder(out)
-    if is_parts(out):
-        known = read_facts(out / REPORT)
-        if other := differing(made_of, {name: known.get(name) for name in made_of}):
-            raise UsageError(f"{out} holds parts that were made with other {', '.join(other)}: give a new folder")
 
 
 def in_order(function: Callable[[In], Out], items: Iterable[In], processes: int) -> Iterator[Out]:
@@ -107,22 +105,12 @@ def in_order(function: Callable[[In], Out], items: Iterable[In], processes: int)
             yield waiting.popleft().result()
 
 
-def _keep(block: Block, work: Path, number: int) -> None:
-    np.save(work / f"{number:06}.npy", block.keys)
-    table = pa.table(
-        {"first": pa.array(block.firsts, pa.large_string()), "second": pa.array(block.seconds, pa.large_string())}
-    )
-    with pa.ipc.new_file(str(work / f"{number:06}.arrow"), table.schema) as file:
-        file.write_table(table)
-
-
-def _kept(work: Path, sizes: Sequence[int], settings: CorpusSettings, counts: Counter[str]) -> Bools:
+def _kept(files: Sequence[Path], sizes: Sequence[int], settings: CorpusSettings, counts: Counter[str]) -> Bools:
     """Which pairs are kept, bool (pairs of all blocks,): no duplicates, and of those the sample."""
     kept = np.ones(sum(sizes), bool)
     n_bands = bands_for(settings.similarity)[0] if settings.similarity < 1 else 0
     for band in range(1 + n_bands):
-        columns = [np.load(work / f"{number:06}.npy", mmap_mode="r")[band] for number in range(len(sizes))]
-        again = repeated(np.concatenate(columns)) if columns else kept[:0]
+        again = repeated(keys_of(files, band))
         counts["near duplicates" if band else "duplicates"] += int((kept & again).sum())
         kept &= ~again
     rows = np.flatnonzero(kept)
@@ -133,17 +121,17 @@ def _kept(work: Path, sizes: Sequence[int], settings: CorpusSettings, counts: Co
     return kept
 
 
-def _write_parts(work: Path, sizes: Sequence[int], kept: Bools, folder: Path, pairs_per_part: int) -> None:
+def _write_parts(files: Sequence[Path], kept: Bools, folder: Path, pairs_per_part: int) -> None:
     """Write the kept pairs in order, with ids that count them, as parts of a size."""
-    offsets = np.concatenate([[0], np.cumsum(sizes)])
-    rest, n_written, part = SCHEMA.empty_table(), 0, 0
+    rest, n_written, part, start = SCHEMA.empty_table(), 0, 0, 0
     with progress("pairs", int(kept.sum()), unit="pairs") as advance:
-        for number in range(len(sizes)):
-            table = pa.ipc.open_file(pa.memory_map(str(work / f"{number:06}.arrow"))).read_all()
-            table = table.filter(pa.array(kept[offsets[number] : offsets[number + 1]]))
+        for file in files:
+            table = open_block(file).select(["first", "second"]).replace_schema_metadata(None)
+            start, rows = start + len(table), kept[start : start + len(table)]
+            table = table.filter(pa.array(rows))
             ids = pair_ids(n_written + len(rest), len(table))
             rest = pa.concat_tables([rest, table.add_column(0, "id", ids)])
-            while len(rest) >= pairs_per_part or (number == len(sizes) - 1 and len(rest)):
+            while len(rest) >= pairs_per_part or (file == files[-1] and len(rest)):
                 write_pair_part(rest.slice(0, pairs_per_part), folder / f"{part:05}.parquet")
                 advance(min(len(rest), pairs_per_part))
                 n_written += min(len(rest), pairs_per_part)

@@ -1,4 +1,4 @@
-"""Read documents of text, one after the other, from files, folders and collections."""
+"""Read documents of text, one after the other, from files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 
-from rankdistill.data.sources import SOURCES, load_collection
 from rankdistill.errors import DataError, FileFormatError, UsageError
 from rankdistill.files.reading import check_unicode
 
@@ -19,24 +18,17 @@ SUFFIXES = (".txt", ".jsonl", ".txt.gz", ".jsonl.gz")
 FORMS = "text (.txt, documents apart by empty lines) or JSON lines (.jsonl, with 'text'), plain or .gz"
 
 
-def documents(source: str | Path) -> Iterator[str]:
-    """Yield the documents of a text file, of all text files in a folder, or of a collection (``pydocs``, ``irds:...``).
-
-    Lines of a document are its paragraphs. A folder's files are read in the order of their paths. Raises `UsageError`
-    for a source that is none of these, `DataError` for a folder without text files, `FileFormatError` for a line that
-    cannot be read.
-    """
-    prefix = str(source).partition(":")[0]
-    if prefix in SOURCES and not Path(source).exists():
-        for _, texts in load_collection(source).documents.batches():
-            yield from texts.to_pylist()
-        return
-    for file in text_files(Path(source)):
-        yield from _jsonl(file) if ".jsonl" in file.suffixes else _plain(file)
+def read_documents(file: Path) -> Iterator[str]:
+    """Yield the documents of a text file; raise `FileFormatError` for a line that cannot be read."""
+    return _jsonl(file) if ".jsonl" in file.suffixes else _plain(file)
 
 
 def text_files(source: Path) -> list[Path]:
-    """List the file, or the text files in a folder and all folders below it, hidden ones left out."""
+    """List the file, or the text files in a folder and all folders below it, in the order of their paths.
+
+    Hidden files, and those in hidden folders, are left out. Raises `UsageError` where there is no file of text and no
+    folder, `DataError` for a folder without text files.
+    """
     if source.is_file():
         if not source.name.endswith(SUFFIXES):
             raise UsageError(f"{source} is no text file that can be read: expected {FORMS}")
@@ -46,7 +38,9 @@ def text_files(source: Path) -> list[Path]:
     files = sorted(
         path
         for path in source.rglob("*")
-        if path.name.endswith(SUFFIXES) and path.is_file() and not path.name.startswith(".")
+        if path.name.endswith(SUFFIXES)
+        and path.is_file()
+        and not any(name.startswith(".") for name in path.relative_to(source).parts)
     )
     if not files:
         raise DataError(f"{source} holds no text files: expected {FORMS}")

@@ -100,6 +100,15 @@ def is_parts(path: str | Path) -> bool:
     return bool(_files(Path(path)))
 
 
+def are_whole(folder: str | Path) -> bool:
+    """Tell whether all parts of a finished folder are there as they were written; they are read for that."""
+    try:
+        contents = made_by(folder).get("contents", {})
+        return {file.name: checksum(file)["sha256"] for file in parts_of(folder)} == contents
+    except DataError:
+        return False
+
+
 def begin_parts(folder: str | Path, names: Sequence[str], facts: Mapping[str, Any]) -> None:
     """Write into a folder the names of its parts to be and the facts, values that JSON can hold, that shape them.
 
@@ -152,10 +161,11 @@ def part_identities(folder: str | Path) -> dict[str, str]:
 
     Raises `DataError` for a part that is not as long as it was written; the reader of a part compares all of it.
     """
-    return {file.name: _identity(file) for file in parts_of(folder)}
+    return {file.name: part_identity(file) for file in parts_of(folder)}
 
 
-def _identity(file: Path) -> str:
+def part_identity(file: Path) -> str:
+    """Identify one part, see `part_identities`."""
     if not is_sealed(file):
         return str(checksum(file)["sha256"])
     try:

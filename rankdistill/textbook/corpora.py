@@ -12,16 +12,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rankdistill.augment.examples import examples_of
+from rankdistill.corpus.block import sentence_block
 from rankdistill.corpus.build import in_order
-from rankdistill.corpus.documents import SUFFIXES, blocks, documents
-from rankdistill.corpus.sentences import paragraphs, reason_against
+from rankdistill.corpus.documents import blocks
 from rankdistill.corpus.settings import CorpusSettings
+from rankdistill.corpus.sources import PairParts, is_pair_folder, is_text, open_source
 from rankdistill.data.collection import Collection
 from rankdistill.data.pair_parts import read_pair_part
-from rankdistill.data.parts import is_parts, parts_of
 from rankdistill.data.sources import load_collection
-from rankdistill.data.sources.layout import find_files
-from rankdistill.textbook.units import parts_folder
 
 SENTENCES = "sentences:"
 """What a source begins with whose sentences are meant, as `textbook` reads a corpus, where it could be a collection."""
@@ -38,38 +36,36 @@ def texts_in(
     ones too; processes: to split them in (None: one per core). Of a collection see `corpus_texts`; split: of one that
     has splits.
     """
-    if folder := parts_folder(source):
-        for part in parts_of(folder):
+    if gives_sentences(source):
+        step = partial(_sentences, settings=settings or CorpusSettings())
+        texts = open_source(source.removeprefix(SENTENCES)).documents()
+        yield from in_order(step, blocks(texts), processes or os.cpu_count() or 1)
+    elif not has_splits(source):
+        opened = open_source(source)
+        assert isinstance(opened, PairParts)
+        for part in opened.files:
             pairs = read_pair_part(part)
             sides = (pairs[side].to_pylist() for side in ("first", "second"))
             yield [text for pair in zip(*sides, strict=True) for text in pair if text.strip()]
-    elif is_text(source):
-        step = partial(_sentences, settings=settings or CorpusSettings())
-        yield from in_order(step, blocks(documents(source.removeprefix(SENTENCES))), processes or os.cpu_count() or 1)
     else:
-        texts = corpus_texts(load_collection(source), split if has_splits(source) else None)
-        for start in range(0, len(texts), _BATCH):
-            yield texts.slice(start, _BATCH).to_pylist()
+        texts_of_all = corpus_texts(load_collection(source), split)
+        for start in range(0, len(texts_of_all), _BATCH):
+            yield texts_of_all.slice(start, _BATCH).to_pylist()
 
 
-def is_text(source: str) -> bool:
+def gives_sentences(source: str) -> bool:
     """Tell whether sentences of text are meant: said so, a text file, or a folder without the files of a collection."""
-    path = Path(source)
-    if source.startswith(SENTENCES) and not path.exists():
-        return True
-    if path.is_dir():
-        return not is_parts(path) and not find_files(path).documents
-    return source.endswith(SUFFIXES) and path.is_file()
+    return (source.startswith(SENTENCES) and not Path(source).exists()) or is_text(source)
 
 
 def has_splits(source: str) -> bool:
     """Tell whether a source is a task or a ranking, whose texts are in splits; parts and sentences have none."""
-    return not (is_text(source) or parts_folder(source) or source.startswith(("pairs:", "textbook:")))
+    are_parts = is_pair_folder(source) or source.startswith(("pairs:", "textbook:"))
+    return not (gives_sentences(source) or are_parts)
 
 
 def _sentences(texts: list[str], settings: CorpusSettings) -> list[str]:
-    split = (sentences for text in texts for sentences in paragraphs(text, settings.language, settings.wrapped))
-    return [sentence for sentences in split for sentence in sentences if not reason_against(sentence, settings)]
+    return sentence_block(texts, settings).firsts
 
 
 def corpus_texts(collection: Collection, split: str | None = None) -> pa.Array:

@@ -16,7 +16,7 @@ _UNITS = {"b": 1} | {
     for kind, base in (("b", 1000), ("ib", 1024))
 }
 _COUNTED = ("", "sentences", "pairs")
-_SIZE = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*([a-z]*)")
+_SIZE = re.compile(r"((?:\d+|\d{1,3}(?:[,_]\d{3})+)(?:\.\d+)?|\.\d+)\s*([a-z]*)")
 FORMS = "bytes such as 200MB, 1.7GB or 500KiB, or a number of sentences such as 100000"
 
 
@@ -34,17 +34,38 @@ class Size:
 def parse_size(text: str) -> Size:
     """Read a size, see `FORMS`; `UsageError` for another text, and for a size of 0.
 
+    Commas and underscores part groups of three digits; a point is before the decimals.
+
     >>> parse_size("1.5 kB"), parse_size("20_000")
     (Size(number=1500, in_bytes=True), Size(number=20000, in_bytes=False))
     """
-    match = _SIZE.fullmatch(text.strip().lower().replace("_", "").replace(",", ""))
+    match = _SIZE.fullmatch(text.strip().lower())
     counted = match is not None and match[2] in _COUNTED
     if match is None or not (counted or match[2] in _UNITS) or (counted and "." in match[1]):
         raise UsageError(f"a size is {FORMS}, got {text!r}")
-    number = int(match[1]) if counted else round(float(match[1]) * _UNITS[match[2]])
+    digits = match[1].replace(",", "").replace("_", "")
+    number = int(digits) if counted else round(float(digits) * _UNITS[match[2]])
     if number < 1:
         raise UsageError(f"a size is at least 1, got {text!r}")
     return Size(number, in_bytes=not counted)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """How much is wanted: a size, which the least k reaches, at most ``max_k``; or what a given k finds."""
+
+    size: Size | None
+    k: int | None
+    max_k: int
+
+    @property
+    def most(self) -> int:
+        """The largest k that is searched for."""
+        return self.max_k if self.k is None else self.k
+
+    def lengths(self, bytes_of: I64) -> I64:
+        """What units count towards the size, int64 (M,): their bytes, or one each."""
+        return bytes_of if self.size is not None and self.size.in_bytes else np.ones_like(bytes_of)
 
 
 def least_k(ranks: I64, sizes: I64, target: int) -> int | None:

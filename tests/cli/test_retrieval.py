@@ -115,6 +115,7 @@ def test_queries_of_a_file_are_looked_up_among_the_documents(run: Run, files, tm
         (["--queries", "{}/absent.tsv"], "there is no file of queries"),
         (["--queries", "{}/broken.tsv"], "broken.tsv:1"),
         (["--lists"], "already exists and is not empty"),
+        (["--retriever", "lucene", "--cluster", "ray"], "--cluster is for --retriever bm25, got lucene"),
     ],
 )
 def test_retrieve_refuses_what_it_cannot_do(run: Run, files, tmp_path: Path, options: list[str], said: str) -> None:

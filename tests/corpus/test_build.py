@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from rankdistill.corpus.build import REPORT, build_corpus
-from rankdistill.corpus.documents import blocks, documents
+from rankdistill.corpus.documents import blocks
 from rankdistill.corpus.settings import CorpusSettings
+from rankdistill.corpus.sources import open_source
 from rankdistill.data.pair_parts import read_pairs
 from rankdistill.data.parts import LIST
 from rankdistill.errors import DataError, FileFormatError, UsageError
@@ -37,6 +38,10 @@ def text(tmp_path: Path) -> Path:
     return folder
 
 
+def documents(source: str | Path) -> list[str]:
+    return list(open_source(source).documents())
+
+
 def files(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
@@ -44,7 +49,7 @@ def files(folder: Path) -> dict[str, bytes]:
 def test_half_a_surrogate_pair_is_refused_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('{"text": "sound"}\n{"text": "\\ud83d\\ude00"}\n{"text": "half \\ud800"}\n')
     with pytest.raises(FileFormatError, match=r"a\.jsonl:3: .*surrogate"):
-        list(documents(tmp_path))
+        documents(tmp_path)
 
 
 def test_duplicates_across_files_are_found_and_counts_add_up(text: Path, tmp_path: Path) -> None:
@@ -84,7 +89,7 @@ def test_a_collection_is_a_source(text: Path, tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "corpus.jsonl").write_text(json.dumps({"_id": "d1", "text": story(1)}))
     (folder / "queries.tsv").write_text("q1\tcat\n")
-    assert list(documents(f"folder:{folder}")) == [story(1)]
+    assert documents(f"folder:{folder}") == documents(folder) == [story(1)]
 
 
 def test_blocks_keep_the_order_and_lose_nothing() -> None:
@@ -94,7 +99,7 @@ def test_blocks_keep_the_order_and_lose_nothing() -> None:
 
 def test_plain_text_is_parted_at_empty_lines(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbfone\r\ntwo\r\n\r\n\r\nthree")
-    assert list(documents(tmp_path / "a.txt")) == ["one\ntwo", "three"]
+    assert documents(tmp_path / "a.txt") == ["one\ntwo", "three"]
 
 
 @pytest.mark.parametrize(
@@ -130,17 +135,24 @@ def test_a_folder_that_is_not_empty_is_left_alone(text: Path, tmp_path: Path) ->
         build_corpus([text], tmp_path / "out")
 
 
+def modified(folder: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+
+
 def test_the_same_corpus_may_be_written_again_and_no_other(text: Path, tmp_path: Path) -> None:
-    """A command that was killed after its last file is simply run again."""
+    """A finished one is left as it is, and made anew where a part of it is damaged."""
     settings = CorpusSettings(pairs=20)
-    build_corpus([text], tmp_path / "out", settings, processes=1)
-    before = files(tmp_path / "out")
+    counts = build_corpus([text], tmp_path / "out", settings, processes=1)
+    before, times = files(tmp_path / "out"), modified(tmp_path / "out")
+    assert build_corpus([text], tmp_path / "out", settings, processes=1) == counts
+    assert (files(tmp_path / "out"), modified(tmp_path / "out")) == (before, times)
+    (tmp_path / "out" / "00000.parquet").write_bytes(b"damaged")
     build_corpus([text], tmp_path / "out", settings, processes=1)
     assert files(tmp_path / "out") == before
     with pytest.raises(UsageError, match=r"holds parts that were made with other settings\.pairs: give a new folder"):
         build_corpus([text], tmp_path / "out", CorpusSettings(pairs=10), processes=1)
     (text / "b.txt").unlink()
-    with pytest.raises(UsageError, match=r"made otherwise, with other contents"):
+    with pytest.raises(UsageError, match=r"made with other contents of the text"):
         build_corpus([text], tmp_path / "out", settings, processes=1)
     assert files(tmp_path / "out") == before
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import random
+import shutil
+from collections import Counter
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +23,8 @@ from rankdistill.data.pair_parts import read_pairs
 from rankdistill.errors import DataError, UsageError
 from rankdistill.retrieval.bm25 import bm25
 from rankdistill.retrieval.terms import query_terms
-from rankdistill.textbook import TextbookSettings, build_textbook, found
-from rankdistill.textbook.anchors import anchors_of
+from rankdistill.textbook import TextbookSettings, build, build_textbook, found, queries
+from rankdistill.textbook.anchors import Anchors, anchors_of
 from rankdistill.textbook.build import REPORT
 from rankdistill.textbook.rake import keywords
 
@@ -57,6 +61,10 @@ def task_of(texts: Sequence[str]) -> Collection:
 
 
 TASK = task_of(["A cat met a dog.", "the wolf, the king", "it was what it was", "a garden of letters", "?!"])
+
+
+def texts_of(anchors: Anchors) -> list[str]:
+    return list(chain.from_iterable(anchors))
 
 
 def rows(folder: Path) -> list[dict[str, Any]]:
@@ -110,7 +118,7 @@ def test_bytes_do_not_depend_on_processes_parts_of_work_or_depth(
     build_textbook(TASK, [text], tmp_path / "one", size="40", processes=1, pairs_per_part=16)
     build_textbook(TASK, [text], tmp_path / "two", size="40", processes=2, pairs_per_part=16)
     monkeypatch.setattr(found, "_ANCHORS", 1)
-    monkeypatch.setattr("rankdistill.textbook.build._DEEPER", 100)
+    monkeypatch.setattr("rankdistill.textbook.choose._DEEPER", 100)
     build_textbook(TASK, [text], tmp_path / "three", size="40", processes=1, pairs_per_part=16)
     assert files(tmp_path / "one") == files(tmp_path / "two") == files(tmp_path / "three")
     assert sum(name.endswith(".parquet") for name in files(tmp_path / "one")) == 3
@@ -175,17 +183,18 @@ def write_parts(folder: Path, lines: Sequence[str]) -> Path:
 def test_parts_of_a_corpus_give_their_sentences_or_their_pairs(tmp_path: Path) -> None:
     lines = sentences(60)
     parts = write_parts(tmp_path, lines)
-    counts = build_textbook(TASK, [f"pairs:{parts}"], tmp_path / "single", k=3, text=EXACT)
+    counts = build_textbook(TASK, [f"pairs:{parts}"], tmp_path / "single", k=3, text=EXACT, processes=1)
     assert (counts["pairs read"], counts["searched"]) == (30, 60)
     ranking = Collection("r", *(Texts.from_pairs([f"{c}1"], [t]) for c, t in (("q", "a wolf"), ("d", "old king"))))
     split = "train" if ranking.split("train") else "dev" if ranking.split("dev") else "test"
-    counts = build_textbook(ranking, [parts], tmp_path / "pairs", k=3, text=EXACT, split=split)
+    words: dict[str, Any] = {"k": 3, "text": EXACT, "split": split, "processes": 1}
+    counts = build_textbook(ranking, [parts], tmp_path / "pairs", **words)
     assert (counts["anchors"], counts["searched"]) == (2, 30)
     made = rows(tmp_path / "pairs")
     assert {(row["first"], row["second"]) for row in made} <= set(zip(lines[::2], lines[1::2], strict=True))
     assert {row["anchor"] for row in made} == {"a wolf", "old king"}
     settings = TextbookSettings(output="anchored")
-    build_textbook(ranking, [parts], tmp_path / "anchored", k=3, text=EXACT, split=split, settings=settings)
+    build_textbook(ranking, [parts], tmp_path / "anchored", settings=settings, **words)
     anchored = rows(tmp_path / "anchored")
     assert all(row["first"] == row["anchor"] and row["second"] in lines for row in anchored)
     assert load_collection(f"textbook:{tmp_path / 'anchored'}").documents["0"] == anchored[0]["second"]
@@ -202,8 +211,8 @@ def test_near_duplicates_of_what_was_found_before_are_left_out(tmp_path: Path) -
 def test_anchors_of_a_pair_task_are_the_distinct_texts_of_its_training_split(tmp_path: Path) -> None:
     task = load_collection(f"glue:sst2@{write_glue(tmp_path / 'glue')}")
     train = {" ".join(text.split()) for text in task.queries.take(task.split("train"))}
-    assert set(anchors_of(task).texts) == train
-    assert len(anchors_of(task).texts) == len(train)
+    assert set(texts_of(anchors_of(task))) == train
+    assert len(anchors_of(task)) == len(texts_of(anchors_of(task))) == len(train)
     assert not anchors_of(task).of_ranking
 
 
@@ -212,12 +221,12 @@ def test_anchors_of_a_ranking_are_queries_and_the_passages_that_judgments_name()
     documents = Texts.from_pairs(["d1", "d2", "d3"], ["one", "two", "query 0"])
     plain = Collection("r", queries, documents)
     train = plain.split("train")
-    assert set(anchors_of(plain).texts) == {*queries.take(train), *documents.texts.to_pylist()}
+    assert set(texts_of(anchors_of(plain))) == {*queries.take(train), *documents.texts.to_pylist()}
     qrels = Candidates.from_rows(
         [train[0], train[1], plain.split("test")[0]], ["d2", "gone", "d1"], {"label": [1, 0, 1]}
     )
     judged = anchors_of(Collection("r", queries, documents, qrels))
-    assert judged.texts == [*queries.take(train), "two"]
+    assert texts_of(judged) == [*queries.take(train), "two"]
     assert judged.of_ranking
 
 
@@ -229,8 +238,16 @@ def test_wrong_use_and_corpora_without_sentences_are_refused(text: Path, tmp_pat
         ({"size": "1MB", "k": 3}, UsageError, "one of them"),
         ({"k": 0}, UsageError, "k must be at least 1"),
         ({"size": "big"}, UsageError, "a size is bytes such as 200MB"),
-        ({"size": "10B"}, UsageError, "less than the smallest sentence"),
-        ({"size": "1GB"}, DataError, r"1,000,000,000 bytes cannot be reached: the most is \d"),
+        (
+            {"size": "10B"},
+            UsageError,
+            r"10 bytes is too small: the first sentence .* has \d\d bytes; give at least that",
+        ),
+        (
+            {"size": "1GB"},
+            DataError,
+            r"1,000,000,000 bytes cannot be reached: the most is [\d,]+ bytes, .*; give more text",
+        ),
         ({"k": 3, "text": CorpusSettings(pairs=3)}, UsageError, "of a textbook, size is"),
     ):
         with pytest.raises(error, match=said):
@@ -245,11 +262,133 @@ def test_wrong_use_and_corpora_without_sentences_are_refused(text: Path, tmp_pat
     assert not out.exists()
 
 
-def test_a_textbook_is_written_again_by_the_same_command_alone(text: Path, tmp_path: Path) -> None:
-    build_textbook(TASK, [text], tmp_path / "out", k=3, processes=1)
+def test_a_finished_textbook_is_left_as_it_is(text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = build_textbook(TASK, [text], tmp_path / "out", k=3, processes=1)
     before = files(tmp_path / "out")
-    build_textbook(TASK, [text], tmp_path / "out", k=3, processes=1)
-    assert files(tmp_path / "out") == before
-    with pytest.raises(UsageError, match="made with other k: give a new folder"):
-        build_textbook(TASK, [text], tmp_path / "out", k=4, processes=1)
     assert len(read_pairs(tmp_path / "out")) == len({content_key(row["first"]) for row in rows(tmp_path / "out")})
+    shutil.copytree(tmp_path / "out", tmp_path / "damaged")
+    with monkeypatch.context() as nothing:
+        nothing.setattr(build, "queries_of", None)
+        (tmp_path / ".out.work").mkdir()  # as a kill at the very end leaves it
+        assert build_textbook(TASK, [text], tmp_path / "out", k=3, processes=1) == counts
+        assert not (tmp_path / ".out.work").exists()
+        with pytest.raises(UsageError, match="made with other k: give a new folder"):
+            build_textbook(TASK, [text], tmp_path / "out", k=4, processes=1)
+        with pytest.raises(UsageError, match="made with other contents of the task: give a new folder"):
+            build_textbook(task_of(["a wolf"]), [text], tmp_path / "out", k=3, processes=1)
+        (text / "c.txt").write_text("The wolf of this story met another king.")
+        with pytest.raises(UsageError, match="made with other contents of the corpus: give a new folder"):
+            build_textbook(TASK, [text], tmp_path / "out", k=3, processes=1)
+        (text / "c.txt").unlink()
+    assert files(tmp_path / "out") == before
+    (tmp_path / "damaged" / "00000.parquet").unlink()
+    build_textbook(TASK, [text], tmp_path / "damaged", k=3, processes=1)
+    assert files(tmp_path / "damaged") == before
+
+
+def test_a_kill_in_a_deeper_search_loses_neither_search_nor_what_was_made_for_it(
+    text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build_textbook(TASK, [text], tmp_path / "whole", size="160", processes=1)
+    monkeypatch.setattr(found, "_SECONDS_BETWEEN_SAVES", 0)
+    monkeypatch.setattr(found, "_ANCHORS", 2)
+    monkeypatch.setattr("rankdistill.textbook.choose._DEEPER", 2)
+    searched: list[int] = []
+    best = found.TermIndex.best
+
+    def dying(index: Any, queries: Any, k: int) -> Any:
+        searched.append(k)
+        if len(searched) == 5:
+            raise KeyboardInterrupt
+        return best(index, queries, k)
+
+    monkeypatch.setattr(found.TermIndex, "best", dying)
+    with pytest.raises(KeyboardInterrupt):
+        build_textbook(TASK, [text], tmp_path / "out", size="160", processes=1)
+    first, second = searched[0], 2 * searched[0]
+    monkeypatch.setattr(queries, "query_of", None)
+    monkeypatch.setattr(found.TermIndex, "build", None)
+    build_textbook(TASK, [text], tmp_path / "out", size="160", processes=1)
+    assert searched[:7] == [first] * 3 + [second] * 4, "two of the second search were done, one of them before the kill"
+    assert files(tmp_path / "out") == files(tmp_path / "whole")
+
+
+def test_unfinished_work_beside_the_text_is_no_text_and_goes_on(text: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for _ in range(2):
+        with pytest.raises(DataError, match=r"what is done is kept in .*\.book\.work"):
+            build_textbook(TASK, [text], text / "book", size="250", processes=1)
+    assert "resuming" in capsys.readouterr().err
+
+
+def test_unfinished_work_of_a_changed_collection_is_not_used(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "queries.tsv").write_text("q1\tcat\n")
+    for said in ("The wolf of this story met the king.", "The wolf of that story met no king."):
+        (folder / "corpus.jsonl").write_text(json.dumps({"_id": "d", "text": said}) + "\n")
+        with pytest.raises(DataError, match="cannot be reached"):
+            build_textbook(TASK, [f"folder:{folder}"], tmp_path / "out", size="2", processes=1)
+    build_textbook(TASK, [f"folder:{folder}"], tmp_path / "out", size="1", processes=1)
+    assert [row["first"] for row in rows(tmp_path / "out")] == ["The wolf of that story met no king."]
+
+
+def test_where_nothing_is_found_nothing_is_left(text: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="none of the 1 anchors finds anything"):
+        build_textbook(task_of(["xyzzy"]), [text], tmp_path / "out", k=3, processes=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["text"]
+
+
+def test_settings_without_an_effect_are_refused(text: Path, tmp_path: Path) -> None:
+    parts = write_parts(tmp_path, sentences(10))
+    for corpus, more, said in (
+        (text, {"text": CorpusSettings(seed=1)}, r"text\.seed is of the sample that `corpus` keeps"),
+        (text, {"text": CorpusSettings(overlap=True)}, r"text\.overlap is of pairs"),
+        (text, {"settings": TextbookSettings(max_k=9)}, "max_k is of a size, got max_k = 9 beside k = 3"),
+        (text, {"text": CorpusSettings(script="Latim")}, "unknown script 'Latim'"),
+        (parts, {"text": CorpusSettings(script="Latim")}, "unknown script 'Latim'"),
+        (parts, {"text": CorpusSettings(min_characters=9)}, r"text\.min_characters is a setting of text, and the corp"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            build_textbook(TASK, [corpus], tmp_path / "out", k=3, processes=1, **more)
+    assert not (tmp_path / "out").exists()
+    ranking = TextbookSettings(output="pairs")
+    overlapping = CorpusSettings(overlap=True)
+    build_textbook(TASK, [text], tmp_path / "out", k=3, processes=1, settings=ranking, text=overlapping)
+
+
+def test_a_size_that_max_k_keeps_from_being_reached_says_so(text: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"the most is \d+ sentences or pairs, .* k = 2 .*; raise max_k, or give more"):
+        build_textbook(
+            TASK, [text], tmp_path / "out", size="99", processes=1, settings=TextbookSettings(max_k=2), text=EXACT
+        )
+
+
+def test_anchors_of_everything_and_of_lists_without_judgments() -> None:
+    query_texts = Texts.from_pairs([f"q{i}" for i in range(40)], [f"query {i}" for i in range(40)])
+    documents = Texts.from_pairs(["d1", "d2"], ["one", "two"])
+    plain = Collection("r", query_texts, documents)
+    everything = [*query_texts.texts.to_pylist(), "one", "two"]
+    assert texts_of(anchors_of(plain, "all")) == everything
+    assert len(anchors_of(plain)) < len(everything)
+    ids = query_texts.ids.to_pylist()
+    lists = Collection("lists", query_texts, documents, candidates=Candidates.from_rows(ids, ["d2"] * len(ids)))
+    assert texts_of(anchors_of(lists)) == [*everything[:40], "two"]
+    pairs = task_of(["a", "b", "c"])
+    split = dataclasses.replace(pairs, splits={"train": ["0"], "test": ["1", "2"]})
+    assert (texts_of(anchors_of(split)), texts_of(anchors_of(split, "all"))) == (["a"], ["a", "b", "c"])
+
+
+@pytest.mark.parametrize(
+    ("text", "terms"),
+    [
+        ("teacher's pet", ["teacher", "pet"]),
+        ("the teachers\u2019 pets", ["teacher", "pet"]),
+        ("she'll say the dog's name isn't Rex's", ["dog", "name", "rex"]),
+        ("O'Brien's rock'n'roll", ["o", "brien", "rock", "n", "roll"]),
+        ("it's what he'd've been", None),
+    ],
+)
+def test_possessives_do_not_search_for_their_ending(text: str, terms: list[str] | None) -> None:
+    got = queries.query_of(text, None, Counter()).terms
+    assert not {"s", "t", "d", "ll", "ve"} & set(got)
+    assert terms is None or sorted(got) == sorted(terms)

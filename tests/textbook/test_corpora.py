@@ -9,10 +9,11 @@ from pair_tasks import write_glue
 
 from rankdistill.corpus.build import build_corpus
 from rankdistill.corpus.settings import CorpusSettings
+from rankdistill.corpus.sources import open_source
 from rankdistill.data import Collection, Texts, load_collection
 from rankdistill.data.candidates import Candidates
 from rankdistill.errors import DataError
-from rankdistill.textbook.corpora import corpus_texts, has_splits, is_text, texts_in
+from rankdistill.textbook.corpora import corpus_texts, gives_sentences, has_splits, texts_in
 from rankdistill.textbook.units import texts_of, units_of
 
 pytest.importorskip("sentencex", reason="the extra 'corpus' is not installed")
@@ -40,7 +41,7 @@ def test_text_gives_the_sentences_that_a_textbook_searches(tmp_path: Path, prefi
     (folder := tmp_path / "text" / "inner").mkdir(parents=True)
     (folder / "one.txt").write_text(f"{DOCUMENT}\n\nA document of one sentence alone.")
     settings = CorpusSettings(min_characters=10)
-    units, _ = units_of([tmp_path / "text"], False, settings, tmp_path / "work", 1)
+    units, _ = units_of([open_source(tmp_path / "text")], False, settings, tmp_path / "work", 1)
     found = listed(f"{prefix}{tmp_path / 'text'}", settings=settings, processes=1)
     assert found == texts_of(units)
     assert len(found) == 4
@@ -67,6 +68,6 @@ def test_parts_give_both_texts_of_every_pair_part_by_part(tmp_path: Path) -> Non
 
 
 def test_folders_without_text_are_refused(tmp_path: Path) -> None:
-    assert is_text(str(tmp_path))
+    assert gives_sentences(str(tmp_path))
     with pytest.raises(DataError, match="holds no text files"):
         listed(tmp_path)

@@ -21,6 +21,8 @@ UNITS = st.lists(st.tuples(st.integers(0, 6), st.integers(1, 9), st.integers(0, 
         ("500KiB", Size(512_000, True)),
         ("10B", Size(10, True)),
         ("100,000", Size(100_000, False)),
+        ("1,234_567", Size(1_234_567, False)),
+        ("1,500.5kB", Size(1_500_500, True)),
         (" 7 ", Size(7, False)),
         ("5 sentences", Size(5, False)),
     ],
@@ -29,7 +31,29 @@ def test_a_size_is_read_as_people_write_it(text: str, expected: Size) -> None:
     assert parse_size(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "MB", "0", "0MB", "-5MB", "1.5", "1.5 pairs", "5 parsecs", "1e6", "0.1B", "nan"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "MB",
+        "0",
+        "0MB",
+        "-5MB",
+        "1.5",
+        "1.5 pairs",
+        "5 parsecs",
+        "1e6",
+        "0.1B",
+        "nan",
+        "1,5GB",
+        "1,50",
+        "1,0000",
+        ",100",
+        "1,,000",
+        "1_0",
+        "1.000,5kB",
+    ],
+)
 def test_what_is_no_size_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="a size is"):
         parse_size(text)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from rankdistill.cli.cluster import ALONE, Cluster
 from rankdistill.cli.options import Source
 from rankdistill.cli.output import say_wrote
 from rankdistill.cli.outputs import OUTPUT_RUN
+from rankdistill.data.candidates import Candidates
 from rankdistill.data.collection import Collection
 from rankdistill.data.query_lists import write_lists
 from rankdistill.data.sources import load_collection
@@ -59,8 +62,11 @@ def retrieve(
     language: Annotated[
         str | None, Parameter(help="For lucene: language of the texts, such as de, hi or zh. [default: en]")
     ] = None,
+    cluster: Cluster = ALONE,
 ) -> None:
     """Find first-stage candidates for a collection's queries and write them as a run.
+
+    With --cluster ray BM25 searches for many queries at once, and resumes after a kill.
 
     For example
 
@@ -82,6 +88,8 @@ def retrieve(
             raise UsageError(f"--{option} is for retrievers by vectors, got --retriever {retriever_name}")
     if language is not None and not first_stage.has_languages:
         raise UsageError(f"--language is for --retriever lucene, got {retriever_name}")
+    if cluster.cluster and retriever_name != "bm25":
+        raise UsageError(f"--cluster is for --retriever bm25, got {retriever_name}")
     settings: dict[str, Any] = {} if language is None else {"language": language}
     if first_stage.encodes:
         from rankdistill.models.base import DEFAULT_BASE
@@ -97,11 +105,18 @@ def retrieve(
     query_ids = None if split == "all" else source.split(split)
     if query_ids is not None and not query_ids:
         raise DataError(f"split {split!r} of {source.name} has no queries")
-    run = first_stage(source, query_ids, k, **settings)
-    if not lists:
-        write_run(run, out, retriever_name, tag=retriever_name)
-        say_wrote(out, f"{run.n_queries:,} queries, {len(run):,} candidates")
-        return
-    made_of = {"collection": collection, "split": split, "queries": queries and queries.name}
-    counts = write_lists(run, source, out, facts=made_of | {"retriever": retriever_name, "k": k})
-    say_wrote(out, ", ".join(f"{number:,} {what}" for what, number in counts.items()))
+    if cluster.cluster:
+        from rankdistill.cluster.query_parts import bm25_on_cluster
+
+        found: AbstractContextManager[Candidates] = bm25_on_cluster(source, query_ids, k, out, cluster)
+    else:
+        found = nullcontext(first_stage(source, query_ids, k, **settings))
+    with found as run:
+        if not lists:
+            write_run(run, out, retriever_name, tag=retriever_name)
+            told = f"{run.n_queries:,} queries, {len(run):,} candidates"
+        else:
+            made_of = {"collection": collection, "split": split, "queries": queries and queries.name}
+            counts = write_lists(run, source, out, facts=made_of | {"retriever": retriever_name, "k": k})
+            told = ", ".join(f"{number:,} {what}" for what, number in counts.items())
+    say_wrote(out, told)

@@ -16,7 +16,7 @@ from rankdistill.corpus.documents import FORMS
 from rankdistill.corpus.settings import CorpusSettings
 from rankdistill.data.sources import SYNTAX, load_collection
 from rankdistill.errors import UsageError
-from rankdistill.textbook.corpora import SENTENCES, has_splits, is_text, texts_in
+from rankdistill.textbook.corpora import SENTENCES, gives_sentences, has_splits, texts_in
 from rankdistill.textbook.overlap_picture import write_overlap
 from rankdistill.textbook.statistics import VOCABULARY, text_statistics
 from rankdistill.textbook.stop_words import stop_words_of
@@ -67,7 +67,7 @@ def stats(
     """
     named = _named(collection)
     [source, *others] = named.values()
-    if not others and not text and not is_text(source):
+    if not others and not text and not gives_sentences(source):
         if picture is not None or split is not None:
             raise UsageError("--picture and --split are for statistics of texts: give --text, or several collections")
         numbers = load_collection(source).stats()

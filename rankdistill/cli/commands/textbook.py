@@ -15,8 +15,8 @@ from rankdistill.cli.outputs import NEW_PARTS
 from rankdistill.corpus.documents import FORMS as TEXTS
 from rankdistill.corpus.settings import CorpusSettings
 from rankdistill.data.sources import SYNTAX, load_collection
-from rankdistill.textbook.build import REPORT, Find, build_textbook
-from rankdistill.textbook.found import find_units
+from rankdistill.textbook.build import REPORT, build_textbook
+from rankdistill.textbook.found import Find, find_units
 from rankdistill.textbook.settings import TextbookSettings
 from rankdistill.textbook.size import FORMS as SIZES
 
@@ -32,7 +32,7 @@ def textbook(
         tuple[str, ...],
         Parameter(
             help="General corpus: folders of parts that `corpus` wrote; or files of text, folders of them, and "
-            f"collections, which are split into sentences. Files are {TEXTS}."
+            f"collections, of tasks their training texts, which are split into sentences. Files are {TEXTS}."
         ),
     ],
     out: Annotated[Path, NEW_PARTS, Parameter(help=f"New folder for 00000.parquet, 00001.parquet, ... and {REPORT}.")],
@@ -41,7 +41,11 @@ def textbook(
     ] = None,
     k: Annotated[int | None, Parameter(help="Sentences that each anchor finds, in place of the size.")] = None,
     split: Annotated[
-        str | None, Parameter(help="Split of the task whose texts are anchors. [default: train; all of pairs:FOLDER]")
+        str | None,
+        Parameter(
+            help="Split of the task whose texts are anchors, or all. [default: train; all of pairs:FOLDER and "
+            "lists:FOLDER]"
+        ),
     ] = None,
     settings: Annotated[TextbookSettings, Parameter(name="*")] = DEFAULTS,
     text: Annotated[CorpusSettings, Parameter(name="--text")] = TEXT_DEFAULTS,
