@@ -52,6 +52,14 @@ class Collection:
                 "give it a text, or remove its line from the queries"
             )
 
+    @property
+    def is_of_pairs(self) -> bool:
+        """Whether it is of texts or pairs, scored or not, and no ranking: each has an id of its own, for both texts."""
+        own = self.candidates
+        return self.scored_pairs is not None or (
+            own is not None and own.n_queries == len(own) and own.doc_ids.equals(own.query_ids)
+        )
+
     def split(self, name: str) -> list[str]:
         """List the query ids of a split, in the collection's order.
 
