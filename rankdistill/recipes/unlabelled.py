@@ -15,6 +15,7 @@ from rankdistill.data.collection import Collection, own_candidates
 from rankdistill.data.parts import SCORE
 from rankdistill.data.texts import Texts, concatenate_texts
 from rankdistill.errors import DataError, UsageError
+from rankdistill.inputs.own_masks import with_mask
 from rankdistill.progress import say
 from rankdistill.tasks import LABEL, Task
 
@@ -36,6 +37,8 @@ def with_unlabelled(task: Task, sources: Sequence[Collection]) -> Task:
             got, expected = ("pairs", "lists") if source.is_of_pairs else ("lists", "pairs")
             raise UsageError(f"{source.name} holds {got}, and {collection.name} learns from {expected}")
         _check_second_texts(source, collection)
+        if collection.mask_token is not None:
+            source = with_mask(source, collection.mask_token)
         if scored := [name for name in found.columns if name not in (LABEL, SCORE)]:
             say(f"{source.name}: the scores in {', '.join(scored)} are not read, teachers score its texts again")
         own = _with_own_ids(source, collection, concatenate([part.only_columns() for part in parts]))
@@ -43,6 +46,7 @@ def with_unlabelled(task: Task, sources: Sequence[Collection]) -> Task:
             collection,
             queries=concatenate_texts([collection.queries, own.queries]),
             documents=_joined(collection, own),
+            mask_token=collection.mask_token or own.mask_token,
         )
         unknown = dict.fromkeys(task.candidates.columns, np.full(len(found), np.nan, np.float32))
         parts.append(own_candidates(own).only_columns().with_columns(unknown))

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rankdistill.augment.examples import Examples, examples_of
 from rankdistill.data.collection import Collection
+from rankdistill.data.examples import Examples, examples_of
 from rankdistill.errors import DataError
 from rankdistill.retrieval.terms import query_terms
 from rankdistill.textbook.rake import keywords

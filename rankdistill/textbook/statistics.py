@@ -14,10 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rankdistill.arrays import I64, U64
-from rankdistill.augment.examples import examples_of
 from rankdistill.corpus.duplicates import band_keys, bands_for, repeated
 from rankdistill.corpus.settings import CorpusSettings
 from rankdistill.data.collection import Collection
+from rankdistill.data.examples import examples_of
 from rankdistill.errors import DataError, UsageError
 from rankdistill.progress import progress
 from rankdistill.retrieval.scripts import character_pattern, word_pattern
@@ -53,8 +53,7 @@ def corpus_texts(collection: Collection, split: str | None = None) -> pa.Array:
     Of tasks of scored pairs each text of the pairs of a split (None: train), as often as it stands there; of pairs
     without labels all texts; of a ranking its documents, and its queries, all or those of a split.
     """
-    pairs = collection.candidates
-    if collection.scored_pairs is not None or (pairs is not None and pairs.doc_ids.equals(pairs.row_query_ids)):
+    if collection.is_of_pairs:
         examples = examples_of(collection, split)
         texts = examples.texts.take(pa.array(np.stack(examples.columns, axis=1).reshape(-1)))
     else:
