@@ -7,16 +7,16 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
-from rankdistill.arrays import I64, U64, Bools
-from rankdistill.augment.examples import SPLIT, Examples, examples_of
+from rankdistill.arrays import I32, I64, U64, Bools
 from rankdistill.augment.pieces import Pieces
 from rankdistill.augment.settings import AugmentSettings
 from rankdistill.augment.tag_words import TagWords
@@ -28,18 +28,25 @@ from rankdistill.augment.variations import (
     MODES,
     Varied,
     content_keys,
+    load,
     save,
     write_block,
 )
 from rankdistill.corpus.build import in_order
 from rankdistill.corpus.duplicates import repeated
 from rankdistill.data.collection import Collection
-from rankdistill.data.pair_parts import PAIRS_PER_PART, write_pair_part
-from rankdistill.data.parts import check_parts_folder, is_parts, seal_parts
+from rankdistill.data.examples import SPLIT, Examples, examples_of
+from rankdistill.data.pair_parts import PAIRS_PER_PART, with_mask_token, write_pair_part
+from rankdistill.data.parts import check_made_of, seal_parts
 from rankdistill.errors import DataError, UsageError
 from rankdistill.files.atomic import atomic_path
-from rankdistill.files.facts import differing, read_facts, write_facts
+from rankdistill.files.facts import write_facts
+from rankdistill.files.lock import locked
+from rankdistill.inputs.own_masks import with_mask
 from rankdistill.progress import progress
+
+if TYPE_CHECKING:  # it imports torch
+    from rankdistill.augment.contextual import MaskedWords
 
 REPORT = "augment.json"
 """File beside the parts: the settings, the task, what tagged the words, and what was counted."""
@@ -63,25 +70,29 @@ def augment(
     Columns are id (the example's, ``~`` and the round), first, second (empty for single texts) and label, which is the
     example's and need not hold for the variation. split: of the task (None: train; pairs without splits are taken
     whole). base: masked language model, for ``p_context``. processes: of this machine (None: one per core); the bytes
-    written do not depend on it. Variations like their example, or like another text or pair, are left out. Returns what
-    was counted. Raises `UsageError` where ``out`` is a folder that has anything else, and for a base without
-    ``p_context`` or the other way round; `DataError` where no variation is left. Source: LSTM-KD §3.3
+    written do not depend on it. What a base proposed is kept in a hidden folder beside ``out`` until the end, so that
+    the same call goes on after a kill. Variations like their example, or like another text or pair, are left out.
+    Returns what was counted. Raises `UsageError` where ``out`` is a folder that has anything else, and for a base
+    without ``p_context`` or the other way round; `DataError` where no variation is left. Source: LSTM-KD §3.3
     (docs/papers.md).
     """
     settings, out, processes = settings or AugmentSettings(), Path(out), processes or os.cpu_count() or 1
     if (base is None) != (settings.p_context == 0):
         raise UsageError("p_context and base belong together: a masked language model, and how often it is asked")
     tagger = resolve(settings.tagger) if settings.p_pos else None
-    examples = examples_of(collection, split)
+    examples = examples_of(with_mask(collection, settings.mask_token), split)
+    model = _masked_words(base) if base is not None else None
     made_of: dict[str, Any] = {
         "task": collection.name,
         "split": split or (SPLIT if collection.splits or examples.are_queries else None),
         "settings": asdict(settings),
         "tagger": identity(tagger) if tagger else None,
         "base": str(base) if base else None,
+        **({"weights": model.identity} if model is not None else {}),
     }
-    _check_folder(out, made_of)
-    with atomic_path(out) as folder:
+    check_made_of(out, REPORT, made_of)
+    proposed = out.absolute().with_name(f".{out.name}.proposals")
+    with locked(proposed) if model is not None else nullcontext(), atomic_path(out) as folder:
         work = folder / _WORK
         work.mkdir(parents=True)
         pieces = tagged_pieces(examples.texts, settings.mask_token, tagger, processes)
@@ -95,18 +106,24 @@ def augment(
             np.zeros(0, np.int64),
             np.zeros((0, settings.context_words), np.int32),
         )
-        if base is not None:
-            varied = _with_proposals(varied, base, work)
+        if model is not None:
+            varied = _with_proposals(varied, model, proposed, work)
         save(varied, work)
-        keys, counts = _written(len(examples), work.absolute(), processes)
+        try:
+            keys, counts = _written(len(examples), work.absolute(), processes)
+        finally:
+            load.cache_clear()  # its arrays are maps of files that are deleted
         kept = _kept(examples, keys, settings, counts)
         if not counts["kept"]:
             told = ", ".join(f"{number:,} {what}" for what, number in counts.items())
             raise DataError(f"no variation of {collection.name} is left: {told}; raise p_mask or p_pos")
-        _write_parts(examples, work, kept, folder, pairs_per_part, counts)
+        masks = settings.mask_token if settings.p_mask > 0 or collection.mask_token is not None else None
+        _write_parts(examples, work, kept, folder, pairs_per_part, masks, counts)
         write_facts(folder / REPORT, {**made_of, "counts": dict(counts)})
         shutil.rmtree(work)
         seal_parts(folder, out)
+        if model is not None:
+            shutil.rmtree(proposed)
     return dict(counts)
 
 
@@ -120,28 +137,30 @@ def unigrams(pieces: Pieces, columns: Sequence[I64]) -> TagWords:
     )
 
 
-def _check_folder(out: Path, made_of: dict[str, Any]) -> None:
-    """Raise `UsageError`, before any work, where ``out`` has anything but variations made the same way."""
-    check_parts_folder(out)
-    if is_parts(out):
-        known, given = read_facts(out / REPORT), json.loads(json.dumps(made_of))
-        if other := differing(given, {name: known.get(name) for name in made_of}):
-            raise UsageError(f"{out} holds parts that were made with other {', '.join(other)}: give a new folder")
+def _masked_words(base: str | Path) -> MaskedWords:
+    from rankdistill.augment.contextual import MaskedWords  # it imports torch
+
+    return MaskedWords(base)
 
 
-def _with_proposals(varied: Varied, base: str | Path, work: Path) -> Varied:
-    """Ask the masked language model for words at all places that some draw will need."""
-    from rankdistill.augment.contextual import MaskedWords, proposals  # it imports torch
+def _with_proposals(varied: Varied, model: MaskedWords, kept: Path, work: Path) -> Varied:
+    """Ask the masked language model for words at all places that some draw will need.
 
-    model, settings, pieces = MaskedWords(base), varied.settings, varied.pieces
+    kept: folder that keeps its rows, for the next call after a kill.
+    """
+    from rankdistill.augment.contextual import CHUNK, proposals  # it imports torch
+
+    settings, pieces = varied.settings, varied.pieces
     places = [np.zeros(0, np.int64)]
     for number in range(-(-len(varied.ids) // BLOCK)):
         places += [np.unique(drawn.places[drawn.operation == CONTEXT]) for drawn in varied.drawn(number)]
     proposed: I64 = np.unique(np.concatenate(places))
-    rows = proposals(model, pieces, proposed, settings.context_words, work / "proposals.npy")
+    found = proposals(model, pieces, proposed, settings.context_words, kept)
     numbers = {piece: number for number, piece in enumerate(pieces.vocabulary.to_pylist())}
     of_text = np.array([numbers.setdefault(text, len(numbers)) for text in model.texts] + [-1], np.int32)
-    rows[:] = of_text[rows]
+    rows: I32 = np.lib.format.open_memmap(work / "proposals.npy", "w+", np.int32, found.shape)
+    for start in range(0, len(rows), CHUNK):
+        rows[start : start + CHUNK] = of_text[found[start : start + CHUNK]]
     new = len(numbers) - len(pieces.vocabulary)
     grown = replace(
         pieces,
@@ -184,17 +203,26 @@ def _kept(examples: Examples, keys: list[U64], settings: AugmentSettings, counts
 
 
 def _write_parts(
-    examples: Examples, work: Path, kept: Bools, folder: Path, pairs_per_part: int, counts: Counter[str]
+    examples: Examples,
+    work: Path,
+    kept: Bools,
+    folder: Path,
+    pairs_per_part: int,
+    masks: str | None,
+    counts: Counter[str],
 ) -> None:
-    """Write the kept variations in order, as parts of a size; and of a ranking its queries."""
+    """Write the kept variations in order, as parts of a size; and of a ranking its queries.
+
+    masks: what is written for masked words.
+    """
     rest: pa.Table | None = None
     part = start = 0
     files = sorted(work.glob("[0-9]*.arrow"))
     with progress("variations", counts["kept"], unit="variations") as advance, (work / QUERIES).open("w") as queries:
         for number, file in enumerate(files):
-            table = pa.ipc.open_file(pa.memory_map(str(file))).read_all()
-            table = table.filter(pa.array(kept[start : start + len(table)]))
-            start += pa.ipc.open_file(pa.memory_map(str(file))).read_all().num_rows
+            whole = pa.ipc.open_file(pa.memory_map(str(file))).read_all()
+            table = whole.filter(pa.array(kept[start : start + len(whole)]))
+            start += len(whole)
             if len(examples.columns) == 2:
                 for turn, mode in enumerate(MODES):
                     of_mode = (table["round"].to_numpy() - 1) % len(MODES) == turn
@@ -203,6 +231,7 @@ def _write_parts(
                 for key, text in zip(table["id"].to_pylist(), table["first"].to_pylist(), strict=True):
                     queries.write(json.dumps({"_id": key, "text": text}, ensure_ascii=False) + "\n")
             table = _labelled(table, examples)
+            table = with_mask_token(table, masks) if masks is not None else table
             rest = table if rest is None else pa.concat_tables([rest, table])
             while len(rest) >= pairs_per_part or (number == len(files) - 1 and len(rest)):
                 write_pair_part(rest.slice(0, pairs_per_part), folder / f"{part:05}.parquet")

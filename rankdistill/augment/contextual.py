@@ -6,6 +6,7 @@ others. Here every word is masked as a whole, by one mask token, and the proposa
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import torch
 from rankdistill.arrays import I32, I64
 from rankdistill.augment.pieces import Pieces, is_word, split
 from rankdistill.errors import DataError
+from rankdistill.files.facts import read_facts, write_facts
 from rankdistill.inputs.batches import length_sorted_batches
 from rankdistill.models.base import resolve_base
 from rankdistill.models.cross_encoder import CrossEncoder
@@ -22,10 +24,13 @@ from rankdistill.models.engines.threads import CPU_BATCH_TOKENS, GPU_BATCH_TOKEN
 from rankdistill.models.masked_lm import embeddings_of, load_masked_lm_head
 from rankdistill.models.outputs import forward
 from rankdistill.models.precision import default_device
-from rankdistill.progress import progress
+from rankdistill.progress import progress, say
 
 CHUNK = 8192
 """Places whose texts are tokenised, and sorted by length, together."""
+
+_DONE = "proposals.json"
+"""File beside the rows that are kept: what they are made of, and how many are done."""
 
 
 class MaskedWords:
@@ -118,15 +123,18 @@ def whole_words(tokenizer: Any, size: int) -> tuple[I64, list[str]]:
     return np.array([ids[place] for place in kept], np.int64), [texts[place] for place in kept]
 
 
-def proposals(model: MaskedWords, pieces: Pieces, places: I64, number: int, file: Path) -> I32:
+def proposals(model: MaskedWords, pieces: Pieces, places: I64, number: int, folder: Path) -> I32:
     """Propose words for places of the texts, int64 (R,): int32 (R, number), rows of the model's ``texts``, or -1.
 
-    They are kept in a new file, mapped into memory.
+    They are kept in ``folder``, a file that is mapped into memory, so that the same call goes on after a kill and ends
+    with the same rows; what it has of another model or other texts is replaced.
     """
-    kept: I32 = np.lib.format.open_memmap(file, "w+", np.int32, (len(places), number))
+    kept, done = _kept(folder, {"model": model.identity, "places": _digest(pieces, places)}, (len(places), number))
     vocabulary = pieces.vocabulary.to_pylist()
+    vocabulary[0] = model.tokenizer.mask_token  # the texts' own may be another model's
     with progress("proposing words", len(places), unit="places") as advance:
-        for start in range(0, len(places), CHUNK):
+        advance(done)
+        for start in range(done, len(places), CHUNK):
             befores, words, afters = [], [], []
             for place in places[start : start + CHUNK]:
                 text = int(np.searchsorted(pieces.offsets, place, side="right")) - 1
@@ -135,5 +143,29 @@ def proposals(model: MaskedWords, pieces: Pieces, places: I64, number: int, file
                 words.append(vocabulary[pieces.ids[place]])
                 afters.append("".join(vocabulary[piece] for piece in pieces.ids[place + 1 : last]))
             kept[start : start + len(words)] = model.propose(befores, words, afters, number)
+            kept.flush()
+            write_facts(folder / _DONE, {**read_facts(folder / _DONE), "done": start + len(words)})
             advance(len(words))
     return kept
+
+
+def _kept(folder: Path, made_of: dict[str, Any], shape: tuple[int, int]) -> tuple[np.memmap, int]:
+    """The file of rows, int32 of this shape, and how many of them an earlier call has left."""
+    facts, file, rows = {**made_of, "shape": list(shape)}, folder / _DONE, folder / "proposals.npy"
+    known = read_facts(file)
+    done = known.pop("done", 0)
+    if known == facts and rows.is_file():
+        if done:
+            say(f"resuming: {done:,} of {shape[0]:,} places have words")
+        return np.lib.format.open_memmap(rows, "r+"), done
+    file.unlink(missing_ok=True)  # first, so that no kill leaves the facts of other rows
+    opened = np.lib.format.open_memmap(rows, "w+", np.int32, shape)
+    write_facts(file, {**facts, "done": 0})
+    return opened, 0
+
+
+def _digest(pieces: Pieces, places: I64) -> str:
+    hashed = hashlib.blake2b("\n".join(pieces.vocabulary.to_pylist()).encode(), digest_size=16)
+    for array in (pieces.ids, pieces.offsets, places):
+        hashed.update(np.ascontiguousarray(array).data)
+    return hashed.hexdigest()

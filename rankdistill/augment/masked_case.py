@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from rankdistill.arrays import F32, F64
 from rankdistill.augment.pieces import is_word, split
+from rankdistill.augment.settings import AugmentSettings
 from rankdistill.data.candidates import Candidates
 from rankdistill.data.collection import Collection
 from rankdistill.data.scored_pairs import ScoredPairs
@@ -19,8 +20,12 @@ from rankdistill.data.texts import Texts
 from rankdistill.errors import DataError
 from rankdistill.models.contract import CLASSES
 from rankdistill.models.cross_encoder import CrossEncoder
+from rankdistill.progress import say
 from rankdistill.scoring.fits import check_head
 from rankdistill.scoring.score import score_logits, score_with_report
+
+TEXT_MASK = AugmentSettings().mask_token
+"""What is no word in texts, as it stands for a masked one."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +58,15 @@ class Effect:
 
 
 def masked_words(texts: tuple[str, ...], mask: str) -> list[Masked]:
-    """The text or pair as it is, and then with each word masked in turn, those of the first text first."""
+    """The text or pair as it is, and then with each word masked in turn, those of the first text first.
+
+    Which words there are does not depend on the mask, so that several models have the same ones.
+    """
     found = [Masked(0, "", texts)]
     for side, text in enumerate(texts):
-        pieces = split(text, mask)
+        pieces = split(text, TEXT_MASK)
         for place, piece in enumerate(pieces):
-            if is_word(piece, mask):
+            if is_word(piece, TEXT_MASK):
                 changed = "".join([*pieces[:place], mask, *pieces[place + 1 :]])
                 found.append(Masked(side, piece, (*texts[:side], changed, *texts[side + 1 :])))
     return found
@@ -98,9 +106,16 @@ def effect(model: CrossEncoder, texts: tuple[str, ...], scored: ScoredPairs, nam
     rows = Candidates.from_rows(pa.array(ids), pa.array(ids))
     check_head(model, rows, collection, name)
     if model.contract.form != CLASSES:
-        scores, _ = score_with_report(model, rows, collection, description=name)
+        scores, report = score_with_report(model, rows, collection, description=name)
+        _say_cut(name, model, report.n_truncated)
         return variants, Effect(scores, None)
-    logits, _ = score_logits(model, rows, collection, description=name)
+    logits, report = score_logits(model, rows, collection, description=name)
+    _say_cut(name, model, report.n_truncated)
     shifted = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
     probabilities = shifted / shifted.sum(axis=1, keepdims=True)
     return variants, Effect(probabilities.argmax(axis=1).astype(np.float32), probabilities)
+
+
+def _say_cut(name: str, model: CrossEncoder, n_truncated: int) -> None:
+    if n_truncated:
+        say(f"{name} reads {model.max_length} tokens, and the text is longer: words beyond are masked without effect")

@@ -51,8 +51,8 @@ def is_word(piece: str, mask_token: str) -> bool:
 class Pieces:
     """Texts as numbers of pieces: text i is ``vocabulary[ids[offsets[i]:offsets[i + 1]]]``, joined.
 
-    vocabulary: string (V,). ids: int32 (P,). offsets: int64 (n + 1,). tags: int32 (P,), numbers of ``tag_names``, -1
-    for white space. words: bool (V,).
+    vocabulary: string (V,), the mask token first. ids: int32 (P,). offsets: int64 (n + 1,). tags: int32 (P,), numbers
+    of ``tag_names``, -1 for white space. words: bool (V,).
     """
 
     vocabulary: pa.Array

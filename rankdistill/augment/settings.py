@@ -28,14 +28,16 @@ class AugmentSettings:
     context_words: int = 15
     """Words that the masked language model proposes for a place, of which one is drawn, each as likely."""
     mask_token: str = "[MASK]"
-    """What stands for a masked word: the mask token of teacher and student. [MASK] is BERT's, <mask> RoBERTa's."""
+    """What is written for a masked word. Every model that learns from the variations reads its own mask token there."""
     tagger: str = "auto"
-    """What tells parts of speech: spacy (the model of the extra `augment`), spacy:MODEL (another installed one), forms
-    (English by word lists and endings, nothing to install). auto: spacy where it is installed, else forms."""
+    """What tells parts of speech: spacy (the model of the extra `augment`), spacy:MODEL (another one, a package or a
+    folder), forms (English by word lists and endings, nothing to install). auto: spacy where it is installed, else
+    forms."""
     pairs: int | None = None
     """Keep a random sample of this many variations. [default: all]"""
     seed: int = 0
-    """The same seed gives the same bytes, with any number of processes."""
+    """The same seed gives the same bytes, with any number of processes; with p_context on one device with as many
+    threads, as another rounds otherwise."""
 
     def __post_init__(self) -> None:
         if self.n_iter < 1:

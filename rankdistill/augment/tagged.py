@@ -34,8 +34,8 @@ def _tag_block(texts: pa.Array, mask_token: str, tagger: str | None) -> _Tagged:
     vocabulary, ids, offsets = encode(pieces)
     if tagger is None:
         return _Tagged(vocabulary, ids, offsets, np.full(len(ids), -1, np.int32), [])
-    seen = pc.invert(pc.match_substring_regex(vocabulary, r"^[\s\p{Z}\x1c-\x1f\x85]+$"))
-    is_seen = seen.to_numpy(zero_copy_only=False)[ids] if len(ids) else np.zeros(0, bool)
+    seen = np.array([not piece.isspace() for piece in vocabulary.to_pylist()], bool)
+    is_seen = seen[ids]
     words = ([piece for piece in each if not piece.isspace()] for each in pieces)
     coded = pc.dictionary_encode(pa.array([tag for each in load(tagger)(words) for tag in each], pa.string()))
     tags = np.full(len(ids), -1, np.int32)

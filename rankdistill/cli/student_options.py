@@ -7,6 +7,7 @@ from typing import Any
 from cyclopts import App, ArgumentCollection
 from cyclopts.config import Dict
 
+from rankdistill.cli.pair_options import UNLABELLED, answers_among
 from rankdistill.data.sources import describe_pairs
 
 LOGITS = "logit_mse(target)"
@@ -33,7 +34,8 @@ def options_from_student(app: App, commands: tuple[str, ...], arguments: Argumen
         return
     options: dict[str, Any] = {name.replace("_", "-"): value for name, value in STUDENTS[kind].training.items()}
     if commands[-1] == "distill":
-        scored = describe_pairs(given.get("--collection", ""))
+        source = given.get("--collection", "")
+        scored = answers_among(arguments) if source.partition(":")[0] in UNLABELLED else describe_pairs(source)
         if scored is not None and scored.kind == "classification":
             options["objective"] = LOGITS
     Dict(options, source=f"student {student}", use_commands_as_keys=False)(app, commands, arguments)

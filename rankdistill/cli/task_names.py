@@ -16,7 +16,8 @@ def named_tasks(words: Sequence[str]) -> dict[str, str]:
     """Name the tasks that were given, ``NAME=SOURCE`` or ``SOURCE`` -> name -> source string.
 
     A source without a name has GLUE's, or that of its folder. Raises `UsageError` where two names are the same, in any
-    case of their letters, as they are folders, where a source is given twice, and for a name that is no folder's.
+    case of their letters, as they are folders, where a source is given twice without a name, and for a name that is no
+    folder's.
     """
     names, sources = [], []
     for word in words:
@@ -24,7 +25,7 @@ def named_tasks(words: Sequence[str]) -> dict[str, str]:
         name, source = given.groups() if given else (own_name(word), word)
         names.append(name)
         sources.append(source)
-    twice = next((source for source in sources if sources.count(source) > 1), None)
+    twice = next((word for word in words if words.count(word) > 1), None)
     if twice is not None:
         raise UsageError(f"the task {twice} is given twice: leave one out")
     check_task_names(names, sources)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +27,7 @@ from rankdistill.files.lock import locked
 from rankdistill.files.outputs import check_output_file, check_output_folder
 from rankdistill.models import DEFAULT_BASE, CrossEncoder, with_two_logits
 from rankdistill.models.card import add_measured
+from rankdistill.recipes.answers import answered
 from rankdistill.recipes.class_teachers import logit_names
 from rankdistill.recipes.guided import reading
 from rankdistill.recipes.measure import measure_model
@@ -34,6 +35,8 @@ from rankdistill.recipes.stages import FIRST
 from rankdistill.recipes.start import StartSettings, start_model
 from rankdistill.recipes.student_settings import StudentSettings, made_from_scratch
 from rankdistill.recipes.students import make_student, texts_read
+from rankdistill.recipes.teachers import Teacher
+from rankdistill.recipes.unlabelled import with_unlabelled
 from rankdistill.scoring.settings import ScoringSettings
 from rankdistill.tasks import KINDS, Splits, Task
 from rankdistill.training import Objective, TrainingSettings
@@ -78,12 +81,12 @@ class TrainOptions:
     )
     as_json: Annotated[Json, Parameter(name="--json")] = False
 
-    def load(self) -> Task:
-        """Read collection and run."""
+    def load(self, teachers: Mapping[str, Teacher]) -> Task:
+        """Read collection and run. teachers: whose answers make pairs without labels a task, see `answered`."""
         scored = describe_pairs(self.collection)
         kind = KINDS[scored.kind if scored else "ranking"]
         kind.check_measures(self.measures or kind.measures)
-        collection = load_collection(self.collection)
+        collection = answered(load_collection(self.collection), teachers)
         candidates = (
             own_candidates(collection) if self.run is None else self.conventions.candidates(self.run, collection)
         )
@@ -108,31 +111,44 @@ def train_command(
     columns: Iterable[str],
     n_logits: int = 1,
     source: str | None = None,
+    teachers: Mapping[str, Teacher] | None = None,
+    more: Sequence[Collection] = (),
 ) -> None:
     """Load the task, make the model to start from, train it, measure it, and say what was written.
 
     train: the recipe. parameters: the command's own, see `written`. base: what the model starts from, or the name of a
     student made from scratch. objective: of the training. columns: those that it may read beside the run's. n_logits:
     of the model's head. source: of such a student's tokens and embeddings (None: the default base).
+    teachers: whose answers make pairs without labels a task (None: no one's). more: unlabelled pairs or lists to learn
+    from, too.
     """
     from_scratch = check_student(base, options)
     check_measured(objective, options.settings, new_head=from_scratch)
     with _own_folder(options.out):
-        task = options.load()
+        task = options.load(teachers or {})
         unlabelled = is_unlabelled(task.collection, objective)
         training, settings = task if unlabelled else task.training, options.settings
         if settings.eval_steps and task.collection.qrels is None:
             raise UsageError(
                 f"{NO_LABELS}, by which eval_steps={settings.eval_steps} would choose weights: leave --eval-steps out"
             )
+        learned = training
+        if more:
+            learned = with_unlabelled(training, more)
+            n_own = len(training.candidates)
+            say(f"{len(learned.candidates) - n_own:,} unlabelled candidates beside {n_own:,} of the task")
+        if unlabelled:
+            training = learned  # text is text
         dev = task.required(options.splits.dev_split) if settings.eval_steps else None
+        if dev is not None and dev.kind != "ranking":
+            dev.labelled()  # raises where there are none
         known = (*task.candidates.columns, *columns)
         objective.check_columns(logit_names(task, known))
         drawn_by(settings, fitted_columns(objective), known)
         if from_scratch:
             model = make_student(
                 base,
-                task.collection,
+                training.collection,
                 training.candidates,
                 options.student_settings,
                 base=source or DEFAULT_BASE,
@@ -141,7 +157,7 @@ def train_command(
             )
         else:
             model = start_model(
-                task.collection,
+                training.collection,
                 base,
                 options.start,
                 candidates=training.candidates,
@@ -149,16 +165,17 @@ def train_command(
                 seed=settings.seed,
                 out=options.out / "start",
             )
-            model = reading(model, texts_read(task.collection))
+            model = reading(model, texts_read(training.collection))
         if n_logits == 2:
             model = with_two_logits(model)
-        train(training, model, dev)
+        train(learned, model, dev)
         if processes()[0]:  # what is left is for the first of torchrun's processes
             return
         with atomic_path(options.out / "config.yaml") as path:
             path.write_text(yaml.safe_dump(dict(parameters), sort_keys=False))
-        if unlabelled or objective.reads_relations_alone:
-            say("nothing is measured: " + (HEADLESS if objective.reads_relations_alone else NO_LABELS))
+        nothing_why = HEADLESS if objective.reads_relations_alone else not_measured(task)
+        if nothing_why:
+            say(f"nothing is measured: {nothing_why}")
             written = "model/ and config.yaml"
             if options.as_json:
                 print_json({})
@@ -172,6 +189,15 @@ def train_command(
 def is_unlabelled(collection: Collection, objective: Objective) -> bool:
     """Whether all of a collection is trained on, as it has neither judgments nor splits and no loss reads labels."""
     return collection.qrels is None and not collection.splits and not objective.label_columns
+
+
+def not_measured(task: Task) -> str:
+    """Say why nothing can be measured on a task's held-out part, which has no labels; empty where it can."""
+    if task.collection.qrels is None:
+        return NO_LABELS
+    if task.kind != "ranking" and task.held_out.n_queries and not task.held_out.is_judged:
+        return "no held-out pair has a label; --test-split names another split"
+    return ""
 
 
 def check_student(base: str, options: TrainOptions) -> bool:

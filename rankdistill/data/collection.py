@@ -27,7 +27,8 @@ class Collection:
     source. splits: name -> query ids, empty where the source has none of its own. runs: name -> run file beside it.
     unjudged: what a candidate is that the qrels do not name, "missing" (unknown) or "irrelevant" (grade 0); None: not
     stated, `rankdistill.evaluation.Conventions` decides by the grades of the qrels. scored_pairs: what the labels are
-    of a task of texts or pairs, all of which are in ``candidates`` (None: a ranking).
+    of a task of texts or pairs, all of which are in ``candidates`` (None: a ranking). mask_token: what is
+    written for masked words in its texts (None: no word is masked); models read their own in place of it.
     Raises `DataError` for a query without words, `UnknownNameError` for another value of ``unjudged``.
     """
 
@@ -40,6 +41,7 @@ class Collection:
     runs: Mapping[str, Path] = field(default_factory=dict)
     unjudged: Literal["missing", "irrelevant"] | None = None
     scored_pairs: ScoredPairs | None = None
+    mask_token: str | None = None
 
     def __post_init__(self) -> None:
         if self.unjudged not in (None, "missing", "irrelevant"):
@@ -51,6 +53,14 @@ class Collection:
                 f"query {ids[0].as_py()!r} of {self.name} has an empty text ({len(ids)} such queries): "
                 "give it a text, or remove its line from the queries"
             )
+
+    @property
+    def is_of_pairs(self) -> bool:
+        """Whether it is of texts or pairs, scored or not, and no ranking: each has an id of its own, for both texts."""
+        own = self.candidates
+        return self.scored_pairs is not None or (
+            own is not None and own.n_queries == len(own) and own.doc_ids.equals(own.query_ids)
+        )
 
     def split(self, name: str) -> list[str]:
         """List the query ids of a split, in the collection's order.

@@ -18,6 +18,21 @@ SCHEMA = pa.schema([("id", pa.large_string()), ("first", pa.large_string()), ("s
 PAIRS_PER_PART = 100_000
 
 
+MASK_TOKEN = "mask_token"
+"""Entry of a part's metadata: what is written for masked words in its texts."""
+
+
+def with_mask_token(table: pa.Table, token: str) -> pa.Table:
+    """A table of pairs that says what is written for masked words in them."""
+    return table.replace_schema_metadata({MASK_TOKEN: token})
+
+
+def mask_token_of(table: pa.Table) -> str | None:
+    """What is written for masked words in a table of pairs; None where no word is masked."""
+    token = (table.schema.metadata or {}).get(MASK_TOKEN.encode())
+    return token.decode() if token is not None else None
+
+
 def pair_ids(start: int, number: int) -> pa.Array:
     """Name consecutive pairs by their numbers: large_string (number,)."""
     return pa.array(range(start, start + number), pa.int64()).cast(pa.large_string())
@@ -38,6 +53,10 @@ def read_pairs(path: str | Path) -> pa.Table:
                 f"{file} has the columns {', '.join(table.schema.names)}, and {files[0].name} has "
                 f"{', '.join(tables[0].schema.names)}: parts of one folder have the same"
             )
+        if mask_token_of(table) != mask_token_of(tables[0]):
+            raise DataError(
+                f"{file} and {files[0].name} write masked words in different ways: parts of one folder do not"
+            )
     return pa.concat_tables(tables)
 
 
@@ -53,9 +72,11 @@ def read_pair_part(file: Path) -> pa.Table:
     scores = [field.name for field in table.schema if field.name not in SCHEMA.names and _is_number(field.type)]
     schema = pa.schema([*SCHEMA, *((name, pa.float32()) for name in scores)])
     try:
-        return table.select(schema.names).cast(schema)
+        read = table.select(schema.names).cast(schema)
     except pa.ArrowException as error:
         raise DataError(f"{file} is no part of sentence pairs: {error}") from error
+    token = mask_token_of(table)
+    return read if token is None else with_mask_token(read, token)
 
 
 def write_pair_part(table: pa.Table, file: Path, columns: Mapping[str, F32] | None = None) -> None:

@@ -21,7 +21,7 @@ from rankdistill.data.parquet import candidate_table, candidates_of, query_ids_i
 from rankdistill.errors import DataError, UsageError
 from rankdistill.files.atomic import atomic_path
 from rankdistill.files.checksums import check_undamaged, checksum, is_sealed, sealed_sum
-from rankdistill.files.facts import digest, write_facts
+from rankdistill.files.facts import differing, digest, read_facts, write_facts
 from rankdistill.files.outputs import check_output_folder
 
 QUERIES_PER_PART = 1000
@@ -62,6 +62,18 @@ def seal_parts(temporary: Path, folder: Path) -> None:
 def check_parts_folder(folder: str | Path) -> None:
     """Raise the errors of `check_output_folder` where parts cannot be written here, nor were before."""
     check_output_folder(folder, new=not os.path.isfile(Path(folder) / LIST))
+
+
+def check_made_of(folder: str | Path, report: str, made_of: Mapping[str, Any]) -> None:
+    """Raise `UsageError`, before any work, where a folder has anything but parts that were made of the same.
+
+    report: file beside the parts whose facts have those of ``made_of``. Raises the errors of `check_parts_folder`, too.
+    """
+    check_parts_folder(folder)
+    if is_parts(folder):
+        known, given = read_facts(Path(folder) / report), json.loads(json.dumps(made_of))
+        if other := differing(given, {name: known.get(name) for name in made_of}):
+            raise UsageError(f"{folder} holds parts that were made with other {', '.join(other)}: give a new folder")
 
 
 def write_part(part: Candidates, file: Path) -> None:

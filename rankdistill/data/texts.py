@@ -112,11 +112,16 @@ class Texts:
 
     def take(self, ids: pa.Array | Sequence[str]) -> list[str]:
         """Look up the texts of these ids, in this order; raise `DataError` naming the first id that has none."""
+        found: list[str] = self.column(ids).to_pylist()
+        return found
+
+    def column(self, ids: pa.Array | Sequence[str]) -> pa.Array:
+        """Look up the texts of these ids as `take` does: large_string (n,)."""
         asked = as_ids(ids)
         rows = self.positions(asked)
         if (rows < 0).any():
             raise missing_text(asked.filter(pa.array(rows < 0)), len(asked))
-        return self._texts.take(pa.array(rows)).to_pylist()
+        return self._texts.take(pa.array(rows))
 
     def positions(self, ids: pa.Array | Sequence[str]) -> I64:
         """Find each id in `ids`: positions int64 (n,), -1 where it has no text."""

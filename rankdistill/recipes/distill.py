@@ -10,12 +10,13 @@ from typing import Any
 
 from rankdistill.arrays import F32
 from rankdistill.data import Candidates, Collection
-from rankdistill.ensembling import EnsembleReport, ensemble
+from rankdistill.ensembling import METHODS, EnsembleReport, ensemble
 from rankdistill.ensembling.settings import EnsembleSettings
-from rankdistill.errors import UsageError
+from rankdistill.errors import DataError, UsageError
 from rankdistill.evaluation.conventions import Conventions
 from rankdistill.models import CrossEncoder
 from rankdistill.models.card import Training, teacher_names
+from rankdistill.recipes.answers import answered
 from rankdistill.recipes.class_teachers import add_logits, logit_names
 from rankdistill.recipes.labels import with_labels
 from rankdistill.recipes.papers import ENSEMBLED
@@ -38,6 +39,12 @@ from rankdistill.training.fit import fitted_columns
 from rankdistill.training.loop import check_outputs
 from rankdistill.training.terms import TEACHER
 
+WITHOUT_LABELS = {
+    "ranking": "pointwise_mse(target) + pairwise_mse(target)",
+    "classification": "kl(target)",
+    "similarity": "similarity_mse(target)",
+}
+"""Kind of task -> an objective that reads no label, for messages."""
 TARGET = "target"
 """Column of the ensemble's scores; they are also in a column named after the method."""
 
@@ -114,17 +121,21 @@ def distill(
 ) -> tuple[CrossEncoder, EnsembleReport | None]:
     """Score the candidates by every teacher, ensemble the scores under the labels, train the student on both.
 
-    teachers: folders or hub ids of cross-encoders, and TREC run files, in any mixture; or name -> such. objective: see
-    `Objective`; ``target`` is the ensemble's score, ``label`` the relevance, a teacher's name its score, and
-    ``teacher`` the one model among the teachers, which then runs beside the student and lends its logits and insides
-    (None: that of the task's kind). conventions: its ``unjudged`` says what candidates without a judgment are. scoring:
-    of the teachers. first: a training on labels that comes before. out: see `fit`; teachers' scores are kept in its
-    ``scores/`` unless ``scoring.store`` names another folder, and the first stage in its ``first/``, so that a killed
-    run resumes. Returns the student, and the ensemble's report where the objective reads the teachers' scores. Raises
-    `UsageError` where the teachers do not suit, see `Lesson`.
+    collection: a ranking, scored pairs, or pairs without labels, which are a task of what the first model among the
+    teachers answers, so that the student has its head (see `answered`). Labels are needed where the objective, PILE,
+    ``first`` or ``settings.draw`` reads them. teachers: folders or hub ids of cross-encoders, and TREC run files, in
+    any mixture; or name -> such. objective: see `Objective`; ``target`` is the ensemble's score, ``label`` the
+    relevance, a teacher's name its score, and ``teacher`` the one model among the teachers, which then runs beside the
+    student and lends its logits and insides (None: that of the task's kind). conventions: its ``unjudged`` says what
+    candidates without a judgment are. scoring: of the teachers. first: a training on labels that comes before. out: see
+    `fit`; teachers' scores are kept in its ``scores/`` unless ``scoring.store`` names another folder, and the first
+    stage in its ``first/``, so that a killed run resumes. Returns the student, and the ensemble's report where the
+    objective reads the teachers' scores. Raises `UsageError` where the teachers do not suit, see `Lesson`, `DataError`
+    where labels are needed and there are none.
     """
-    task = Task(collection, candidates, conventions=conventions or Conventions())
-    lesson = Lesson.of(teachers, objective or task.distillation, ensembling)
+    named = teachers if isinstance(teachers, Mapping) else name_teachers(teachers)
+    task = Task(answered(collection, named), candidates, conventions=conventions or Conventions())
+    lesson = Lesson.of(named, objective or task.distillation, ensembling)
     return distill_on(task, lesson, student, settings, scoring=scoring, first=first, dev=dev, out=out)
 
 
@@ -180,9 +191,23 @@ def distill_on(
 
 
 def _lists(task: Task, lesson: Lesson, first: FirstStage, settings: TrainingSettings) -> Candidates:
-    """The task's candidates, with their labels where anything reads those."""
-    read = LABEL in lesson.objective.columns or first.objective is not None or settings.draw in PICKS
-    return with_labels(task) if read or lesson.reads_scores else task.candidates
+    """The task's candidates, with their labels where anything reads those; `DataError` where they are needed."""
+    readers = {
+        f"the objective {lesson.objective}": LABEL in lesson.objective.columns,
+        f"the first stage, {first.first_objective},": first.objective is not None,
+        f"draw={settings.draw}": settings.draw in PICKS,
+        f"the method {lesson.ensembling.method}": lesson.reads_scores
+        and task.kind != "classification"
+        and METHODS[lesson.ensembling.method].needs_labels,
+    }
+    reader = next((name for name, reads in readers.items() if reads), None)
+    if reader is None:
+        return with_labels(task) if lesson.reads_scores and task.is_judged else task.candidates
+    try:
+        return with_labels(task)
+    except DataError as error:
+        alone = f"{WITHOUT_LABELS[task.kind]} by the method mean"
+        raise DataError(f"{reader} reads labels: {error}; of teachers alone a student learns by {alone}") from error
 
 
 def with_targets(

@@ -10,6 +10,7 @@ from rankdistill.arrays import F32
 from rankdistill.data.candidates import Candidates
 from rankdistill.data.parts import LIST, made_by
 from rankdistill.errors import UsageError
+from rankdistill.inputs.own_masks import read_by
 from rankdistill.inputs.texts import PairTexts, TextCollection
 from rankdistill.scoring.among import settings_among
 from rankdistill.scoring.report import ScoreReport
@@ -45,11 +46,12 @@ def score_experts(
 
     settings = settings or ScoringSettings()
     models = dict(load_experts(experts, settings))
-    shared = SharedTokens(PairTexts(candidates, collection), models.values())
+    alike = {name: read_by(model.tokenizer, collection) is collection for name, model in models.items()}
+    as_it_is = SharedTokens(PairTexts(candidates, collection), [models[name] for name in models if alike[name]])
     columns: dict[str, F32] = {}
     reports: dict[str, ScoreReport] = {}
     for name, model in models.items():
-        what = f"{description} by {name}"
+        what, shared = f"{description} by {name}", as_it_is if alike[name] else None  # others read their own masks
         if model.contract.form == CLASSES:
             check_passages(settings)
             logits, reports[name] = score_logits(

@@ -11,6 +11,7 @@ import numpy as np
 
 from rankdistill.arrays import F32
 from rankdistill.errors import UsageError
+from rankdistill.inputs.own_masks import read_by
 from rankdistill.inputs.texts import PairTexts, TextCollection
 from rankdistill.progress import progress, say
 from rankdistill.scoring.chunks import ChunkScorer
@@ -159,6 +160,8 @@ def _run(
     if chunk_pairs < 1:
         raise UsageError(f"chunk_pairs must be at least 1, got {chunk_pairs}")
     batch_tokens = model.batch_tokens if settings.batch_tokens is None else settings.batch_tokens
+    if shared is None:
+        collection = read_by(model.tokenizer, collection)
     texts = shared.texts if shared is not None else PairTexts(candidates, collection)
     scorer = ChunkScorer(model, texts, batch_tokens, settings.passages, description, shared, settings.threads)
     n_pairs, width = len(candidates), model.contract.n_logits if keep_logits else 1

@@ -134,13 +134,24 @@ class Task:
             raise DataError(f"{self.name} has no qrels; judgments are needed here")
         return qrels
 
+    @property
+    def is_judged(self) -> bool:
+        """Whether any of the candidates has a judgment."""
+        known = self.collection.qrels if self.qrels is None else self.qrels
+        return known is not None and not np.isnan(self._labels).all()
+
+    @cached_property
+    def _labels(self) -> F32:
+        """Each candidate's judgment, float32 (N,), NaN where it has none."""
+        return self.candidates.join(self._all_qrels, LABEL)[LABEL]
+
     def labelled(self) -> tuple[Candidates, int]:
         """The candidates with the column "label", float32, and how many of them are unjudged.
 
         Unjudged candidates are NaN and count nowhere ("missing"), or 0 ("irrelevant"), as `unjudged` says. Raises
         `DataError` where none of the candidates is judged.
         """
-        labels = self.candidates.join(self._all_qrels, LABEL)[LABEL]
+        labels = self._labels
         missing = np.isnan(labels)
         if len(labels) and missing.all():
             raise DataError(

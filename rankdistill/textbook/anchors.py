@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rankdistill.arrays import I64, U64, Bools
-from rankdistill.augment.examples import ALL, Examples, examples_of
 from rankdistill.corpus.duplicates import repeated
 from rankdistill.data.collection import Collection
+from rankdistill.data.examples import ALL, Examples, examples_of
 from rankdistill.data.kernels.random import hash_ids
 from rankdistill.data.texts import Texts
 from rankdistill.errors import DataError

@@ -11,13 +11,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rankdistill.augment.examples import examples_of
 from rankdistill.corpus.block import sentence_block
 from rankdistill.corpus.build import in_order
 from rankdistill.corpus.documents import blocks
 from rankdistill.corpus.settings import CorpusSettings
 from rankdistill.corpus.sources import PairParts, is_pair_folder, is_text, open_source
 from rankdistill.data.collection import Collection
+from rankdistill.data.examples import examples_of
 from rankdistill.data.pair_parts import read_pair_part
 from rankdistill.data.sources import load_collection
 
@@ -74,8 +74,7 @@ def corpus_texts(collection: Collection, split: str | None = None) -> pa.Array:
     Of tasks of scored pairs each text of the pairs of a split (None: train), as often as it stands there; of pairs
     without labels all texts; of a ranking its documents, and its queries, all or those of a split.
     """
-    pairs = collection.candidates
-    if collection.scored_pairs is not None or (pairs is not None and pairs.doc_ids.equals(pairs.row_query_ids)):
+    if collection.is_of_pairs:
         examples = examples_of(collection, split)
         texts = examples.texts.take(pa.array(np.stack(examples.columns, axis=1).reshape(-1)))
     else:

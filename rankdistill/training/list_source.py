@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from rankdistill.data.candidates import Candidates
 from rankdistill.files.facts import digest
+from rankdistill.inputs.own_masks import read_by
 from rankdistill.inputs.texts import PairTexts, TextCollection
 from rankdistill.models import CrossEncoder
 from rankdistill.models.parts import can_take_packs
@@ -51,7 +52,7 @@ class ListSource:
         names = dict.fromkeys((*model.assembler.input_names, *(teacher.assembler.input_names if teacher else ())))
         self.assembler = model.assembler.taking(list(names))
         self.columns = {name: candidates[name] for name in columns}
-        texts = PairTexts(candidates, collection)
+        texts = PairTexts(candidates, read_by(model.tokenizer, collection))
         self.query_rows, self.document_rows = texts.query_rows, texts.document_rows
         with progress("tokenising", texts.n_texts, unit="texts") as advance:
             self.queries = self.assembler.tokenize_queries(model.tokenizer, texts.queries())

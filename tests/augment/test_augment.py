@@ -6,6 +6,7 @@ import json
 from collections import defaultdict
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pair_tasks import write_glue
@@ -15,6 +16,8 @@ from rankdistill.augment import AugmentSettings, augment
 from rankdistill.augment.build import QUERIES, REPORT
 from rankdistill.augment.forms import tag_by_form
 from rankdistill.augment.pieces import is_word, split
+from rankdistill.augment.tagged import _tag_block
+from rankdistill.augment.variations import load
 from rankdistill.data.pair_parts import read_pairs
 from rankdistill.data.parts import LIST
 from rankdistill.data.sources import load_collection
@@ -164,6 +167,45 @@ def test_parts_of_variations_can_be_varied_again(glue: Path, tmp_path: Path) -> 
     made(f"glue:rte@{glue}", tmp_path / "once")
     again = made(f"pairs:{tmp_path / 'once'}", tmp_path / "twice")
     assert again[0]["id"].count("~") == 2
+
+
+def test_single_texts_varied_again_are_no_pairs(glue: Path, tmp_path: Path) -> None:
+    made(f"glue:sst2@{glue}", tmp_path / "once")
+    counts = augment(load_collection(f"pairs:{tmp_path / 'once'}"), tmp_path / "twice", FORMS, processes=1)
+    assert not any("changed" in what and "kept" in what for what in counts)
+    assert {int(each.rpartition("~")[2]) for each in read_pairs(tmp_path / "twice")["id"].to_pylist()} == set(
+        range(1, 11)
+    )
+
+
+def test_parts_say_what_is_written_for_masked_words(glue: Path, tmp_path: Path) -> None:
+    made(f"glue:sst2@{glue}", tmp_path / "masked", AugmentSettings(tagger="forms", mask_token="<mask>"))
+    made(f"glue:sst2@{glue}", tmp_path / "plain", AugmentSettings(tagger="forms", p_mask=0))
+    assert load_collection(f"pairs:{tmp_path / 'masked'}").mask_token == "<mask>"
+    assert load_collection(f"pairs:{tmp_path / 'plain'}").mask_token is None
+    again = made(f"pairs:{tmp_path / 'masked'}", tmp_path / "again", AugmentSettings(tagger="forms", p_mask=0))
+    assert any("[MASK]" in row["first"] for row in again)
+    assert not any("<mask>" in row["first"] for row in again)
+    assert load_collection(f"pairs:{tmp_path / 'again'}").mask_token == "[MASK]"
+
+
+def test_no_maps_of_deleted_files_are_kept(glue: Path, tmp_path: Path) -> None:
+    made(f"glue:sst2@{glue}", tmp_path / "out")
+    assert load.cache_info().currsize == 0
+
+
+BLANKS = [chr(code) for code in range(0x3001) if chr(code).isspace()]
+
+
+@pytest.mark.parametrize("tagger", ["forms", None])
+def test_every_blank_parts_words_and_has_no_tag(tagger: str | None) -> None:
+    texts = pa.array([f"a good{blank}film{blank}{blank}." for blank in BLANKS])
+    block = _tag_block(texts, MASK, tagger)
+    vocabulary = block.vocabulary.to_pylist()
+    pieces = [vocabulary[each] for each in block.ids]
+    assert "".join(pieces) == "".join(texts.to_pylist())
+    if tagger:
+        assert [tag < 0 for tag in block.tags] == [piece.isspace() for piece in pieces]
 
 
 def test_the_same_command_may_run_again_and_another_is_refused(glue: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,15 +12,15 @@ from pair_tasks import write_glue
 from tiny import WORDS, lively, make_tokenizer
 from transformers import AutoModelForMaskedLM
 
-from rankdistill.augment import AugmentSettings, augment
+from rankdistill.augment import AugmentSettings, augment, contextual
 from rankdistill.augment.contextual import MaskedWords
 from rankdistill.data.pair_parts import read_pairs
 from rankdistill.data.sources import load_collection
-from rankdistill.errors import DataError
+from rankdistill.errors import DataError, UsageError
 
 
-def base(folder: Path, family: str = "bert") -> Path:
-    torch.manual_seed(1)
+def base(folder: Path, family: str = "bert", seed: int = 1) -> Path:
+    torch.manual_seed(seed)
     AutoModelForMaskedLM.from_config(lively(family).config).save_pretrained(folder)
     make_tokenizer().save_pretrained(folder)
     return folder
@@ -67,3 +68,44 @@ def test_a_base_without_a_head_is_refused(tmp_path: Path) -> None:
     make_tokenizer().save_pretrained(tmp_path)
     with pytest.raises(DataError, match="has no head of a masked language model"):
         MaskedWords(tmp_path)
+
+
+def test_a_killed_call_goes_on_and_ends_with_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    collection = load_collection(f"glue:rte@{write_glue(tmp_path / 'glue')}")
+    settings = AugmentSettings(p_mask=0, p_pos=0, p_context=0.5, n_iter=2, context_words=4)
+    monkeypatch.setattr(contextual, "CHUNK", 20)
+    propose, chunks, kill_after = MaskedWords.propose, list[int](), [1000]
+
+    def counted(self: MaskedWords, befores: list[str], *rest: Any) -> Any:
+        if len(chunks) == kill_after[0]:
+            raise KeyboardInterrupt
+        chunks.append(len(befores))
+        return propose(self, befores, *rest)
+
+    monkeypatch.setattr(MaskedWords, "propose", counted)
+    model = base(tmp_path / "base")
+    augment(collection, tmp_path / "whole", settings, base=model, processes=1)
+    whole = chunks.copy()
+    chunks.clear()
+    kill_after[0] = 2
+    with pytest.raises(KeyboardInterrupt):
+        augment(collection, tmp_path / "killed", settings, base=model, processes=1)
+    assert not (tmp_path / "killed").exists()
+    kill_after[0] = 1000
+    augment(collection, tmp_path / "killed", settings, base=model, processes=1)
+    assert chunks == whole
+    killed, uninterrupted = (
+        {file.name: file.read_bytes() for file in (tmp_path / name).iterdir()} for name in ("killed", "whole")
+    )
+    assert killed == uninterrupted
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["base", "glue", "killed", "whole"]
+
+
+def test_a_base_that_was_trained_again_is_another(tmp_path: Path) -> None:
+    collection = load_collection(f"glue:rte@{write_glue(tmp_path / 'glue')}")
+    settings = AugmentSettings(p_mask=0, p_pos=0, p_context=0.5, n_iter=2, context_words=4)
+    for _ in range(2):
+        augment(collection, tmp_path / "out", settings, base=base(tmp_path / "base"), processes=1)
+    base(tmp_path / "base", seed=2)
+    with pytest.raises(UsageError, match="made with other weights"):
+        augment(collection, tmp_path / "out", settings, base=tmp_path / "base", processes=1)

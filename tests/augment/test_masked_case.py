@@ -49,3 +49,14 @@ def test_probabilities_are_those_of_the_masked_text() -> None:
 def test_a_model_of_other_classes_is_refused() -> None:
     with pytest.raises(DataError, match="good"):
         effect(classifier("bad", "good", "ugly"), ("the dog",), SCORED, "tiny")
+
+
+def test_words_do_not_depend_on_the_mask_though_a_text_has_it() -> None:
+    for text in ("a <mask> dog", "a [MASK] dog", "a [UNK] dog"):
+        one, other, third = (masked_words((text,), mask) for mask in ("[MASK]", "<mask>", "[UNK]"))
+        assert [each.word for each in one] == [each.word for each in other] == [each.word for each in third]
+
+
+def test_words_that_a_model_does_not_read_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    effect(classifier("negative", "positive"), ("the dog is a list " * 100,), SCORED, "tiny")
+    assert "words beyond are masked without effect" in " ".join(capsys.readouterr().err.split())

@@ -62,3 +62,20 @@ def test_bytes_by_spacy_do_not_depend_on_the_number_of_processes(tmp_path: Path)
         augment(collection, tmp_path / str(processes), AugmentSettings(tagger="spacy"), processes=processes)
     one, two = ((tmp_path / name / "00000.parquet").read_bytes() for name in "12")
     assert one == two
+
+
+def test_a_model_is_loaded_by_the_folder_that_its_package_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "packages" / "a_model" / "data"
+    folder.mkdir(parents=True)
+    (folder.parent / "__init__.py").write_text(
+        "from pathlib import Path\ndef model_path():\n    return Path(__file__).parent / 'data'\n"
+    )
+    (tmp_path / "packages" / "named_model.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path / "packages")
+    assert taggers.source("a_model") == str(folder)
+    assert taggers.source("named_model") == "named_model"
+    assert taggers.source(str(folder)) == str(folder)
+    monkeypatch.setattr(taggers, "_is_installed", lambda package: package == "spacy")
+    assert taggers.resolve(f"spacy:{folder}") == f"spacy:{folder}"

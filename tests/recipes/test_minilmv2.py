@@ -159,6 +159,17 @@ def test_shapes_that_do_not_fit_are_refused_before_any_work(
     assert not (tmp_path / "out" / "model").exists()
 
 
+def test_single_texts_and_pairs_are_learned_together_by_a_student_of_pairs(teacher: Path, tmp_path: Path) -> None:
+    """Their ids are the same numbers."""
+    single = write_text(tmp_path / "a", pairs=False).replace("pairs:", "textbook:")
+    pairs = [write_text(tmp_path / name, pairs=True) for name in ("b", "c")]
+    more = ["--unlabelled", *pairs, "--epochs", "1"]
+    assert main(command(single, teacher, "transformer:1x16", tmp_path / "out", *more)) == 0
+    assert len(losses(tmp_path / "out")) == 240 // 16
+    with pytest.warns(UserWarning, match="its last layer and head are not trained"):
+        assert CrossEncoder.from_pretrained(tmp_path / "out" / "model").n_texts == 2
+
+
 def test_settings_of_another_network_are_refused() -> None:
     with pytest.raises(UsageError, match="leave dense_size, student_dropout out"):
         StudentSettings(student_network="plain", dense_size=4, student_dropout=0.2).check_plain()

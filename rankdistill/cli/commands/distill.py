@@ -16,7 +16,6 @@ from rankdistill.ensembling.settings import EnsembleSettings
 from rankdistill.models import DEFAULT_BASE, CrossEncoder
 from rankdistill.recipes import RECIPES, FirstStage, Lesson, distill_on, get_recipe
 from rankdistill.recipes.teachers import check_teachers, models_among
-from rankdistill.recipes.unlabelled import with_unlabelled
 from rankdistill.tasks import Task
 
 
@@ -79,6 +78,8 @@ def distill(
             --unlabelled runs/sst2.augmented --layers 0 2 5 --out runs/sst2-small
         rankdistill distill --collection pairs:runs/wikipedia.pairs --teachers runs/sst2/model \\
             --recipe minilmv2 --student transformer:6x384 --out runs/sst2-start
+        rankdistill distill --collection pairs:runs/sst2.augmented --teachers runs/sst2/model \\
+            --student bilstm --out runs/sst2-unlabelled
     """
     parameters = written(distill, locals())
     lesson = Lesson.of(teachers, objective, ensembling)  # before anything is loaded, so that a mistake costs no time
@@ -92,19 +93,28 @@ def distill(
     for name, teacher in lesson.teachers.items():
         say(f"{name}: {teacher}")
     check_teachers(lesson.teachers, options.scoring, gives_scores=not lesson.objective.reads_relations_alone)
+    answering = {} if lesson.objective.reads_relations_alone else lesson.teachers
     more = [load_unlabelled(source, None) for source in unlabelled]
 
     def train(task: Task, model: CrossEncoder, dev: Task | None) -> None:
-        if more:
-            labelled, task = len(task.candidates), with_unlabelled(task, more)
-            say(f"{len(task.candidates) - labelled:,} unlabelled candidates beside {labelled:,} of the task")
         _, report = distill_on(
             task, lesson, model, options.settings, scoring=options.scoring, first=first, dev=dev, out=options.out
         )
         say_report(report)
 
     source = next((str(model) for model in models_among(lesson.teachers)), None)
-    train_command(train, options, parameters, student, lesson.objective, lesson.columns, head, source)
+    train_command(
+        train,
+        options,
+        parameters,
+        student,
+        lesson.objective,
+        lesson.columns,
+        head,
+        source,
+        teachers=answering,
+        more=more,
+    )
 
 
 def say_report(report: EnsembleReport | None) -> None:

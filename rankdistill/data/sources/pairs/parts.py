@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from rankdistill.data.candidates import Candidates
 from rankdistill.data.collection import Collection
-from rankdistill.data.pair_parts import SCHEMA, read_pairs
+from rankdistill.data.pair_parts import SCHEMA, mask_token_of, read_pairs
 from rankdistill.data.texts import Texts
 
 
@@ -31,4 +31,5 @@ def collection_of_pairs(table: pa.Table, name: str) -> Collection:
         documents=Texts.from_pairs(ids, table["second"]),
         candidates=Candidates.from_rows(ids, ids, scores),
         unjudged="missing",
+        mask_token=mask_token_of(table),
     )

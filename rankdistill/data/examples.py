@@ -38,35 +38,30 @@ class Examples:
 def examples_of(collection: Collection, split: str | None = None) -> Examples:
     """Take the pairs of a split, or the queries of a ranking's; pairs that have no splits are taken whole.
 
-    split: None for "train", "all" for everything. Raises `UnknownNameError` for a split that the collection does not
-    have, `DataError` where it has no texts.
+    Pairs whose second texts are all empty are single texts. split: None for "train", "all" for everything. Raises
+    `UnknownNameError` for a split that the collection does not have, `DataError` where it has no texts.
     """
     pairs = collection.candidates
     whole = split == ALL and ALL not in collection.splits
-    queries_alone = collection.scored_pairs is None and not _are_pairs(collection)
+    queries_alone = not collection.is_of_pairs
     if queries_alone or pairs is None:
         ids = collection.queries.ids if whole else pa.array(collection.split(split or SPLIT), pa.large_string())
-        sides = [collection.queries.take(ids)]
+        sides = [collection.queries.column(ids)]
     else:
         kept = pairs
         if not whole and (split is not None or collection.splits):
             kept = collection.in_split(pairs, split or SPLIT)
-        ids = kept.query_ids.take(pa.array(kept.query_of_row))
-        sides = [collection.queries.take(ids)]
-        if collection.scored_pairs is None or collection.scored_pairs.n_texts == 2:
-            sides.append(collection.documents.take(kept.doc_ids))
+        ids = kept.row_query_ids
+        sides = [collection.queries.column(ids)]
+        seconds = collection.documents.column(kept.doc_ids)
+        if pc.any(pc.not_equal(seconds, pa.scalar("", pa.large_string()))).as_py():
+            sides.append(seconds)
     if not len(ids):
         raise DataError(f"split {split or SPLIT!r} of {collection.name} has no texts")
-    coded = pc.dictionary_encode(pa.array([text for side in sides for text in side], pa.large_string()))
+    coded = pc.dictionary_encode(pa.concat_arrays(sides))
     rows = coded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
     labels = None
     if not queries_alone and pairs is not None and collection.qrels is not None:
         labels = kept.only_columns().join(collection.qrels, "label")["label"]
     columns = tuple(np.split(rows, len(sides)))
     return Examples(pa.array(ids, pa.large_string()), coded.dictionary, columns, labels, queries_alone)
-
-
-def _are_pairs(collection: Collection) -> bool:
-    """Whether a collection is of unlabelled pairs, as ``pairs:FOLDER``: each has an id of its own, for both texts."""
-    pairs = collection.candidates
-    return pairs is not None and pairs.n_queries == len(pairs) and pairs.doc_ids.equals(pairs.query_ids)
