@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from rankdistill.losses.limits import Check, number, one_of, whole
+from rankdistill.recipes.student_training import LOGITS
 from rankdistill.tasks import Task
 from rankdistill.training import TrainingSettings
 from rankdistill.training.mixed import Sampling
@@ -13,7 +14,7 @@ from rankdistill.training.mixed import Sampling
 Tune = Literal["labels", "teacher", "none"]
 Single = Literal["own", "shared", "none"]
 DISTILLATION = {
-    "classification": "logit_mse(target)",
+    "classification": LOGITS,
     "similarity": "similarity_mse(target, lowest={lowest}, highest={highest})",
     "ranking": "pointwise_mse(target) + pairwise_mse(target)",
 }

@@ -52,6 +52,8 @@ STUDENTS: dict[str, Student] = {
     TRANSFORMER: Student("rankdistill-layer-mean", {"learning_rate": 1e-4, "lists_per_batch": 32, "epochs": 3}),
 }
 """Name -> student. Source of sizes and optimizers: LSTM-KD §3.4.1 and §4.3.3 (docs/papers.md)."""
+DEFAULT_STUDENT = "biattentive"
+"""The student of `multitask` where none is named."""
 
 
 @dataclass(frozen=True)
