@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +34,7 @@ from rankdistill.recipes.stages import FIRST
 from rankdistill.recipes.start import StartSettings, start_model
 from rankdistill.recipes.student_settings import StudentSettings, made_from_scratch
 from rankdistill.recipes.students import make_student, texts_read
+from rankdistill.recipes.unlabelled import with_unlabelled
 from rankdistill.scoring.settings import ScoringSettings
 from rankdistill.tasks import KINDS, Splits, Task
 from rankdistill.training import Objective, TrainingSettings
@@ -108,18 +109,21 @@ def train_command(
     columns: Iterable[str],
     n_logits: int = 1,
     source: str | None = None,
+    unlabelled: Sequence[Collection] = (),
 ) -> None:
     """Load the task, make the model to start from, train it, measure it, and say what was written.
 
     train: the recipe. parameters: the command's own, see `written`. base: what the model starts from, or the name of a
     student made from scratch. objective: of the training. columns: those that it may read beside the run's. n_logits:
-    of the model's head. source: of such a student's tokens and embeddings (None: the default base).
+    of the model's head. source: of such a student's tokens and embeddings (None: the default base). unlabelled: more
+    pairs or lists to train on, whose words such a student knows, too.
     """
     from_scratch = check_student(base, options)
     with _own_folder(options.out):
         task = options.load()
-        unlabelled = is_unlabelled(task.collection, objective)
-        training, settings = task if unlabelled else task.training, options.settings
+        judged = not is_unlabelled(task.collection, objective)
+        training, settings = task.training if judged else task, options.settings
+        learned = with_unlabelled(training, unlabelled) if unlabelled else training
         dev = task.required(options.splits.dev_split) if settings.eval_steps else None
         known = (*task.candidates.columns, *columns)
         objective.check_columns(logit_names(task, known))
@@ -127,8 +131,8 @@ def train_command(
         if from_scratch:
             model = make_student(
                 base,
-                task.collection,
-                training.candidates,
+                learned.collection,
+                learned.candidates,
                 options.student_settings,
                 base=source or DEFAULT_BASE,
                 max_length=options.start.max_length,
@@ -147,12 +151,15 @@ def train_command(
             model = reading(model, texts_read(task.collection))
         if n_logits == 2:
             model = with_two_logits(model)
-        train(training, model, dev)
+        if unlabelled:
+            n_labelled = len(training.candidates)
+            say(f"{len(learned.candidates) - n_labelled:,} unlabelled candidates beside {n_labelled:,} of the task")
+        train(learned, model, dev)
         if processes()[0]:  # what is left is for the first of torchrun's processes
             return
         with atomic_path(options.out / "config.yaml") as path:
             path.write_text(yaml.safe_dump(dict(parameters), sort_keys=False))
-        if unlabelled or objective.reads_relations_alone:
+        if not judged or objective.reads_relations_alone:
             say("nothing is measured: " + (HEADLESS if objective.reads_relations_alone else NO_LABELS))
             written = "model/ and config.yaml"
         else:

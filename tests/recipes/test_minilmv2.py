@@ -146,7 +146,7 @@ def test_shapes_that_do_not_fit_are_refused_before_any_work(
 
 def test_settings_of_another_network_are_refused() -> None:
     with pytest.raises(UsageError, match="leave dense_size, student_dropout out"):
-        StudentSettings(student_network="plain", dense_size=4, student_dropout=0.2).check_plain()
+        StudentSettings(student_network="plain", dense_size=4, student_dropout=0.2).check("transformer:2x32")
 
 
 def test_the_api_distils_relations_beside_other_losses(teacher: Path, tmp_path: Path) -> None:

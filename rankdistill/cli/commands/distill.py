@@ -16,7 +16,6 @@ from rankdistill.ensembling.settings import EnsembleSettings
 from rankdistill.models import DEFAULT_BASE, CrossEncoder
 from rankdistill.recipes import RECIPES, FirstStage, Lesson, distill_on, get_recipe
 from rankdistill.recipes.teachers import check_teachers, models_among
-from rankdistill.recipes.unlabelled import with_unlabelled
 from rankdistill.tasks import Task
 
 
@@ -95,16 +94,13 @@ def distill(
     more = [load_unlabelled(source, None) for source in unlabelled]
 
     def train(task: Task, model: CrossEncoder, dev: Task | None) -> None:
-        if more:
-            labelled, task = len(task.candidates), with_unlabelled(task, more)
-            say(f"{len(task.candidates) - labelled:,} unlabelled candidates beside {labelled:,} of the task")
         _, report = distill_on(
             task, lesson, model, options.settings, scoring=options.scoring, first=first, dev=dev, out=options.out
         )
         say_report(report)
 
     source = next((str(model) for model in models_among(lesson.teachers)), None)
-    train_command(train, options, parameters, student, lesson.objective, lesson.columns, head, source)
+    train_command(train, options, parameters, student, lesson.objective, lesson.columns, head, source, more)
 
 
 def say_report(report: EnsembleReport | None) -> None:
