@@ -21,7 +21,7 @@ from rankdistill.recipes.finetune import own_settings
 from rankdistill.recipes.labels import with_labels
 from rankdistill.recipes.papers import ENSEMBLED
 from rankdistill.recipes.stages import FirstStage, check_first, train_first
-from rankdistill.recipes.student_training import distillation_of, suited
+from rankdistill.recipes.student_training import distillation_of, say_of_rate, suited
 from rankdistill.recipes.teachers import (
     Teacher,
     add_teachers,
@@ -145,6 +145,7 @@ def distill_on(
     """`distill` on all candidates of a task."""
     check_outputs(out)
     settings, first = settings or suited(own_settings(task), student), first or FirstStage()
+    say_of_rate(settings)
     lists, report, facts = _lists(task, lesson, first, settings), None, {}
     beside = None
     if lesson.objective.reads_relations_alone:

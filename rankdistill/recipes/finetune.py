@@ -12,7 +12,7 @@ from rankdistill.errors import DataError, UsageError
 from rankdistill.evaluation.conventions import Conventions
 from rankdistill.models import CrossEncoder
 from rankdistill.recipes.labels import with_labels
-from rankdistill.recipes.student_training import suited
+from rankdistill.recipes.student_training import say_of_rate, suited
 from rankdistill.tasks import LABEL, Task
 from rankdistill.training import Objective, TrainingSettings, fit
 
@@ -62,6 +62,7 @@ def finetune_on(
     if objective.label_columns:
         check_classes(task, lists)
     settings = settings or suited(own_settings(task), model)
+    say_of_rate(settings)
     return fit(model, lists, task.collection, objective, settings, dev=dev, out=out)
 
 

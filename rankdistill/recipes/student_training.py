@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from rankdistill.models import CrossEncoder
+from rankdistill.progress import say
 from rankdistill.recipes.student_settings import STUDENTS, student_kind
 from rankdistill.tasks import Task
 from rankdistill.training import TrainingSettings
 
 OPTIMIZING = ("optimizer", "learning_rate", "warmup_ratio", "lr_scheduler_type")
 """Settings that go together: a learning rate of one optimizer means nothing to another."""
+LEAST_OF_ADADELTA = 0.01
+"""AdaDelta scales its steps itself; a learning rate far below 1 is one of another optimizer."""
 LOGITS = "logit_mse(target)"
 """Objective by which a student is distilled from a classifier. Source: LSTM-KD eq. 3.5 (docs/papers.md)."""
 
@@ -52,6 +55,12 @@ def student_training(student: str | Path | CrossEncoder) -> dict[str, Any]:
 def suited(settings: TrainingSettings, model: CrossEncoder) -> TrainingSettings:
     """The settings with those of `student_training`, where the model is such a student."""
     return replace(settings, **student_training(model))
+
+
+def say_of_rate(settings: TrainingSettings) -> None:
+    """Say where AdaDelta has a learning rate that is meant for another optimizer, so that nothing would be learned."""
+    if settings.optimizer == "adadelta" and settings.learning_rate < LEAST_OF_ADADELTA:
+        say(f"adadelta with a learning rate of {settings.learning_rate:g} hardly moves the weights: it is made for 1.0")
 
 
 def distillation_of(task: Task, student: CrossEncoder) -> str:

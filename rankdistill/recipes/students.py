@@ -192,6 +192,7 @@ def _transformer(
         fits = fits and settings.attention_heads in (0, stated["num_attention_heads"])
         if fits and stated["num_hidden_layers"] >= layers:
             source, _ = load_classifier(resolve_base(base))
+            stated = source.config.to_dict()
             for gone in ("architectures", "model_type", "id2label", "label2id", "auto_map", "rankdistill"):
                 stated.pop(gone, None)
             shape["vocab_size"] = source.config.vocab_size

@@ -95,7 +95,11 @@ def test_a_model_that_is_no_such_student_keeps_the_recipes_settings(base: Path) 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_python_trains_a_student_and_its_folder_as_the_command_does(
-    name: str, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str,
+    base: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Settings and objectives that nobody gives are those that suit the network, of a task of scored pairs too."""
     fitted: list[tuple[str, TrainingSettings]] = []
@@ -127,6 +131,11 @@ def test_python_trains_a_student_and_its_folder_as_the_command_does(
 
     classifier.save(tmp_path / "trained")
     assert student_training(tmp_path / "trained") == student_training(name)
+    capsys.readouterr()
+    for given in (TrainingSettings(optimizer="adadelta"), TrainingSettings(optimizer="adadelta", learning_rate=1.0)):
+        finetune(made, candidates, student, given)
+        said = capsys.readouterr().err
+        assert ("hardly moves the weights" in said) == (given.learning_rate < 1)
     settings = bound("finetune", "--collection", "c", "--run", "r", "--base", tmp_path / "trained", "--out", "o")
     assert optimizing(settings["options"].settings) == own(name)
 
