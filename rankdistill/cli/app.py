@@ -13,7 +13,7 @@ from rankdistill.cli.options_file import options_from_yaml, with_options_file
 from rankdistill.cli.outputs import refuse_empty_paths
 from rankdistill.cli.pair_options import options_from_pairs
 from rankdistill.cli.recipe_options import options_from_recipe
-from rankdistill.cli.student_options import options_from_student
+from rankdistill.cli.student_options import optimizer_from_student, options_from_student
 from rankdistill.cli.whole_numbers import refuse_fractions
 
 # Name -> purpose. The command is the function of that name in the module of that name in cli/commands/. Its docstring
@@ -61,6 +61,7 @@ def build_app(chosen: str | None = None) -> App:
         # for an option in two, the first wins
         config=(
             options_from_yaml,
+            optimizer_from_student,
             options_from_recipe,
             options_from_student,
             options_from_pairs,

@@ -112,32 +112,32 @@ def train_command(
     n_logits: int = 1,
     source: str | None = None,
     teachers: Mapping[str, Teacher] | None = None,
-    more: Sequence[Collection] = (),
+    unlabelled: Sequence[Collection] = (),
 ) -> None:
     """Load the task, make the model to start from, train it, measure it, and say what was written.
 
     train: the recipe. parameters: the command's own, see `written`. base: what the model starts from, or the name of a
     student made from scratch. objective: of the training. columns: those that it may read beside the run's. n_logits:
-    of the model's head. source: of such a student's tokens and embeddings (None: the default base).
-    teachers: whose answers make pairs without labels a task (None: no one's). more: unlabelled pairs or lists to learn
-    from, too.
+    of the model's head. source: of such a student's tokens and embeddings (None: the default base). teachers: whose
+    answers make pairs without labels a task (None: no one's). unlabelled: more pairs or lists to train on, whose words
+    such a student knows, too.
     """
     from_scratch = check_student(base, options)
     check_measured(objective, options.settings, new_head=from_scratch)
     with _own_folder(options.out):
         task = options.load(teachers or {})
-        unlabelled = is_unlabelled(task.collection, objective)
-        training, settings = task if unlabelled else task.training, options.settings
+        judged = not is_unlabelled(task.collection, objective)
+        training, settings = task.training if judged else task, options.settings
         if settings.eval_steps and task.collection.qrels is None:
             raise UsageError(
                 f"{NO_LABELS}, by which eval_steps={settings.eval_steps} would choose weights: leave --eval-steps out"
             )
         learned = training
-        if more:
-            learned = with_unlabelled(training, more)
+        if unlabelled:
+            learned = with_unlabelled(training, unlabelled)
             n_own = len(training.candidates)
             say(f"{len(learned.candidates) - n_own:,} unlabelled candidates beside {n_own:,} of the task")
-        if unlabelled:
+        if not judged:
             training = learned  # text is text
         dev = task.required(options.splits.dev_split) if settings.eval_steps else None
         if dev is not None and dev.kind != "ranking":
@@ -148,8 +148,8 @@ def train_command(
         if from_scratch:
             model = make_student(
                 base,
-                training.collection,
-                training.candidates,
+                learned.collection,
+                learned.candidates,
                 options.student_settings,
                 base=source or DEFAULT_BASE,
                 max_length=options.start.max_length,

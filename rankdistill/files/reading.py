@@ -5,7 +5,10 @@ from __future__ import annotations
 import gzip
 import mmap
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from rankdistill.errors import DataError, FileFormatError
 
@@ -56,6 +59,32 @@ def read_bytes(path: Path) -> bytes:
     return bytes(map_bytes(path)).removeprefix(BYTE_ORDER_MARK)
 
 
+@contextmanager
+def open_bytes(path: Path) -> Iterator[BinaryIO]:
+    """Open a file to be read once from its start on, decompressed where it is gzipped, without its byte order mark.
+
+    The stream can ``peek``, and nothing of it is kept. Raises the errors of `map_bytes`, inside the block, too.
+    """
+    try:
+        with path.open("rb") as file:
+            first = file.peek(64)[:64]
+            zipped = path.suffix == ".gz" or first.startswith(GZIP)
+            if zipped and not first:
+                raise EOFError("an empty file")
+            stream = cast(BinaryIO, gzip.GzipFile(fileobj=file) if zipped else file)
+            first = stream.peek(64)[:64]  # type: ignore[attr-defined]
+            _refuse_foreign(path, first)
+            if first.startswith(BYTE_ORDER_MARK):
+                stream.read(len(BYTE_ORDER_MARK))
+            yield stream
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise _damaged(path, error, 1, plain=isinstance(error, gzip.BadGzipFile)) from error
+    except FileNotFoundError as error:
+        raise DataError(f"there is no file {path}") from error
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}") from error
+
+
 def is_unicode(text: str) -> bool:
     """Tell whether the text is Unicode: JSON can escape surrogates, which UTF-8 cannot encode."""
     try:
@@ -80,13 +109,16 @@ def _decompressed(path: Path) -> bytearray:
             while part := file.read(1 << 22):
                 data += part
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        line = 1 + data.count(b"\n")
         plain = isinstance(error, gzip.BadGzipFile) and not data
-        hint = ", or take .gz off its name where it is plain text" if plain else ""
-        expected = f"intact gzip data: fetch or write the file again{hint}"
-        raise FileFormatError(path, line, str(error), expected) from error
+        raise _damaged(path, error, 1 + data.count(b"\n"), plain=plain) from error
     _refuse_foreign(path, bytes(data[:64]))
     return data
+
+
+def _damaged(path: Path, error: Exception, line: int, *, plain: bool) -> FileFormatError:
+    """The error for gzip data that cannot be decompressed; plain: it may be no gzip data at all."""
+    hint = ", or take .gz off its name where it is plain text" if plain else ""
+    return FileFormatError(path, line, str(error), f"intact gzip data: fetch or write the file again{hint}")
 
 
 def _refuse_foreign(path: Path, data: bytes) -> None:

@@ -26,6 +26,7 @@ from rankdistill.models.causal.contract import PromptContract
 from rankdistill.models.causal.shared_prefix import can_share
 from rankdistill.models.causal.written import spelled_out, state_prompt
 from rankdistill.models.contract import ENTRY, ScoreContract, entry_of
+from rankdistill.models.encoder_parts import in_encoder
 from rankdistill.models.engines.table import make_engine
 from rankdistill.models.engines.threads import Engine, batch_budget, computed, default_budget
 from rankdistill.models.families import family_of, head_of
@@ -36,6 +37,7 @@ from rankdistill.models.length import checked_length
 from rankdistill.models.opened import Opened
 from rankdistill.models.precision import own_dtype, reads_float32_alone
 from rankdistill.models.probe import reads_padding
+from rankdistill.models.recurrent.texts_read import with_texts
 from rankdistill.models.sentence.classifier import ENTRY as CHAIN_ENTRY
 from rankdistill.models.sentence.classifier import ChainForSequenceClassification
 from rankdistill.models.stated import Stated, check_activation
@@ -161,8 +163,9 @@ class CrossEncoder:
         layers: encoder layers to keep, in this order (None: all), see `keep_layers`. max_length: tokens of a pair
         (None: all the base can read). seed: of whatever the base lacks, usually the head; same seed, same weights. A
         new head has the contract `ScoreContract.for_logits` unless one is given. labels: names of the logits; a head
-        whose logits have other names is a new one. n_texts: see the class. Raises as `from_pretrained` does, but for a
-        missing head.
+        whose logits have other names is a new one. n_texts: see the class; a recurrent network that read
+        another number is made to read this one, see `with_texts`. Raises as `from_pretrained` does, but for a missing
+        head.
         """
         opened = Opened.base(base, n_logits, n_texts)
         with torch.random.fork_rng(devices=[]):
@@ -174,8 +177,9 @@ class CrossEncoder:
                 if head.bias is not None:
                     nn.init.zeros_(head.bias)
                 missing = [family_of(model).head]
-        inside = model.base_model_prefix + "."
-        lost = [key for key in missing if key.startswith(inside) and "pooler" not in key]
+            lost = [key for key in missing if in_encoder(model, key) and "pooler" not in key]
+            model, tokenizer, new = with_texts(model, opened.tokenizer, n_texts)
+            missing = [*missing, *new]
         if lost:
             raise DataError(
                 f"{opened.folder} lacks weights of its encoder, the first is {lost[0]}: is it a whole model?"
@@ -186,10 +190,10 @@ class CrossEncoder:
         contract = contract or ScoreContract.of_config(model.config, None, opened.folder)
         if layers is not None:
             model = keep_layers(model, layers)
-        check_ids(opened.folder, opened.tokenizer, model)
+        check_ids(opened.folder, tokenizer, model)
         return cls(
             model,
-            opened.tokenizer,
+            tokenizer,
             contract,
             max_length=max_length,
             dtype=dtype,

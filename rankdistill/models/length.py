@@ -7,6 +7,7 @@ from typing import Any
 from torch import nn
 
 from rankdistill.errors import UsageError
+from rankdistill.models.recurrent.config import MOST, BiLSTMConfig
 from rankdistill.models.tokenizer import SHORTEST
 
 LONGEST = 512
@@ -21,6 +22,8 @@ def checked_length(model: Any, tokenizer: Any, wanted: int | None) -> int:
             limit = module.num_embeddings - module.padding_idx - 1
     if wanted is None:
         return int(min(limit, tokenizer.model_max_length))
+    if isinstance(model.config, BiLSTMConfig):  # an LSTM has no positions that end
+        limit = MOST
     if not SHORTEST <= wanted <= limit:
         raise UsageError(f"max_length must be from {SHORTEST} to the model's {limit} tokens, got {wanted}")
     return int(wanted)

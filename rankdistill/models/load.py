@@ -19,7 +19,8 @@ from rankdistill.errors import DataError, RankDistillError
 from rankdistill.files.checksums import check_undamaged, is_sealed
 from rankdistill.models.aligned import aligned
 from rankdistill.models.base import quiet_loading
-from rankdistill.models.families import FAMILIES
+from rankdistill.models.encoder_parts import in_encoder
+from rankdistill.models.families import FAMILIES, FROM_SCRATCH
 from rankdistill.models.recurrent.register import OWN
 from rankdistill.models.untrained import ENTRY as UNTRAINED
 
@@ -61,7 +62,7 @@ def load_classifier(
     model = aligned(model.eval())
     mismatched = sorted(report["mismatched_keys"])
     for name, stored, expected in mismatched:
-        if n_logits is None or name.startswith(f"{model.base_model_prefix}."):
+        if n_logits is None or in_encoder(model, name) or not _is_of_logits(model, name):
             raise DataError(
                 f"{folder}: its weight {name} has shape {tuple(stored)}, but in the model that config.json describes "
                 f"it has {tuple(expected)}: one of the two files is another model's"
@@ -76,6 +77,12 @@ def load_classifier(
     check_numbers(folder, model)
     _check_all_used(folder, model, report["unexpected_keys"])
     return model, sorted({*report["missing_keys"], *(name for name, _, _ in mismatched)})
+
+
+def _is_of_logits(model: Any, weight: str) -> bool:
+    """Whether a weight outside the encoder depends on the number of logits; True where the family is not known."""
+    family = FAMILIES.get(model.config.model_type) or FROM_SCRATCH.get(model.config.model_type)
+    return family is None or weight.startswith(f"{family.head}.")
 
 
 def checked_config(folder: str | Path) -> Any:

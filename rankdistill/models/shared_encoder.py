@@ -13,6 +13,7 @@ from rankdistill.errors import DataError, UsageError
 from rankdistill.models.companions import NAME as COMPANIONS
 from rankdistill.models.contract import ScoreContract
 from rankdistill.models.cross_encoder import CrossEncoder
+from rankdistill.models.encoder_parts import encoder_parts
 from rankdistill.models.labels import name_logits
 
 
@@ -21,7 +22,7 @@ def head_parts(model: Any) -> list[str]:
 
     Raises `DataError` where the network does not tell its encoder from its head.
     """
-    inside: Sequence[str] = getattr(model, "encoder_parts", ()) or (model.base_model_prefix,)
+    inside = encoder_parts(model)
     children = [name for name, _ in model.named_children() if name != COMPANIONS]
     if not set(inside) & set(children):
         raise DataError(f"{type(model).__name__} has no encoder apart from its head, so that tasks cannot share it")

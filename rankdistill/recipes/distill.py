@@ -18,9 +18,11 @@ from rankdistill.models import CrossEncoder
 from rankdistill.models.card import Training, teacher_names
 from rankdistill.recipes.answers import answered
 from rankdistill.recipes.class_teachers import add_logits, logit_names
+from rankdistill.recipes.finetune import own_settings
 from rankdistill.recipes.labels import with_labels
 from rankdistill.recipes.papers import ENSEMBLED
 from rankdistill.recipes.stages import FirstStage, check_first, train_first
+from rankdistill.recipes.student_training import distillation_of, say_of_rate, suited
 from rankdistill.recipes.teachers import (
     Teacher,
     add_teachers,
@@ -126,16 +128,17 @@ def distill(
     ``first`` or ``settings.draw`` reads them. teachers: folders or hub ids of cross-encoders, and TREC run files, in
     any mixture; or name -> such. objective: see `Objective`; ``target`` is the ensemble's score, ``label`` the
     relevance, a teacher's name its score, and ``teacher`` the one model among the teachers, which then runs beside the
-    student and lends its logits and insides (None: that of the task's kind). conventions: its ``unjudged`` says what
-    candidates without a judgment are. scoring: of the teachers. first: a training on labels that comes before. out: see
-    `fit`; teachers' scores are kept in its ``scores/`` unless ``scoring.store`` names another folder, and the first
-    stage in its ``first/``, so that a killed run resumes. Returns the student, and the ensemble's report where the
-    objective reads the teachers' scores. Raises `UsageError` where the teachers do not suit, see `Lesson`, `DataError`
-    where labels are needed and there are none.
+    student and lends its logits and insides (None: see `distillation_of`). settings: of the training (None: the task's
+    own, see `own_settings`, and the student's, see `suited`). conventions: its ``unjudged`` says what candidates
+    without a judgment are. scoring: of the teachers. first: a training on labels that comes before. out: see `fit`;
+    teachers' scores are kept in its ``scores/`` unless ``scoring.store`` names another folder, and the first stage in
+    its ``first/``, so that a killed run resumes. Returns the student, and the ensemble's report where the objective
+    reads the teachers' scores. Raises `UsageError` where the teachers do not suit, see `Lesson`, `DataError` where
+    labels are needed and there are none.
     """
     named = teachers if isinstance(teachers, Mapping) else name_teachers(teachers)
     task = Task(answered(collection, named), candidates, conventions=conventions or Conventions())
-    lesson = Lesson.of(named, objective or task.distillation, ensembling)
+    lesson = Lesson.of(named, objective or distillation_of(task, student), ensembling)
     return distill_on(task, lesson, student, settings, scoring=scoring, first=first, dev=dev, out=out)
 
 
@@ -152,7 +155,8 @@ def distill_on(
 ) -> tuple[CrossEncoder, EnsembleReport | None]:
     """`distill` on all candidates of a task."""
     check_outputs(out)
-    settings, first = settings or TrainingSettings(), first or FirstStage()
+    settings, first = settings or suited(own_settings(task), student), first or FirstStage()
+    say_of_rate(settings)
     lists, report, facts = _lists(task, lesson, first, settings), None, {}
     beside = None
     if lesson.objective.reads_relations_alone:

@@ -12,6 +12,7 @@ from rankdistill.errors import DataError, UsageError
 from rankdistill.evaluation.conventions import Conventions
 from rankdistill.models import CrossEncoder
 from rankdistill.recipes.labels import with_labels
+from rankdistill.recipes.student_training import say_of_rate, suited
 from rankdistill.tasks import LABEL, Task
 from rankdistill.training import Objective, TrainingSettings, fit
 
@@ -31,10 +32,11 @@ def finetune(
 ) -> CrossEncoder:
     """Train ``model`` on the labels of the collection's qrels; return it.
 
-    settings: of the training (None: the task's own, see `own_settings`). objective, dev, out: see `fit` (objective
-    None: the hinge loss on labels, or what the task's kind has). conventions: its ``unjudged`` says what
-    candidates without a judgment are. share, sample_seed: train on a random share of the queries, as PILE's teachers
-    T2 and T3 do (80 % each). Source: PILE §4.2; PD-BERT eq. 1 for the hinge loss (docs/papers.md).
+    settings: of the training (None: the task's own, see `own_settings`, and the model's, see `suited`). objective, dev,
+    out: see `fit` (objective None: the hinge loss on labels, or what the task's kind has). conventions: its
+    ``unjudged`` says what candidates without a judgment are. share, sample_seed: train on a random share of the
+    queries, as PILE's teachers T2 and T3 do (80 % each). Source: PILE §4.2; PD-BERT eq. 1 for the
+    hinge loss (docs/papers.md).
     """
     task = Task(collection, candidates, conventions=conventions or Conventions())
     return finetune_on(
@@ -59,7 +61,9 @@ def finetune_on(
     objective = Objective.parse(objective) if isinstance(objective, str) else objective
     if objective.label_columns:
         check_classes(task, lists)
-    return fit(model, lists, task.collection, objective, settings or own_settings(task), dev=dev, out=out)
+    settings = settings or suited(own_settings(task), model)
+    say_of_rate(settings)
+    return fit(model, lists, task.collection, objective, settings, dev=dev, out=out)
 
 
 def own_settings(task: Task, settings: TrainingSettings | None = None) -> TrainingSettings:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
+import torch
 
 from rankdistill.data import Candidates, Collection
 from rankdistill.errors import DataError, UnknownNameError, UsageError
@@ -19,6 +20,7 @@ from rankdistill.models import CrossEncoder, resolve_base
 from rankdistill.models.contract import CLASSES, ScoreContract
 from rankdistill.models.expert import Expert
 from rankdistill.models.masked_lm import FILE, MaskedLMHead, load_masked_lm_head, new_masked_lm_head, parts_of
+from rankdistill.models.recurrent.texts_read import with_texts
 from rankdistill.progress import say
 from rankdistill.scoring.experts import score_experts
 from rankdistill.scoring.settings import ScoringSettings
@@ -297,12 +299,15 @@ def student_contract(contract: ScoreContract) -> ScoreContract:
 
 
 def reading(student: CrossEncoder, n_texts: int) -> CrossEncoder:
-    """The student reading so many texts of a pair, which may be others than its own task has."""
+    """The student reading so many texts of a pair, which may be others than its own task has; see `with_texts`."""
     if student.n_texts == n_texts:
         return student
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network, tokenizer, _ = with_texts(student.model, student.tokenizer, n_texts)
     return CrossEncoder(
-        student.model,
-        student.tokenizer,
+        network,
+        tokenizer,
         student.contract,
         max_length=student.max_length,
         prompt=student.prompt,

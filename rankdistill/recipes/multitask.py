@@ -23,7 +23,8 @@ from rankdistill.recipes.multitask_checks import check_tasks
 from rankdistill.recipes.multitask_result import DISTILLED, MKD, OWN_TEACHERS, SINGLE, TEACHER, TUNED, write_result
 from rankdistill.recipes.multitask_settings import MultitaskSettings, balanced
 from rankdistill.recipes.multitask_start import check_no_layers, start_students, start_tasks
-from rankdistill.recipes.student_settings import STUDENTS, StudentSettings, made_from_scratch, student_kind
+from rankdistill.recipes.student_settings import DEFAULT_STUDENT, StudentSettings, made_from_scratch
+from rankdistill.recipes.student_training import student_training
 from rankdistill.recipes.unlabelled import with_unlabelled
 from rankdistill.scoring.settings import ScoringSettings
 from rankdistill.tasks import Task
@@ -31,13 +32,11 @@ from rankdistill.training import Objective, TrainingSettings
 from rankdistill.training.distributed import join_processes, processes, wait_for_all
 from rankdistill.training.fit_tasks import Part, fit_tasks
 
-STUDENT = "biattentive"
-
 
 def multitask(
     tasks: Mapping[str, Task],
     teacher: str | Path = DEFAULT_BASE,
-    student: str = STUDENT,
+    student: str = DEFAULT_STUDENT,
     *,
     out: str | Path,
     settings: MultitaskSettings | None = None,
@@ -101,8 +100,7 @@ class Run:
     ) -> Run:
         """Fill in what is not given, and raise, before any work, where the tasks or settings do not suit."""
         settings, student_settings = settings or MultitaskSettings(), student_settings or StudentSettings()
-        kind = student_kind(student)
-        training = training or TrainingSettings(**(STUDENTS[kind].training if kind else {}))
+        training = training or TrainingSettings(**student_training(student))
         if made_from_scratch(student, student_settings):
             check_no_layers(student, settings.layers)
         check_tasks(tasks, settings, training)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from rankdistill.losses.limits import Check, number, one_of, whole
+from rankdistill.recipes.student_training import LOGITS
 from rankdistill.tasks import Task
 from rankdistill.training import TrainingSettings
 from rankdistill.training.mixed import Sampling
@@ -14,7 +15,7 @@ from rankdistill.training.mixed import Sampling
 Tune = Literal["labels", "teacher", "none"]
 Single = Literal["own", "shared", "none"]
 DISTILLATION: dict[str, dict[str, float]] = {
-    "classification": {"logit_mse(target)": 1},
+    "classification": {LOGITS: 1},
     "similarity": {"similarity_mse(target, lowest={lowest}, highest={highest})": 1},
     "ranking": {"pointwise_mse(target)": 0.5, "pairwise_mse(target)": 0.5},
 }

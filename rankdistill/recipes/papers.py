@@ -54,7 +54,7 @@ class Recipe:
 
 PILE_SETTINGS = {"adam_beta2": 0.99, "weight_decay": 0.0, "learning_rate": 2e-5, "list_size": 8, "lists_per_batch": 128}
 PAIRS = {"list_size": 2, "lists_per_batch": 16}
-FIRST_STAGE = FirstStage("infonce(label)", first_list_size=8, first_relevant_share=1 / 8, first_learning_rate=1e-5)
+FIRST_STAGE = FirstStage("infonce(label)", first_list_size=8, first_relevant_share=1 / 8)
 RANK_DISTILLM = {"draw": "whole", "epochs": 3, "learning_rate": 1e-5, "lists_per_batch": 4}
 """A list is the first stage's 100 candidates, so a batch holds few of them."""
 MINILM = {

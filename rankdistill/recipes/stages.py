@@ -34,8 +34,8 @@ class FirstStage:
     """Candidates in a list of the first stage, at least 2."""
     first_relevant_share: float = 0.125
     """Share of a list of the first stage that is drawn from the relevant candidates first."""
-    first_learning_rate: float = 1e-5
-    """Highest learning rate of the first stage."""
+    first_learning_rate: float = 0.0
+    """Highest learning rate of the first stage; 0: that of the distillation."""
 
     def __post_init__(self) -> None:
         for name, check in LIMITS.items():
@@ -61,7 +61,7 @@ class FirstStage:
             epochs=self.first_epochs,
             list_size=self.first_list_size,
             relevant_share=self.first_relevant_share,
-            learning_rate=self.first_learning_rate,
+            learning_rate=self.first_learning_rate or settings.learning_rate,
             draw="random",
             draw_by="",
         )
@@ -71,7 +71,7 @@ LIMITS: dict[str, Check] = {
     "first_epochs": whole(1, 1_000_000),
     "first_list_size": whole(2, 1_000_000),
     "first_relevant_share": number(0, 1),
-    "first_learning_rate": number(0, 1, above=True),
+    "first_learning_rate": number(0, 1),
 }
 """Every setting but the objective, which `Objective` checks -> the values that it may have."""
 

@@ -16,6 +16,10 @@ FORM = f"{TRANSFORMER}:LxH"
 _SHAPE = re.compile(rf"{TRANSFORMER}:(\d{{1,4}})x(\d{{1,6}})")
 Tokens = Literal["auto", "words", "wordpiece"]
 Network = Literal["layer-mean", "plain"]
+OF_TOKENS = ("tokens", "vocabulary_size", "embeddings")
+OF_LSTMS = ("embedding_size", "channels", "lstm_size")
+OF_TRANSFORMERS = ("student_network", "attention_heads")
+"""Settings that only some students have."""
 OF_BASE = ("base", "teacher")
 RANDOM = "random"
 
@@ -52,6 +56,8 @@ STUDENTS: dict[str, Student] = {
     TRANSFORMER: Student("rankdistill-layer-mean", {"learning_rate": 1e-4, "lists_per_batch": 32, "epochs": 3}),
 }
 """Name -> student. Source of sizes and optimizers: LSTM-KD §3.4.1 and §4.3.3 (docs/papers.md)."""
+DEFAULT_STUDENT = "biattentive"
+"""The student of `multitask` where none is named."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,7 @@ class StudentSettings:
     """What a student that is made from scratch is made of: --student bilstm, biattentive or transformer:LxH."""
 
     student_base: str = ""
-    """Model whose tokens a student has, and whose embeddings or first layers it starts from: a folder or a hub id.
+    """Model whose pieces a student reads, and whose embeddings or first layers it starts from: a folder or a hub id.
     Empty: the first teacher that is a model, else the base."""
     tokens: Tokens = "auto"
     """What a student reads: words of the training's texts, or the base's pieces; auto: words where embeddings is a
@@ -84,8 +90,8 @@ class StudentSettings:
     """What transformer:LxH is: layer-mean reads the [CLS] vectors of all its layers, and starts from the base's first
     ones where they fit; plain is a model of the base's own family with random weights, which every tool loads."""
     attention_heads: int = 0
-    """Attention heads of a plain transformer; 0: 64 components to a head, or the most below that which divide the
-    width."""
+    """Attention heads of a transformer; 0: 64 components to a head, or the most below that which divide the width. One
+    that starts from a base's first layers has theirs; with another number its layers start at random."""
 
     def __post_init__(self) -> None:
         for name, check in LIMITS.items():
@@ -93,23 +99,32 @@ class StudentSettings:
         if self.tokens == "words" and self.embeddings in OF_BASE:
             raise UsageError("a base has embeddings of its pieces: take tokens wordpiece, or embeddings of a file")
 
-    def check_file(self) -> None:
-        """Raise `UsageError`, before any work, where the embeddings are those of a file that is not there."""
+    def check(self, name: str) -> None:
+        """Raise `UsageError`, before any work, for what the student of that name does not use, and for no file."""
+        given = [field for field in self._unused(name) if getattr(self, field) != getattr(StudentSettings(), field)]
+        if given and self._is_plain(name):
+            raise UsageError(
+                f"a plain transformer has the base's tokens, dropout and head, and random weights: leave "
+                f"{', '.join(given)} out"
+            )
+        if given:
+            read = "words" if self.reads_words else "pieces of the base"
+            raise UsageError(f"{name}, which reads {read}, has no use for {', '.join(given)}: leave it out")
         if self.is_file and not Path(self.embeddings).is_file():
             raise UsageError(
                 f"embeddings must be a file of word vectors, {OF_BASE[0]} or {RANDOM}: there is no file "
                 f"{self.embeddings!r}"
             )
 
-    def check_plain(self) -> None:
-        """Raise `UsageError` for settings that a plain transformer does not have."""
-        fixed = ("tokens", "embeddings", "embedding_size", "channels", "lstm_size", "dense_size", "student_dropout")
-        given = [name for name in fixed if getattr(self, name) != getattr(StudentSettings(), name)]
-        if given:
-            raise UsageError(
-                f"a plain transformer has the base's tokens, dropout and head, and random weights: leave "
-                f"{', '.join(given)} out"
-            )
+    def _unused(self, name: str) -> tuple[str, ...]:
+        """Settings that say nothing of such a student."""
+        if self._is_plain(name):
+            return OF_TOKENS + OF_LSTMS + ("dense_size", "student_dropout")
+        tokens = "student_base" if self.reads_words else "vocabulary_size"
+        return (tokens, *(OF_LSTMS if student_kind(name) == TRANSFORMER else OF_TRANSFORMERS))
+
+    def _is_plain(self, name: str) -> bool:
+        return self.student_network == "plain" and student_kind(name) == TRANSFORMER
 
     @property
     def is_file(self) -> bool:
@@ -140,10 +155,10 @@ def made_from_scratch(name: str, settings: StudentSettings) -> bool:
     """Say whether a name is that of a student made from scratch, and check its settings before any work.
 
     Raises `UsageError` for settings of such a student that are given for another one, and what `student_kind` and
-    `StudentSettings.check_file` raise.
+    `StudentSettings.check` raise.
     """
     if student_kind(name) is not None:
-        settings.check_file()
+        settings.check(name)
         return True
     given = [
         field

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,22 +14,22 @@ import torch
 
 from rankdistill.arrays import F32
 from rankdistill.data import Candidates, Collection
-from rankdistill.data.collection import own_candidates
 from rankdistill.errors import DataError, UsageError
-from rankdistill.inputs.texts import PairTexts
 from rankdistill.models import DEFAULT_BASE, CrossEncoder, ScoreContract, resolve_base
 from rankdistill.models.labels import name_logits
 from rankdistill.models.load import checked_config, load_classifier
 from rankdistill.models.opened import Opened
-from rankdistill.models.recurrent.config import BiAttentiveConfig, BiLSTMConfig, LayerMeanConfig
-from rankdistill.models.recurrent.register import NETWORKS
+from rankdistill.models.recurrent.config import LayerMeanConfig
+from rankdistill.models.recurrent.layer_mean import LayerMeanForSequenceClassification
+from rankdistill.models.recurrent.register import NETWORK_OF
 from rankdistill.models.recurrent.start import copy_first_layers, embeddings_by_words, projected, set_embeddings
-from rankdistill.models.recurrent.vectors import WordVectors, read_vectors
-from rankdistill.models.recurrent.vocabulary import count_words, with_segments, word_tokenizer
-from rankdistill.models.shape import random_model
-from rankdistill.models.tokenizer import check_ids, load_tokenizer
+from rankdistill.models.recurrent.vectors import WordVectors
+from rankdistill.models.shape import heads_for, random_model
+from rankdistill.models.stored_embeddings import stored_embeddings
+from rankdistill.models.tokenizer import check_ids
 from rankdistill.progress import say
 from rankdistill.recipes.student_settings import (
+    OF_BASE,
     RANDOM,
     STUDENTS,
     TRANSFORMER,
@@ -37,12 +37,12 @@ from rankdistill.recipes.student_settings import (
     student_kind,
     transformer_shape,
 )
+from rankdistill.recipes.student_words import tokens_and_vectors
 
+SHAPE = {"layers": "num_hidden_layers", "width": "hidden_size", "heads": "num_attention_heads"}
+"""What must fit where a transformer starts from a base's first layers."""
 WIDEST = 300
 """Numbers of an embedding where none are given, at most."""
-Sources = Sequence[tuple[Collection, Candidates | None]]
-"""Collections and those of their candidates whose texts are read; None for all."""
-CONFIGS: dict[str, Any] = {config.model_type: config for config in (BiLSTMConfig, BiAttentiveConfig, LayerMeanConfig)}
 
 
 def make_student(
@@ -74,22 +74,17 @@ def make_student(
         student = make_student("bilstm", collection, embeddings="glove.6B.300d.txt")
     """
     settings = replace(settings or StudentSettings(), **options)
-    settings.check_file()
     kind = student_kind(name)
     if kind is None:
         raise UsageError(f"{name!r} is no student that is made from scratch: bilstm, biattentive or transformer:LxH")
+    settings.check(name)
     scored = collection.scored_pairs
     contract = ScoreContract.for_pairs(scored) if scored else ScoreContract.for_logits(1)
     n_texts = texts_read(collection)
     base = settings.student_base or base
     if kind == TRANSFORMER and settings.student_network == "plain":
         return _plain(name, settings, base, contract, n_texts, scored.classes if scored else (), max_length, seed)
-    sources = [(collection, candidates), *more]
-    vectors = _vectors(settings, sources)
-    if settings.reads_words:
-        tokenizer = _words(settings, vectors, sources, max_length)
-    else:
-        tokenizer = with_segments(load_tokenizer(resolve_base(base)))
+    tokenizer, vectors = tokens_and_vectors(settings, [(collection, candidates), *more], base, max_length)
     shape: dict[str, Any] = {
         "vocab_size": max(tokenizer.get_vocab().values()) + 1,
         "pad_token_id": tokenizer.pad_token_id,
@@ -128,7 +123,6 @@ def _plain(
     seed: int,
 ) -> CrossEncoder:
     """Make a model of the base's family, of random weights."""
-    settings.check_plain()
     layers, width = transformer_shape(name)
     opened = Opened.base(base, contract.n_logits, n_texts)
     config = checked_config(resolve_base(base))
@@ -159,7 +153,8 @@ def _recurrent(
     """Make a BiLSTM or a bi-attentive LSTM with its embeddings."""
     matrix = _matrix(settings, base, vectors, tokenizer, shape["vocab_size"], settings.embedding_size, seed)
     width = settings.embedding_size or (WIDEST if matrix is None else matrix.shape[1])
-    config = CONFIGS[STUDENTS[kind].model_type](
+    network = NETWORK_OF[STUDENTS[kind].model_type]
+    config = network.config_class(
         embedding_size=width,
         channels=settings.channels or (2 if settings.is_file else 1),
         lstm_size=settings.lstm_size or STUDENTS[kind].lstm_size,
@@ -167,7 +162,7 @@ def _recurrent(
         n_texts=n_texts,
         **shape,
     )
-    model = _network(config)
+    model = network(config)
     if matrix is None:
         with torch.no_grad():
             model.embeddings.weight[tokenizer.pad_token_id] = 0
@@ -187,43 +182,37 @@ def _transformer(
 ) -> Any:
     """Make a transformer that is read at all its layers, of a BERT base's first ones where they fit."""
     layers, width = transformer_shape(name)
-    for field, value in (("channels", settings.channels), ("lstm_size", settings.lstm_size)):
-        if value:
-            raise UsageError(f"{name} has no {field}, got {value}: leave it out")
-    if settings.embedding_size not in (0, width):
-        raise UsageError(f"the embeddings of {name} have {width} numbers, got embedding_size {settings.embedding_size}")
     rest: dict[str, Any] = {
         "hidden_dropout_prob": settings.student_dropout,
         "attention_probs_dropout_prob": settings.student_dropout,
     }
-    source = None
-    if not settings.reads_words and settings.embeddings not in (RANDOM,) and not settings.is_file:
-        source, _ = load_classifier(resolve_base(base))
-        fits = source.config.model_type == "bert" and source.config.hidden_size == width
-        if not fits or source.config.num_hidden_layers < layers:
-            has = f"{source.config.num_hidden_layers} layers of width {getattr(source.config, 'hidden_size', '?')}"
-            say(f"{name} starts at random: {base} is a {source.config.model_type} of {has}")
-            source = None
-    if source is not None:
-        stated = source.config.to_dict()
-        for gone in ("architectures", "model_type", "id2label", "label2id", "auto_map", "rankdistill"):
-            stated.pop(gone, None)
-        shape["vocab_size"] = source.config.vocab_size
-        model = _network(LayerMeanConfig(**{**stated, **shape, **rest, "num_hidden_layers": layers}))
-        copy_first_layers(source.bert, model)
-        return model
-    n_heads = max(n for n in range(1, 13) if width % n == 0)
-    sizes: dict[str, Any] = {"hidden_size": width, "num_attention_heads": n_heads, "intermediate_size": 4 * width}
-    model = _network(LayerMeanConfig(**shape, **rest, **sizes, num_hidden_layers=layers))
-    matrix = _matrix(settings, base, vectors, tokenizer, shape["vocab_size"], width, seed)
-    if matrix is not None and matrix.shape[1] == width:
+    if not settings.reads_words and settings.embeddings in ("", *OF_BASE):
+        stated = checked_config(resolve_base(base)).to_dict()
+        fits = stated["model_type"] == "bert" and stated.get("hidden_size") == width
+        fits = fits and settings.attention_heads in (0, stated["num_attention_heads"])
+        if fits and stated["num_hidden_layers"] >= layers:
+            source, _ = load_classifier(resolve_base(base))
+            stated = source.config.to_dict()
+            for gone in ("architectures", "model_type", "id2label", "label2id", "auto_map", "rankdistill"):
+                stated.pop(gone, None)
+            shape["vocab_size"] = source.config.vocab_size
+            model = LayerMeanForSequenceClassification(
+                LayerMeanConfig(**{**stated, **shape, **rest, "num_hidden_layers": layers})
+            )
+            copy_first_layers(source.bert, model)
+            return model
+        has = ", ".join(f"{what} {stated.get(field, '?')}" for what, field in SHAPE.items())
+        say(f"the layers of {name} start at random: {base} is a {stated['model_type']} ({has})")
+    heads = settings.attention_heads or heads_for(width)
+    if width % heads:
+        raise UsageError(f"{heads} attention heads do not divide a width of {width}")
+    sizes: dict[str, Any] = {"hidden_size": width, "num_attention_heads": heads, "intermediate_size": 4 * width}
+    model = LayerMeanForSequenceClassification(LayerMeanConfig(**shape, **rest, **sizes, num_hidden_layers=layers))
+    matrix = _matrix(settings, base, vectors, tokenizer, shape["vocab_size"], width, seed, optional=True)
+    if matrix is not None:
         deviation = float(matrix.std()) or 1.0
         set_embeddings(model, (matrix * (model.config.initializer_range / deviation)).astype(np.float32))
     return model
-
-
-def _network(config: Any) -> Any:
-    return next(network for network in NETWORKS if network.config_class is type(config))(config)
 
 
 def _matrix(
@@ -234,8 +223,12 @@ def _matrix(
     n_tokens: int,
     width: int,
     seed: int,
+    optional: bool = False,
 ) -> F32 | None:
-    """Initial embeddings float32 (n_tokens, D); None where they are random."""
+    """Initial embeddings float32 (n_tokens, D), D the width unless that is 0; None where they are random.
+
+    optional: random ones will do where nobody asks for the base's, and the base has too few numbers.
+    """
     if vectors is not None:
         own = vectors.vectors.shape[1]
         if width not in (0, own):
@@ -249,47 +242,13 @@ def _matrix(
         return matrix
     if settings.reads_words or settings.embeddings == RANDOM:
         return None
-    source, _ = load_classifier(resolve_base(base))
-    known = source.get_input_embeddings().weight.detach().float().numpy()[:n_tokens]
-    return projected(known, width or min(WIDEST, known.shape[1]))
-
-
-def _vectors(settings: StudentSettings, sources: Sources) -> WordVectors | None:
-    """Read the file of vectors, where there is one: its first words, and those of the texts."""
-    if not settings.is_file:
-        return None
-    wanted: set[str] = set()
-    if settings.reads_words:
-        for lower_case in (False, True):
-            wanted |= set(count_words(_texts(sources), lower_case))
-    vectors = read_vectors(settings.embeddings, settings.vocabulary_size if settings.reads_words else None, wanted)
-    if vectors.n_repeated:
-        say(f"{settings.embeddings} has {vectors.n_repeated:,} words again: the first vector is taken")
-    return vectors
-
-
-def _words(
-    settings: StudentSettings,
-    vectors: WordVectors | None,
-    sources: Sources,
-    max_length: int,
-) -> Any:
-    """Make the tokenizer of words: the texts' by falling number, those with a vector first, then the file's."""
-    known = vectors.words if vectors else []
-    lower_case = not any(word != word.lower() for word in known)
-    counts = count_words(_texts(sources), lower_case)
-    if not counts:
-        names = ", ".join(collection.name for collection, _ in sources)
-        raise DataError(f"the texts of {names} have no words to make a vocabulary of")
-    has = set(known)
-    ordered = sorted(counts, key=lambda word: (word not in has, -counts[word], word))
-    words = [*ordered, *known][: settings.vocabulary_size + len(ordered)]
-    return word_tokenizer(list(dict.fromkeys(words))[: settings.vocabulary_size], lower_case, max_length)
-
-
-def _texts(sources: Sources) -> Iterator[Sequence[str]]:
-    """The texts of the candidates, slice by slice."""
-    for collection, candidates in sources:
-        texts = PairTexts(own_candidates(collection) if candidates is None else candidates, collection)
-        yield from texts.queries()
-        yield from texts.documents()
+    known = stored_embeddings(resolve_base(base))[:n_tokens]
+    own = known.shape[1]
+    if width > own:
+        if optional and not settings.embeddings:
+            return None
+        raise UsageError(
+            f"the embeddings of {base} have {own} numbers, which cannot become {width}: take {own} or fewer, a base of "
+            "more, vectors of a file, or random ones (embeddings random)"
+        )
+    return projected(known, width or min(WIDEST, own))

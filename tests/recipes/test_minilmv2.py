@@ -172,7 +172,7 @@ def test_single_texts_and_pairs_are_learned_together_by_a_student_of_pairs(teach
 
 def test_settings_of_another_network_are_refused() -> None:
     with pytest.raises(UsageError, match="leave dense_size, student_dropout out"):
-        StudentSettings(student_network="plain", dense_size=4, student_dropout=0.2).check_plain()
+        StudentSettings(student_network="plain", dense_size=4, student_dropout=0.2).check("transformer:2x32")
 
 
 def test_the_api_distils_relations_beside_other_losses(teacher: Path, tmp_path: Path) -> None:

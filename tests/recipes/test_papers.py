@@ -89,7 +89,7 @@ def same_weights(one: CrossEncoder, other: CrossEncoder) -> bool:
         ({"first_objective": "infonce(label) + pointwise_mse(teacher)"}, "must read label and nothing else"),
         ({"first_objective": "infonc(label)"}, "did you mean 'infonce'"),
         ({"first_list_size": 1}, "first_list_size must be at least 2"),
-        ({"first_learning_rate": 0}, "first_learning_rate must be above 0"),
+        ({"first_learning_rate": -1}, "first_learning_rate must be at least 0"),
     ],
 )
 def test_a_first_stage_that_cannot_be_meant_is_refused(options: dict[str, Any], message: str) -> None:

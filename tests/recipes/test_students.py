@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 from pair_tasks import write_glue
 from tiny import judged_collection, make_model, make_tokenizer
 
 from rankdistill.cli.entry import main
-from rankdistill.data import Candidates, load_collection
-from rankdistill.errors import UnknownNameError, UsageError
+from rankdistill.data import Candidates, Texts, load_collection
+from rankdistill.data.pair_parts import SCHEMA, write_pair_part
+from rankdistill.errors import DataError, UnknownNameError, UsageError
 from rankdistill.models import CrossEncoder
+from rankdistill.models.stored_embeddings import stored_embeddings
 from rankdistill.recipes.student_settings import StudentSettings, student_kind
 from rankdistill.recipes.students import make_student
 from rankdistill.training import TrainingSettings, fit
@@ -198,6 +202,143 @@ def test_options_of_a_student_are_refused_where_the_model_is_none(
     arguments = ["finetune", "--collection", f"glue:sst2@{glue}", "--base", str(base), "--lstm-size", "9"]
     assert main([*arguments, "--out", str(tmp_path / "out")]) == 2
     assert "lstm_size shape a student made from scratch" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "named"),
+    [
+        ("bilstm", {"attention_heads": 4}, "attention_heads"),
+        ("biattentive", {"student_network": "plain"}, "student_network"),
+        ("bilstm", {"vocabulary_size": 7}, "vocabulary_size"),
+        ("bilstm", {"tokens": "words", "student_base": "some/model"}, "student_base"),
+        ("transformer:2x32", {"vocabulary_size": 7}, "vocabulary_size"),
+        ("transformer:2x32", {"lstm_size": 7}, "lstm_size"),
+        ("transformer:2x32", {"channels": 2}, "channels"),
+        ("transformer:2x32", {"embedding_size": 16}, "embedding_size"),
+        ("transformer:2x32", {"student_network": "plain", "vocabulary_size": 7}, "vocabulary_size"),
+        ("transformer:2x32", {"student_network": "plain", "dense_size": 7}, "dense_size"),
+    ],
+)
+def test_a_setting_that_a_student_does_not_use_is_refused(
+    name: str, wrong: dict[str, Any], named: str, base: Path
+) -> None:
+    with pytest.raises(UsageError, match=f"{named}.*leave|leave {named} out"):
+        make_student(name, *lists(), base=base, **wrong)
+
+
+@pytest.mark.parametrize("name", ["bilstm", "biattentive", "transformer:2x64"])
+def test_embeddings_of_more_numbers_than_the_base_has_are_refused_with_what_to_do(name: str, base: Path) -> None:
+    asked: dict[str, Any] = {"embeddings": "base"} if ":" in name else {"embedding_size": 64}
+    with pytest.raises(UsageError, match=r"have 32 numbers, which cannot become 64.*embeddings random"):
+        make_student(name, *lists(), base=base, **asked)
+    if ":" not in name:
+        assert make_student(name, *lists(), base=base, embedding_size=32, **SMALL)
+        asked["embeddings"] = "random"
+    else:
+        asked = {}
+    student = make_student(name, *lists(), base=base, **asked)
+    assert student.model.get_input_embeddings().weight.shape[1] == 64
+
+
+def test_attention_heads_are_those_that_are_asked_for(base: Path) -> None:
+    def heads(name: str, **settings: Any) -> int:
+        return int(make_student(name, *lists(), base=base, max_length=32, **settings).model.config.num_attention_heads)
+
+    assert heads("transformer:2x32") == 4  # the base's, with its first layers
+    assert heads("transformer:2x32", attention_heads=8) == 8
+    assert heads("transformer:2x128", embeddings="random") == heads("transformer:2x128", student_network="plain") == 2
+    assert heads("transformer:2x128", embeddings="random", attention_heads=4) == 4
+    with pytest.raises(UsageError, match="5 attention heads do not divide"):
+        heads("transformer:2x32", attention_heads=5)
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_only_the_embeddings_of_a_base_are_read(
+    inside: bool, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under the name that a classifier has them by, or the encoder alone; else the model is loaded."""
+    source = CrossEncoder.from_pretrained(base)
+    folder = base
+    if not inside:
+        folder = tmp_path / "encoder"
+        source.model.bert.save_pretrained(folder)
+        source.tokenizer.save_pretrained(folder)
+    expected = source.model.get_input_embeddings().weight.detach().numpy()
+    assert np.array_equal(stored_embeddings(folder), expected)
+
+    def loads(*_: Any) -> Any:
+        raise AssertionError("the whole model is loaded")
+
+    for module in ("rankdistill.recipes.students", "rankdistill.models.stored_embeddings"):
+        monkeypatch.setattr(f"{module}.load_classifier", loads)
+    made = make_student("bilstm", *lists(), base=folder, **SMALL).model.embeddings.weight.detach().numpy()
+    np.testing.assert_allclose(made / made.std(), expected[: len(made)] / expected[: len(made)].std(), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["bilstm", "biattentive"])
+def test_a_student_without_positions_reads_texts_of_any_length(name: str, base: Path, tmp_path: Path) -> None:
+    student = make_student(name, *lists(), base=base, max_length=1024, **SMALL)
+    student.save(tmp_path / "model")
+    again = CrossEncoder.from_pretrained(tmp_path / "model")
+    assert again.max_length == 1024
+    text = "dog " * 700
+    assert again.predict([("cat", text + "cat")]) != again.predict([("cat", text + "book")])
+    with pytest.raises(UsageError, match="66 tokens"):
+        make_student("transformer:2x32", *lists(), base=base, max_length=1024)
+
+
+@pytest.mark.parametrize(("share", "lower"), [(1, True), (50, False)])
+def test_words_keep_their_capitals_where_more_than_a_few_of_the_file_have_some(
+    share: int, lower: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [f"{'W' if number < share else 'w'}{number}" for number in range(100)]
+    (tmp_path / "vectors.txt").write_text("".join(f"{word} 1 2 3\n" for word in ["dog", *words]))
+    student = make_student("bilstm", *lists(), embeddings=str(tmp_path / "vectors.txt"), **SMALL)
+    ids = [student.tokenizer(text)["input_ids"] for text in ("dog", "Dog")]
+    assert (ids[0] == ids[1]) == lower
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"{share} of 101 words of" in said
+    assert f"words are read {'in lower case' if lower else 'with their capitals'}" in said
+
+
+def test_a_file_of_vectors_gives_pieces_theirs_and_no_others_are_kept(base: Path, tmp_path: Path) -> None:
+    (tmp_path / "vectors.txt").write_text("unseen 9 9 9\ndog 1 2 3\nother 8 8 8\n")
+    settings: dict[str, Any] = {"embeddings": str(tmp_path / "vectors.txt"), "tokens": "wordpiece"}
+    student = make_student("bilstm", *lists(), base=base, **settings, **SMALL)
+    row = student.tokenizer.get_vocab()["dog"]
+    assert student.model.embeddings.weight[row].tolist() == [1, 2, 3]
+    (tmp_path / "vectors.txt").write_text("unseen 9 9 9\n")
+    with pytest.raises(DataError, match="has a vector for none of the student's"):
+        make_student("bilstm", *lists(), base=base, **settings, **SMALL)
+
+
+def test_compounds_of_the_texts_get_their_vector_also_beyond_the_first_words(tmp_path: Path) -> None:
+    collection, candidates = lists()
+    texts = collection.documents.texts.to_pylist()
+    texts[0] = "a long-term plan of the U.S. -- said"
+    collection = replace(collection, documents=Texts(collection.documents.ids, pa.array(texts, pa.large_string())))
+    lines = ["a 1 2 3", "b 1 2 3", "dog 4 4 4", "u.s. 7 8 9", "-- 5 5 5", "long-term 6 6 6"]
+    (tmp_path / "vectors.txt").write_text("\n".join(lines) + "\n")
+    settings = {"embeddings": str(tmp_path / "vectors.txt"), "vocabulary_size": 100}
+    student = make_student("bilstm", collection, candidates, **settings, **SMALL)
+    rows = student.tokenizer.get_vocab()
+    weight = student.model.embeddings.weight
+    assert [weight[rows[word]].tolist() for word in ("u.s.", "--", "long-term")] == [[7, 8, 9], [5] * 3, [6] * 3]
+
+
+def test_a_student_of_words_knows_those_of_unlabelled_texts(base: Path, glue: Path, tmp_path: Path) -> None:
+    """And the token of masked words is none of them."""
+    task = load_collection(f"glue:sst2@{glue}")
+    make_student("bilstm", task, base=base, max_length=32, **SMALL).save(tmp_path / "teacher")
+    texts = {"id": ["x", "y"], "first": ["a zebra [MASK]", "an okapi and a zebra"], "second": ["", ""]}
+    (tmp_path / "more").mkdir()
+    write_pair_part(pa.table(texts, SCHEMA), tmp_path / "more" / "00000.parquet")
+    words = ["distill", "--collection", f"glue:sst2@{glue}", "--teachers", str(tmp_path / "teacher")]
+    words += ["--student", "bilstm", "--tokens", "words", "--unlabelled", str(tmp_path / "more"), "--max-steps", "1"]
+    assert main([*words, "--max-length", "32", "--out", str(tmp_path / "out")]) == 0
+    student = CrossEncoder.from_pretrained(tmp_path / "out" / "model")
+    assert {"zebra", "okapi"} <= set(student.tokenizer.get_vocab())
+    assert "mask" not in student.tokenizer.get_vocab()
 
 
 def test_a_task_is_loaded_by_name(glue: Path, base: Path) -> None:

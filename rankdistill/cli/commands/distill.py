@@ -113,7 +113,7 @@ def distill(
         head,
         source,
         teachers=answering,
-        more=more,
+        unlabelled=more,
     )
 
 

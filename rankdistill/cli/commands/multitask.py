@@ -21,11 +21,10 @@ from rankdistill.errors import UsageError
 from rankdistill.evaluation.conventions import Conventions
 from rankdistill.files.lock import locked
 from rankdistill.models import DEFAULT_BASE
-from rankdistill.recipes.multitask import STUDENT
 from rankdistill.recipes.multitask import multitask as distilled
 from rankdistill.recipes.multitask_result import CURVES, MKD, RESULT, SINGLE
 from rankdistill.recipes.multitask_settings import MultitaskSettings
-from rankdistill.recipes.student_settings import StudentSettings, made_from_scratch
+from rankdistill.recipes.student_settings import DEFAULT_STUDENT, StudentSettings, made_from_scratch
 from rankdistill.scoring.settings import ScoringSettings
 from rankdistill.tasks import KINDS, Splits
 from rankdistill.training import TrainingSettings
@@ -51,7 +50,7 @@ def multitask(
             help="The student: bilstm, biattentive or transformer:LxH, made from scratch with the teacher's tokens; or "
             "a folder or a hub id, of which --layers chooses some."
         ),
-    ] = STUDENT,
+    ] = DEFAULT_STUDENT,
     runs: Annotated[
         tuple[str, ...], Parameter(help="Runs of first-stage candidates of rankings, each as NAME=RUN.")
     ] = (),

@@ -15,7 +15,9 @@ NETWORKS: tuple[Any, ...] = (
     BiAttentiveForSequenceClassification,
     LayerMeanForSequenceClassification,
 )
-OWN: dict[str, str] = {network.config_class.model_type: network.__name__ for network in NETWORKS}
+NETWORK_OF: dict[str, Any] = {network.config_class.model_type: network for network in NETWORKS}
+"""``config.model_type`` -> network."""
+OWN: dict[str, str] = {model_type: network.__name__ for model_type, network in NETWORK_OF.items()}
 """``config.model_type`` -> name of the class that is loaded for it."""
 
 

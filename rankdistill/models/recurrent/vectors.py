@@ -1,20 +1,29 @@
-"""Read word vectors: GloVe's text, word2vec's text and word2vec's binary files, plain or gzipped."""
+"""Read word vectors: GloVe's text, word2vec's text and word2vec's binary files, plain or gzipped, word by word."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
 from rankdistill.arrays import F32
 from rankdistill.errors import FileFormatError
-from rankdistill.files.reading import BYTE_ORDER_MARK, FileBytes, map_bytes
+from rankdistill.files.reading import open_bytes
 
 MOST_NUMBERS = 10_000
 """Numbers of a vector, at most; a first line that promises more is no header."""
 TEXT = "a word, blanks and {} numbers, as in all lines"
+NUMBER = re.compile(rb"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+PART = 1 << 18
+"""Bytes of a binary file that are read at once; no word is as long."""
+SEEN = 1 << 13
+"""Bytes after the header that tell text from binary."""
+Row = tuple[bytes, int, bytes | list[bytes]]
+"""A word, its line or number, and its vector: bytes of float32, or numbers as text."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,100 +34,112 @@ class WordVectors:
     vectors: F32
     n_repeated: int = 0
     """Words that the file has again, of which the first vector is taken."""
+    n_undecoded: int = 0
+    """Words that are not UTF-8, which are left out."""
 
 
 def read_vectors(path: str | Path, first: int | None = None, wanted: Collection[str] = ()) -> WordVectors:
-    """Read a file of word vectors.
+    """Read a file of word vectors, of which no more than what is kept is in memory.
 
     first: keep its first words (None: all), which are the most frequent ones in published files, and beside them those
     ``wanted``. A first line of two numbers is word2vec's header, and what follows is text or binary; without it the
-    file is GloVe's. A word may hold blanks: the numbers are counted from the right. Raises `FileFormatError`, with file
-    and line (in a binary file: the number of the word), for a vector of another width, for what is no finite number and
-    for a file that ends early; `DataError` where the file cannot be read.
+    file is GloVe's. A word may hold blanks, where what follows them is no number: the numbers are counted from the
+    right. Raises `FileFormatError`, with file and line (in a binary file: the number of the word), for a vector of
+    another width, for what is no finite number and for a file that ends early; `DataError` where the file cannot be
+    read.
     """
-    path = Path(path)
-    data = map_bytes(path)
-    start = len(BYTE_ORDER_MARK) if data[:3] == BYTE_ORDER_MARK else 0
-    end = data.find(b"\n", start)
-    header = data[start : end if end >= 0 else len(data)].split()
-    if not header:
-        raise FileFormatError(path, 1, "nothing", "word vectors: GloVe's text, or word2vec's text or binary file")
-    wanted = frozenset(wanted)
-    if len(header) == 2 and all(part.isdigit() for part in header) and 0 < int(header[1]) <= MOST_NUMBERS:
-        n_words, width = int(header[0]), int(header[1])
-        if _is_binary(data, end + 1, width):
-            rows = _binary(path, data, end + 1, n_words, width)
-        else:
-            rows = _text(path, data, end + 1, 2, width, n_words)
-    else:
-        rows = _text(path, data, start, 1, len(header) - 1, None)
+    path, wanted = Path(path), frozenset(wanted)
     words: list[str] = []
     vectors: list[F32] = []
     known: set[str] = set()
-    n_repeated = 0
-    for place, (word, line, values) in enumerate(rows):
-        if first is not None and place >= first and word not in wanted:
-            continue
-        if word in known:
-            n_repeated += 1
-            continue
-        vector = _numbers(path, line, values)
-        known.add(word)
-        words.append(word)
-        vectors.append(vector)
-    return WordVectors(words, np.stack(vectors) if vectors else np.zeros((0, 1), np.float32), n_repeated)
+    n_repeated = n_undecoded = 0
+    with open_bytes(path) as file:
+        for place, (spelled, line, values) in enumerate(_rows(path, file)):
+            try:
+                word = spelled.decode()
+            except UnicodeDecodeError:
+                n_undecoded += 1
+                continue
+            if first is not None and place >= first and word not in wanted:
+                continue
+            if word in known:
+                n_repeated += 1
+                continue
+            vectors.append(_numbers(path, line, values))
+            known.add(word)
+            words.append(word)
+    stacked = np.stack(vectors) if vectors else np.zeros((0, 1), np.float32)
+    return WordVectors(words, stacked, n_repeated, n_undecoded)
 
 
-def _text(
-    path: Path, data: FileBytes, start: int, line: int, width: int, n_words: int | None
-) -> Iterator[tuple[str, int, bytes | list[bytes]]]:
-    """Yield each line's word, its number and its numbers as text. width: of every vector."""
-    if width < 1:
-        raise FileFormatError(path, line, _shown(bytes(data[start : start + 80])), "a word, blanks and its numbers")
+def _rows(path: Path, file: BinaryIO) -> Iterator[Row]:
+    """Yield all rows of a file of any of the three forms."""
+    top = file.readline()
+    header = top.split()
+    if not header:
+        raise FileFormatError(path, 1, "nothing", "word vectors: GloVe's text, or word2vec's text or binary file")
+    if len(header) != 2 or not all(part.isdigit() for part in header) or not 0 < int(header[1]) <= MOST_NUMBERS:
+        yield from _text(path, _lines(file, top), 1, len(header) - 1, None)
+        return
+    n_words, width = int(header[0]), int(header[1])
+    if _is_binary(file.peek(SEEN), width):  # type: ignore[attr-defined]
+        yield from _binary(path, file, n_words, width)
+    else:
+        yield from _text(path, _lines(file), 2, width, n_words)
+
+
+def _lines(file: BinaryIO, first: bytes | None = None) -> Iterator[bytes]:
+    if first is not None:
+        yield first
+    yield from file
+
+
+def _text(path: Path, lines: Iterator[bytes], line: int, width: int, n_words: int | None) -> Iterator[Row]:
+    """Yield the rows of lines of text. width: of every vector."""
     n_read = 0
-    while start < len(data):
-        end = data.find(b"\n", start)
-        end = len(data) if end < 0 else end
-        row = bytes(data[start:end]).rstrip(b" \r\t")
+    for text in lines:
+        row = text.rstrip(b" \r\n\t").replace(b"\t", b" ")
+        if width < 1:
+            raise FileFormatError(path, line, _shown(row), "a word, blanks and its numbers")
         if not row:
-            if bytes(data[end:]).strip():
+            if any(rest.strip() for rest in lines):
                 raise FileFormatError(path, line, "an empty line", TEXT.format(width))
             break
-        parts = row.replace(b"\t", b" ").rsplit(b" ", width)
-        if len(parts) != width + 1 or not parts[0].strip():
-            raise FileFormatError(path, line, f"{len(row.split()) - 1} numbers", TEXT.format(width))
-        word = parts[0]
+        word, *numbers = row.rsplit(b" ", width)
         last = word.rpartition(b" ")[2]
-        if last != word and b"." in last and _is_number(last):
+        if len(numbers) != width or not word.strip() or (last != word and NUMBER.fullmatch(last)):
             raise FileFormatError(path, line, f"{len(row.split()) - 1} numbers", TEXT.format(width))
-        yield _word(path, line, word), line, parts[1:]
-        start, line, n_read = end + 1, line + 1, n_read + 1
+        yield word, line, numbers
+        line, n_read = line + 1, n_read + 1
     if n_words is not None and n_read != n_words:
         raise FileFormatError(path, line - 1, f"{n_read:,} words", f"the {n_words:,} of the first line: copy it again")
 
 
-def _binary(
-    path: Path, data: FileBytes, start: int, n_words: int, width: int
-) -> Iterator[tuple[str, int, bytes | list[bytes]]]:
-    """Yield each word of word2vec's binary file, its number and the bytes of its numbers."""
+def _binary(path: Path, file: BinaryIO, n_words: int, width: int) -> Iterator[Row]:
+    """Yield the rows of word2vec's binary file, after its header."""
+    data, start = b"", 0
     for number in range(1, n_words + 1):
-        blank = data.find(b" ", start)
-        stop = blank + 1 + 4 * width
-        if blank < 0 or stop > len(data):
-            got = f"the end of the file in word {number:,} of {n_words:,}"
-            raise FileFormatError(path, number, got, "a whole file of word2vec: copy it again")
-        yield _word(path, number, bytes(data[start:blank]).lstrip(b"\n")), number, bytes(data[blank + 1 : stop])
+        while True:
+            blank = data.find(b" ", start)
+            stop = blank + 1 + 4 * width
+            if blank >= 0 and stop <= len(data):
+                break
+            part = file.read(PART) if blank >= 0 or len(data) - start < PART else b""
+            if not part:
+                got = f"the end of the file in word {number:,} of {n_words:,}"
+                raise FileFormatError(path, number, got, "a whole file of word2vec: copy it again")
+            data, start = data[start:] + part, 0
+        yield data[start:blank].lstrip(b"\n"), number, data[blank + 1 : stop]
         start = stop
 
 
-def _is_binary(data: FileBytes, start: int, width: int) -> bool:
-    """Whether what follows the header is no line of a word and numbers written out."""
-    end = data.find(b"\n", start)
-    row = bytes(data[start : end if end >= 0 else len(data)])
-    parts = row.rsplit(None, width)
+def _is_binary(data: bytes, width: int) -> bool:
+    """Whether what follows the header, of which ``data`` is the start, is no line of a word and numbers written out."""
+    parts = data.partition(b"\n")[0].rsplit(None, width)
     if len(parts) == width + 1 and all(map(_is_number, parts[1:])):
         return False
-    return any((byte < 32 and byte not in b"\t\r\n") or byte > 126 for byte in row[: 8 * width])
+    numbers = data.partition(b" ")[2][: 4 * width]
+    return any((byte < 32 and byte not in b"\t\r\n") or byte > 126 for byte in numbers)
 
 
 def _numbers(path: Path, line: int, values: bytes | list[bytes]) -> F32:
@@ -134,15 +155,6 @@ def _numbers(path: Path, line: int, values: bytes | list[bytes]) -> F32:
     if not np.isfinite(vector).all():
         raise FileFormatError(path, line, "a value that is infinite or undefined in float32", "finite numbers")
     return vector
-
-
-def _word(path: Path, line: int, word: bytes) -> str:
-    try:
-        return word.decode()
-    except UnicodeDecodeError as error:
-        raise FileFormatError(
-            path, line, f"byte {error.start} of the word, which is not UTF-8", "text in UTF-8"
-        ) from error
 
 
 def _is_number(text: bytes) -> bool:

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import gzip
+import tracemalloc
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
+from transformers import AutoTokenizer
 
-from rankdistill.errors import FileFormatError
+from rankdistill.errors import DataError, FileFormatError
 from rankdistill.models.recurrent.start import embeddings_by_words, projected
 from rankdistill.models.recurrent.vectors import read_vectors
-from rankdistill.models.recurrent.vocabulary import count_words, with_segments, word_tokenizer
+from rankdistill.models.recurrent.vocabulary import (
+    count_compounds,
+    count_runs,
+    count_words,
+    with_segments,
+    word_tokenizer,
+)
 
 WORDS = ["the", "#", "null", '"', "é"]
 VALUES = np.arange(15, dtype=np.float32).reshape(5, 3) / 8 - 1
@@ -59,7 +68,11 @@ def test_only_the_first_words_and_the_wanted_ones_are_kept(tmp_path: Path) -> No
     ("text", "line", "got"),
     [
         ("the 1 2 3\na 1 2\n", 2, "2 numbers"),
-        ("the 1 2 3\na 1 2 3.5 4\nb 1 2 3\n", 2, None),
+        ("the 1 2 3\na 1 2 3.5 4\nb 1 2 3\n", 2, "4 numbers"),
+        ("the 1 2 3\na 1e-05 2 3 4\n", 2, "4 numbers"),
+        ("the 1 2 3\na -1 2 3 4\n", 2, "4 numbers"),
+        ("the 1 2 3\na 0 2 3 4\n", 2, "4 numbers"),
+        ("3 2\nthe 1 2\na .5 1 2\nb 1 2\n", 3, "3 numbers"),
         ("the 1 2 3\na 0.1 0.2 0.3 0.4\n", 2, "4 numbers"),
         ("the 1 2 3\na 1 x 3\n", 2, "'x'"),
         ("the 1 2 3\na 1 nan 3\n", 2, "infinite or undefined"),
@@ -68,12 +81,9 @@ def test_only_the_first_words_and_the_wanted_ones_are_kept(tmp_path: Path) -> No
         ("", 1, "nothing"),
     ],
 )
-def test_a_damaged_line_is_named_by_file_and_line(text: str, line: int, got: str | None, tmp_path: Path) -> None:
+def test_a_damaged_line_is_named_by_file_and_line(text: str, line: int, got: str, tmp_path: Path) -> None:
     path = tmp_path / "vectors.txt"
     path.write_text(text)
-    if got is None:  # a word with a blank whose last part is a whole number is a word
-        assert read_vectors(path).words == ["the", "a 1", "b"]
-        return
     with pytest.raises(FileFormatError, match=f"vectors.txt:{line}: .*{got}"):
         read_vectors(path)
 
@@ -85,9 +95,121 @@ def test_a_binary_file_that_ends_early_is_refused(tmp_path: Path) -> None:
         read_vectors(path)
 
 
+@pytest.mark.parametrize("zipped", [False, True])
+def test_what_is_not_kept_takes_no_memory(zipped: bool, tmp_path: Path) -> None:
+    """Neither the rows of other words, nor the file decompressed."""
+    n_words, width = 20_000, 100
+    rows = np.zeros((n_words, width), np.float32)
+    data = b"".join(b"w%d " % number + row.tobytes() for number, row in enumerate(rows))
+    path = tmp_path / ("vectors.bin.gz" if zipped else "vectors.bin")
+    data = f"{n_words} {width}\n".encode() + data
+    path.write_bytes(gzip.compress(data, 1) if zipped else data)
+    size = len(data)
+    del data, rows
+    tracemalloc.start()
+    read = read_vectors(path, first=0, wanted={"w7", "w19999"})
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert read.words == ["w7", "w19999"]
+    assert peak < size / 2
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+@pytest.mark.parametrize("place", [0, 1, 7])
+@pytest.mark.parametrize("byte", [b"\n", b" ", b"0", b"\r"])
+def test_a_binary_file_is_told_whatever_bytes_its_first_vector_has(
+    byte: bytes, place: int, zipped: bool, tmp_path: Path
+) -> None:
+    first = np.array([0.3, 1.7, -0.9], "<f4")
+    data = bytearray(first.tobytes())
+    data[place : place + 1] = byte
+    values = np.stack([np.frombuffer(bytes(data), "<f4"), *VALUES[1:]])
+    path = binary(tmp_path / "vectors.bin", values)
+    if zipped:
+        path.write_bytes(gzip.compress(path.read_bytes()))
+    read = read_vectors(path)
+    assert read.words == WORDS
+    np.testing.assert_array_equal(read.vectors, values)
+
+
+@pytest.mark.parametrize("form", ["text", "binary"])
+def test_words_that_are_not_utf8_are_left_out_and_counted(form: str, tmp_path: Path) -> None:
+    path = tmp_path / "vectors"
+    if form == "text":
+        path.write_bytes(b"the 1 2 3\ncaf\xe9 4 5 6\ndog 7 8 9\n")
+    else:
+        rows = [b"the ", b"caf\xe9 ", b"dog "]
+        path.write_bytes(b"3 3\n" + b"".join(word + row.tobytes() for word, row in zip(rows, VALUES, strict=False)))
+    read = read_vectors(path)
+    assert (read.words, read.n_undecoded) == (["the", "dog"], 1)
+
+
+def test_a_damaged_gzip_file_and_files_of_other_kinds_are_named(tmp_path: Path) -> None:
+    whole = gzip.compress(text_of().encode() * 1000)
+    for data, got in ((whole[:-20], "intact gzip data"), (b"", "intact gzip data"), (b"PK\3\4zip", "intact gzip data")):
+        (tmp_path / "vectors.gz").write_bytes(data)
+        with pytest.raises(FileFormatError, match=got):
+            read_vectors(tmp_path / "vectors.gz")
+    (tmp_path / "vectors.txt").write_bytes(b"PK\3\4zip")
+    with pytest.raises(FileFormatError, match="a zip archive"):
+        read_vectors(tmp_path / "vectors.txt")
+    with pytest.raises(DataError, match="there is no file"):
+        read_vectors(tmp_path / "none")
+    (tmp_path / "bom.txt").write_bytes(b"\xef\xbb\xbf" + text_of().encode())
+    assert read_vectors(tmp_path / "bom.txt").words == WORDS
+
+
 def test_words_are_split_as_published_vectors_have_them() -> None:
-    counts = count_words([["Don't say it's 3.14, naïve half-truths"]], lower_case=True)
-    assert list(counts) == ["do", "n't", "say", "it", "'s", "3.14", ",", "naïve", "half", "-", "truths"]
+    runs = count_runs([["Don't say it's 3.14,", "naïve half-truths DON\u2019T [MASK] [CLS] say"]])
+    counts = count_words(runs, lower_case=True)
+    expected = ["do", "n't", "say", "it", "'s", "3.14", ",", "naïve", "half", "-", "truths"]
+    assert counts == Counter(dict.fromkeys(expected, 1)) + Counter(["do", "n't", "say"])
+    assert count_words(runs, lower_case=False)["DO"] == 1
+    assert count_compounds(runs, lower_case=True) == {"don't": 2, "it's": 1, "half-truths": 1, "3.14,": 1}
+
+
+@pytest.mark.parametrize("lower_case", [True, False])
+def test_a_word_of_the_vocabulary_is_found_whole_and_what_is_none_is_split(lower_case: bool) -> None:
+    words = [
+        "long-term",
+        "long",
+        "-",
+        "term",
+        "u.s.",
+        "mr.",
+        "--",
+        "...",
+        "``",
+        "''",
+        "e-mail",
+        "'s",
+        "o'brien",
+        "o",
+        "s",
+    ]
+    tokenizer = word_tokenizer(words, lower_case, max_length=32)
+
+    def tokens(text: str) -> list[str]:
+        return tokenizer.convert_ids_to_tokens(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    for word in words:
+        assert tokens(word) == [word]
+        assert tokens(f"long {word} long") == ["long", word, "long"]
+    assert tokens("(long-term), u.s. -- mr. o'brien's e-mail ...") == [
+        "[UNK]", "long-term", "[UNK]", "[UNK]", "u.s.", "--", "mr.", "o'brien", "'s", "e-mail", "..."
+    ]  # fmt: skip
+    assert tokens("term-long long-terms") == ["term", "-", "long", "long", "-", "[UNK]"]
+    assert tokens("o\u2019brien\u2019s") == ["o'brien", "'s"]
+    assert tokens("LONG-term") == (["long-term"] if lower_case else ["[UNK]", "-", "term"])
+
+
+def test_a_saved_tokenizer_of_words_reads_the_same_tokens(tmp_path: Path) -> None:
+    tokenizer = word_tokenizer(["long-term", "u.s.", "plan", "'s"], lower_case=True, max_length=32)
+    tokenizer.save_pretrained(tmp_path)
+    texts = ["The U.S.'s long-term plan", "[MASK] plan-u.s."]
+    again = AutoTokenizer.from_pretrained(tmp_path)
+    assert again(texts)["input_ids"] == tokenizer(texts)["input_ids"]
+    assert tokenizer.mask_token_id in tokenizer(texts)["input_ids"][1]
 
 
 def test_tokenizers_of_words_number_the_texts_of_a_pair() -> None:
@@ -110,6 +232,18 @@ def test_a_base_whose_tokenizer_numbers_no_texts_gets_segments_and_keeps_its_ids
     assert segments == sorted(segments)
     assert segments[-1] == 1
     assert ours("a cat")["input_ids"] == base("a cat")["input_ids"]
+
+
+def test_a_base_without_a_special_token_between_the_texts_is_refused() -> None:
+    from tiny import make_tokenizer
+    from tokenizers import processors
+
+    base = make_tokenizer()
+    base.backend_tokenizer.post_processor = processors.TemplateProcessing(
+        single="$A [SEP]", pair="$A $B [SEP]", special_tokens=[("[SEP]", 3)]
+    )
+    with pytest.raises(DataError, match="no special token between the texts"):
+        with_segments(base)
 
 
 def test_words_of_the_vocabulary_get_their_vectors_and_padding_gets_none(tmp_path: Path) -> None:
@@ -137,3 +271,13 @@ def test_the_shared_glove_file_is_read_whole(shared_data: Path) -> None:
     [path] = (shared_data / "glove-6b-50d-subset").glob("*.txt.gz")
     read = read_vectors(path)
     assert (len(read.words), read.vectors.shape[1]) == (10_000, 50)
+
+
+def test_every_word_of_the_shared_glove_file_can_be_reached(shared_data: Path) -> None:
+    """But for those with a curly apostrophe, which is read as the straight one."""
+    [path] = (shared_data / "glove-6b-50d-subset").glob("*.txt.gz")
+    words = read_vectors(path).words
+    tokenizer = word_tokenizer(words, lower_case=True, max_length=32)
+    ids = tokenizer(words, add_special_tokens=False)["input_ids"]
+    lost = [word for word, found in zip(words, ids, strict=True) if tokenizer.convert_ids_to_tokens(found) != [word]]
+    assert lost == ["\u2019s", "\u2019"]
