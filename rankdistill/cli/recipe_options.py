@@ -13,14 +13,18 @@ def options_from_recipe(app: App, commands: tuple[str, ...], arguments: Argument
 
     Raises `UnknownNameError` for an unknown recipe, `UsageError` for one of another command.
     """
-    named = next((argument for argument in arguments if argument.name == "--recipe"), None)
-    if named is None or not named.tokens:
+    given = {argument.name: argument.tokens[-1].value for argument in arguments if argument.tokens}
+    name = given.get("--recipe")
+    if name is None:
         return
     from rankdistill.recipes import get_recipe  # it imports what trains
+    from rankdistill.recipes.student_settings import TRANSFORMER, student_kind
 
-    name = named.tokens[-1].value
     recipe = get_recipe(name)
     learns_from, command = ("labels alone", "finetune") if recipe.needs == "labels" else ("teachers", "distill")
     if commands[-1] != command:
         raise UsageError(f"recipe {name!r} learns from {learns_from}: give it to rankdistill {command}")
-    Dict(recipe.options, source=f"recipe {name}", use_commands_as_keys=False)(app, commands, arguments)
+    options = recipe.options
+    if student_kind(given.get("--student", "")) != TRANSFORMER:
+        options = {option: value for option, value in options.items() if option != "student-network"}
+    Dict(options, source=f"recipe {name}", use_commands_as_keys=False)(app, commands, arguments)

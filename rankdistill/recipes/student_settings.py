@@ -160,11 +160,7 @@ def made_from_scratch(name: str, settings: StudentSettings) -> bool:
     if student_kind(name) is not None:
         settings.check(name)
         return True
-    given = [
-        field
-        for field, value in asdict(settings).items()
-        if value != getattr(StudentSettings(), field) and field != "student_network"  # recipes state it for any student
-    ]
+    given = [field for field, value in asdict(settings).items() if value != getattr(StudentSettings(), field)]
     if given:
         raise UsageError(
             f"{', '.join(given)} shape a student made from scratch (--student bilstm, biattentive or "

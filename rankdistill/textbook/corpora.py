@@ -55,7 +55,7 @@ def texts_in(
 
 def gives_sentences(source: str) -> bool:
     """Tell whether sentences of text are meant: said so, a text file, or a folder without the files of a collection."""
-    return (source.startswith(SENTENCES) and not Path(source).exists()) or is_text(source)
+    return is_text(source) if Path(source).exists() else source.startswith(SENTENCES)
 
 
 def has_splits(source: str) -> bool:

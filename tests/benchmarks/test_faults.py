@@ -41,6 +41,7 @@ def test_whatever_differs_after_a_kill_is_named(made: Made, tmp_path: Path) -> N
     assert "exit code 2: " in str(kill_until_done(failing, tmp_path, kills=1, seed=0)["wrong"])
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(280)
 def test_a_damaged_file_that_is_used_in_silence_is_found(made: Made, tmp_path: Path) -> None:
     """Qrels have no checksum: a changed grade is another judgment."""

@@ -79,7 +79,7 @@ def test_a_task_without_labels_is_learned_from(run, teacher, tmp_path):
     done = run(*words, "--max-length", 32, "--out", tmp_path / "out")
     assert (done.code, "nothing is measured" in done.err) == (0, True), done.err
     told = run(*words, "--max-length", 32, "--eval-steps", 1, "--out", tmp_path / "watched")
-    assert (told.code, "has no qrels" in told.err) == (1, True)
+    assert (told.code, "the collection has no judgments, by which eval_steps=1" in told.err) == (2, True)
 
 
 def test_rankings_without_labels_are_learned_from_where_nothing_reads_labels(run, tmp_path):

@@ -62,6 +62,7 @@ def test_a_run_without_its_collection_is_wrong_use(run, files):
     assert "give both --collection and --run" in outcome.err
 
 
+@pytest.mark.slow
 def test_an_export_into_another_folder_is_all_that_readers_of_onnx_files_need(run, files, tmp_path):
     runtime = pytest.importorskip("onnxruntime")
     pytest.importorskip("onnx")

@@ -34,6 +34,7 @@ INPUTS = {
     "preferences",
     "dev-run",
     "data-run",
+    "stop-words",
     "queries",
 }
 """Options that are paths of what is read."""
@@ -75,7 +76,7 @@ def test_commands_that_score_check_their_store() -> None:
         for command in COMMANDS
         if any(set(SCORE_STORE.validator) & set(each.parameter.validator) for each in arguments(command))
     ]
-    assert names == ["finetune", "distill", "score", "rerank", "rekindle"]
+    assert set(names) == {"finetune", "distill", "multitask", "score", "rerank", "rekindle"}
     with_stores = [c for c in COMMANDS if any(a.name.rpartition(".")[2] in ("store", "--store") for a in arguments(c))]
     assert names == with_stores
 

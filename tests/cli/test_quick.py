@@ -173,6 +173,7 @@ def test_what_is_wrong_or_rare_is_left_to_the_whole_command(files, tmp_path: Pat
     assert not (tmp_path / "o.trec").exists()
 
 
+@pytest.mark.slow
 def test_a_ready_model_reranks_without_what_is_slow_to_load(files, tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime", reason="the extra 'onnx' is not installed")
     line = ["rerank", "--model", str(files.model), "--collection", str(files.collection), "--run", str(files.bm25)]

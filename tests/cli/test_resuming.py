@@ -151,7 +151,10 @@ def test_dev_texts_are_part_of_what_chooses_the_checkpoint(run, files, inputs: P
     assert "with other dev.texts, see" in outcome.err
 
 
-@pytest.mark.parametrize("layers", [{}, {"--layers": [0, 2]}], ids=["whole", "imitating"])
+@pytest.mark.parametrize(
+    "layers",
+    [pytest.param({}, id="whole"), pytest.param({"--layers": [0, 2]}, id="imitating", marks=pytest.mark.slow)],
+)
 @pytest.mark.parametrize("command", ["finetune", "distill"])
 def test_a_kill_after_the_training_costs_the_measuring_alone(run, inputs: Path, command: str, layers: dict) -> None:
     out, whole = inputs.parent / "out", inputs.parent / "whole"
@@ -169,7 +172,9 @@ def test_a_kill_after_the_training_costs_the_measuring_alone(run, inputs: Path, 
     assert again == {name: again[name] if name == "run.trec.gz" else value for name, value in results(whole).items()}
 
 
-@pytest.mark.parametrize("n_updates", [1, 4, 9])
+@pytest.mark.parametrize(
+    "n_updates", [pytest.param(1, marks=pytest.mark.slow), 4, pytest.param(9, marks=pytest.mark.slow)]
+)
 def test_a_kill_at_any_update_of_imitation_or_training_leaves_no_trace(run, inputs: Path, n_updates: int) -> None:
     out, whole = inputs.parent / "out", inputs.parent / "whole"
     options = {"--layers": [0, 2], "--save-steps": [2], "--logging-steps": [3]}

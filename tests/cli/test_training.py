@@ -101,6 +101,7 @@ def test_a_start_from_the_cosine_can_be_asked_for(run, files, tmp_path: Path) ->
     assert CrossEncoder.from_pretrained(tmp_path / "cosine" / "model").model.config.num_hidden_layers == 3
 
 
+@pytest.mark.slow
 def test_demo_ends_with_a_leaderboard_and_says_how_to_search(run, files, tmp_path: Path) -> None:
     small = ["--teacher-queries", 12, "--student-queries", 12, "--dev-queries", 4, "--test-queries", 8]
     small += ["--list-size", 4, "--depth", 6, "--max-length", 32, "--student-layers", 0]

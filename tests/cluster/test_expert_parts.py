@@ -82,7 +82,7 @@ def test_columns_are_what_each_expert_alone_predicts(experts: dict[str, str], pa
         given = np.stack([table[column].to_numpy() for column in Expert.of(model).columns(name)], axis=1)
         reads = [first for first, _ in texts] if model.n_texts == 1 else texts
         expected = model.logits(reads) if model.contract.form == "classes" else model.predict(reads)[:, None]
-        np.testing.assert_allclose(given, expected, atol=1e-5)
+        np.testing.assert_allclose(given, expected, atol=1e-5, rtol=1e-5)
         assert np.ptp(given) > 0.1
     loaded = load_collection(f"pairs:{tmp_path / 'scored'}")
     assert loaded.candidates is not None

@@ -367,6 +367,7 @@ class Failing:
 
 
 @pytest.mark.timeout(280)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("at", "error", "kind"),
     [

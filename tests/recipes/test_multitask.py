@@ -151,7 +151,6 @@ REFUSED = {
         f"called {name}": (["--tasks", f"{name}=glue:rte@{{glue}}", "glue:sst2@{glue}"], 2, f"be called '{name}'")
         for name in ("checkpoints", "Checkpoints", "steps", "log.json", "training.json")
     },
-    "twice": (["--tasks", "a=glue:rte@{glue}", "b=glue:rte@{glue}"], 2, "is given twice"),
     "no folder": (["--tasks", "glue:rte@{glue}", "glue:mrpc@{glue}"], 1, "mrpc"),
     "hidden": (["--tasks", "glue:rte@{glue}", "glue:sst2@{glue}", "--test-split", "test"], 2, "split of glue:rte"),
     "a joint task": (

@@ -57,7 +57,7 @@ def test_sentence_transformers_gives_the_same_scores(made: tuple[Path, CrossEnco
     library = pytest.importorskip("sentence_transformers")
     folder, model = made
     scores = library.CrossEncoder(str(folder), device="cpu").predict(PAIRS)
-    np.testing.assert_allclose(scores, model.predict(PAIRS), atol=1e-5)
+    np.testing.assert_allclose(scores, model.predict(PAIRS), atol=1e-5, rtol=1e-5)
 
 
 def test_a_model_and_its_tokens_saved_by_sentence_transformers_are_read(tmp_path: Path) -> None:
@@ -68,9 +68,11 @@ def test_a_model_and_its_tokens_saved_by_sentence_transformers_are_read(tmp_path
     (folder / "chat_template.jinja").write_text(template)
     theirs = library.CrossEncoder(str(folder), device="cpu", activation_fn=torch.nn.Identity())
     expected = theirs.predict(PAIRS)
-    np.testing.assert_allclose(CrossEncoder.from_pretrained(folder).predict(PAIRS), expected, atol=1e-5)
+    np.testing.assert_allclose(CrossEncoder.from_pretrained(folder).predict(PAIRS), expected, atol=1e-5, rtol=1e-5)
     theirs.save(str(tmp_path / "modules"))
-    np.testing.assert_allclose(CrossEncoder.from_pretrained(tmp_path / "modules").predict(PAIRS), expected, atol=1e-5)
+    np.testing.assert_allclose(
+        CrossEncoder.from_pretrained(tmp_path / "modules").predict(PAIRS), expected, atol=1e-5, rtol=1e-5
+    )
 
 
 def test_a_classifier_stored_in_bfloat16_ties_scores_in_sentence_transformers_and_one_in_float32_does_not(

@@ -66,7 +66,9 @@ class Watched:
         return batch["n"]
 
 
-@pytest.mark.parametrize(("engine", "dtype"), [("torch", "float32"), ("torch", "bfloat16"), *FORMATS])
+@pytest.mark.parametrize(
+    ("engine", "dtype"), [("torch", "float32"), pytest.param("torch", "bfloat16", marks=pytest.mark.slow), *FORMATS]
+)
 def test_the_number_of_threads_changes_no_bit_of_any_engine(engine: str, dtype: str, tmp_path: Path) -> None:
     for package in {"onnx": ["onnxruntime", "onnx"], "openvino": ["openvino", "onnx"]}.get(engine, []):
         pytest.importorskip(package, reason=f"the extra {engine!r} is not installed")
