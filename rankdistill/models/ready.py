@@ -30,6 +30,7 @@ from rankdistill.inputs.template import PairTemplate
 from rankdistill.models.contract import CLASSES, ScoreContract
 from rankdistill.models.engines.outside import LOADERS
 from rankdistill.models.engines.stored import files_of, versions
+from rankdistill.models.engines.threads import LEAST_TOKENS
 from rankdistill.progress import say
 
 if TYPE_CHECKING:  # torch is imported by what makes a model ready
@@ -79,6 +80,7 @@ class ReadyEngine:
         self.name: str = facts["name"]
         self.dtype: str = facts["dtype"]
         self.n_threads: int = facts["threads"]
+        self.least_tokens = LEAST_TOKENS
         self._runner = LOADERS[self.name](file, self.n_threads, facts["precision"])
 
     def shared(self) -> AbstractContextManager[None]:

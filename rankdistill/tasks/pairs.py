@@ -58,6 +58,12 @@ def check_pair_measures(measures: Sequence[str]) -> None:
             raise UnknownNameError("measure of scored pairs", name, PAIR_METRICS)
 
 
+def check_number_of_classes(measures: Sequence[str], n_classes: int) -> None:
+    """Raise `UsageError` for F1, which is of one class against one other, where there are more than two."""
+    if "f1" in measures and n_classes > 2:
+        raise UsageError(f"f1 is of two classes, and the task has {n_classes}: take accuracy or matthews")
+
+
 def check_similarity_measures(measures: Sequence[str]) -> None:
     """Raise as `check_pair_measures` does, and `UsageError` for a measure of classes."""
     check_pair_measures(measures)

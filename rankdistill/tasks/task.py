@@ -16,7 +16,7 @@ from rankdistill.errors import DataError, UnknownNameError
 from rankdistill.evaluation.conventions import Conventions, Unjudged
 from rankdistill.evaluation.evaluate import Evaluation
 from rankdistill.tasks.kinds import KINDS, Kind, objectives
-from rankdistill.tasks.pairs import PairEvaluation
+from rankdistill.tasks.pairs import PairEvaluation, check_number_of_classes
 from rankdistill.tasks.splits import Splits
 
 LABEL = "label"
@@ -48,6 +48,8 @@ class Task:
         own = scored.measures if scored else ()
         object.__setattr__(self, "measures", tuple(self.measures) or own or self.defaults.measures)
         self.defaults.check_measures(self.measures)
+        if scored is not None:
+            check_number_of_classes(self.measures, len(scored.classes))
 
     @property
     def name(self) -> str:

@@ -290,7 +290,7 @@ class SlowEngine:
     def __init__(self, engine: Any, gate: threading.Event, fails: int = -1) -> None:
         self.engine, self.gate, self.fails = engine, gate, fails
         self.identity, self.sizes = engine.identity, []
-        self.n_threads, self.shared = 1, engine.shared
+        self.n_threads, self.least_tokens, self.shared = 1, engine.least_tokens, engine.shared
 
     def logits(self, batch: dict[str, Any]) -> Any:
         self.gate.wait(30)

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from tiny import judged_collection
 
-from rankdistill.data import Candidates, Collection
-from rankdistill.errors import DataError, UnknownNameError
+from rankdistill.data import Candidates, Collection, Texts
+from rankdistill.data.scored_pairs import ScoredPairs
+from rankdistill.errors import DataError, UnknownNameError, UsageError
 from rankdistill.evaluation.conventions import Conventions
 from rankdistill.retrieval.bm25 import bm25
 from rankdistill.tasks import KINDS, Splits, Task
@@ -123,3 +124,15 @@ def test_a_kind_is_one_row_that_brings_its_own_evaluation(task: Task, monkeypatc
     assert set(result.values) == {"RR"}
     n = len(task.candidates)
     assert seen == {"measures": ("accuracy",), "unjudged": "irrelevant", "n": n, "shape": (n, 2)}
+
+
+@pytest.mark.parametrize(("classes", "taken"), [(("no", "yes"), True), (("no", "maybe", "yes"), False)])
+def test_f1_is_of_two_classes(classes: tuple[str, ...], taken: bool) -> None:
+    texts = Texts.from_pairs(["p"], ["a text"])
+    pair = Candidates.from_rows(["p"], ["p"])
+    collection = Collection("pairs", texts, texts, candidates=pair, scored_pairs=ScoredPairs("classification", classes))
+    if taken:
+        assert Task(collection, pair, measures=("f1",)).measures == ("f1",)
+        return
+    with pytest.raises(UsageError, match="f1 is of two classes, and the task has 3: take accuracy or matthews"):
+        Task(collection, pair, measures=("accuracy", "f1"))

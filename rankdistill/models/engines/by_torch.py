@@ -12,10 +12,17 @@ from rankdistill.arrays import F32, I64
 from rankdistill.models.cast import cast_copy
 from rankdistill.models.causal.shared_prefix import SharedPrefix
 from rankdistill.models.changes import state_of
+from rankdistill.models.engines.threads import LEAST_TOKENS
 from rankdistill.models.families import FAMILIES
 from rankdistill.models.outputs import OWN, forward, shared_by_threads
 from rankdistill.models.precision import default_device, evaluating, own_dtype
 from rankdistill.models.probe import usable_dtype
+from rankdistill.models.recurrent.folded import FoldedLSTM, can_fold
+
+Shortcuts = tuple[SharedPrefix, FoldedLSTM]
+"""What computes the same logits with less work, for the models and batches that it suits."""
+STEP_TOKENS = 2048
+"""Tokens of a batch of which a step of an LSTM has enough rows."""
 
 
 class TorchEngine:
@@ -36,7 +43,7 @@ class TorchEngine:
         self.dtype = usable_dtype(model, dtype, self.device) if own == "float32" else own
         self.casts = own == "float32" != self.dtype and model.config.model_type in FAMILIES
         self.model = model
-        self._computing: tuple[Any, Any, SharedPrefix] | None = None
+        self._computing: tuple[Any, Any, Shortcuts] | None = None
 
     @property
     def identity(self) -> str:
@@ -49,6 +56,11 @@ class TorchEngine:
         """Torch's own number in the thread that asks; 0 where a GPU computes."""
         return torch.get_num_threads() if self.device.type == "cpu" else 0
 
+    @property
+    def least_tokens(self) -> int:
+        """More for an LSTM, each of whose steps is a small product of its own."""
+        return STEP_TOKENS if can_fold(self.model) else LEAST_TOKENS
+
     @contextmanager
     def shared(self) -> Iterator[None]:
         """Prepare the model for threads that compute batches of it at once, inside the block."""
@@ -58,19 +70,21 @@ class TorchEngine:
 
     def logits(self, batch: Mapping[str, I64]) -> F32:
         """Compute logits float32 (B, n_logits) of a batch of int64 (B, length) arrays, in eval mode."""
-        model, prefixes = self._ready()
+        model, shortcuts = self._ready()
         inputs = {name: torch.from_numpy(values).to(self.device) for name, values in batch.items()}
         with evaluating(model), torch.inference_mode():
-            shared = prefixes.logits(inputs, self.dtype)
-            logits = forward(model, inputs, dtype=self.dtype).logits[OWN] if shared is None else shared
+            short = (each.logits(inputs, self.dtype) for each in shortcuts)
+            logits = next((each for each in short if each is not None), None)
+            if logits is None:
+                logits = forward(model, inputs, dtype=self.dtype).logits[OWN]
         return logits.cpu().numpy()
 
-    def _ready(self) -> tuple[Any, SharedPrefix]:
-        """The model that computes, on the device, with the weights that the shared one has now."""
+    def _ready(self) -> tuple[Any, Shortcuts]:
+        """The model that computes, on the device, with the weights that the shared one has now, and its shortcuts."""
         if self.model.device.type != self.device.type:  # it is shared with what may have moved it
             self.model.to(self.device)
         state = state_of(self.model) if self.casts else None
         if self._computing is None or self._computing[0] != state:
             model = cast_copy(self.model, self.dtype) if self.casts else self.model
-            self._computing = state, model, SharedPrefix(model)
+            self._computing = state, model, (SharedPrefix(model), FoldedLSTM(model))
         return self._computing[1:]

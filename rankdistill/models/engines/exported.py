@@ -22,6 +22,7 @@ from rankdistill.models.engines.check import check_once
 from rankdistill.models.engines.export import command, export_model, format_of
 from rankdistill.models.engines.outside import LOADERS, Runner
 from rankdistill.models.engines.stored import fault_of, sums_of
+from rankdistill.models.engines.threads import LEAST_TOKENS
 from rankdistill.models.engines.trace import SEGMENTS, inputs_of
 from rankdistill.models.families import family_of
 from rankdistill.models.precision import has_bfloat16
@@ -52,7 +53,7 @@ class ExportedEngine:
     ) -> None:
         self.name, self.dtype, self._model = name, dtype, model
         self.takes = inputs_of(model)
-        self.n_threads = torch.get_num_threads()
+        self.n_threads, self.least_tokens = torch.get_num_threads(), LEAST_TOKENS
         self._exported: list[tuple[int, int]] | None = None
         if importlib.util.find_spec(PACKAGES[name]) is None:
             raise MissingExtraError(f"the engine {name!r}", name)

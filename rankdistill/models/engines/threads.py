@@ -28,7 +28,8 @@ GPU_BATCH_TOKENS = 131_072
 AHEAD = 2
 """Batches for each thread that are computed or wait at one time."""
 PARTS, LEAST_TOKENS = 8, 512
-"""A list is cut into about this many batches, so that threads end together; each has room for that many tokens."""
+"""A list is cut into about this many batches, so that threads end together; each has room for that many tokens, or
+what an engine says."""
 
 
 class Engine(Protocol):
@@ -41,6 +42,10 @@ class Engine(Protocol):
     @property
     def n_threads(self) -> int:
         """Threads that compute batches at once unless another number is asked for; 0 where a GPU computes."""
+
+    @property
+    def least_tokens(self) -> int:
+        """Tokens of a batch that has enough work for one thread, so that a list is not cut into smaller ones."""
 
     def shared(self) -> AbstractContextManager[None]:
         """What is entered before several threads compute at once."""
@@ -77,11 +82,11 @@ def computed(
             wait([future for future in rest if not future.cancel()])
 
 
-def default_budget(on_gpu: bool, prompt_shared: bool) -> int:
-    """Padded tokens of a batch unless asked otherwise; more where a prompt is computed once for a batch."""
+def default_budget(on_gpu: bool, large: bool) -> int:
+    """Padded tokens of a batch unless asked otherwise. large: whether a batch has work that is done once for it."""
     if on_gpu:
         return GPU_BATCH_TOKENS
-    return CPU_BATCH_TOKENS if prompt_shared else THREAD_BATCH_TOKENS
+    return CPU_BATCH_TOKENS if large else THREAD_BATCH_TOKENS
 
 
 def batch_budget(engine: Engine, lengths: I64, batch_tokens: int) -> int:
@@ -94,7 +99,7 @@ def batch_budget(engine: Engine, lengths: I64, batch_tokens: int) -> int:
         return batch_tokens
     pair = -(-int(lengths.sum()) // len(lengths))
     part = pair * -(-len(lengths) // PARTS)  # in whole pairs, so that none are left over for one batch more
-    return min(batch_tokens, max(LEAST_TOKENS, part))
+    return min(batch_tokens, max(engine.least_tokens, part))
 
 
 def _done(items: I64, batch: Batch, future: Future[F32]) -> tuple[I64, Batch, F32]:

@@ -29,8 +29,12 @@ class BiLSTMForSequenceClassification(RecurrentForSequenceClassification):
 
     def vector(self, embedded: list[Tensor], texts: list[Text]) -> Tensor:
         """Compute h, or two texts compared."""
-        states = [self.lstm.last(inputs, text) for inputs, text in zip(embedded, texts, strict=True)]
-        if len(states) == 1:
-            return states[0]
-        first, second = states
-        return torch.cat([first, second, first * second, (first - second).abs()], dim=-1)
+        return compared([self.lstm.last(inputs, text) for inputs, text in zip(embedded, texts, strict=True)])
+
+
+def compared(states: list[Tensor]) -> Tensor:
+    """The vector of one text's states (B, W), as they are, or of two texts' side by side, (B, 4·W)."""
+    if len(states) == 1:
+        return states[0]
+    first, second = states
+    return torch.cat([first, second, first * second, (first - second).abs()], dim=-1)

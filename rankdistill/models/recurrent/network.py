@@ -64,6 +64,11 @@ class RecurrentForSequenceClassification(PreTrainedModel, ABC):
             return tuned
         return torch.cat([self.frozen(ids).to(tuned.dtype), tuned], dim=-1)
 
+    def logits_of(self, vector: Tensor) -> Tensor:
+        """Compute logits (B, n_logits) of the vector (B, hidden_size) of each row's texts."""
+        logits: Tensor = self.classifier(torch.relu(self.dense(self.dropout(vector))))
+        return logits
+
     def get_input_embeddings(self) -> nn.Embedding:
         """The embeddings that are trained."""
         return self.embeddings
@@ -86,7 +91,7 @@ class RecurrentForSequenceClassification(PreTrainedModel, ABC):
         """
         texts = texts_of(input_ids, attention_mask, token_type_ids, self.config.n_texts)
         vector = self.vector([self.embed(text.take(input_ids)) for text in texts], texts)
-        logits = self.classifier(torch.relu(self.dense(self.dropout(vector))))
+        logits = self.logits_of(vector)
         states = (self.embed(input_ids), vector[:, None]) if output_hidden_states else None
         if return_dict is False:
             return (logits,) if states is None else (logits, states)

@@ -40,7 +40,7 @@ def bytes_of(engine: Any, batches: Batches, n_threads: int | None = None) -> lis
 class Watched:
     """An engine whose logits are the batch's number, and that fails for one number."""
 
-    n_threads, identity = 2, "watched"
+    n_threads, least_tokens, identity = 2, LEAST_TOKENS, "watched"
 
     def __init__(self, fails: int = -1) -> None:
         self.fails, self.inside, self.together, self.open = fails, 0, 0, False

@@ -1,0 +1,125 @@
+"""FoldedLSTM: the logits of the BiLSTM's own forward pass, with less work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+
+from rankdistill.models.engines.by_torch import TorchEngine
+from rankdistill.models.recurrent import folded
+from rankdistill.models.recurrent.bilstm import BiLSTMForSequenceClassification
+from rankdistill.models.recurrent.config import BiLSTMConfig
+from rankdistill.models.recurrent.folded import FoldedLSTM
+
+N_WORDS = 1300
+
+
+def student(n_texts: int = 2, channels: int = 1, size: int = 7) -> BiLSTMForSequenceClassification:
+    """A student of random weights, some of them large enough that its gates close."""
+    torch.manual_seed(0)
+    shape = {"vocab_size": N_WORDS, "embedding_size": 5, "lstm_size": size, "dense_size": 6, "num_labels": 2}
+    model = BiLSTMForSequenceClassification(BiLSTMConfig(n_texts=n_texts, channels=channels, **shape)).eval()
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.add_(torch.randn_like(weight))
+    return model
+
+
+def batch(lengths: list[tuple[int, int]], n_texts: int, padding: int = 0) -> dict[str, torch.Tensor]:
+    """Random words of texts of so many tokens, and padding beyond the longest row."""
+    width = max(1, *(first + second for first, second in lengths)) + padding
+    ids = torch.randint(0, N_WORDS, (len(lengths), width), generator=torch.Generator().manual_seed(width))
+    mask, segments = torch.zeros_like(ids), torch.zeros_like(ids)
+    for row, (first, second) in enumerate(lengths):
+        mask[row, : first + second] = 1
+        segments[row, first : first + second] = 1
+    inputs = {"input_ids": ids, "attention_mask": mask}
+    return inputs | ({"token_type_ids": segments} if n_texts == 2 else {})
+
+
+LENGTHS = [(3, 9), (12, 1), (0, 4), (5, 0), (0, 0), (1, 1), (7, 30)]
+
+
+@pytest.mark.parametrize("n_texts", [1, 2])
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("size", [1, 7, 16])
+def test_logits_are_those_of_the_forward_pass(n_texts: int, channels: int, size: int) -> None:
+    model = student(n_texts, channels, size)
+    inputs = batch(LENGTHS, n_texts, padding=3)
+    with torch.inference_mode():
+        given = FoldedLSTM(model).logits(inputs, "float32")
+        expected = model(**inputs).logits
+    assert given is not None
+    torch.testing.assert_close(given, expected, atol=2e-6, rtol=1e-5)
+
+
+def test_what_was_read_before_changes_no_bit() -> None:
+    model, inputs = student(), batch(LENGTHS, 2)
+    with torch.inference_mode():
+        alone, later = FoldedLSTM(model), FoldedLSTM(model)
+        for words in (batch([(40, 40)], 2), batch([(2, 1)] * 9, 2)):
+            later.logits(words, "float32")
+        one, other = (each.logits(inputs, "float32") for each in (alone, later))
+        assert one is not None
+        assert other is not None
+        assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("change", ["embeddings", "frozen", "lstm", "dense"])
+def test_changed_weights_are_seen(change: str) -> None:
+    model, inputs = student(channels=2), batch(LENGTHS, 2)
+    short = FoldedLSTM(model)
+    with torch.inference_mode():
+        before = short.logits(inputs, "float32")
+    with torch.no_grad():
+        for weight in getattr(model, change).parameters():
+            weight.mul_(0.5)
+    with torch.inference_mode():
+        after, expected = short.logits(inputs, "float32"), model(**inputs).logits
+    assert before is not None
+    assert after is not None
+    assert not torch.allclose(before, after)
+    torch.testing.assert_close(after, expected, atol=2e-6, rtol=1e-5)
+
+
+def test_padding_and_the_other_rows_change_float_noise_alone() -> None:
+    model = student()
+    short = FoldedLSTM(model)
+    with torch.inference_mode():
+        together = short.logits(batch(LENGTHS, 2), "float32")
+        assert together is not None
+        for row in range(len(LENGTHS)):
+            inputs = {name: values[row : row + 1] for name, values in batch(LENGTHS, 2).items()}
+            alone = short.logits(inputs, "float32")
+            assert alone is not None
+            torch.testing.assert_close(alone[0], together[row], atol=2e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("make", "dtype"),
+    [
+        (lambda: student(), "bfloat16"),
+        (lambda: student().double(), "float32"),
+        (lambda: torch.nn.Linear(2, 2), "float32"),
+    ],
+    ids=["bfloat16", "double", "another model"],
+)
+def test_what_it_does_not_compute_is_left_to_the_model(make: Callable[[], torch.nn.Module], dtype: str) -> None:
+    assert FoldedLSTM(make()).logits(batch([(2, 2)], 2), dtype) is None
+
+
+def test_a_vocabulary_that_would_take_too_much_memory_is_not_folded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folded, "MOST_BYTES", 1000)
+    assert FoldedLSTM(student()).logits(batch([(2, 2)], 2), "float32") is None
+
+
+def test_the_engine_computes_by_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, inputs = student(), batch(LENGTHS, 2)
+    with torch.inference_mode():
+        expected = model(**inputs).logits.numpy()
+    monkeypatch.setattr(model, "forward", None)
+    given = TorchEngine(model).logits({name: values.numpy() for name, values in inputs.items()})
+    np.testing.assert_allclose(given, expected, atol=2e-6, rtol=1e-5)
