@@ -20,12 +20,12 @@ from rankdistill.arrays import Bools
 from rankdistill.corpus.block import keys_of, open_block, process_block, write_block
 from rankdistill.corpus.documents import blocks
 from rankdistill.corpus.duplicates import bands_for, repeated
-from rankdistill.corpus.finished import check_made_with, finished
+from rankdistill.corpus.finished import finished
 from rankdistill.corpus.sentences import letters_of
 from rankdistill.corpus.settings import CorpusSettings
 from rankdistill.corpus.sources import identity_of, open_source
 from rankdistill.data.pair_parts import PAIRS_PER_PART, SCHEMA, pair_ids, write_pair_part
-from rankdistill.data.parts import seal_parts
+from rankdistill.data.parts import check_made_of, seal_parts
 from rankdistill.errors import DataError, UsageError
 from rankdistill.files.atomic import atomic_path
 from rankdistill.files.facts import write_facts
@@ -60,7 +60,7 @@ def build_corpus(
         raise UsageError("no text given: expected at least one file, folder or collection")
     out = Path(out)
     made_of = {"settings": asdict(settings), "sources": [str(source) for source in sources]}
-    check_made_with(out, REPORT, made_of)
+    check_made_of(out, REPORT, made_of)
     opened = [open_source(source) for source in sources]
     made_of["contents of the text"] = identity_of(opened)
     if (known := finished(out, REPORT, made_of)) is not None:

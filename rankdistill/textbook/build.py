@@ -11,13 +11,13 @@ from typing import Any
 import pyarrow as pa
 
 from rankdistill import __version__
-from rankdistill.corpus.finished import check_made_with, finished
+from rankdistill.corpus.finished import finished
 from rankdistill.corpus.sentences import letters_of
 from rankdistill.corpus.settings import CorpusSettings
 from rankdistill.corpus.sources import PairParts, identity_of, open_source
 from rankdistill.data.collection import Collection
 from rankdistill.data.pair_parts import PAIRS_PER_PART, pair_ids, write_pair_part
-from rankdistill.data.parts import seal_parts
+from rankdistill.data.parts import check_made_of, seal_parts
 from rankdistill.errors import DataError, RankDistillError, UsageError
 from rankdistill.files.atomic import atomic_path
 from rankdistill.files.facts import digest, write_facts
@@ -90,7 +90,7 @@ def build_textbook(
         "settings": {**asdict(settings), "output": output},
         "text": asdict(text),
     }
-    check_made_with(out, REPORT, made_of)
+    check_made_of(out, REPORT, made_of)
     made_of |= {"contents of the task": anchors.checksum, "contents of the corpus": identity_of(sources)}
     made_of |= {"contents of the stop words": digest(sorted(stop_words))}
     if (known := finished(out, REPORT, made_of)) is not None:
