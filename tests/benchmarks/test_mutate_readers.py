@@ -18,6 +18,7 @@ from rankdistill.errors import DataError
 SEED, INPUTS = 2026, 14
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", READERS)
 def test_a_sound_file_is_read_and_mutated_ones_are_read_as_the_reference_reads_them(name: str, tmp_path: Path) -> None:
     reader = READERS[name]

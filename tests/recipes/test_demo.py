@@ -26,6 +26,7 @@ SMALL = DemoSettings(
 SYSTEMS = {"bm25", "cosine", "teacher1", "teacher2", "teacher3", "student-base", "student-pile", "student-pile+bm25"}
 
 
+@pytest.mark.slow
 def test_demo_leaves_what_it_promises_and_goes_on_from_it(
     collection: Collection, tiny_base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
