@@ -113,6 +113,7 @@ def make_collection(n_queries: int = 6, n_documents: int = 40) -> SimpleNamespac
     }
     return SimpleNamespace(
         scored_pairs=None,
+        is_of_pairs=False,
         queries=Texts.from_pairs(list(queries), list(queries.values())),
         documents=Texts.from_pairs(list(documents), list(documents.values())),
     )
