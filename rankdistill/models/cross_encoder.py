@@ -37,7 +37,7 @@ from rankdistill.models.length import checked_length
 from rankdistill.models.opened import Opened
 from rankdistill.models.precision import own_dtype, reads_float32_alone
 from rankdistill.models.probe import reads_padding
-from rankdistill.models.recurrent.folded import can_fold
+from rankdistill.models.recurrent.network import is_recurrent
 from rankdistill.models.recurrent.texts_read import with_texts
 from rankdistill.models.sentence.classifier import ENTRY as CHAIN_ENTRY
 from rankdistill.models.sentence.classifier import ChainForSequenceClassification
@@ -334,7 +334,7 @@ class CrossEncoder:
     @property
     def batch_tokens(self) -> int:
         """Default number of padded tokens in a batch, by device; more where a prompt or an LSTM's step is shared."""
-        large = self.batching["by_query"] or (self.engine_name == "torch" and can_fold(self.model))
+        large = self.batching["by_query"] or (self.engine_name == "torch" and is_recurrent(self.model))
         return default_budget(torch.cuda.is_available(), large)
 
     def logits(self, pairs: Sequence[tuple[str, str]], *, batch_tokens: int | None = None) -> F32:

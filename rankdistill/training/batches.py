@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NotRequired, Protocol, TypedDict
+from typing import Any, NotRequired, Protocol, TypedDict
 
 import numpy as np
 from torch import Tensor
 
 from rankdistill.arrays import I64
+from rankdistill.models.parts import can_take_packs
 from rankdistill.models.precision import default_device
+from rankdistill.models.recurrent.network import is_recurrent
+from rankdistill.models.recurrent.packed import can_pack
 
 PARTS = {"cpu": 12, "cuda": 4}
 """The most parts of a batch on a kind of device: a GPU waits for small ones."""
@@ -60,12 +63,17 @@ class BatchSource(Protocol):
         """Hash of everything that a model is trained on."""
 
 
-def part_limits(packed: bool) -> tuple[int, int]:
-    """The most parts of a batch on the device that models are trained on, and what one more costs, in tokens.
+def part_limits(model: Any, *, alone: bool) -> tuple[int, int]:
+    """The most parts of a batch for a model on the device that it is trained on, and what one more costs, in tokens.
 
-    packed: whether the model takes all parts in one row.
+    alone: whether no other model reads the same batches.
     """
-    return (PACKED_PARTS, PACKED_PART_TOKENS) if packed else (PARTS.get(default_device().type, 1), PART_TOKENS)
+    device = default_device()
+    if alone and is_recurrent(model) and can_pack(device, model.dtype):
+        return 1, 0  # it leaves padding out by itself
+    if alone and device.type == "cpu" and can_take_packs(model):
+        return PACKED_PARTS, PACKED_PART_TOKENS
+    return PARTS.get(device.type, 1), PART_TOKENS
 
 
 def length_parts(lengths: I64, most: int, part_tokens: int) -> list[I64]:

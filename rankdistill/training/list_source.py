@@ -15,8 +15,6 @@ from rankdistill.files.facts import digest
 from rankdistill.inputs.own_masks import read_by
 from rankdistill.inputs.texts import PairTexts, TextCollection
 from rankdistill.models import CrossEncoder
-from rankdistill.models.parts import can_take_packs
-from rankdistill.models.precision import default_device
 from rankdistill.progress import progress
 from rankdistill.training.batches import Batch, length_parts, part_limits
 from rankdistill.training.distributed import processes
@@ -46,8 +44,7 @@ class ListSource:
         teacher: CrossEncoder | None = None,
     ) -> None:
         self.plan, self.lists_per_batch, self.task = plan, lists_per_batch, task
-        packed = teacher is None and default_device().type == "cpu" and can_take_packs(model.model)
-        most, self.part_tokens = part_limits(packed)
+        most, self.part_tokens = part_limits(model.model, alone=teacher is None)
         self.max_parts = max_parts or most
         names = dict.fromkeys((*model.assembler.input_names, *(teacher.assembler.input_names if teacher else ())))
         self.assembler = model.assembler.taking(list(names))

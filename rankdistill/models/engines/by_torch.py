@@ -17,11 +17,12 @@ from rankdistill.models.families import FAMILIES
 from rankdistill.models.outputs import OWN, forward, shared_by_threads
 from rankdistill.models.precision import default_device, evaluating, own_dtype
 from rankdistill.models.probe import usable_dtype
-from rankdistill.models.recurrent.folded import FoldedLSTM, can_fold
+from rankdistill.models.recurrent.folded import FoldedLSTM
+from rankdistill.models.recurrent.network import is_recurrent
 
 Shortcuts = tuple[SharedPrefix, FoldedLSTM]
 """What computes the same logits with less work, for the models and batches that it suits."""
-STEP_TOKENS = 2048
+STEP_TOKENS = 4096
 """Tokens of a batch of which a step of an LSTM has enough rows."""
 
 
@@ -59,7 +60,7 @@ class TorchEngine:
     @property
     def least_tokens(self) -> int:
         """More for an LSTM, each of whose steps is a small product of its own."""
-        return STEP_TOKENS if can_fold(self.model) else LEAST_TOKENS
+        return STEP_TOKENS if is_recurrent(self.model) else LEAST_TOKENS
 
     @contextmanager
     def shared(self) -> Iterator[None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from rankdistill.models.recurrent.config import BiAttentiveConfig
 from rankdistill.models.recurrent.lstm import BiLSTM
 from rankdistill.models.recurrent.network import RecurrentForSequenceClassification
+from rankdistill.models.recurrent.packed import Packed
 from rankdistill.models.recurrent.texts import Text
 
 
@@ -40,20 +42,33 @@ class BiAttentiveForSequenceClassification(RecurrentForSequenceClassification):
             self.encoder(torch.relu(self.projection(inputs)), text)
             for inputs, text in zip(embedded, texts, strict=True)
         ]
-        if len(states) == 1:
-            [x], [text] = states, texts
-            pairs = [(x, x, text, text)]
-        else:
-            (x, y), (first, second) = states, texts
-            pairs = [(x, y, first, second), (y, x, second, first)]
-        integrated = []
-        for own, other, text, attended in pairs:
-            context = masked_softmax(own @ other.transpose(1, 2), attended.known[:, None]) @ other
-            integrated.append((self.integrator(torch.cat([own, own - context, own * context], dim=-1), text), text))
-        integrated = integrated * (2 if len(integrated) == 1 else 1)
-        return torch.cat(
-            [pooled(*each, attention) for each, attention in zip(integrated, self.attention, strict=True)], dim=-1
+        return self._pooled(
+            [self.integrator(read, text) for read, text in zip(attended(states, texts), texts, strict=True)], texts
         )
+
+    def packed_vector(self, tokens: list[Tensor], texts: list[Text]) -> Tensor:
+        """Compute the same by packed texts."""
+        packed = Packed.of(texts)
+        words, places = self.words_of(tokens, packed)
+        encoded = packed.padded(self.encoder.packed(torch.relu(self.projection(words)), places, packed))
+        read = packed.flat(attended(encoded, texts))
+        return self._pooled(packed.padded(self.integrator.packed(read, torch.arange(len(read)), packed)), texts)
+
+    def _pooled(self, states: list[Tensor], texts: Sequence[Text]) -> Tensor:
+        """Pool the states of both texts, or those of a single one twice, by attention of either's own."""
+        both = list(zip(states, texts, strict=True)) * (2 if len(states) == 1 else 1)
+        return torch.cat(
+            [pooled(*each, attention) for each, attention in zip(both, self.attention, strict=True)], dim=-1
+        )
+
+
+def attended(states: list[Tensor], texts: Sequence[Text]) -> list[Tensor]:
+    """What the second LSTM reads of each text, (B, n, 3·W): [x, x-c, x⊙c], c what x attends to in the other text."""
+    found = []
+    for own, other, text in zip(states, reversed(states), reversed(texts), strict=True):
+        context = masked_softmax(own @ other.transpose(1, 2), text.known[:, None]) @ other
+        found.append(torch.cat([own, own - context, own * context], dim=-1))
+    return found
 
 
 def pooled(states: Tensor, text: Text, attention: nn.Module) -> Tensor:

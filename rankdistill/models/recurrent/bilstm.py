@@ -10,7 +10,8 @@ from torch import Tensor
 from rankdistill.models.recurrent.config import BiLSTMConfig
 from rankdistill.models.recurrent.lstm import BiLSTM
 from rankdistill.models.recurrent.network import RecurrentForSequenceClassification
-from rankdistill.models.recurrent.texts import Text
+from rankdistill.models.recurrent.packed import Packed
+from rankdistill.models.recurrent.texts import Distinct, Text
 
 
 class BiLSTMForSequenceClassification(RecurrentForSequenceClassification):
@@ -30,6 +31,13 @@ class BiLSTMForSequenceClassification(RecurrentForSequenceClassification):
     def vector(self, embedded: list[Tensor], texts: list[Text]) -> Tensor:
         """Compute h, or two texts compared."""
         return compared([self.lstm.last(inputs, text) for inputs, text in zip(embedded, texts, strict=True)])
+
+    def packed_vector(self, tokens: list[Tensor], texts: list[Text]) -> Tensor:
+        """Compute the same by packed texts, each different one once."""
+        distinct = [Distinct.of(text, ids) for text, ids in zip(texts, tokens, strict=True)]
+        packed = Packed.of([each.text for each in distinct])
+        states = packed.last(self.lstm.packed(*self.words_of([each.ids for each in distinct], packed), packed))
+        return compared([each[one.rows] for each, one in zip(states, distinct, strict=True)])
 
 
 def compared(states: list[Tensor]) -> Tensor:

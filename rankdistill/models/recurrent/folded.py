@@ -12,7 +12,8 @@ from torch import Tensor
 from rankdistill.models.changes import state_of
 from rankdistill.models.kernels.lstm_cell import lstm_cell
 from rankdistill.models.recurrent.bilstm import BiLSTMForSequenceClassification, compared
-from rankdistill.models.recurrent.texts import Text, texts_of
+from rankdistill.models.recurrent.packed import Packed
+from rankdistill.models.recurrent.texts import Distinct, texts_of
 
 WORDS = 512
 """Words that are multiplied together: a product's last bits depend on its size, and none on what was read before."""
@@ -32,8 +33,8 @@ class FoldedLSTM:
 
     What a token adds to an LSTM's gates depends on its word alone, so it is computed for a word when that is first
     read, and kept: (V, 4·H) for each direction, of which only blocks that were read take memory. What is left at a
-    token is the product with the state before it. Rows are in the order of their lengths, and those that have ended
-    are left out of a step.
+    token is the product with the state before it. Each different text is read once, such as the query of many pairs;
+    rows are in the order of their lengths, and those that have ended are left out of a step.
     """
 
     def __init__(self, model: Any) -> None:
@@ -51,27 +52,33 @@ class FoldedLSTM:
         if not self._can or dtype != "float32" or ids.device.type != "cpu" or self.model.dtype != torch.float32:
             return None
         texts = texts_of(ids, inputs.get("attention_mask"), inputs.get("token_type_ids"), self.model.config.n_texts)
-        gates = self._gates_of(ids)
-        states = [self._last(text.take(ids), text, gates) for text in texts]
-        logits: Tensor = self.model.logits_of(compared(states))
+        distinct = [Distinct.of(text, text.take(ids)) for text in texts]
+        packed = Packed.of([each.text for each in distinct])
+        words = packed.flat([each.ids for each in distinct])
+        rows = [words[order] for order in (packed.onwards, packed.backwards)]
+        states = self._last(self._gates_of(ids), rows, packed).split([len(each.ids) for each in distinct])
+        logits: Tensor = self.model.logits_of(
+            compared([each[one.rows] for each, one in zip(states, distinct, strict=True)])
+        )
         return logits
 
-    def _last(self, words: Tensor, text: Text, gates: list[Tensor]) -> Tensor:
-        """The last states of both directions, (B, 2·H), of words int64 (B, n)."""
-        lstm = self.model.lstm
-        order = text.lengths.argsort(descending=True, stable=True)
-        lengths = text.lengths[order]
-        active = (lengths[:, None] > torch.arange(words.shape[1])).sum(0).tolist()
-        found = []
-        for of_words, direction, turned in (
-            (gates[0], lstm.onwards, words),
-            (gates[1], lstm.backwards, words.gather(1, text.backwards)),
-        ):
-            hidden = _steps(of_words, turned[order].t().contiguous(), active, direction.weight_hh_l0)
-            last = torch.empty_like(hidden)
-            last[order] = hidden
-            found.append(last)
-        return torch.cat(found, dim=-1)
+    def _last(self, gates: list[Tensor], words: list[Tensor], packed: Packed) -> Tensor:
+        """The last states of both ways, (R, 2·H) of all rows, of words int64 (N,) of either way by steps."""
+        lstm, n_rows = self.model.lstm, len(packed.order)
+        weights = torch.stack([lstm.onwards.weight_hh_l0, lstm.backwards.weight_hh_l0]).transpose(1, 2)
+        hidden, cell = (torch.zeros(2, n_rows, weights.shape[1]) for _ in range(2))
+        step = torch.empty(2, n_rows, weights.shape[2])
+        arrays, first = (step.numpy(), hidden.numpy(), cell.numpy()), 0
+        for n_active in packed.active:
+            now = step[:, :n_active]
+            for way in range(2):
+                torch.index_select(gates[way], 0, words[way][first : first + n_active], out=now[way])
+            now.baddbmm_(hidden[:, :n_active], weights)
+            lstm_cell(*arrays, n_active)
+            first += n_active
+        last = torch.empty(n_rows, 2 * weights.shape[1])
+        last[packed.order] = torch.cat([hidden[0], hidden[1]], dim=-1)
+        return last
 
     def _gates_of(self, ids: Tensor) -> list[Tensor]:
         """What words add to the gates, (V, 4·H) for each direction, computed for all that are among ``ids``."""
@@ -92,19 +99,3 @@ class FoldedLSTM:
                     torch.addmm(bias, embedded, lstm.weight_ih_l0.t(), out=of_words[rows])
                 filled[block] = True
         return gates
-
-
-def _steps(gates: Tensor, words: Tensor, active: list[int], weights: Tensor) -> Tensor:
-    """Run an LSTM over words int64 (n, B), of which ``active`` rows are in each step; its states (B, H) at the end."""
-    n_rows, size = words.shape[1], weights.shape[1]
-    hidden, cell = torch.zeros(n_rows, size), torch.zeros(n_rows, size)
-    step = torch.empty(n_rows, 4 * size)
-    arrays, turned = (step.numpy(), hidden.numpy(), cell.numpy()), weights.t()
-    for row, n_active in zip(words, active, strict=True):
-        if not n_active:
-            break
-        now = step[:n_active]
-        torch.index_select(gates, 0, row[:n_active], out=now)
-        now.addmm_(hidden[:n_active], turned)
-        lstm_cell(*arrays, n_active)
-    return hidden

@@ -1,9 +1,8 @@
-"""A bidirectional LSTM over padded texts, whose states do not depend on padding.
+"""A bidirectional LSTM, whose states do not depend on padding, over padded texts or over packed ones.
 
 Two LSTMs of one direction each run over padded rows: the second reads each text from its own end, so that padding comes
-after all that is read of either. That gives what a packed bidirectional LSTM gives, and needs no lengths inside the
-LSTM: OpenVINO's plugin for CPUs ignores them where shapes are dynamic, and packing costs more than padding where
-batches are sorted by length.
+after all that is read of either. That needs no lengths inside the LSTM, and every engine and device runs it: OpenVINO's
+plugin for CPUs ignores lengths where shapes are dynamic. On a CPU in float32 `packed` does the same with less work.
 """
 
 from __future__ import annotations
@@ -11,6 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from rankdistill.models.recurrent.packed import Packed
+from rankdistill.models.recurrent.steps import states_of
 from rankdistill.models.recurrent.texts import Text
 
 
@@ -33,6 +34,10 @@ class BiLSTM(nn.Module):
         end = (text.lengths - 1).clamp(min=0)[:, None]
         states = torch.cat([_take(each, end)[:, 0] for each in self._states(inputs, text)], dim=-1)
         return states * (text.lengths > 0)[:, None].to(states.dtype)
+
+    def packed(self, vectors: Tensor, places: Tensor, texts: Packed) -> Tensor:
+        """Compute the states of packed texts, (2, N, size): of tokens that are the rows ``places`` (N,) of vectors."""
+        return states_of(self.onwards, self.backwards, vectors, places, texts)
 
     def _states(self, inputs: Tensor, text: Text) -> tuple[Tensor, Tensor]:
         """Run both directions, the second over the tokens from each text's last to its first."""

@@ -12,6 +12,7 @@ from transformers import initialization as init
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from rankdistill.models.recurrent.config import BiLSTMConfig
+from rankdistill.models.recurrent.packed import Packed, can_pack
 from rankdistill.models.recurrent.texts import Text, texts_of
 
 UNKNOWN = 0.25
@@ -57,8 +58,17 @@ class RecurrentForSequenceClassification(PreTrainedModel, ABC):
     def vector(self, embedded: list[Tensor], texts: list[Text]) -> Tensor:
         """Compute the vector (B, hidden_size) of each row's texts, from the embeddings (B, n, ·) of each."""
 
+    @abstractmethod
+    def packed_vector(self, tokens: list[Tensor], texts: list[Text]) -> Tensor:
+        """Compute `vector` by packed texts, from the tokens int64 (B, n) of each."""
+
+    def words_of(self, tokens: list[Tensor], packed: Packed) -> tuple[Tensor, Tensor]:
+        """Embeddings (U, ·) of the words of packed texts, each once, and the place there of each token, int64 (N,)."""
+        words, places = torch.unique(packed.flat(tokens), return_inverse=True)
+        return self.embed(words), places
+
     def embed(self, ids: Tensor) -> Tensor:
-        """Look tokens up, (B, n, channels · embedding_size)."""
+        """Look tokens of any shape up, (..., channels · embedding_size)."""
         tuned = self.embeddings(ids)
         if self.config.channels == 1:
             return tuned
@@ -90,7 +100,11 @@ class RecurrentForSequenceClassification(PreTrainedModel, ABC):
         The hidden states are the embeddings (B, L, ·) and the vector (B, 1, hidden_size) that heads read.
         """
         texts = texts_of(input_ids, attention_mask, token_type_ids, self.config.n_texts)
-        vector = self.vector([self.embed(text.take(input_ids)) for text in texts], texts)
+        tokens = [text.take(input_ids) for text in texts]
+        if can_pack(input_ids.device, self.dtype):
+            vector = self.packed_vector(tokens, texts)
+        else:
+            vector = self.vector([self.embed(ids) for ids in tokens], texts)
         logits = self.logits_of(vector)
         states = (self.embed(input_ids), vector[:, None]) if output_hidden_states else None
         if return_dict is False:
@@ -111,3 +125,8 @@ class RecurrentForSequenceClassification(PreTrainedModel, ABC):
                     init.xavier_uniform_(weight)
                 else:
                     init.zeros_(weight)
+
+
+def is_recurrent(model: Any) -> bool:
+    """Whether a model is a recurrent student."""
+    return isinstance(model, RecurrentForSequenceClassification)
