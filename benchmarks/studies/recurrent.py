@@ -5,7 +5,7 @@ The teacher, MiniLM-L6, is fine-tuned on a task. A BiLSTM learns the labels (und
 the same texts, with variations of them by each way of augmentation; then, as in Figure 3.3, with more and more
 variations, and with more and fewer hidden units. All students have as many updates, so that more texts are no longer
 training. They are measured on dev pairs by GLUE's first measure, over three seeds. Estimated at four hours on two free
-cores; killed, it resumes after what is finished, and runs that are beside the table are not made again.
+cores with AVX2; killed, it resumes after what is finished, and runs that are beside the table are not made again.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from scipy.stats import ttest_rel
 import rankdistill as rd
 from benchmarks.results import FOLDER, QUICK, STUDIES, Folder, Row, run, study
 from benchmarks.studies.marco import DATA
+from benchmarks.studies.multitask import SOURCES
 from benchmarks.studies.runs import RUN, chosen, kept_runs, model_of
 from benchmarks.studies.uegp import measured, values_of
 from rankdistill.arrays import F32
@@ -46,8 +47,8 @@ from rankdistill.tasks import Task
 from rankdistill.tasks.predictions import predictions
 from rankdistill.training import TrainingSettings
 
-SHARES = {"sst2": 0.2, "mrpc": 1.0, "stsb": 1.0}
-"""Task -> share of its training pairs that is learnt from."""
+SHARES = {"sst2": 0.2, "mrpc": 1.0, "stsb": 1.0, "qqp": 1.0}
+"""Task -> share of its training pairs that is learnt from; QQP's are a part of it, see `SOURCES`."""
 TEACHER = TrainingSettings(learning_rate=1e-4, dtype="float32", logging_steps=20)
 SEEDS = (0, 1, 2)
 UPDATES, TIMES, UNITS, LENGTH = 4000, 10, 150, 128
@@ -81,10 +82,12 @@ RIGHT = [Way(name, units=units) for units in HIDDEN for name in (LABELS, TAGGED)
 def load_task(name: str) -> Task:
     """A task of GLUE, with the share of its training pairs that is learnt from."""
     collection = rd.load_collection(f"glue:{name}@{DATA / 'glue'}")
-    train = collection.split("train")
+    train, dev = (collection.split(split) for split in SOURCES[name])
     drawn = np.random.default_rng(0).permutation(len(train))[: round(SHARES[name] * len(train))]
-    splits = {**collection.splits, "train": [train[row] for row in sorted(drawn)]}
-    collection = replace(collection, splits=splits)
+    splits = {**collection.splits, "train": [train[row] for row in sorted(drawn)], "dev": dev}
+    scored = collection.scored_pairs
+    assert scored is not None
+    collection = replace(collection, splits=splits, scored_pairs=replace(scored, measured_split="dev"))
     return Task(collection, own_candidates(collection))
 
 
@@ -157,7 +160,7 @@ class Trainings:
         distill_on(training, lesson, student, settings, scoring=scoring, out=out)
 
 
-def rows(trainings: Trainings, seeds: Sequence[int], quick: bool) -> Iterator[Row]:
+def rows(trainings: Trainings, seeds: Sequence[int], figures: bool) -> Iterator[Row]:
     """A way of training on a task each, over the seeds, against the undistilled student of the same size."""
 
     @cache
@@ -167,8 +170,8 @@ def rows(trainings: Trainings, seeds: Sequence[int], quick: bool) -> Iterator[Ro
     for name, task in trainings.tasks.items():
         values = values_of(task, trainings.taught(name)[None])
         yield {"task": name, "measure": task.measures[0], "student learns": "(the teacher)"} | values
-        figures = [] if quick else [*LEFT, *(RIGHT if name == next(iter(trainings.tasks)) else ())]
-        for way in [*TABLE, *figures]:
+        drawn = [*LEFT, *(RIGHT if name == next(iter(trainings.tasks)) else ())] if figures else []
+        for way in [*TABLE, *drawn]:
             line: Row = {"task": name, "measure": task.measures[0], **way.row, **values_of(task, runs(name, way))}
             if way.learns != LABELS:
                 line |= compared(task, runs(name, Way(LABELS, units=way.units)), runs(name, way))
@@ -190,6 +193,7 @@ def main(
     folder: Folder = STUDIES / "recurrent",
     tasks: Annotated[tuple[str, ...], Parameter(help="Only these.")] = tuple(SHARES),
     seeds: Annotated[tuple[int, ...], Parameter(help="Of the students.")] = SEEDS,
+    figures: Annotated[bool, Parameter(help="Other numbers of variations and of hidden units, too.")] = True,
     name: Annotated[str, Parameter(help="The result's.")] = "study_recurrent",
     quick: Annotated[bool, Parameter(help="Two updates of each training, on one task.")] = False,
 ) -> None:
@@ -197,12 +201,13 @@ def main(
     place = FOLDER
     if quick:
         folder, tasks, seeds, place = folder.with_name(f"{folder.name}-quick"), ("mrpc",), seeds[:2], QUICK
+        figures = False
     loaded = {task: load_task(task) for task in tasks}
     if quick:
         loaded = {task: fewer(each) for task, each in loaded.items()}
     trainings = Trainings(folder, loaded, 2, 2) if quick else Trainings(folder, loaded, UPDATES)
     with kept_runs(folder, "recurrent", trainings.facts, place):
-        study(name, rows(trainings, seeds, quick), seeds, folder=place)
+        study(name, rows(trainings, seeds, figures), seeds, folder=place)
 
 
 def fewer(task: Task) -> Task:

@@ -28,15 +28,17 @@ AGAIN = "again"
 
 @contextmanager
 def kept_runs(trained: Path, name: str, settings: Mapping[str, Any], place: Path = FOLDER) -> Iterator[None]:
-    """Restore a study's runs into its folder of trainings, and keep all that are there after the block.
+    """Restore a study's runs into its folder of trainings, and keep all that are there when the block ends or fails.
 
     settings: of the trainings, as JSON holds them. Raises `UsageError` where the folder or the file has runs of others.
     """
     path = place / "runs" / f"{name}.tar.xz"
     claim(trained, "trainings", settings, SETTINGS)
     restore_runs(trained, path, settings)
-    yield
-    keep_runs(trained, path, settings)
+    try:
+        yield
+    finally:
+        keep_runs(trained, path, settings)
 
 
 def keep_runs(trained: Path, path: Path, settings: Mapping[str, Any]) -> None:
