@@ -129,15 +129,17 @@ def distill(
     any mixture; or name -> such. objective: see `Objective`; ``target`` is the ensemble's score, ``label`` the
     relevance, a teacher's name its score, and ``teacher`` the one model among the teachers, which then runs beside the
     student and lends its logits and insides (None: see `distillation_of`). settings: of the training (None: the task's
-    own, see `own_settings`, and the student's, see `suited`). conventions: its ``unjudged`` says what candidates
-    without a judgment are. scoring: of the teachers. first: a training on labels that comes before. out: see `fit`;
-    teachers' scores are kept in its ``scores/`` unless ``scoring.store`` names another folder, and the first stage in
-    its ``first/``, so that a killed run resumes. Returns the student, and the ensemble's report where the objective
-    reads the teachers' scores. Raises `UsageError` where the teachers do not suit, see `Lesson`, `DataError` where
-    labels are needed and there are none.
+    own, see `own_settings`, and the student's, see `suited`). ensembling: None is PILE for a ranking, and the mean for
+    pairs. conventions: its ``unjudged`` says what candidates without a judgment are. scoring: of the teachers. first: a
+    training on labels that comes before. out: see `fit`; teachers' scores are kept in its ``scores/`` unless
+    ``scoring.store`` names another folder, and the first stage in its ``first/``, so that a killed run resumes. Returns
+    the student, and the ensemble's report where the objective reads the teachers' scores. Raises `UsageError` where the
+    teachers do not suit, see `Lesson`, `DataError` where labels are needed and there are none.
     """
     named = teachers if isinstance(teachers, Mapping) else name_teachers(teachers)
     task = Task(answered(collection, named), candidates, conventions=conventions or Conventions())
+    if ensembling is None and task.kind != "ranking":
+        ensembling = EnsembleSettings(method="mean")  # PILE corrects the order of lists
     lesson = Lesson.of(named, objective or distillation_of(task, student), ensembling)
     return distill_on(task, lesson, student, settings, scoring=scoring, first=first, dev=dev, out=out)
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from tiny import make_model, make_tokenizer
 
-from rankdistill.data import Candidates, Collection, write_run
+from rankdistill.data import Candidates, Collection, load_collection, write_run
+from rankdistill.data.collection import own_candidates
 from rankdistill.ensembling.normalize import normalize
 from rankdistill.ensembling.settings import EnsembleSettings
 from rankdistill.errors import DataError, UsageError
@@ -96,6 +97,22 @@ def test_distilled_student_comes_closer_to_the_ensemble(
     assert list(report.teachers) == ["model", "run"]
     assert (tmp_path / "student" / "model" / "model.safetensors").is_file()
     assert list((tmp_path / "student" / "scores").iterdir()), "the teacher's scores are kept"
+
+
+def test_teachers_of_pairs_are_averaged_unless_told_as_by_the_command(tmp_path: Path) -> None:
+    (tmp_path / "task.yaml").write_text("kind: similarity\ntexts: [a, b]\nlabel: y\nrange: [0, 5]\n")
+    (tmp_path / "train.tsv").write_text("a\tb\ty\na cat\ta dog\t0\na dog\ta dog\t5\na cat\ta book\t2\n")
+    pairs = load_collection(f"task:{tmp_path}")
+    candidates = own_candidates(pairs)
+    for name, scores in (("one", [0.5, 4, 1]), ("two", [1, 5, 3])):
+        given = candidates.with_columns({name: np.array(scores, np.float32)})
+        write_run(given, tmp_path / f"{name}.trec", by=name)
+    teachers = [tmp_path / "one.trec", tmp_path / "two.trec"]
+    reports = [
+        distill(pairs, candidates, teachers, model(), SETTINGS, ensembling=ensembling)[1]
+        for ensembling in (None, EnsembleSettings(method="pile"))
+    ]
+    assert [report.method for report in reports if report is not None] == ["mean", "pile"]
 
 
 def test_finetuning_on_a_share_uses_these_queries_alone(collection: Collection, run: Candidates) -> None:
