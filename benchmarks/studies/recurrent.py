@@ -193,7 +193,7 @@ def main(
     folder: Folder = STUDIES / "recurrent",
     tasks: Annotated[tuple[str, ...], Parameter(help="Only these.")] = tuple(SHARES),
     seeds: Annotated[tuple[int, ...], Parameter(help="Of the students.")] = SEEDS,
-    figures: Annotated[bool, Parameter(help="Other numbers of variations and of hidden units, too.")] = True,
+    table: Annotated[bool, Parameter(help="No other numbers of variations and of hidden units.")] = False,
     name: Annotated[str, Parameter(help="The result's.")] = "study_recurrent",
     quick: Annotated[bool, Parameter(help="Two updates of each training, on one task.")] = False,
 ) -> None:
@@ -201,13 +201,13 @@ def main(
     place = FOLDER
     if quick:
         folder, tasks, seeds, place = folder.with_name(f"{folder.name}-quick"), ("mrpc",), seeds[:2], QUICK
-        figures = False
+        table = True
     loaded = {task: load_task(task) for task in tasks}
     if quick:
         loaded = {task: fewer(each) for task, each in loaded.items()}
     trainings = Trainings(folder, loaded, 2, 2) if quick else Trainings(folder, loaded, UPDATES)
     with kept_runs(folder, "recurrent", trainings.facts, place):
-        study(name, rows(trainings, seeds, figures), seeds, folder=place)
+        study(name, rows(trainings, seeds, figures=not table), seeds, folder=place)
 
 
 def fewer(task: Task) -> Task:
