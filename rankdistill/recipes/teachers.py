@@ -25,7 +25,7 @@ from rankdistill.models.load import checked_config
 from rankdistill.models.opened import Opened
 from rankdistill.models.sentence.chain import is_chain, read_chain
 from rankdistill.progress import say
-from rankdistill.scoring.among import settings_among
+from rankdistill.scoring.among import check_asked, settings_among
 from rankdistill.scoring.score import score
 from rankdistill.scoring.settings import ScoringSettings
 
@@ -63,7 +63,11 @@ def check_teachers(
             "a teacher of relations alone reads what the student reads and gives no score: leave out "
             f"{', '.join(given)}"
         )
-    for model in models_among(teachers):
+    models = models_among(teachers)
+    paths = [model for model in models if not isinstance(model, CrossEncoder)]
+    if given and gives_scores and 0 < len(paths) == len(models):
+        check_asked(map(resolve_base, paths), scoring)
+    for model in models:
         if not gives_scores:
             if not isinstance(model, CrossEncoder):
                 checked_config(resolve_base(model))

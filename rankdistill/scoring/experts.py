@@ -12,7 +12,7 @@ from rankdistill.data.parts import LIST, made_by
 from rankdistill.errors import UsageError
 from rankdistill.inputs.own_masks import read_by
 from rankdistill.inputs.texts import PairTexts, TextCollection
-from rankdistill.scoring.among import settings_among
+from rankdistill.scoring.among import check_asked, settings_among
 from rankdistill.scoring.report import ScoreReport
 from rankdistill.scoring.score import load_model, score_logits, score_with_report
 from rankdistill.scoring.settings import ScoringSettings
@@ -68,9 +68,15 @@ def score_experts(
 def load_experts(
     experts: Mapping[str, CrossEncoder | str | Path], settings: ScoringSettings
 ) -> Iterator[tuple[str, CrossEncoder]]:
-    """Load experts one after the other: (name, model); of several each is asked as `settings_among` says."""
+    """Load experts one after the other: (name, model); of several each is asked as `settings_among` says.
+
+    Raises `UsageError`, before any is loaded, as `check_asked`.
+    """
     from rankdistill.models.base import resolve_base
 
+    folders = [resolve_base(expert) for expert in experts.values() if isinstance(expert, str | Path)]
+    if len(experts) > 1 and len(folders) == len(experts):
+        check_asked(folders, settings)
     for name, expert in experts.items():
         its = settings
         if isinstance(expert, str | Path) and len(experts) > 1:

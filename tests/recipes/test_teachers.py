@@ -15,6 +15,7 @@ from rankdistill.data import Candidates, Collection, Texts
 from rankdistill.errors import DataError, RankDistillError, UsageError
 from rankdistill.models import CrossEncoder
 from rankdistill.recipes.teachers import add_teachers, check_teachers, is_run, name_teachers, teacher_beside
+from rankdistill.scoring.experts import load_experts
 from rankdistill.scoring.settings import ScoringSettings
 
 CANDIDATES = Candidates.from_dict({"q1": {"d1": 2.0, "d2": 1.0}, "q2": {"d1": 1.0}}, "score")
@@ -124,6 +125,19 @@ def test_a_teacher_beside_the_student_is_asked_as_the_settings_say(tmp_path: Pat
 def test_a_teacher_of_relations_alone_is_not_asked() -> None:
     with pytest.raises(UsageError, match="gives no score: leave out prompt, instruction"):
         check_teachers({"t1": "any"}, ScoringSettings(**ASKED), gives_scores=False)
+
+
+def test_what_no_teacher_and_no_expert_reads_is_refused(tmp_path: Path) -> None:
+    plain = CrossEncoder(make_model(), make_tokenizer()).save(tmp_path / "plain")
+    given = ScoringSettings(instruction="is it about a dog?", relevant_token="yes")
+    refused = pytest.raises(UsageError, match=r"none of the models .* leave out instruction, relevant_token")
+    with refused:
+        check_teachers({"t1": plain, "t2": plain}, given)
+    with refused:
+        next(load_experts({"e1": plain, "e2": plain}, given))
+    causal = write_causal(tmp_path / "causal")
+    check_teachers({"t1": plain, "t2": causal}, ScoringSettings(**ASKED))
+    assert [name for name, _ in load_experts({"e1": plain, "e2": causal}, ScoringSettings(**ASKED))] == ["e1", "e2"]
 
 
 def test_a_classifier_with_a_place_for_an_instruction_is_given_it_and_keeps_its_prompt(
