@@ -37,7 +37,8 @@ class BiLSTMForSequenceClassification(RecurrentForSequenceClassification):
         distinct = [Distinct.of(text, ids) for text, ids in zip(texts, tokens, strict=True)]
         packed = Packed.of([each.text for each in distinct])
         states = packed.last(self.lstm.packed(*self.words_of([each.ids for each in distinct], packed), packed))
-        return compared([each[one.rows] for each, one in zip(states, distinct, strict=True)])
+        # index_select, as the gradients of rows that are indexed otherwise are added up in any order
+        return compared([each.index_select(0, one.rows) for each, one in zip(states, distinct, strict=True)])
 
 
 def compared(states: list[Tensor]) -> Tensor:

@@ -57,7 +57,7 @@ class Packed:
     def padded(self, states: Tensor) -> list[Tensor]:
         """The states (B, n, 2·H) of each text's tokens of those by steps, (2, N, H): 0 beyond a text's end."""
         size = states.shape[2]
-        flat = torch.cat([states[way, places] for way, places in enumerate(self._by_text)], dim=-1)
+        flat = torch.cat([states[way].index_select(0, places) for way, places in enumerate(self._by_text)], dim=-1)
         counts = [int(text.lengths.sum()) for text in self.texts]
         found = []
         for text, own in zip(self.texts, flat.split(counts), strict=True):
@@ -72,7 +72,7 @@ class Packed:
         some = self.order[self.lengths[self.order] > 0]
         starts = torch.tensor([0, *self.active]).cumsum(0)
         ends = starts[self.lengths[some] - 1] + torch.arange(len(some))
-        both = both.index_copy(0, some, torch.cat([states[0, ends], states[1, ends]], dim=-1))
+        both = both.index_copy(0, some, torch.cat([way.index_select(0, ends) for way in states], dim=-1))
         return list(both.split([len(text.lengths) for text in self.texts]))
 
     @cached_property

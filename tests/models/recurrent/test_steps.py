@@ -137,3 +137,26 @@ def test_under_autocast_the_steps_stay_in_float32() -> None:
     assert cast.dtype == torch.float32
     torch.testing.assert_close(cast, exact, atol=0.02, rtol=0)
     assert not torch.equal(cast, exact), "what tokens add to the gates is computed in bfloat16"
+
+
+def test_a_query_of_many_pairs_has_the_same_gradient_every_time() -> None:
+    """By several threads, too: a training that is resumed must end as one that was not."""
+    torch.manual_seed(0)
+    shape = {**SHAPE, "lstm_size": 200}  # enough that threads share the rows
+    model = BiLSTMForSequenceClassification(BiLSTMConfig(**shape)).eval()
+    ids = torch.cat([torch.full((400, 3), 7), torch.randint(0, 40, (400, 9))], dim=1)
+    segments = (torch.arange(12) >= 3).long().expand(400, -1)
+    weights = torch.randn(400, 2)
+
+    def gradient() -> Tensor:
+        model.zero_grad()
+        (model(ids, torch.ones_like(ids), segments).logits * weights).sum().backward()
+        return torch.cat([weight.grad.flatten() for weight in model.parameters()])
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(4)
+    try:
+        first = gradient()
+        assert all(torch.equal(gradient(), first) for _ in range(20))
+    finally:
+        torch.set_num_threads(before)
