@@ -95,14 +95,14 @@ def add_rows(rows: I64, values: F32, sums: F32) -> None:
 
 @njit(inline="always")
 def sigmoid(x: Any) -> Any:
-    """1/(1 + exp(-x)) of a float32."""
-    share = np.float32(1) / (np.float32(1) + exp_below_0(-abs(x)))
-    return share if x >= np.float32(0) else np.float32(1) - share
+    """1/(1 + exp(-x)) of a float32, without a difference that would lose the digits of small ones."""
+    power = exp_below_0(-abs(x))
+    return (ONE if x >= np.float32(0) else power) / (ONE + power)
 
 
 @njit(inline="always")
 def tanh(x: Any) -> Any:
     """The hyperbolic tangent of a float32."""
     power = exp_below_0(np.float32(-2) * abs(x))
-    size = (np.float32(1) - power) / (np.float32(1) + power)
+    size = (ONE - power) / (ONE + power)
     return size if x >= np.float32(0) else -size
