@@ -11,7 +11,7 @@ from rankdistill.arrays import I64
 from rankdistill.models.parts import can_take_packs
 from rankdistill.models.precision import default_device
 from rankdistill.models.recurrent.network import is_recurrent
-from rankdistill.models.recurrent.packed import can_pack
+from rankdistill.models.recurrent.packed import can_pack_texts
 
 PARTS = {"cpu": 12, "cuda": 4}
 """The most parts of a batch on a kind of device: a GPU waits for small ones."""
@@ -69,7 +69,7 @@ def part_limits(model: Any, *, alone: bool) -> tuple[int, int]:
     alone: whether no other model reads the same batches.
     """
     device = default_device()
-    if alone and is_recurrent(model) and can_pack(device, model.dtype):
+    if alone and is_recurrent(model) and can_pack_texts(device, model.dtype):
         return 1, 0  # it leaves padding out by itself
     if alone and device.type == "cpu" and can_take_packs(model):
         return PACKED_PARTS, PACKED_PART_TOKENS

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from tiny import make_candidates, make_collection, make_model, make_tokenizer
 
 from rankdistill.models import CrossEncoder
+from rankdistill.models.recurrent.bilstm import BiLSTMForSequenceClassification
+from rankdistill.models.recurrent.config import BiLSTMConfig
 from rankdistill.scoring import score
 from rankdistill.training import batches
-from rankdistill.training.batches import PART_TOKENS, in_lists, length_parts
+from rankdistill.training.batches import PART_TOKENS, PARTS, in_lists, length_parts, part_limits
 from rankdistill.training.draw import plan_lists
 from rankdistill.training.list_source import ListSource
 
@@ -30,6 +32,18 @@ def test_parts_hold_every_pair_once_longest_first_and_pay_for_themselves(lengths
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
     padded = sum(len(part) * known[part].max() for part in parts)
     assert padded + PART_TOKENS * len(parts) <= len(known) * known.max() + PART_TOKENS
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_a_recurrent_student_leaves_padding_out_by_itself_on_a_cpu_in_float32(
+    device: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "default_device", lambda: torch.device(device))
+    model = BiLSTMForSequenceClassification(BiLSTMConfig(vocab_size=9, embedding_size=2, lstm_size=2, dense_size=2))
+    usual = PARTS[device], PART_TOKENS
+    assert part_limits(model, alone=True) == ((1, 0) if device == "cpu" else usual)
+    assert part_limits(model, alone=False) == usual
+    assert part_limits(model.double(), alone=True) == usual
 
 
 @pytest.fixture

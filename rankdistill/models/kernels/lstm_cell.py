@@ -102,7 +102,7 @@ def sigmoid(x: Any) -> Any:
 
 @njit(inline="always")
 def tanh(x: Any) -> Any:
-    """The hyperbolic tangent of a float32."""
+    """The hyperbolic tangent of a float32; a small one is itself, as the difference would lose its digits."""
     power = exp_below_0(np.float32(-2) * abs(x))
     size = (ONE - power) / (ONE + power)
-    return size if x >= np.float32(0) else -size
+    return x if abs(x) < np.float32(1e-3) else (size if x >= np.float32(0) else -size)

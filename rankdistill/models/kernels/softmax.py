@@ -88,9 +88,9 @@ def exp_below_0(x: Any) -> Any:
 
     0 below `LEAST`, which masked tokens are: shares that small change no sum, and their gradients would be subnormal
     numbers, which many processors multiply ten times slower. By 2ⁿ·exp(r), r below ½ ln 2, and a polynomial of degree
-    6. Source: Moshier 1989, expf (docs/papers.md).
+    6. Not a number stays that, so that weights that diverge are noticed. Source: Moshier 1989, expf (docs/papers.md).
     """
-    seen = x >= LEAST
+    seen, known, given = x >= LEAST, x == x, x
     x = max(x, LEAST)
     n = np.int32(x * np.float32(1.44269504) - np.float32(0.5))
     r = np.float32(np.float32(x - n * np.float32(0.693359375)) + n * np.float32(2.12194440e-4))
@@ -102,4 +102,4 @@ def exp_below_0(x: Any) -> Any:
     p = np.float32(p * r + np.float32(5.0000001201e-1))
     p = np.float32(p * np.float32(r * r) + r + np.float32(1))
     power = np.int32((n + np.int32(127)) << np.int32(23)).view(np.float32)
-    return p * power if seen else np.float32(0)
+    return p * power if seen else (np.float32(0) if known else given)

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from rankdistill.models.recurrent.config import BiAttentiveConfig
+from rankdistill.models.recurrent.distinct import DistinctTexts
 from rankdistill.models.recurrent.lstm import BiLSTM
 from rankdistill.models.recurrent.network import RecurrentForSequenceClassification
-from rankdistill.models.recurrent.packed import Packed
+from rankdistill.models.recurrent.packed import PackedTexts
 from rankdistill.models.recurrent.texts import Text
 
 
@@ -47,12 +48,14 @@ class BiAttentiveForSequenceClassification(RecurrentForSequenceClassification):
         )
 
     def packed_vector(self, tokens: list[Tensor], texts: list[Text]) -> Tensor:
-        """Compute the same by packed texts."""
-        packed = Packed.of(texts)
-        words, places = self.words_of(tokens, packed)
-        encoded = packed.padded(self.encoder.packed(torch.relu(self.projection(words)), places, packed))
-        read = packed.flat(attended(encoded, texts))
-        return self._pooled(packed.padded(self.integrator.packed(read, torch.arange(len(read)), packed)), texts)
+        """Compute the same by packed texts, of which the first LSTM reads each different one once."""
+        read = DistinctTexts.of(texts, tokens)
+        words, places = self.words_of(read.ids)
+        encoded = self.encoder.packed(torch.relu(self.projection(words)), places, read.packed)
+        packed = PackedTexts.of(texts)
+        inputs = packed.flat(attended(read.of_pairs(read.packed.padded(encoded)), texts))
+        states = self.integrator.packed(inputs, torch.arange(len(inputs), device=inputs.device), packed)
+        return self._pooled(packed.padded(states), texts)
 
     def _pooled(self, states: list[Tensor], texts: Sequence[Text]) -> Tensor:
         """Pool the states of both texts, or those of a single one twice, by attention of either's own."""

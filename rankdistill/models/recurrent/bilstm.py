@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from rankdistill.models.recurrent.config import BiLSTMConfig
+from rankdistill.models.recurrent.distinct import DistinctTexts
 from rankdistill.models.recurrent.lstm import BiLSTM
 from rankdistill.models.recurrent.network import RecurrentForSequenceClassification
-from rankdistill.models.recurrent.packed import Packed
-from rankdistill.models.recurrent.texts import Distinct, Text
+from rankdistill.models.recurrent.texts import Text
 
 
 class BiLSTMForSequenceClassification(RecurrentForSequenceClassification):
@@ -34,11 +34,9 @@ class BiLSTMForSequenceClassification(RecurrentForSequenceClassification):
 
     def packed_vector(self, tokens: list[Tensor], texts: list[Text]) -> Tensor:
         """Compute the same by packed texts, each different one once."""
-        distinct = [Distinct.of(text, ids) for text, ids in zip(texts, tokens, strict=True)]
-        packed = Packed.of([each.text for each in distinct])
-        states = packed.last(self.lstm.packed(*self.words_of([each.ids for each in distinct], packed), packed))
-        # index_select, as the gradients of rows that are indexed otherwise are added up in any order
-        return compared([each.index_select(0, one.rows) for each, one in zip(states, distinct, strict=True)])
+        read = DistinctTexts.of(texts, tokens)
+        states = self.lstm.packed(*self.words_of(read.ids), read.packed)
+        return compared(read.of_pairs(read.packed.last(states)))
 
 
 def compared(states: list[Tensor]) -> Tensor:

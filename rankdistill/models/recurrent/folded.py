@@ -12,8 +12,9 @@ from torch import Tensor
 from rankdistill.models.changes import state_of
 from rankdistill.models.kernels.lstm_cell import lstm_cell
 from rankdistill.models.recurrent.bilstm import BiLSTMForSequenceClassification, compared
-from rankdistill.models.recurrent.packed import Packed
-from rankdistill.models.recurrent.texts import Distinct, texts_of
+from rankdistill.models.recurrent.distinct import DistinctTexts
+from rankdistill.models.recurrent.packed import PackedTexts
+from rankdistill.models.recurrent.texts import texts_of
 
 WORDS = 512
 """Words that are multiplied together: a product's last bits depend on its size, and none on what was read before."""
@@ -21,9 +22,9 @@ MOST_BYTES = 1 << 29
 """Of the products of the whole vocabulary; with more of them nothing is folded."""
 
 
-def can_fold(model: Any) -> bool:
-    """Whether a model is a BiLSTM student, with a vocabulary that is not too large."""
-    if not isinstance(model, BiLSTMForSequenceClassification):
+def _can_fold(model: Any) -> bool:
+    """Whether a model is a BiLSTM student of torch's own LSTMs, with a vocabulary that is not too large."""
+    if not isinstance(model, BiLSTMForSequenceClassification) or not model.lstm.is_plain:
         return False
     return int(model.config.vocab_size) * 8 * int(model.config.lstm_size) * 4 <= MOST_BYTES
 
@@ -39,7 +40,7 @@ class FoldedLSTM:
 
     def __init__(self, model: Any) -> None:
         self.model = model
-        self._can = can_fold(model)
+        self._can = _can_fold(model)
         self._known: tuple[Any, list[Tensor], Tensor] | None = None
         self._fills = Lock()  # threads that need the same words wait for them
 
@@ -52,17 +53,13 @@ class FoldedLSTM:
         if not self._can or dtype != "float32" or ids.device.type != "cpu" or self.model.dtype != torch.float32:
             return None
         texts = texts_of(ids, inputs.get("attention_mask"), inputs.get("token_type_ids"), self.model.config.n_texts)
-        distinct = [Distinct.of(text, text.take(ids)) for text in texts]
-        packed = Packed.of([each.text for each in distinct])
-        words = packed.flat([each.ids for each in distinct])
-        rows = [words[order] for order in (packed.onwards, packed.backwards)]
-        states = self._last(self._gates_of(ids), rows, packed).split([len(each.ids) for each in distinct])
-        logits: Tensor = self.model.logits_of(
-            compared([each[one.rows] for each, one in zip(states, distinct, strict=True)])
-        )
+        read = DistinctTexts.of(texts, [text.take(ids) for text in texts])
+        last = self._last(self._gates_of(ids), read.packed.both_ways(read.ids), read.packed)
+        states = last.split([len(text.lengths) for text in read.packed.texts])
+        logits: Tensor = self.model.logits_of(compared(read.of_pairs(states)))
         return logits
 
-    def _last(self, gates: list[Tensor], words: list[Tensor], packed: Packed) -> Tensor:
+    def _last(self, gates: list[Tensor], words: list[Tensor], packed: PackedTexts) -> Tensor:
         """The last states of both ways, (R, 2·H) of all rows, of words int64 (N,) of either way by steps."""
         lstm, n_rows = self.model.lstm, len(packed.order)
         weights = torch.stack([lstm.onwards.weight_hh_l0, lstm.backwards.weight_hh_l0]).transpose(1, 2)

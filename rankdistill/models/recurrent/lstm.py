@@ -10,13 +10,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from rankdistill.models.recurrent.packed import Packed
+from rankdistill.models.recurrent.packed import PackedTexts
 from rankdistill.models.recurrent.steps import states_of
 from rankdistill.models.recurrent.texts import Text
 
 
 class BiLSTM(nn.Module):
-    """One layer of both directions: ``forward`` gives all states, ``last`` each direction's last one."""
+    """One layer of both directions.
+
+    ``forward`` gives all states of padded texts, and ``last`` each direction's last one: on any device, in any dtype
+    and in graphs that are exported. ``packed`` gives those of packed texts.
+    """
 
     def __init__(self, n_inputs: int, size: int) -> None:
         super().__init__()
@@ -35,9 +39,14 @@ class BiLSTM(nn.Module):
         states = torch.cat([_take(each, end)[:, 0] for each in self._states(inputs, text)], dim=-1)
         return states * (text.lengths > 0)[:, None].to(states.dtype)
 
-    def packed(self, vectors: Tensor, places: Tensor, texts: Packed) -> Tensor:
+    @property
+    def is_plain(self) -> bool:
+        """Whether both are torch's own LSTMs, and not what a tool put in their place, whose weights lie elsewhere."""
+        return type(self.onwards) is type(self.backwards) is nn.LSTM
+
+    def packed(self, vectors: Tensor, places: Tensor, packed: PackedTexts) -> Tensor:
         """Compute the states of packed texts, (2, N, size): of tokens that are the rows ``places`` (N,) of vectors."""
-        return states_of(self.onwards, self.backwards, vectors, places, texts)
+        return states_of(self.onwards, self.backwards, vectors, places, packed)
 
     def _states(self, inputs: Tensor, text: Text) -> tuple[Tensor, Tensor]:
         """Run both directions, the second over the tokens from each text's last to its first."""

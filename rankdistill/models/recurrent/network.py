@@ -12,7 +12,8 @@ from transformers import initialization as init
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from rankdistill.models.recurrent.config import BiLSTMConfig
-from rankdistill.models.recurrent.packed import Packed, can_pack
+from rankdistill.models.recurrent.lstm import BiLSTM
+from rankdistill.models.recurrent.packed import can_pack_texts
 from rankdistill.models.recurrent.texts import Text, texts_of
 
 UNKNOWN = 0.25
@@ -20,7 +21,7 @@ UNKNOWN = 0.25
 
 
 class RecurrentForSequenceClassification(PreTrainedModel, ABC):
-    """Texts of tokens to logits by a vector of them, which subclasses compute in `vector`.
+    """Texts of tokens to logits by a vector of them, which subclasses compute in `vector` and `packed_vector`.
 
     A pair's two texts are its segments 0 and 1; special tokens belong to the segment that the tokenizer says. Logits do
     not depend on padding, nor on the other pairs of a batch.
@@ -62,10 +63,16 @@ class RecurrentForSequenceClassification(PreTrainedModel, ABC):
     def packed_vector(self, tokens: list[Tensor], texts: list[Text]) -> Tensor:
         """Compute `vector` by packed texts, from the tokens int64 (B, n) of each."""
 
-    def words_of(self, tokens: list[Tensor], packed: Packed) -> tuple[Tensor, Tensor]:
-        """Embeddings (U, ·) of the words of packed texts, each once, and the place there of each token, int64 (N,)."""
-        words, places = torch.unique(packed.flat(tokens), return_inverse=True)
+    def words_of(self, ids: Tensor) -> tuple[Tensor, Tensor]:
+        """Look the words of tokens int64 (N,) up, each once, (U, ·), and find each token's place there, int64 (N,)."""
+        words, places = torch.unique(ids, return_inverse=True)
         return self.embed(words), places
+
+    @property
+    def can_pack(self) -> bool:
+        """Whether texts are packed now, see `can_pack_texts`."""
+        lstms = (each for each in self.modules() if isinstance(each, BiLSTM))
+        return can_pack_texts(self.device, self.dtype) and all(each.is_plain for each in lstms)
 
     def embed(self, ids: Tensor) -> Tensor:
         """Look tokens of any shape up, (..., channels · embedding_size)."""
@@ -101,7 +108,7 @@ class RecurrentForSequenceClassification(PreTrainedModel, ABC):
         """
         texts = texts_of(input_ids, attention_mask, token_type_ids, self.config.n_texts)
         tokens = [text.take(input_ids) for text in texts]
-        if can_pack(input_ids.device, self.dtype):
+        if self.can_pack:
             vector = self.packed_vector(tokens, texts)
         else:
             vector = self.vector([self.embed(ids) for ids in tokens], texts)

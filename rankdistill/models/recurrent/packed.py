@@ -1,4 +1,4 @@
-"""Packed: the tokens of a batch's texts in the order in which the steps of an LSTM read them, without padding."""
+"""PackedTexts: the tokens of a batch's texts in the order in which the steps of an LSTM read them, without padding."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from torch import Tensor
 from rankdistill.models.recurrent.texts import Text
 
 
-def can_pack(device: torch.device, dtype: torch.dtype) -> bool:
+def can_pack_texts(device: torch.device, dtype: torch.dtype) -> bool:
     """Whether a network of such weights packs its texts: on a CPU in float32, and not in a graph for other inputs."""
     traced = torch.jit.is_tracing() or torch.compiler.is_compiling()
     return device.type == "cpu" and dtype == torch.float32 and not traced
 
 
 @dataclass(frozen=True, eq=False)
-class Packed:
+class PackedTexts:
     """Rows of one or several texts, the longest first, of which a step of an LSTM reads those that have not ended.
 
-    Tokens have two orders: as in the texts, one text after the other (``of``), and by steps, as an LSTM's states are:
-    the first step's tokens of all rows, then the second's of the rows that are longer than one token. On a CPU.
+    Tokens have two orders: as in the texts, one row after the other, which `flat` gives, and by steps, as an LSTM's
+    states are: the first step's tokens of all rows, then the second's of the rows that are longer than one token.
     """
 
     texts: Sequence[Text]
@@ -39,12 +39,12 @@ class Packed:
     """int64 (N,): the same where rows are read from their ends."""
 
     @classmethod
-    def of(cls, texts: Sequence[Text]) -> Packed:
-        """Order the tokens of texts with B rows each."""
+    def of(cls, texts: Sequence[Text]) -> PackedTexts:
+        """Order the tokens of texts, each of as many rows as it has."""
         lengths = torch.cat([text.lengths for text in texts])
         order = lengths.argsort(descending=True, stable=True)
         ordered = lengths[order]
-        steps = torch.arange(int(lengths.max()))[:, None]
+        steps = torch.arange(int(lengths.max()), device=lengths.device)[:, None]
         reads = steps < ordered
         starts = (lengths.cumsum(0) - lengths)[order]
         onwards, backwards = starts + steps, starts + ordered - 1 - steps
@@ -54,8 +54,12 @@ class Packed:
         """Take the tokens' values, (N, ...), in the order of texts, of those of each text, (B, n, ...)."""
         return torch.cat([each[text.known] for each, text in zip(values, self.texts, strict=True)])
 
+    def both_ways(self, values: Tensor) -> list[Tensor]:
+        """Take the values (N, ...) of tokens in the order of texts by steps, as either way reads them."""
+        return [values[order] for order in (self.onwards, self.backwards)]
+
     def padded(self, states: Tensor) -> list[Tensor]:
-        """The states (B, n, 2·H) of each text's tokens of those by steps, (2, N, H): 0 beyond a text's end."""
+        """Take the states (B, n, 2·H) of each text's tokens of those by steps, (2, N, H): 0 beyond a text's end."""
         size = states.shape[2]
         flat = torch.cat([states[way].index_select(0, places) for way, places in enumerate(self._by_text)], dim=-1)
         counts = [int(text.lengths.sum()) for text in self.texts]
@@ -67,11 +71,11 @@ class Packed:
         return found
 
     def last(self, states: Tensor) -> list[Tensor]:
-        """The last states of both ways, (B, 2·H) of each text, of all by steps, (2, N, H); 0 without a token."""
+        """Take the last states of both ways, (B, 2·H) of each text, of all by steps, (2, N, H); 0 without a token."""
         both = states.new_zeros(len(self.lengths), 2 * states.shape[2])
         some = self.order[self.lengths[self.order] > 0]
-        starts = torch.tensor([0, *self.active]).cumsum(0)
-        ends = starts[self.lengths[some] - 1] + torch.arange(len(some))
+        starts = some.new_tensor([0, *self.active]).cumsum(0)
+        ends = starts[self.lengths[some] - 1] + torch.arange(len(some), device=some.device)
         both = both.index_copy(0, some, torch.cat([way.index_select(0, ends) for way in states], dim=-1))
         return list(both.split([len(text.lengths) for text in self.texts]))
 

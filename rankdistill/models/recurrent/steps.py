@@ -7,15 +7,16 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.amp import custom_bwd, custom_fwd
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from rankdistill.models.kernels.lstm_cell import add_rows, lstm_cell_backward, lstm_cell_kept
-from rankdistill.models.recurrent.packed import Packed
+from rankdistill.models.recurrent.packed import PackedTexts
 
 
-def states_of(onwards: nn.LSTM, backwards: nn.LSTM, vectors: Tensor, places: Tensor, packed: Packed) -> Tensor:
+def states_of(onwards: nn.LSTM, backwards: nn.LSTM, vectors: Tensor, places: Tensor, packed: PackedTexts) -> Tensor:
     """Run LSTMs of both ways over packed texts: states float32 (2, N, H), in the order of steps.
 
     vectors: float32 (U, D). places: int64 (N,), the row of them that each token is, in the order of texts. What a
@@ -23,9 +24,9 @@ def states_of(onwards: nn.LSTM, backwards: nn.LSTM, vectors: Tensor, places: Ten
     dtype, while the steps stay in float32.
     """
     lstms: tuple[Any, Any] = (onwards, backwards)
-    gates = [functional.linear(vectors, way.weight_ih_l0, way.bias_ih_l0 + way.bias_hh_l0).float() for way in lstms]
-    rows = [places[order] for order in (packed.onwards, packed.backwards)]
-    states: Tensor = Steps.apply(packed.active, *rows, *gates, *[way.weight_hh_l0 for way in lstms])
+    gates = [functional.linear(vectors, way.weight_ih_l0, way.bias_ih_l0 + way.bias_hh_l0) for way in lstms]
+    weights = [way.weight_hh_l0 for way in lstms]
+    states: Tensor = Steps.apply(packed.active, *packed.both_ways(places), *gates, *weights)
     return states
 
 
@@ -37,6 +38,7 @@ class Steps(Function):
     """
 
     @staticmethod
+    @custom_fwd(device_type="cpu", cast_inputs=torch.float32)
     def forward(
         ctx: Any,
         active: list[int],
@@ -50,10 +52,10 @@ class Steps(Function):
         """Compute the states. active: rows of each step. gates (U, 4·H), rows int64 (N,) of them, weights (4·H, H)."""
         weights = torch.stack([weights_onwards, weights_backwards])
         rows, size = (rows_onwards, rows_backwards), weights.shape[2]
-        gates = torch.empty(2, len(rows_onwards), 4 * size)
+        gates = weights.new_empty(2, len(rows_onwards), 4 * size)
         for way, given in enumerate((gates_onwards, gates_backwards)):
             torch.index_select(given, 0, rows[way], out=gates[way])
-        states, cells = (torch.empty(2, len(rows_onwards), size) for _ in range(2))
+        states, cells = (weights.new_empty(2, len(rows_onwards), size) for _ in range(2))
         arrays, turned = (gates.numpy(), states.numpy(), cells.numpy()), weights.transpose(1, 2)
         before = -1
         for first, n_rows in zip(_starts(active), active, strict=True):
@@ -67,12 +69,13 @@ class Steps(Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, given: Tensor) -> Any:
+    @custom_bwd(device_type="cpu")
+    def backward(ctx: Any, given: Tensor) -> Any:  # type: ignore[override]  # custom_bwd is typed without names
         """Gradients of gates and weights, of that of the states, (2, N, H)."""
         *rows, gates, states, cells, weights = ctx.saved_tensors
         active, given = ctx.active, given.contiguous()
         gradient, n_first = torch.empty_like(gates), max(active, default=0)
-        of_hidden, of_cell = (torch.zeros(2, n_first, states.shape[2]) for _ in range(2))
+        of_hidden, of_cell = (states.new_zeros(2, n_first, states.shape[2]) for _ in range(2))
         kept = gates.numpy(), cells.numpy(), given.numpy()
         computed = of_hidden.numpy(), of_cell.numpy(), gradient.numpy()
         starts = _starts(active)
@@ -81,10 +84,12 @@ class Steps(Function):
             lstm_cell_backward(*kept, *computed, first, n_rows, before)
             if step:
                 torch.bmm(gradient[:, first : first + n_rows], weights, out=of_hidden[:, :n_rows])
-        counts = torch.tensor(active, dtype=torch.int64)
-        earlier = torch.arange(n_first, gates.shape[1]) - counts[:-1].repeat_interleave(counts[1:])
+        counts = rows[0].new_tensor(active)
+        earlier = torch.arange(n_first, gates.shape[1], device=counts.device) - counts[:-1].repeat_interleave(
+            counts[1:]
+        )
         of_weights = torch.bmm(gradient[:, n_first:].transpose(1, 2), states[:, earlier])
-        sums = [torch.zeros(n_rows, gates.shape[2]) for n_rows in ctx.n_gates]
+        sums = [gates.new_zeros(n_rows, gates.shape[2]) for n_rows in ctx.n_gates]
         for way, total in enumerate(sums):
             add_rows(rows[way].numpy(), gradient[way].numpy(), total.numpy())
         return None, None, None, *sums, *of_weights

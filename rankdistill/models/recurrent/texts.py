@@ -32,28 +32,6 @@ class Text:
         return values.gather(1, self.places)
 
 
-@dataclass(frozen=True)
-class Distinct:
-    """The different texts among a batch's: a query that many pairs have is one."""
-
-    text: Text
-    """Of D rows."""
-    ids: Tensor
-    """int64 (D, n): their tokens; beyond a text's end any."""
-    rows: Tensor
-    """int64 (B,): of each pair the row of its text."""
-
-    @classmethod
-    def of(cls, text: Text, ids: Tensor) -> Distinct:
-        """Find them by the tokens int64 (B, n) of a text of each pair."""
-        own = ids.masked_fill(~text.known, -1)
-        kinds, rows = own.unique(dim=0, return_inverse=True)
-        if len(kinds) == len(own):
-            return cls(text, ids, torch.arange(len(own)))
-        first = rows.new_empty(len(kinds)).scatter_(0, rows.flip(0), torch.arange(len(own)).flip(0))
-        return cls(Text(text.places[first], text.lengths[first], text.backwards[first]), ids[first], rows)
-
-
 def text_of(inside: Tensor) -> Text:
     """Find the text whose tokens are ``inside``, bool (B, L), a run of each row; rows may have none."""
     counts = inside.long()

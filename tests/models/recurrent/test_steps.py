@@ -14,8 +14,9 @@ from torch import Tensor
 from rankdistill.models.recurrent.biattentive import BiAttentiveForSequenceClassification
 from rankdistill.models.recurrent.bilstm import BiLSTMForSequenceClassification
 from rankdistill.models.recurrent.config import BiAttentiveConfig, BiLSTMConfig
+from rankdistill.models.recurrent.folded import FoldedLSTM
 from rankdistill.models.recurrent.lstm import BiLSTM
-from rankdistill.models.recurrent.packed import Packed, can_pack
+from rankdistill.models.recurrent.packed import PackedTexts
 from rankdistill.models.recurrent.texts import Text, texts_of
 
 WORDS = 11
@@ -50,7 +51,7 @@ def test_states_and_gradients_are_torchs_own_of_each_text_alone(
     lengths: list[tuple[int, int]], padding: int, size: int
 ) -> None:
     torch.manual_seed(size)
-    lstm, packed = BiLSTM(6, size), Packed.of(texts(lengths, padding))
+    lstm, packed = BiLSTM(6, size), PackedTexts.of(texts(lengths, padding))
     with torch.no_grad():
         for weight in lstm.parameters():
             weight.normal_()
@@ -78,6 +79,7 @@ def test_states_and_gradients_are_torchs_own_of_each_text_alone(
     torch.testing.assert_close(flat, expected.float(), atol=2e-6, rtol=1e-5)
     torch.testing.assert_close(last, torch.stack(ends).float(), atol=2e-6, rtol=1e-5)
     if not n_tokens:
+        assert not any(each.any() for each in gradients(lstm, vectors))
         return
     ((expected * weights).sum() + torch.stack(ends).sum()).backward()
     for given_, right in zip(gradients(lstm, vectors), gradients(exact, exact_vectors), strict=True):
@@ -103,11 +105,13 @@ def test_a_network_learns_the_same_from_packed_texts_as_from_padded_ones(
     torch.manual_seed(0)
     packed = network(config(**SHAPE, n_texts=n_texts, channels=channels)).eval()
     exact = copy.deepcopy(packed).double()  # packed in float32 alone
-    assert can_pack(packed.device, packed.dtype)
-    assert not can_pack(exact.device, exact.dtype)
+    assert packed.can_pack
+    assert not exact.can_pack
     ids = torch.randint(0, 40, (5, 12))
+    ids[3] = ids[0]
+    ids[4, :3] = ids[0, :3]  # a query that three pairs share
     mask, segments = torch.ones_like(ids), torch.zeros_like(ids)
-    for row, (first, second) in enumerate([(3, 9), (12, 0), (4, 2), (1, 1), (0, 0)]):
+    for row, (first, second) in enumerate([(3, 9), (12, 0), (0, 0), (3, 9), (3, 2)]):
         segments[row, first : first + second] = 1
         mask[row, first + second :] = 0
     logits = [model(ids, mask, segments).logits for model in (packed, exact)]
@@ -120,20 +124,67 @@ def test_a_network_learns_the_same_from_packed_texts_as_from_padded_ones(
             torch.testing.assert_close(one.grad, other.grad.float(), atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.parametrize("changed", ["embeddings.weight", "weight_hh_l0", "bias_ih_l0"])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_weights_that_diverged_are_seen_in_the_logits(name: str, changed: str) -> None:
+    network, config = NETWORKS[name]
+    model = network(config(**SHAPE)).eval()
+    with torch.no_grad():
+        for weight, values in model.named_parameters():
+            if weight.endswith(changed):
+                values.fill_(torch.nan)
+    ids = torch.randint(0, 40, (5, 12))
+    inputs = {"input_ids": ids, "token_type_ids": (torch.arange(12) > 5).long().expand(5, -1)}
+    assert model(**inputs).logits.isnan().all()
+    with torch.inference_mode():
+        folded = FoldedLSTM(model).logits(inputs, "float32")
+    assert name != "bilstm" or (folded is not None and folded.isnan().all())
+
+
+class Replaced(torch.nn.Module):
+    """What a tool puts in the place of an LSTM, such as a quantized one: it has no weights of torch's names."""
+
+    def __init__(self, inner: torch.nn.LSTM) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, inputs: Tensor) -> Any:
+        return self.inner(inputs)
+
+
+def test_an_lstm_that_a_tool_replaced_is_run_by_its_own_forward_pass() -> None:
+    torch.manual_seed(0)
+    model = BiLSTMForSequenceClassification(BiLSTMConfig(**SHAPE)).eval()
+    ids = torch.randint(0, 40, (5, 12))
+    expected = model(ids).logits
+    assert model.can_pack
+    model.lstm.onwards = Replaced(model.lstm.onwards)
+    assert not model.can_pack
+    torch.testing.assert_close(model(ids).logits, expected)
+    with torch.inference_mode():
+        assert FoldedLSTM(model).logits({"input_ids": ids}, "float32") is None
+
+
 def test_the_same_gradient_can_be_computed_twice() -> None:
-    lstm, packed = BiLSTM(3, 4), Packed.of(texts([(2, 3), (4, 1)], 0))
+    lstm, packed = BiLSTM(3, 4), PackedTexts.of(texts([(2, 3), (4, 1)], 0))
     states = lstm.packed(torch.randn(WORDS, 3), torch.arange(10), packed)
     one, other = (torch.autograd.grad(states.sum(), list(lstm.parameters()), retain_graph=True) for _ in range(2))
     assert all(torch.equal(*both) for both in zip(one, other, strict=True))
 
 
 def test_under_autocast_the_steps_stay_in_float32() -> None:
-    lstm, packed = BiLSTM(3, 4), Packed.of(texts([(2, 3), (4, 1)], 0))
+    lstm, packed = BiLSTM(3, 4), PackedTexts.of(texts([(2, 3), (4, 1)], 0))
     vectors, places = torch.randn(WORDS, 3), torch.arange(10)
     exact = lstm.packed(vectors, places, packed)
     with torch.autocast("cpu", torch.bfloat16):
         cast = lstm.packed(vectors, places, packed)
-    cast.sum().backward()
+        cast.sum().backward()
+    inside = lstm.onwards.weight_hh_l0.grad.clone()
+    lstm.zero_grad()
+    with torch.autocast("cpu", torch.bfloat16):
+        again = lstm.packed(vectors, places, packed)
+    again.sum().backward()
+    assert torch.equal(lstm.onwards.weight_hh_l0.grad, inside), "products of the backward pass are float32, too"
     assert cast.dtype == torch.float32
     torch.testing.assert_close(cast, exact, atol=0.02, rtol=0)
     assert not torch.equal(cast, exact), "what tokens add to the gates is computed in bfloat16"
