@@ -4,7 +4,7 @@ Run in the project's root: python -m benchmarks.studies.recurrent   (--quick: a 
 The teacher, MiniLM-L6, is fine-tuned on a task. A BiLSTM learns the labels (undistilled), or the teacher's logits of
 the same texts, with variations of them by each way of augmentation; then, as in Figure 3.3, with more and more
 variations, and with more and fewer hidden units. All students have as many updates, so that more texts are no longer
-training. They are measured on dev pairs by GLUE's first measure, over three seeds. Estimated at four hours on two free
+training. They are measured on dev pairs by GLUE's first measure, over three seeds. Estimated at seven hours on two free
 cores with AVX2; killed, it resumes after what is finished, and runs that are beside the table are not made again.
 """
 

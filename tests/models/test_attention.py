@@ -9,7 +9,7 @@ from tiny import make_model
 
 from rankdistill.models.attention import NAME, float32_attention, sdpa_float32
 from rankdistill.models.dropout import Mask, fast_dropout
-from rankdistill.models.kernels.softmax import exp_below_0
+from rankdistill.models.kernels.softmax import exp_below_0, softmax_dropout
 
 
 @pytest.fixture
@@ -131,6 +131,16 @@ def test_exp_of_the_kernel_is_exact_to_two_units_in_the_last_place():
     exact = np.exp(values.astype(np.float64))
     assert (np.abs(ours - exact) / exact).max() < 2 * 2.0**-23
     assert [exp_below_0(np.float32(value)) for value in (-60.001, -88, -3e38, -np.inf)] == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("place", [0, 1, 3])
+def test_a_score_that_is_not_a_number_makes_its_whole_row_so(place: int) -> None:
+    scores, out = np.zeros((1, 1, 2, 4), np.float32), np.empty((1, 1, 2, 4), np.float32)
+    scores[0, 0, 0, place] = np.nan
+    none, one = np.uint32(0), np.float32(1)
+    softmax_dropout(scores, out, np.zeros((1, 1, 4), np.float32), one, none, none, none, one)
+    assert np.isnan(out[0, 0, 0]).all()
+    np.testing.assert_allclose(out[0, 0, 1], 0.25)
 
 
 def test_a_token_that_is_masked_has_no_share_and_no_gradient():
