@@ -43,8 +43,8 @@ SOURCES: dict[str, tuple[str, str]] = {
     "rte": ("train", "dev"),
 }
 """Task -> the files learnt from and measured on; where they are one, 70 % of it, by a hash, is learnt from."""
-MOST, LEARNT_PERCENT = 10_000, 70
-"""Pairs of a task that are learnt from, at most: SST-2's 67,349 are cut."""
+MOST, LEARNT_PERCENT = 4000, 70
+"""Pairs of a task that are learnt from, at most, so that every set is a small one."""
 GROUPS: dict[str, tuple[str, ...]] = {
     "sentiment": ("sst2",),
     "paraphrases": ("mrpc", "qqp"),
@@ -52,19 +52,20 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "all": tuple(SOURCES),
 }
 SEEDS = (0, 1, 2)
-SETTINGS = MultitaskSettings(curve_examples=500)
+SETTINGS = MultitaskSettings(teacher_learning_rate=1e-4, curve_points=4, curve_examples=500)
+"""The teachers' rate is that of MiniLM-L6 in the study of recurrent students."""
 EPOCHS = 8
 
 
-def load_task(name: str, most: int) -> Task:
-    """A task of GLUE with the pairs learnt from as its split train, and those measured on as dev."""
+def load_task(name: str, most: int, most_measured: int | None = None) -> Task:
+    """A task of GLUE with at most so many pairs learnt from as its split train, and those measured on as dev."""
     collection = rd.load_collection(f"glue:{name}@{DATA / 'glue'}")
     learnt, held_out = (collection.split(split) for split in SOURCES[name])
     if SOURCES[name][0] == SOURCES[name][1]:
         learnt = [pair for pair in learnt if hash_percent(pair) < LEARNT_PERCENT]
         held_out = [pair for pair in held_out if hash_percent(pair) >= LEARNT_PERCENT]
     drawn = np.random.default_rng(0).permutation(len(learnt))[:most]
-    splits = {"train": [learnt[row] for row in sorted(drawn)], "dev": held_out if most == MOST else held_out[:most]}
+    splits = {"train": [learnt[row] for row in sorted(drawn)], "dev": held_out[:most_measured]}
     scored = collection.scored_pairs
     assert scored is not None
     collection = replace(collection, splits=splits, scored_pairs=replace(scored, measured_split="dev"))
@@ -172,13 +173,13 @@ def main(
     training = replace(
         TrainingSettings(**STUDENTS[student.partition(":")[0]].training), epochs=epochs, logging_steps=50
     )
-    most = MOST
+    sizes: tuple[int, int | None] = MOST, None
     if quick:
         folder = folder.with_name(f"{folder.name}-quick")
-        tasks, seeds, most = ("rte", "mrpc"), seeds[:1], 40
+        tasks, seeds, sizes = ("rte", "mrpc"), seeds[:1], (40, 40)
         training = replace(training, epochs=1)
         settings = replace(settings, teacher_epochs=1, tune_epochs=1, curve_points=1)
-    loaded = {task: load_task(task, most) for task in tasks}
+    loaded = {task: load_task(task, *sizes) for task in tasks}
     lines = rows(loaded, student, folder / student.replace(":", " "), training, settings, seeds)
     study(name, lines, seeds, folder=QUICK if quick else FOLDER)
 

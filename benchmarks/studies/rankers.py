@@ -151,14 +151,12 @@ class Trainings:
 
     folder: Path
     grounds: Mapping[str, Ground]
+    n_trained: int
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What all of them depend on."""
-        return {
-            ground: {"pairs": len(each.train), "objective": each.objective, "max_length": each.max_length}
-            for ground, each in self.grounds.items()
-        }
+        """What all of them depend on, whichever grounds are chosen."""
+        return {"trained": self.n_trained, "depth": DEPTH, "lists": LISTS, "objectives": [LABELLED, TAUGHT]}
 
     def scores(self, name: str, student: Student, seed: int) -> F32:
         """Train a student; its scores of the test candidates."""
@@ -262,7 +260,7 @@ def main(
     if quick:
         folder, place, sizes = folder.with_name(f"{folder.name}-quick"), QUICK, (40, 20)
         grounds, seeds, students = ("pydocs",), seeds[:2], tuple(Student(each.name, 2) for each in TABLE[1:])
-    trainings = Trainings(folder, {ground: GROUNDS[ground](*sizes) for ground in grounds})
+    trainings = Trainings(folder, {ground: GROUNDS[ground](*sizes) for ground in grounds}, sizes[0])
     with kept_runs(folder, "rankers", trainings.facts, place):
         lines = study(name, rows(trainings, students, seeds), seeds, finish=corrected, folder=place)
     draw(lines, place / f"{name}.svg")

@@ -27,6 +27,7 @@ from rankdistill.models.causal.shared_prefix import can_share
 from rankdistill.models.causal.written import spelled_out, state_prompt
 from rankdistill.models.contract import ENTRY, ScoreContract, entry_of
 from rankdistill.models.encoder_parts import in_encoder
+from rankdistill.models.engines.by_torch import TorchEngine
 from rankdistill.models.engines.table import make_engine
 from rankdistill.models.engines.threads import Engine, batch_budget, computed, default_budget
 from rankdistill.models.families import family_of, head_of
@@ -376,6 +377,17 @@ class CrossEncoder:
         scores = self.contract.scores_of_margins(margins)
         order = np.argsort(-margins, kind="stable")[:top_k]
         return [{"corpus_id": int(i), "score": float(scores[i]), "text": documents[i]} for i in order]
+
+    def keep_texts(self, most: int) -> bool:
+        """Keep what is computed of the last ``most`` texts, so that a document of many queries is read once; 0: none.
+
+        Only a BiLSTM student, by torch on a CPU in float32, reads a query and a document apart: False for all others,
+        of which nothing is kept. A text takes about 2 KB with 150 hidden units. Scores then depend by float noise on
+        what was scored before.
+        """
+        if most < 0:
+            raise UsageError(f"texts to keep must be 0 or more, got {most}")
+        return isinstance(self.engine, TorchEngine) and self.engine.keep_texts(most)
 
     # -- facts ---------------------------------------------------------------------------------------------------------
 

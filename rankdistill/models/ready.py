@@ -115,6 +115,10 @@ class ReadyModel:
         """The hash of the model that this was made of, see `CrossEncoder.fingerprint`."""
         return self._fingerprint
 
+    def keep_texts(self, most: int) -> bool:
+        """False: an exported file reads both texts of a pair, see `CrossEncoder.keep_texts`."""
+        return False
+
 
 if TYPE_CHECKING:
     Scorer = CrossEncoder | ReadyModel

@@ -165,9 +165,11 @@ def build_app(
     """Build the ASGI app that serves a model under a name.
 
     batch_tokens: padded tokens in a batch (None: by device). n_threads: that compute batches at once (None: the
-    engine's own number). Raises `UsageError` for a classifier, whose classes rank nothing.
+    engine's own number). The model keeps texts from now on. Raises `UsageError` for a classifier, whose classes rank
+    nothing.
     """
     model.contract.margins(np.zeros((0, model.contract.n_logits), np.float32))
+    model.keep_texts(settings.kept_texts)
     server = Server(model, name, settings, batch_tokens or model.batch_tokens, n_threads)
     app = FastAPI(
         title="rankdistill",

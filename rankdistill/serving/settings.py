@@ -35,6 +35,10 @@ class ServingSettings:
     max_body: float = 64.0
     """Size of one request in MB."""
 
+    kept_texts: int = 100_000
+    """Texts of which a BiLSTM student's states are kept, so that a document of many queries is read once; 0 keeps none.
+    Other models read query and document together, and keep nothing."""
+
     def __post_init__(self) -> None:
         if not self.host.strip():
             raise UsageError("the host is empty, expected an address such as 127.0.0.1")
@@ -43,6 +47,8 @@ class ServingSettings:
         for name in ("round_tokens", "max_waiting", "max_documents"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.kept_texts < 0:
+            raise UsageError(f"kept_texts must be 0 or more, got {self.kept_texts}")
         if not (math.isfinite(self.max_body) and self.max_body > 0):
             raise UsageError(f"max_body must be a number above 0, got {self.max_body}")
         if self.key is not None and (not self.key or not self.key.isascii() or not self.key.isprintable()):

@@ -20,6 +20,10 @@ from rankdistill.errors import UsageError
 from rankdistill.models.contract import ScoreContract
 from rankdistill.models.cross_encoder import CrossEncoder
 from rankdistill.models.ready import ReadyModel
+from rankdistill.models.recurrent.bilstm import BiLSTMForSequenceClassification
+from rankdistill.models.recurrent.config import BiLSTMConfig
+from rankdistill.models.recurrent.distinct import DistinctTexts
+from rankdistill.models.recurrent.folded import FoldedLSTM
 from rankdistill.scoring.score import load_scorer
 from rankdistill.scoring.settings import ModelSettings
 from rankdistill.serving.batcher import Batcher, Closed
@@ -274,11 +278,48 @@ def test_a_classifier_is_not_served() -> None:
 
 @pytest.mark.parametrize(
     "settings",
-    [{"port": 70000}, {"host": " "}, {"api_key": ""}, {"api_key": "é"}, {"round_tokens": 0}, {"max_body": 0}],
+    [
+        {"port": 70000},
+        {"host": " "},
+        {"api_key": ""},
+        {"api_key": "é"},
+        {"round_tokens": 0},
+        {"max_body": 0},
+        {"kept_texts": -1},
+    ],
 )
 def test_settings_that_cannot_be_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         ServingSettings(**settings)
+
+
+def test_a_served_bilstm_keeps_the_documents_that_it_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    tokenizer = make_tokenizer()
+    shape = {"vocab_size": len(tokenizer), "embedding_size": 5, "lstm_size": 4, "dense_size": 6, "num_labels": 1}
+    model = CrossEncoder(BiLSTMForSequenceClassification(BiLSTMConfig(**shape)).eval(), tokenizer)
+    expected = {query: scores_of(model, query, DOCUMENTS) for query in (QUERY, "a dog")}
+    computed: list[int] = []
+    last = FoldedLSTM._last
+
+    def counted(self: FoldedLSTM, made: Any, read: DistinctTexts) -> Any:
+        computed.append(len(read.lengths))
+        return last(self, made, read)
+
+    monkeypatch.setattr(FoldedLSTM, "_last", counted)
+    for kept, texts in ((100, [1 + len(DOCUMENTS), 1]), (0, 2 * [1 + len(DOCUMENTS)])):
+        with client_of(model, kept_texts=kept) as client:
+            computed.clear()  # of the texts that warm it up
+            for query in expected:
+                results = client.post("/rerank", json={"query": query, "documents": DOCUMENTS}).json()["results"]
+                given = {each["index"]: each["relevance_score"] for each in results}
+                assert [given[place] for place in range(len(DOCUMENTS))] == pytest.approx(expected[query], abs=CLOSE)
+        assert computed == texts
+
+
+def test_only_a_bilstm_in_float32_keeps_texts(model: CrossEncoder) -> None:
+    assert not model.keep_texts(10)
+    with pytest.raises(UsageError, match="texts to keep must be 0 or more, got -1"):
+        model.keep_texts(-1)
 
 
 # -- several clients ---------------------------------------------------------------------------------------------------

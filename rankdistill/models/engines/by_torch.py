@@ -44,6 +44,7 @@ class TorchEngine:
         self.dtype = usable_dtype(model, dtype, self.device) if own == "float32" else own
         self.casts = own == "float32" != self.dtype and model.config.model_type in FAMILIES
         self.model = model
+        self._kept_texts = 0
         self._computing: tuple[Any, Any, Shortcuts] | None = None
 
     @property
@@ -61,6 +62,13 @@ class TorchEngine:
     def least_tokens(self) -> int:
         """More for an LSTM, each of whose steps is a small product of its own."""
         return STEP_TOKENS if is_recurrent(self.model) else LEAST_TOKENS
+
+    def keep_texts(self, most: int) -> bool:
+        """Keep what is computed of at most so many texts, see `FoldedLSTM`; False where no text is computed alone."""
+        can = self.device.type == "cpu" and self.dtype == "float32" and FoldedLSTM(self.model).can
+        if can and most != self._kept_texts:
+            self._kept_texts, self._computing = most, None
+        return can
 
     @contextmanager
     def shared(self) -> Iterator[None]:
@@ -87,5 +95,5 @@ class TorchEngine:
         state = state_of(self.model) if self.casts else None
         if self._computing is None or self._computing[0] != state:
             model = cast_copy(self.model, self.dtype) if self.casts else self.model
-            self._computing = state, model, (SharedPrefix(model), FoldedLSTM(model))
+            self._computing = state, model, (SharedPrefix(model), FoldedLSTM(model, self._kept_texts))
         return self._computing[1:]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
@@ -13,7 +14,7 @@ from rankdistill.models.changes import state_of
 from rankdistill.models.kernels.lstm_cell import lstm_cell
 from rankdistill.models.recurrent.bilstm import BiLSTMForSequenceClassification, compared
 from rankdistill.models.recurrent.distinct import DistinctTexts
-from rankdistill.models.recurrent.packed import PackedTexts
+from rankdistill.models.recurrent.kept import KeptStates
 from rankdistill.models.recurrent.texts import texts_of
 
 WORDS = 512
@@ -29,6 +30,19 @@ def _can_fold(model: Any) -> bool:
     return int(model.config.vocab_size) * 8 * int(model.config.lstm_size) * 4 <= MOST_BYTES
 
 
+@dataclass(frozen=True, eq=False)
+class _Made:
+    """What was made of a model's weights."""
+
+    state: Any
+    """Of the weights, see `state_of`."""
+    gates: list[Tensor]
+    """(V, 4·H) for each direction: what words add to the gates, where blocks of them are filled."""
+    filled: Tensor
+    """bool, for each block of `WORDS` words."""
+    kept: KeptStates
+
+
 class FoldedLSTM:
     """Logits of batches by a BiLSTM student on a CPU in float32, without gradients.
 
@@ -36,13 +50,17 @@ class FoldedLSTM:
     read, and kept: (V, 4·H) for each direction, of which only blocks that were read take memory. What is left at a
     token is the product with the state before it. Each different text is read once, such as the query of many pairs;
     rows are in the order of their lengths, and those that have ended are left out of a step.
+
+    kept_texts: most texts whose last states are kept, so that one that comes in a later batch is not read again. The
+    last bits of a score then depend on the batch that a text was read in.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, kept_texts: int = 0) -> None:
         self.model = model
-        self._can = _can_fold(model)
-        self._known: tuple[Any, list[Tensor], Tensor] | None = None
-        self._fills = Lock()  # threads that need the same words wait for them
+        self.can = _can_fold(model)
+        self._kept_texts = kept_texts
+        self._known: _Made | None = None
+        self._changes = Lock()  # threads that need the same words wait for them
 
     def logits(self, inputs: Mapping[str, Tensor], dtype: str) -> Tensor | None:
         """Compute logits float32 (B, n_logits) of a padded batch; None for another model, dtype or device.
@@ -50,17 +68,34 @@ class FoldedLSTM:
         inputs: int64 (B, L), input_ids and what else the model takes.
         """
         ids = inputs["input_ids"]
-        if not self._can or dtype != "float32" or ids.device.type != "cpu" or self.model.dtype != torch.float32:
+        if not self.can or dtype != "float32" or ids.device.type != "cpu" or self.model.dtype != torch.float32:
             return None
         texts = texts_of(ids, inputs.get("attention_mask"), inputs.get("token_type_ids"), self.model.config.n_texts)
         read = DistinctTexts.of(texts, [text.take(ids) for text in texts])
-        last = self._last(self._gates_of(ids), read.packed.both_ways(read.ids), read.packed)
-        states = last.split([len(text.lengths) for text in read.packed.texts])
+        states = self._states(read).split(read.sizes)
         logits: Tensor = self.model.logits_of(compared(read.of_pairs(states)))
         return logits
 
-    def _last(self, gates: list[Tensor], words: list[Tensor], packed: PackedTexts) -> Tensor:
-        """The last states of both ways, (R, 2·H) of all rows, of words int64 (N,) of either way by steps."""
+    def _states(self, read: DistinctTexts) -> Tensor:
+        """The last states of both ways, (D, 2·H) of all texts; those that are kept are not computed again."""
+        made = self._made()
+        if not self._kept_texts:
+            return self._last(made, read)
+        keys = read.keys
+        found = made.kept.of(keys)
+        new = torch.tensor([each is None for each in found])
+        if new.any():
+            states = self._last(made, read.only(new))
+            made.kept.keep([key for key, each in zip(keys, found, strict=True) if each is None], states)
+            computed = iter(states)
+            found = [next(computed) if each is None else each for each in found]
+        return torch.stack([each for each in found if each is not None])
+
+    def _last(self, made: _Made, read: DistinctTexts) -> Tensor:
+        """Compute the last states of both ways, (D, 2·H) of all texts."""
+        self._fill(made, read.ids)
+        gates, packed = made.gates, read.packed
+        words = packed.both_ways(read.ids)
         lstm, n_rows = self.model.lstm, len(packed.order)
         weights = torch.stack([lstm.onwards.weight_hh_l0, lstm.backwards.weight_hh_l0]).transpose(1, 2)
         hidden, cell = (torch.zeros(2, n_rows, weights.shape[1]) for _ in range(2))
@@ -77,22 +112,26 @@ class FoldedLSTM:
         last[packed.order] = torch.cat([hidden[0], hidden[1]], dim=-1)
         return last
 
-    def _gates_of(self, ids: Tensor) -> list[Tensor]:
-        """What words add to the gates, (V, 4·H) for each direction, computed for all that are among ``ids``."""
-        model = self.model
-        directions = (model.lstm.onwards, model.lstm.backwards)
-        n_words, state = model.config.vocab_size, state_of(model)
-        with self._fills:
-            if self._known is None or self._known[0] != state:
-                gates = [torch.empty(n_words, len(each.weight_ih_l0)) for each in directions]
-                self._known = state, gates, torch.zeros(-(-n_words // WORDS), dtype=torch.bool)
-            _, gates, filled = self._known
+    def _made(self) -> _Made:
+        """What was made of the weights that the model has now."""
+        model, state = self.model, state_of(self.model)
+        with self._changes:
+            if self._known is None or self._known.state != state:
+                n_words, size = model.config.vocab_size, 4 * model.config.lstm_size
+                gates = [torch.empty(n_words, size) for _ in range(2)]
+                filled = torch.zeros(-(-n_words // WORDS), dtype=torch.bool)
+                self._known = _Made(state, gates, filled, KeptStates(self._kept_texts))
+            return self._known
+
+    def _fill(self, made: _Made, ids: Tensor) -> None:
+        """Compute what words add to the gates, for all that are among ``ids`` and have not been read."""
+        model, n_words = self.model, self.model.config.vocab_size
+        with self._changes:
             read = torch.unique(ids // WORDS)
-            for block in read[~filled[read]].tolist():
+            for block in read[~made.filled[read]].tolist():
                 rows = slice(block * WORDS, min(n_words, (block + 1) * WORDS))
                 embedded = model.embed(torch.arange(rows.start, rows.stop)[None])[0]
-                for of_words, lstm in zip(gates, directions, strict=True):
+                for of_words, lstm in zip(made.gates, (model.lstm.onwards, model.lstm.backwards), strict=True):
                     bias = lstm.bias_ih_l0 + lstm.bias_hh_l0
                     torch.addmm(bias, embedded, lstm.weight_ih_l0.t(), out=of_words[rows])
-                filled[block] = True
-        return gates
+                made.filled[block] = True

@@ -27,6 +27,10 @@ class Text:
         """bool (B, n), True where there is a token."""
         return torch.ones_like(self.places).cumsum(1) <= self.lengths[:, None]
 
+    def rows(self, wanted: Tensor) -> Text:
+        """The rows of these numbers, int64 (N,), or for which this is True, bool (B,)."""
+        return Text(self.places[wanted], self.lengths[wanted], self.backwards[wanted])
+
     def take(self, values: Tensor) -> Tensor:
         """Take the text's values, (B, n), of those of the batch, (B, L)."""
         return values.gather(1, self.places)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from rankdistill.models.recurrent import folded
 from rankdistill.models.recurrent.bilstm import BiLSTMForSequenceClassification
 from rankdistill.models.recurrent.config import BiLSTMConfig
 from rankdistill.models.recurrent.folded import FoldedLSTM
+from rankdistill.models.recurrent.kept import KeptStates
 
 N_WORDS = 1300
 
@@ -69,9 +71,10 @@ def test_what_was_read_before_changes_no_bit() -> None:
 
 
 @pytest.mark.parametrize("change", ["embeddings", "frozen", "lstm", "dense"])
-def test_changed_weights_are_seen(change: str) -> None:
+@pytest.mark.parametrize("kept_texts", [0, 100])
+def test_changed_weights_are_seen(change: str, kept_texts: int) -> None:
     model, inputs = student(channels=2), batch(LENGTHS, 2)
-    short = FoldedLSTM(model)
+    short = FoldedLSTM(model, kept_texts)
     with torch.inference_mode():
         before = short.logits(inputs, "float32")
     with torch.no_grad():
@@ -114,6 +117,71 @@ def test_what_it_does_not_compute_is_left_to_the_model(make: Callable[[], torch.
 def test_a_vocabulary_that_would_take_too_much_memory_is_not_folded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(folded, "MOST_BYTES", 1000)
     assert FoldedLSTM(student()).logits(batch([(2, 2)], 2), "float32") is None
+
+
+# -- kept texts --------------------------------------------------------------------------------------------------------
+
+
+def of_rows(inputs: dict[str, torch.Tensor], rows: list[int]) -> dict[str, torch.Tensor]:
+    return {name: values[rows] for name, values in inputs.items()}
+
+
+@pytest.mark.parametrize("n_texts", [1, 2])
+@pytest.mark.parametrize("kept_texts", [1, 3, 100])
+def test_scores_with_kept_texts_are_those_without(n_texts: int, kept_texts: int) -> None:
+    model, inputs = student(n_texts), batch(LENGTHS, n_texts)
+    keeping = FoldedLSTM(model, kept_texts)
+    with torch.inference_mode():
+        expected = FoldedLSTM(model).logits(inputs, "float32")
+        assert expected is not None
+        for rows in ([0, 1], [4], [5, 0, 6, 0], list(range(len(LENGTHS)))[::-1], list(range(len(LENGTHS)))):
+            given = keeping.logits(of_rows(inputs, rows), "float32")
+            torch.testing.assert_close(given, expected[rows], atol=2e-6, rtol=1e-5)
+
+
+def test_a_kept_text_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+    steps = folded.lstm_cell
+
+    def counted(step, hidden, cell, n_active):
+        read.append(n_active)
+        steps(step, hidden, cell, n_active)
+
+    monkeypatch.setattr(folded, "lstm_cell", counted)
+    keeping, inputs = FoldedLSTM(student(), 100), batch([(2, 5), (3, 4), (4, 6)], 2)
+    with torch.inference_mode():
+        keeping.logits(of_rows(inputs, [0, 1]), "float32")
+        assert sum(read) == 14
+        keeping.logits(of_rows(inputs, [1, 0]), "float32")
+        assert sum(read) == 14
+        keeping.logits(inputs, "float32")
+        assert sum(read) == 24
+
+
+def test_the_texts_that_were_not_asked_for_longest_are_dropped() -> None:
+    kept = KeptStates(2)
+    kept.keep([b"one", b"two"], torch.tensor([[1.0], [2.0]]))
+    assert kept.of([b"one", b"none"]) == [torch.tensor([1.0]), None]
+    kept.keep([b"three"], torch.tensor([[3.0]]))
+    assert kept.of([b"one", b"two", b"three"]) == [torch.tensor([1.0]), None, torch.tensor([3.0])]
+    assert len(kept) == 2
+
+
+def test_threads_share_kept_texts() -> None:
+    model, inputs = student(), batch(LENGTHS * 4, 2)
+    keeping = FoldedLSTM(model, 5)
+    with torch.inference_mode():
+        expected = FoldedLSTM(model).logits(inputs, "float32")
+    assert expected is not None
+
+    def score(seed: int) -> tuple[list[int], torch.Tensor | None]:
+        rows = np.random.default_rng(seed).integers(0, 4 * len(LENGTHS), 6).tolist()
+        with torch.inference_mode():
+            return rows, keeping.logits(of_rows(inputs, rows), "float32")
+
+    with ThreadPoolExecutor(4) as pool:
+        for rows, given in pool.map(score, range(60)):
+            torch.testing.assert_close(given, expected[rows], atol=2e-6, rtol=1e-5)
 
 
 def test_the_engine_computes_by_it(monkeypatch: pytest.MonkeyPatch) -> None:
