@@ -2,10 +2,11 @@
 
 Run in the project's root: python -m benchmarks.studies.recurrent   (--quick: a smoke test, whose numbers say nothing)
 The teacher, MiniLM-L6, is fine-tuned on a task. A BiLSTM learns the labels (undistilled), or the teacher's logits of
-the same texts, with variations of them by each way of augmentation; then, as in Figure 3.3, with more and more
-variations, and with more and fewer hidden units. All students have as many updates, so that more texts are no longer
-training. They are measured on dev pairs by GLUE's first measure, over three seeds. Estimated at seven hours on two free
-cores with AVX2; killed, it resumes after what is finished, and runs that are beside the table are not made again.
+the same texts: alone, with the labels, or with variations of the texts by each way of augmentation; then, as in Figure
+3.3, with more and more variations, and with more and fewer hidden units. All students have as many updates, so that
+more texts are no longer training. They are measured on dev pairs by GLUE's first measure, over three seeds. Estimated
+at seven hours on two free cores with AVX2; killed, it resumes after what is finished, and runs that are beside the
+table are not made again.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ TEACHER = TrainingSettings(learning_rate=1e-4, dtype="float32", logging_steps=20
 SEEDS = (0, 1, 2)
 UPDATES, TIMES, UNITS, LENGTH = 4000, 10, 150, 128
 LABELS, LOGITS, MASKED, TAGGED = "labels", "logits", "logits, masked", "logits, masked and by tag"
+BOTH = "logits and labels"
 AUGMENTED = {MASKED: AugmentSettings(p_pos=0.0), TAGGED: AugmentSettings()}
 OBJECTIVES = {"classification": "logit_mse(target)", "similarity": ""}
 """Kind of task -> what is distilled by; empty: the kind's own."""
@@ -73,10 +75,11 @@ class Way:
         return {"student learns": self.learns, **varied, "hidden units": self.units}
 
 
-TABLE = [Way(name) for name in (LABELS, LOGITS, MASKED, TAGGED)]
+TABLE = [Way(name) for name in (LABELS, LOGITS, BOTH, MASKED, TAGGED)]
 LEFT = [Way(TAGGED, times) for times in SIZES]
 RIGHT = [Way(name, units=units) for units in HIDDEN for name in (LABELS, TAGGED)]
-"""The thesis's Table 3.3, and both pictures of Figure 3.3, the right one on the first task alone."""
+"""The thesis's Table 3.3, with labels as an ablation, and both pictures of Figure 3.3, the right one on the first task
+alone."""
 
 
 def load_task(name: str) -> Task:
@@ -155,6 +158,7 @@ class Trainings:
             finetune_on(training, student, settings, out=out)
             return
         objective = OBJECTIVES[task.kind] or task.distillation
+        objective += f" + {task.objective}" if way.learns == BOTH else ""
         lesson = Lesson.of({"t1": self.teacher(name)}, objective, EnsembleSettings(method="single"))
         scoring = ScoringSettings(dtype="float32", store=self.folder / "scores")
         distill_on(training, lesson, student, settings, scoring=scoring, out=out)
