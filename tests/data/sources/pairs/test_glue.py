@@ -34,6 +34,8 @@ CLASSES = {  # counts of the labels of all splits, in the order of the classes, 
 }
 SIMILARITY = 15528.043 + 3545.861
 """Sum of STS-B's labels, by awk."""
+MEASURED = {"stsb": "spearman", "cola": "matthews"}
+"""UEGP's measures (section 4.3); of all other tasks accuracy."""
 RTE = 'index\tsentence1\tsentence2\tlabel\n0\tA "quoted premise.\tA hypothesis.\tentailment\n1\tb\tc\tnot_entailment\n'
 
 
@@ -54,6 +56,13 @@ def test_real_files_have_all_their_rows_and_labels(shared_data: Path, name: str)
     else:
         assert tuple(np.bincount(labels.astype(np.int64))) == CLASSES[name]
     assert collection.scored_pairs == GLUE[name].scored
+
+
+@pytest.mark.parametrize("name", GLUE)
+def test_the_measures_are_glues_first_and_the_papers_among_them(name: str) -> None:
+    first = {"mrpc": "f1", "qqp": "f1", "stsb": "pearson", "cola": "matthews"}.get(name, "accuracy")
+    assert GLUE[name].scored.measures[0] == first
+    assert MEASURED.get(name, "accuracy") in GLUE[name].scored.measures
 
 
 def test_pairs_are_lists_of_one_candidate(tmp_path: Path) -> None:
