@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Set
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,6 +14,7 @@ import pyarrow as pa
 from rankdistill.files.atomic import atomic_path
 from rankdistill.files.facts import read_facts, write_facts
 from rankdistill.progress import progress
+from rankdistill.retrieval.scripts import within_words
 from rankdistill.retrieval.terms import query_terms
 from rankdistill.textbook.anchors import Anchors
 from rankdistill.textbook.rake import keywords
@@ -22,8 +24,6 @@ SCHEMA = pa.schema(
     [("anchor", pa.large_string()), ("keywords", pa.large_string()), ("terms", pa.list_(pa.large_string()))]
 )
 _QUERIES, _COUNTS = "queries.arrow", "queries.json"
-_ENDING = re.compile(r"(?<=\w)['\u2019](?:s|t|d|m|ll|re|ve)\b", re.IGNORECASE)
-"""What English possessives and contractions end in, which the index has of every one of them."""
 
 
 @dataclass(frozen=True)
@@ -71,5 +71,12 @@ def queries_of(anchors: Anchors, limit: int | None, stop_words: Set[str], work: 
     return pa.ipc.open_file(pa.memory_map(str(work / _QUERIES))).read_all(), Counter(read_facts(work / _COUNTS))
 
 
+@cache
+def _ending() -> re.Pattern[str]:
+    """What English possessives and contractions end in, which the index has of every one of them."""
+    marks = within_words()
+    return re.compile(rf"(?<=[\w{marks}])['\u2019](?:s|t|d|m|ll|re|ve)(?![\w{marks}])", re.IGNORECASE)
+
+
 def _terms(text: str) -> list[str]:
-    return query_terms(_ENDING.sub("", text))
+    return query_terms(_ending().sub("", text))
