@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rankdistill.corpus.languages import check_language
 from rankdistill.errors import UsageError
 
 
@@ -13,7 +14,7 @@ class CorpusSettings:
 
     language: str = "en"
     """Language of the text, by its ISO code, for the rules that split it into sentences, and the stop words that no
-    keyword of a textbook has."""
+    keyword of a textbook has. A language without such rules is split by those of English, with a warning."""
     script: str = "Latin"
     """Script that letters must have, by its Unicode name (Latin, Han, Cyrillic, ...); any: every script."""
     wrapped: bool = False
@@ -31,13 +32,14 @@ class CorpusSettings:
     """Pair every sentence with the next, (1, 2), (2, 3), ..., instead of (1, 2), (3, 4), ..."""
     similarity: float = 0.8
     """Pairs that share about this part of their text with an earlier pair are near duplicates and left out; 1: only
-    pairs of the same letters and digits are."""
+    pairs of the same letters, marks and digits are. Taken is the nearest of .5, .77, .92, .98 and 1."""
     pairs: int | None = None
     """Keep a random sample of this many pairs. [default: all]"""
     seed: int = 0
     """Of the sample."""
 
     def __post_init__(self) -> None:
+        check_language(self.language)
         if not 1 <= self.min_characters <= self.max_characters:
             raise UsageError(
                 f"min_characters must be at least 1 and at most max_characters, got {self.min_characters} and "

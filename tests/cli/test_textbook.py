@@ -62,7 +62,7 @@ def test_stop_words_of_a_file_are_in_no_keyword(run, glue, text, tmp_path):
         assert done.code == 0, done.err
         phrases = pq.read_table(tmp_path / name / "00000.parquet")["keywords"].to_pylist()
         assert any("cat" in phrase for phrase in phrases) == searched_for
-    told = run(*words, "--out", tmp_path / "de", "--text.language", "qq")
+    told = run(*words, "--out", tmp_path / "de", "--text.language", "qu")
     assert (told.code, "stop words" in told.err) in ((2, True), (1, True)), told.err
 
 
@@ -82,7 +82,8 @@ def test_what_textbook_and_stats_cannot_do_is_an_error(run, glue, text, tmp_path
     for more, said in (
         (["--split", "dev"], f"leave it out for {text}"),
         (["--text.pairs", 3], "a setting of `corpus`"),
-        (["--text.language", "qq"], "stop words"),
+        (["--text.language", "qu"], "stop words"),
+        (["--text.language", "germann"], "did you mean 'de' (German)?"),
     ):
         told = run("stats", text, *more)
         assert (told.code > 0, said in told.err) == (True, True), told.err

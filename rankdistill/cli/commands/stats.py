@@ -13,6 +13,7 @@ from rankdistill.cli.options import Json, Processes, Seed
 from rankdistill.cli.output import print_json, print_rich, say_wrote, table
 from rankdistill.cli.outputs import OUTPUT_FILE
 from rankdistill.corpus.documents import FORMS
+from rankdistill.corpus.languages import warn_without_rules
 from rankdistill.corpus.settings import CorpusSettings
 from rankdistill.data.sources import SYNTAX, load_collection
 from rankdistill.errors import UsageError
@@ -80,6 +81,8 @@ def stats(
         raise UsageError(f"--split {split}: of tasks and rankings alone; leave it out for {', '.join(named)}")
     if settings.pairs is not None:
         raise UsageError("--text.pairs is a setting of `corpus`: leave it out")
+    if any(map(gives_sentences, named.values())):
+        warn_without_rules(settings.language)
     found = text_statistics(
         {name: texts_in(source, split, settings, processes) for name, source in named.items()},
         vocabulary=vocabulary,
