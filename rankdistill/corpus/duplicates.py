@@ -1,12 +1,14 @@
-"""Duplicate texts: the same letters and digits, or MinHash signatures that share a band."""
+"""Duplicate texts: the same letters, marks and digits, or MinHash signatures that share a band."""
 
 from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
+import regex
 
 from rankdistill.arrays import U64, Bools
 from rankdistill.errors import MissingExtraError
@@ -17,11 +19,20 @@ SHINGLE = 6
 _SEED = 1
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 _NOT_WORD = re.compile(r"[\W_]+")
+_NEITHER_LETTER_NOR_MARK = regex.compile(r"(?V1)[^\p{L}\p{N}[\p{M}--\p{Default_Ignorable_Code_Point}]]+")
 
 
 def content_key(text: str) -> int:
-    """Hash a text's letters and digits, case folded: 64 bits, the same for texts that differ in nothing else."""
-    letters = _NOT_WORD.sub("", text.casefold())
+    """Hash a text's letters with their marks and its digits, case folded: 64 bits.
+
+    The same for texts that differ in nothing else, and in how Unicode composes letters. Marks are the vowels of many
+    scripts.
+    """
+    if text.isascii():  # the same letters, in half of the time
+        letters = _NOT_WORD.sub("", text.casefold())
+    else:
+        folded = unicodedata.normalize("NFC", text).casefold().replace("i\u0307", "i")  # of the Turkish capital
+        letters = _NEITHER_LETTER_NOR_MARK.sub("", folded)
     return int.from_bytes(hashlib.blake2b(letters.encode(), digest_size=8).digest(), "big")
 
 
@@ -32,7 +43,16 @@ def bands_for(similarity: float) -> tuple[int, int]:
     (1 / bands)^(1 / rows). Source: Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, §3.4.
     """
     shapes = [(PERMUTATIONS // rows, rows) for rows in (1, 2, 4, 8, 16, 32, 64)]
-    return min(shapes, key=lambda shape: abs((1 / shape[0]) ** (1 / shape[1]) - similarity))
+    return min(shapes, key=lambda shape: abs(_threshold(*shape) - similarity))
+
+
+def threshold_of(similarity: float) -> float:
+    """The similarity that is taken where ``similarity`` is asked for: the threshold of its bands."""
+    return round(_threshold(*bands_for(similarity)), 4)
+
+
+def _threshold(bands: int, rows: int) -> float:
+    return float((1 / bands) ** (1 / rows))
 
 
 def band_keys(texts: Sequence[str], bands: int, rows: int) -> U64:

@@ -45,7 +45,10 @@ def letters_of(script: str) -> regex.Pattern[str]:
     if script == ANY_SCRIPT:
         return regex.compile(r"[\p{L}\p{M}]")
     try:
-        return regex.compile(rf"\p{{Script={script}}}")
+        # Marks that several scripts share, as the points of Arabic, belong to none.
+        return regex.compile(
+            rf"(?V1)[\p{{Script={script}}}[[\p{{Mn}}&&\p{{Script=Inherited}}]--\p{{Default_Ignorable_Code_Point}}]]"
+        )
     except regex.error:
         raise UsageError(
             f"unknown script {script!r}: expected a script of Unicode such as Latin, Han, Cyrillic, Arabic, or any"

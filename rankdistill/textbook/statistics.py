@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from rankdistill.arrays import I64, U64
-from rankdistill.corpus.duplicates import band_keys, bands_for, repeated
+from rankdistill.corpus.duplicates import band_keys, bands_for, repeated, threshold_of
 from rankdistill.corpus.settings import CorpusSettings
 from rankdistill.errors import DataError, UsageError
 from rankdistill.textbook.stop_words import STOP_WORDS
@@ -35,6 +35,7 @@ def text_statistics(
     ("distinct_1", "distinct_2"). A sample has texts drawn by the seed, about as many words as the smallest corpus.
     "overlap": of each two corpora the share of their most frequent words that both have, stop words left out;
     "vocabulary" is how many words that are: at most ``vocabulary``, and no more than the corpus of fewest has.
+    "near_duplicates_from": the similarity that was taken, nearest to the one asked for.
 
     Each corpus is read once, one after the other, and kept as numbers of words in a temporary file, 4 bytes a word;
     memory holds the distinct words of one, a byte a word, about 40 bytes a text, and a sample.
@@ -63,7 +64,12 @@ def text_statistics(
     overlap = {
         one: {other: len(most[one] & most[other]) / n_shared if n_shared else 0.0 for other in most} for one in most
     }
-    return {"corpora": of_corpora, "overlap": overlap, "vocabulary": n_shared}
+    return {
+        "corpora": of_corpora,
+        "near_duplicates_from": threshold_of(similarity),
+        "overlap": overlap,
+        "vocabulary": n_shared,
+    }
 
 
 def _numbers(read: WordFile, n_words: int, seed: int) -> dict[str, Any]:

@@ -46,7 +46,8 @@ def units_of(
     """Write the units of a corpus into the folder ``work``, each once, and map them: a table of `SCHEMA`, and counts.
 
     Texts are split and filtered by the settings; parts of sentence pairs are taken as they are. Of units of the same
-    letters and digits the first one is kept. Blocks that are written already, as before a kill, are not made again.
+    letters, marks and digits the first one is kept. Blocks that are written already, as before a kill, are not made
+    again.
     """
     if not (work / _COUNTS).is_file():
         _write_blocks(sources, are_pairs, settings, work / _BLOCKS, processes)

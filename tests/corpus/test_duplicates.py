@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -14,6 +16,7 @@ from rankdistill.corpus.duplicates import (
     bands_for,
     content_key,
     repeated,
+    threshold_of,
 )
 
 pytest.importorskip("rensa", reason="the extra 'corpus' is not installed")
@@ -31,12 +34,41 @@ def test_texts_of_the_same_letters_have_one_key(other: str) -> None:
     assert content_key("The cat sat") != content_key("The cat sits")
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("\u0915\u093f\u0924\u093e\u092c", "\u0915\u093e\u0924\u093e\u092c", False),  # kitab, katab
+        ("\u0e01\u0e34\u0e19", "\u0e01\u0e31\u0e19", False),  # kin, kan
+        ("Caf\u00e9!", "cafe\u0301", True),
+        ("cafe", "cafe\u0301", False),
+        ("\u2764\ufe0f heart", "\u2764 heart", True),  # a selector of the emoji's form
+        ("co\u00adop", "coop", True),
+        ("\u0130stanbul", "istanbul", True),
+        ("\u201cStra\u00dfe\u201d", "STRASSE", True),
+    ],
+)
+def test_marks_count_as_letters_do_and_what_does_not_show_as_nothing(one: str, other: str, same: bool) -> None:
+    assert (content_key(one) == content_key(other)) == same
+
+
+@given(st.text(st.characters(codec="utf-8")))
+def test_keys_do_not_depend_on_composition_or_ascii_beside_it(text: str) -> None:
+    key = content_key(text)
+    assert key == content_key(unicodedata.normalize("NFD", text)) == content_key(f"\u2013 {text} \u2013_")
+
+
 @pytest.mark.parametrize("similarity", [0.5, 0.6, 0.7, 0.8, 0.9])
 def test_bands_have_their_threshold_near_the_similarity_asked_for(similarity: float) -> None:
     bands, rows = bands_for(similarity)
     assert bands * rows == PERMUTATIONS
     threshold = (1 / bands) ** (1 / rows)
+    assert threshold_of(similarity) == round(threshold, 4)
     assert abs(threshold - similarity) < 0.15
+
+
+def test_steps_of_the_similarity_are_those_that_help_names() -> None:
+    taken = {threshold_of(thousandths / 1000) for thousandths in range(500, 1001)}
+    assert sorted(round(each, 2) for each in taken) == [0.5, 0.77, 0.92, 0.98, 1.0]
 
 
 def jaccard(one: str, other: str) -> float:

@@ -39,6 +39,9 @@ def test_lines_are_split_into_sentences(document: str, language: str, expected: 
         ("Это предложение написано по-русски.", {"script": "any"}, None),
         ("ha ha ha ha ha ha ha ha ha ha ha", {}, "repetitive"),
         ("Ça a été très décevant à l'époque.", {}, None),
+        ("كَتَبَ مُحَمَّدٌ رِسَالَةً إِلَى صَدِيقِهِ", {"script": "Arabic"}, None),
+        ("लड़की किताब पढ़ती है और लिखती है।", {"script": "Devanagari"}, None),
+        ("\u2764\ufe0f\u2600\ufe0f\u2601\ufe0f word " * 3, {}, "too few letters"),
     ],
 )
 def test_unfit_sentences_are_left_out_for_a_reason(sentence: str, settings: dict, reason: str | None) -> None:
