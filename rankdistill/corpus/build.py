@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import shutil
+import warnings
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -17,10 +18,12 @@ import numpy as np
 import pyarrow as pa
 
 from rankdistill.arrays import Bools
+from rankdistill.corpus.alone import advice_for
 from rankdistill.corpus.block import keys_of, open_block, process_block, write_block
 from rankdistill.corpus.documents import blocks
-from rankdistill.corpus.duplicates import bands_for, repeated
+from rankdistill.corpus.duplicates import bands_for, repeated, threshold_of
 from rankdistill.corpus.finished import finished
+from rankdistill.corpus.languages import warn_without_rules
 from rankdistill.corpus.sentences import letters_of
 from rankdistill.corpus.settings import CorpusSettings
 from rankdistill.corpus.sources import identity_of, open_source
@@ -35,6 +38,8 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 REPORT = "corpus.json"
 """File beside the parts: the settings, the sources, and what was counted."""
+NEAR_DUPLICATES_FROM = "near duplicates from"
+"""Fact of a report: the similarity that was taken, nearest to the one asked for."""
 _WORK = ".work"
 
 
@@ -56,6 +61,7 @@ def build_corpus(
     """
     settings = settings or CorpusSettings()
     letters_of(settings.script)  # an unknown script is refused before any work
+    warn_without_rules(settings.language)
     if not sources:
         raise UsageError("no text given: expected at least one file, folder or collection")
     out = Path(out)
@@ -81,10 +87,15 @@ def build_corpus(
                 advance(block.counts["documents"])
         kept = _kept(files, sizes, settings, counts)
         counts["kept"] = int(kept.sum())
+        advice = advice_for(counts, settings.wrapped)
         if not counts["kept"]:
-            raise DataError(f"no pair of sentences is left of {_named(sources)}: {_in_words(counts)}")
+            left = f"no pair of sentences is left of {_named(sources)}: {_in_words(counts)}"
+            raise DataError(f"{left}; {advice}" if advice else left)
+        if advice:
+            warnings.warn(advice, stacklevel=2)
         _write_parts(files, kept, folder, pairs_per_part)
-        write_facts(folder / REPORT, {**made_of, "counts": dict(counts)})
+        near = {NEAR_DUPLICATES_FROM: threshold_of(settings.similarity)}
+        write_facts(folder / REPORT, {**made_of, **near, "counts": dict(counts)})
         shutil.rmtree(work)
         seal_parts(folder, out)
     return dict(counts)

@@ -13,13 +13,16 @@ from rankdistill.errors import DataError, FileFormatError, UsageError
 from rankdistill.files.reading import check_unicode
 
 BLOCK = 1 << 20
-"""Characters of a block, which a process works on at once."""
+"""Characters of a block, which a process works on at once, and of a document of lines, where it is cut."""
 SUFFIXES = (".txt", ".jsonl", ".txt.gz", ".jsonl.gz")
 FORMS = "text (.txt, documents apart by empty lines) or JSON lines (.jsonl, with 'text'), plain or .gz"
 
 
 def read_documents(file: Path) -> Iterator[str]:
-    """Yield the documents of a text file; raise `FileFormatError` for a line that cannot be read."""
+    """Yield the documents of a text file; raise `FileFormatError` for a line that cannot be read.
+
+    One of more than `BLOCK` characters without an empty line is cut at the ends of lines into several.
+    """
     return _jsonl(file) if ".jsonl" in file.suffixes else _plain(file)
 
 
@@ -75,15 +78,18 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def _plain(path: Path) -> Iterator[str]:
-    paragraphs: list[str] = []
+    lines: list[str] = []
+    size = 0
     for _, line in _lines(path):
-        if line.strip():
-            paragraphs.append(line)
-        elif paragraphs:
-            yield "\n".join(paragraphs)
-            paragraphs = []
-    if paragraphs:
-        yield "\n".join(paragraphs)
+        is_empty = not line.strip()
+        if not is_empty:
+            lines.append(line)
+            size += len(line)
+        if lines and (is_empty or size >= BLOCK):  # a file of lines may have no empty one
+            yield "\n".join(lines)
+            lines, size = [], 0
+    if lines:
+        yield "\n".join(lines)
 
 
 def _jsonl(path: Path) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -11,7 +12,11 @@ from typing import Any
 import pyarrow as pa
 
 from rankdistill import __version__
+from rankdistill.corpus.alone import advice_for
+from rankdistill.corpus.build import NEAR_DUPLICATES_FROM
+from rankdistill.corpus.duplicates import threshold_of
 from rankdistill.corpus.finished import finished
+from rankdistill.corpus.languages import warn_without_rules
 from rankdistill.corpus.sentences import letters_of
 from rankdistill.corpus.settings import CorpusSettings
 from rankdistill.corpus.sources import PairParts, identity_of, open_source
@@ -80,7 +85,10 @@ def build_textbook(
     anchors = anchors_of(task, split)
     output = settings.output if settings.output != "auto" else "pairs" if anchors.of_ranking else "sentences"
     are_pairs = output == "pairs"
-    _check_text(text, all(isinstance(source, PairParts) for source in sources), are_pairs)
+    of_parts = all(isinstance(source, PairParts) for source in sources)
+    _check_text(text, of_parts, are_pairs)
+    if not of_parts:
+        warn_without_rules(text.language)
     made_of = {
         "task": task.name,
         "split": split,
@@ -102,10 +110,12 @@ def build_textbook(
             units, of_corpus = units_of(sources, are_pairs, text, work, processes or os.cpu_count() or 1)
             counts.update(of_corpus)
             if not len(units):
-                raise _no_units(corpus, are_pairs, of_corpus)
+                raise _no_units(corpus, are_pairs, of_corpus, text.wrapped)
         except RankDistillError:
             remove_work(work)
             raise
+        if advice := advice_for(of_corpus, text.wrapped):
+            warnings.warn(advice, stacklevel=2)
         book = choose(units, queries["terms"], wanted, text.similarity, work, find)
         if book is None:
             remove_work(work)
@@ -117,7 +127,8 @@ def build_textbook(
             for number, part in enumerate(parts):
                 write_pair_part(part, folder / f"{number:05}.parquet")
                 advance(len(part))
-            write_facts(folder / REPORT, {**made_of, "counts": dict(counts)})
+            near = {NEAR_DUPLICATES_FROM: threshold_of(text.similarity)}
+            write_facts(folder / REPORT, {**made_of, **near, "counts": dict(counts)})
             seal_parts(folder, out)
     return dict(counts)
 
@@ -148,10 +159,12 @@ def _check_text(text: CorpusSettings, of_parts: bool, are_pairs: bool) -> None:
         raise UsageError("text.overlap is of pairs, and this textbook is of sentences: leave it out, or ask for pairs")
 
 
-def _no_units(corpus: Sequence[str | Path], are_pairs: bool, counts: Mapping[str, int]) -> DataError:
+def _no_units(corpus: Sequence[str | Path], are_pairs: bool, counts: Mapping[str, int], wrapped: bool) -> DataError:
     told = ", ".join(f"{number:,} {what}" for what, number in counts.items() if number)
     units = "pair of adjacent sentences" if are_pairs else "sentence"
-    return DataError(f"{', '.join(map(str, corpus))} holds no {units}: {told or 'no text'}")
+    advice = advice_for(counts, wrapped)
+    more = f"; {advice}" if advice else ""
+    return DataError(f"{', '.join(map(str, corpus))} holds no {units}: {told or 'no text'}{more}")
 
 
 def _shapes(made_of: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gzip
 import json
+import warnings
 from pathlib import Path
 
 import pytest
 
+from rankdistill.corpus import documents as reading
 from rankdistill.corpus.build import REPORT, build_corpus
 from rankdistill.corpus.documents import blocks
 from rankdistill.corpus.settings import CorpusSettings
@@ -100,6 +102,85 @@ def test_blocks_keep_the_order_and_lose_nothing() -> None:
 def test_plain_text_is_parted_at_empty_lines(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbfone\r\ntwo\r\n\r\n\r\nthree")
     assert documents(tmp_path / "a.txt") == ["one\ntwo", "three"]
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_file_without_empty_lines_streams_and_its_pairs_are_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processes: int
+) -> None:
+    lines = [story(number) for number in range(60)]
+    (tmp_path / "a.txt").write_text("\n".join(lines))
+    whole = CorpusSettings(similarity=1.0)
+    build_corpus([tmp_path / "a.txt"], tmp_path / "whole", whole, processes=1)
+    monkeypatch.setattr(reading, "BLOCK", 300)
+    pieces = documents(tmp_path / "a.txt")
+    assert "\n".join(pieces) == "\n".join(lines)
+    assert len(pieces) > 10
+    assert all(300 <= len(piece.replace("\n", "")) < 300 + max(map(len, lines)) for piece in pieces[:-1])
+    build_corpus([tmp_path / "a.txt"], tmp_path / "cut", whole, processes=processes)
+    assert read_pairs(tmp_path / "whole").equals(read_pairs(tmp_path / "cut"))
+
+
+def test_a_piece_of_a_document_is_there_before_the_rest_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.txt").write_bytes(b"A line.\n" * 9 + b"\xff\n")
+    monkeypatch.setattr(reading, "BLOCK", 20)
+    pieces = reading.read_documents(tmp_path / "a.txt")
+    assert [next(pieces) for _ in range(3)] == ["A line.\nA line.\nA line."] * 3
+    with pytest.raises(FileFormatError, match=r"a\.txt:10"):
+        next(pieces)
+
+
+def test_a_wrapped_paragraph_that_is_cut_loses_one_pair_at_most(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.txt").write_text("".join(story(number) for number in range(40)).replace(".", ".\n"))
+    settings = CorpusSettings(similarity=1.0, wrapped=True, overlap=True)
+    build_corpus([tmp_path / "a.txt"], tmp_path / "whole", settings, processes=1)
+    monkeypatch.setattr(reading, "BLOCK", 1000)
+    n_cuts = len(documents(tmp_path / "a.txt")) - 1
+    build_corpus([tmp_path / "a.txt"], tmp_path / "cut", settings, processes=1)
+    whole, cut = (
+        {(row["first"], row["second"]) for row in read_pairs(tmp_path / name).to_pylist()} for name in ("whole", "cut")
+    )
+    assert cut <= whole
+    assert len(whole - cut) == n_cuts > 1
+
+
+def test_sentences_that_are_about_all_without_a_neighbour_name_what_helps(tmp_path: Path) -> None:
+    lines = [f"The {noun} of this story met another one of its kind." for noun in NOUNS]
+    text = tmp_path / "a.txt"
+    text.write_text("\n".join(lines))
+    with pytest.raises(DataError, match=r"10 of 10 fit sentences are without a neighbour.*--wrapped"):
+        build_corpus([text], tmp_path / "out", processes=1)
+    for parted in ("\n\n".join(lines), "\n\n".join([*lines, "Too short."])):
+        text.write_text(parted)
+        with pytest.raises(DataError, match=r"most documents are one sentence, and empty lines"):
+            build_corpus([text], tmp_path / "out", processes=1)
+    exact = CorpusSettings(similarity=1.0)
+    text.write_text("\n".join([story(0), *lines, *lines]))
+    with pytest.warns(UserWarning, match=r"20 of 22 fit sentences are without a neighbour.*--wrapped"):
+        assert build_corpus([text], tmp_path / "few", exact, processes=1)["kept"] == 1
+    with warnings.catch_warnings(action="error"):
+        build_corpus([text], tmp_path / "wrapped", CorpusSettings(similarity=1.0, wrapped=True), processes=1)
+        text.write_text("\n".join([*map(story, range(10)), *lines]))
+        build_corpus([text], tmp_path / "half", exact, processes=1)
+
+
+def test_the_report_has_the_similarity_that_was_taken(text: Path, tmp_path: Path) -> None:
+    for similarity, taken in ((0.6, 0.5), (0.8, 0.7711), (1.0, 1.0)):
+        build_corpus([text], tmp_path / f"{similarity}", CorpusSettings(similarity=similarity), processes=1)
+        facts = json.loads((tmp_path / f"{similarity}" / REPORT).read_text())
+        assert (facts["settings"]["similarity"], facts["near duplicates from"]) == (similarity, taken)
+
+
+def test_a_language_without_rules_is_split_with_a_warning(text: Path, tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match="no rules of the language 'sv'"):
+        swedish = build_corpus([text], tmp_path / "sv", CorpusSettings(language="sv"), processes=1)
+    with warnings.catch_warnings(action="error"):
+        assert build_corpus([text], tmp_path / "en", CorpusSettings(), processes=1) == swedish
+        build_corpus([text], tmp_path / "cs", CorpusSettings(language="cs"), processes=1)
 
 
 @pytest.mark.parametrize(

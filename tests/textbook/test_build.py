@@ -356,6 +356,18 @@ def test_settings_without_an_effect_are_refused(text: Path, tmp_path: Path) -> N
     build_textbook(TASK, [text], tmp_path / "out", k=3, processes=1, settings=ranking, text=overlapping)
 
 
+def test_lines_of_one_sentence_give_no_pairs_and_the_hint_that_they_may_be_wrapped(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("\n".join(sentences(20)))
+    settings = TextbookSettings(output="pairs")
+    made = {"k": 3, "settings": settings, "processes": 1}
+    with pytest.raises(DataError, match=r"holds no pair of adjacent sentences: .*give --wrapped .*--text\.wrapped"):
+        build_textbook(task_of(["a cat"]), [tmp_path / "a.txt"], tmp_path / "out", text=EXACT, **made)
+    for text, taken in ((CorpusSettings(wrapped=True), 0.7711), (CorpusSettings(wrapped=True, similarity=0.9), 0.917)):
+        out = tmp_path / str(taken)
+        assert build_textbook(task_of(["a cat"]), [tmp_path / "a.txt"], out, text=text, **made)["kept"] > 0
+        assert json.loads((out / REPORT).read_text())["near duplicates from"] == taken
+
+
 def test_a_size_that_max_k_keeps_from_being_reached_says_so(text: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"the most is \d+ sentences or pairs, .* k = 2 .*; raise max_k, or give more"):
         build_textbook(
@@ -384,6 +396,7 @@ def test_anchors_of_everything_and_of_lists_without_judgments() -> None:
         ("teacher's pet", ["teacher", "pet"]),
         ("the teachers\u2019 pets", ["teacher", "pet"]),
         ("she'll say the dog's name isn't Rex's", ["dog", "name", "rex"]),
+        ("the हिन्दी's भाषा", ["हिन्दी", "भाषा"]),
         ("O'Brien's rock'n'roll", ["o", "brien", "rock", "n", "roll"]),
         ("it's what he'd've been", None),
     ],
