@@ -52,6 +52,12 @@ def say(message: str | Text) -> None:
     _console().print(Text(message) if isinstance(message, str) else message)
 
 
+@cache
+def say_once(message: str) -> None:
+    """Print a note unless this process has printed the same one before."""
+    say(message)
+
+
 def _reports() -> bool:
     """Whether this process reports: of those that torchrun starts, the first alone does."""
     return os.environ.get("RANK", "0") == "0"

@@ -21,7 +21,7 @@ from rankdistill.errors import DataError
 from rankdistill.models.contract import CLASSES
 from rankdistill.models.cross_encoder import CrossEncoder
 from rankdistill.progress import say
-from rankdistill.scoring.fits import check_head
+from rankdistill.scoring.fits import read_for_task
 from rankdistill.scoring.score import score_logits, score_with_report
 
 TEXT_MASK = AugmentSettings().mask_token
@@ -91,6 +91,7 @@ def effect(model: CrossEncoder, texts: tuple[str, ...], scored: ScoredPairs, nam
     name: of the model, for messages. Raises `DataError` where its tokenizer has neither a mask token nor one for
     unknown words, or where its head is not the task's.
     """
+    model = read_for_task(model, scored, "the task", name)
     mask = model.tokenizer.mask_token or model.tokenizer.unk_token
     if not mask:
         raise DataError(f"{name}: its tokenizer has no mask token and no unknown token, so that no word can be masked")
@@ -104,7 +105,6 @@ def effect(model: CrossEncoder, texts: tuple[str, ...], scored: ScoredPairs, nam
         scored_pairs=scored,
     )
     rows = Candidates.from_rows(pa.array(ids), pa.array(ids))
-    check_head(model, rows, collection, name)
     if model.contract.form != CLASSES:
         scores, report = score_with_report(model, rows, collection, description=name)
         _say_cut(name, model, report.n_truncated)

@@ -69,9 +69,17 @@ def score_parts(
 
 
 def score_by_experts(
-    experts: Sequence[str], collection: str, out: Path, scoring: ScoringSettings, cluster: ClusterSettings
+    experts: Sequence[str],
+    collection: str,
+    out: Path,
+    scoring: ScoringSettings,
+    cluster: ClusterSettings,
+    classifiers: Sequence[str] = (),
 ) -> None:
-    """Score ``pairs:FOLDER`` or ``lists:FOLDER`` in parts by several experts; for their names see `named_experts`."""
+    """Score ``pairs:FOLDER`` or ``lists:FOLDER`` in parts by several experts; for their names see `named_experts`.
+
+    classifiers: see `ExpertParts`.
+    """
     if scoring.engine == "auto" and cluster.cluster:
         raise UsageError("--engine auto would choose for each worker: name the engine")
     from rankdistill.cluster.expert_parts import ExpertParts, score_lists
@@ -81,9 +89,10 @@ def score_by_experts(
     earlier = stored_experts(parts_folder(folder))
     models = {name: absolute_model(model) for name, model in named_experts(experts, earlier).items()}
     if prefix == OF_LISTS:
-        say_parts(out, *score_lists(models, folder, out, scoring, cluster))
+        say_parts(out, *score_lists(models, folder, out, scoring, cluster, classifiers))
     else:
-        work_on_parts(ExpertParts(models, scoring, earlier), folder, out, cluster)
+        work = ExpertParts(models, scoring, earlier, classifiers=tuple(classifiers))
+        work_on_parts(work, folder, out, cluster)
 
 
 def work_on_parts(work: PartWork, run: Path, out: Path, cluster: ClusterSettings) -> None:

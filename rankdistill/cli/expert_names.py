@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from rankdistill.data.pair_parts import SCHEMA
 from rankdistill.data.parquet import DOCUMENT, QUERY
@@ -14,6 +17,13 @@ RESERVED = (*SCHEMA.names, QUERY, DOCUMENT, "label", "teacher", "score")
 """Names that columns and objectives have for something else."""
 OF_PAIRS, OF_LISTS = "pairs", "lists"
 """Prefixes of the collections whose parts experts score."""
+Classifiers = Annotated[
+    tuple[str, ...],
+    Parameter(
+        help="Names of those experts whose two logits are those of classes, where their config.json states no score "
+        "contract. Others are rankers, by the margin of their two logits; of three logits or more all are classifiers."
+    ),
+]
 
 
 def named_experts(words: Sequence[str], taken: Collection[str] = ()) -> dict[str, str]:

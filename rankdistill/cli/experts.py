@@ -12,20 +12,28 @@ from rankdistill.errors import UsageError
 from rankdistill.models import CrossEncoder
 from rankdistill.models.expert import Expert
 from rankdistill.progress import say
+from rankdistill.scoring.expert_kinds import over_lists
 from rankdistill.scoring.experts import load_experts, stored_experts
 from rankdistill.scoring.settings import ScoringSettings
 
 
 def experts_over(
-    parts: Path | None, words: Sequence[str], scoring: ScoringSettings | None = None
+    parts: Path | None,
+    words: Sequence[str],
+    scoring: ScoringSettings | None = None,
+    classifiers: Sequence[str] = (),
+    classes: Sequence[str] = (),
 ) -> dict[str, CrossEncoder | Expert]:
     """The experts that guide on pairs or lists: those given, else those whose scores the parts hold; maybe none.
 
     parts: the folder of parts that are read, None where what is read is in none. An expert that is given and whose
     scores they hold is not loaded for good: it need not score again. scoring: how experts are asked, and which of two
-    labels means relevant.
+    labels means relevant. classifiers: names of those whose two logits are those of classes. classes: of the task that
+    they guide for, see `of_kind`.
     """
     stored = stored_experts(parts) if parts else {}
+    if classifiers and not words:
+        raise UsageError("--classifiers are among --experts: got none")
     if not words:
         if stored:
             say(f"experts: {', '.join(stored)}, whose scores are in {parts}")
@@ -35,12 +43,15 @@ def experts_over(
     scoring = scoring or ScoringSettings()
     asked = replace(ScoringSettings(), relevant_label=scoring.relevant_label, **scoring.asking)
     folders = named_experts(words, [name for name in stored if not _named(words, name)])
-    for name, model in load_experts(folders, asked):
+    for name, model in load_experts(folders, asked, classifiers, classes):
         folder = folders[name]
-        place = known.get(model.fingerprint())
+        place, ranker = known.get(model.fingerprint()), over_lists(model)
+        if place is None and ranker is not model:  # as whose the scores of lists are kept
+            place = known.get(ranker.fingerprint())
         if place is None and name in stored:
             raise UsageError(
-                f"{LIST} in {parts} has scores of another expert {name!r}: name yours otherwise, NAME=MODEL"
+                f"{LIST} in {parts} has scores of another expert {name!r}, or of the same one taken as another kind: "
+                "name yours otherwise, NAME=MODEL"
             )
         if place is not None:
             say(f"{folder}: its scores are in {parts}, under the name {place}")

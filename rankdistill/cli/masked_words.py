@@ -29,7 +29,8 @@ def show_masked_words(collection: Collection, pair_id: str, models: Sequence[str
     variants: list[Masked] = []
     effects: dict[str, Effect] = {}
     for name in models:
-        variants, effects[name] = effect(CrossEncoder.from_pretrained(name), texts, scored, name)
+        model = CrossEncoder.from_pretrained(name, as_classifier=True)
+        variants, effects[name] = effect(model, texts, scored, name)
     if as_json:
         rows = [
             {

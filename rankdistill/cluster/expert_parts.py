@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from rankdistill.cluster.work import DoPart
 from rankdistill.data.query_lists import LISTS, check_lists, link_texts
 from rankdistill.errors import DataError, UsageError
 from rankdistill.files.outputs import check_output_folder
+from rankdistill.scoring.expert_kinds import check_classifiers, over_lists
 from rankdistill.scoring.experts import EXPERTS, check_passages, load_experts, score_experts, stored_experts
 from rankdistill.scoring.settings import ScoringSettings
 
@@ -28,19 +29,23 @@ class ExpertParts:
     """Add the scores of experts to parts, every logit of a classifier, as `score_experts` does.
 
     experts: name -> folder or hub id. settings: without a store, as finished parts are the store. earlier: the experts
-    whose scores the parts hold already, which are kept. form: what the parts hold, pairs of sentences or lists.
+    whose scores the parts hold already, which are kept. form: what the parts hold, pairs of sentences or lists, over
+    which experts are read as `over_lists` says. classifiers: names of experts whose two logits are those of classes,
+    see `of_kind`.
     """
 
     experts: Mapping[str, str]
     settings: ScoringSettings = field(default_factory=ScoringSettings)
     earlier: Mapping[str, Expert] = field(default_factory=dict)
     form: PartForm = field(default_factory=PairForm)
+    classifiers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.experts:
             raise UsageError("no experts given: expected at least one trained model")
         if self.settings.store is not None:
             raise UsageError("a store is for a run in one file: of parts, the finished ones are in the output")
+        check_classifiers(self.classifiers, self.experts)
         if taken := sorted(set(self.experts) & set(self.earlier)):
             raise UsageError(
                 f"the parts already hold scores of an expert {taken[0]!r}: name yours otherwise, NAME=MODEL"
@@ -67,7 +72,8 @@ class ExpertParts:
         }
 
     def _load(self) -> dict[str, CrossEncoder]:
-        return dict(load_experts(self.experts, self.settings))
+        models = load_experts(self.experts, self.settings, self.classifiers)
+        return {name: over_lists(model) if isinstance(self.form, ListForm) else model for name, model in models}
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what is loaded: each process loads it itself."""
@@ -99,18 +105,19 @@ def score_lists(
     out: str | Path,
     settings: ScoringSettings | None = None,
     cluster: ClusterSettings | None = None,
+    classifiers: Sequence[str] = (),
 ) -> tuple[int, Counter[str]]:
     """Write the lists of a folder, with the columns of experts beside those that it has, as another folder of lists.
 
-    Parts, return value and errors are those of `over_parts` by `ExpertParts`; texts are linked or copied when all parts
-    are there, and the folder is one of lists only then. Raises `DataError` for a folder that is none of lists, and
-    `UsageError` where ``out`` holds anything else than what this call began.
+    classifiers, parts, return value and errors are those of `over_parts` by `ExpertParts`; texts are linked or copied
+    when all parts are there, and the folder is one of lists only then. Raises `DataError` for a folder that is none of
+    lists, and `UsageError` where ``out`` holds anything else than what this call began.
     """
     folder, out = Path(folder).absolute(), Path(out).absolute()
     check_lists(folder)
     check_output_folder(out, new=not (out / LISTS).is_dir())
     earlier = stored_experts(folder / LISTS)
-    work = ExpertParts(experts, settings or ScoringSettings(), earlier, ListForm(str(folder)))
+    work = ExpertParts(experts, settings or ScoringSettings(), earlier, ListForm(str(folder)), tuple(classifiers))
     done = over_parts(work, folder / LISTS, out / LISTS, cluster)
     link_texts(folder, out)
     return done

@@ -15,6 +15,7 @@ from rankdistill.data.parts import SCORE, read_part, write_part
 from rankdistill.data.sources import load_collection
 from rankdistill.ensembling.fuse import fuse
 from rankdistill.errors import UsageError
+from rankdistill.scoring.fits import read_for_task
 from rankdistill.scoring.score import load_model, score_with_report
 from rankdistill.scoring.settings import ScoringSettings
 
@@ -76,7 +77,10 @@ class ScoreParts:
         }
 
     def _load(self) -> tuple[CrossEncoder, Collection]:
-        return load_model(self.model, self.settings), load_collection(self.collection)
+        collection = load_collection(self.collection)
+        scored = collection.scored_pairs
+        model = load_model(self.model, self.settings, as_classifier=scored is not None)
+        return model if scored is None else read_for_task(model, scored, collection.name, self.model), collection
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what is loaded: each process loads it itself."""

@@ -142,21 +142,31 @@ class ScoreContract:
         return cls("sigmoid", scale=scored.highest - scored.lowest, lowest=scored.lowest)
 
     @classmethod
-    def of_config(cls, config: Any, relevant_label: str | None = None, where: str = "the model") -> ScoreContract:
+    def of_config(
+        cls,
+        config: Any,
+        relevant_label: str | None = None,
+        where: str = "the model",
+        *,
+        as_classifier: bool = False,
+    ) -> ScoreContract:
         """Read how a model scores from its transformers config. where: the model's folder, for messages.
 
         What the entry ``rankdistill`` states holds. Without it one logit is the score, and of two it is the margin of
         the one that means relevant: ``relevant_label``, its name or its number, else what the labels' names tell. A
         sigmoid that another library puts on top of one logit is left out on purpose: it keeps the order, and distilling
-        squashed logits ruins students.
+        squashed logits ruins students. as_classifier: whether two logits or more are those of classes, where the entry
+        is missing.
         Raises `DataError` for other numbers of logits, where the entry is wrong, and where the names do not tell.
         """
         n_logits = int(config.num_labels)
         labels = labels_of(config)
         contract = _stated(entry_of(config, where).get("score"), n_logits, where)
         if contract is None:
-            contract = cls(_FORM_OF[_one_or_two(n_logits, labels, where)])
             _check_kind(config, n_logits, where)
+            if as_classifier and n_logits > 1:
+                return cls(CLASSES, n_classes=n_logits)
+            contract = cls(_FORM_OF[_one_or_two(n_logits, labels, where)])
             place = relevant_of(config) if n_logits == 2 else 1
         else:
             place = contract.relevant
@@ -198,17 +208,18 @@ def _one_or_two(n_logits: int, labels: Sequence[str] = (), where: str = "the mod
     named = f" ({', '.join(labels[:6])})" if labels else ""
     raise DataError(
         f"{where} has {n_logits} logits{named}, which give no single ranking score: expected a head with one logit "
-        f"(the score) or two (not relevant, relevant). {_RETRAIN}"
+        "(the score) or two (not relevant, relevant). As a classifier it is read for a task of its classes, and as an "
+        f"expert. {_RETRAIN}"
     )
 
 
 def _check_kind(config: Any, n_logits: int, where: str) -> None:
-    """Raise `DataError` for two logits that are no classes of which one is relevant."""
+    """Raise `DataError` for logits that are no classes, of which one is the answer."""
     kind = getattr(config, "problem_type", None)
-    if n_logits == 2 and kind in ("regression", "multi_label_classification"):
+    if n_logits > 1 and kind in ("regression", "multi_label_classification"):
         raise DataError(
-            f"{where}: config.json states the problem_type {kind!r}: the model's two logits are two answers, not one "
-            f"relevant and one not. {_RETRAIN}"
+            f"{where}: config.json states the problem_type {kind!r}: the model's {n_logits} logits are {n_logits} "
+            f"answers, not classes of which one is the answer. {_RETRAIN}"
         )
 
 

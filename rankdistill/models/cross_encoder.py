@@ -25,7 +25,7 @@ from rankdistill.models.causal.contract import ENTRY as PROMPT
 from rankdistill.models.causal.contract import PromptContract
 from rankdistill.models.causal.shared_prefix import can_share
 from rankdistill.models.causal.written import spelled_out, state_prompt
-from rankdistill.models.contract import ENTRY, ScoreContract, entry_of
+from rankdistill.models.contract import CLASSES, ENTRY, ScoreContract, entry_of
 from rankdistill.models.encoder_parts import in_encoder
 from rankdistill.models.engines.by_torch import TorchEngine
 from rankdistill.models.engines.table import make_engine
@@ -109,17 +109,19 @@ class CrossEncoder:
         dtype: str | None = None,
         *,
         relevant_label: str | None = None,
+        as_classifier: bool = False,
         **asking: Any,
     ) -> CrossEncoder:
         """Load a folder or hub id of any sequence classification model with one or two logits, or of a causal one.
 
         A model that states no score contract: one logit is the score, of two it is the margin of the one that means
-        relevant, which their labels tell, else ``relevant_label``, a label or its number. engine: a name of `ENGINES`,
-        or "auto" for the fastest here. dtype: None (float32), "auto", or another that the engine computes in. The
-        weights of decoders stay in the dtype that is asked for, or stored. asking: fields of `Asking`, by which
-        a causal language model is asked where its folder does not say, or otherwise. The
-        length is the one that `save` noted in the config, else what the folder states, else all that model and
-        tokenizer can read. A sentence-transformers folder's prompt and other settings are done, see `Stated`.
+        relevant, which their labels tell, else ``relevant_label``, a label or its number. as_classifier: whether two
+        logits or more of such a model are those of classes instead. engine: a name of `ENGINES`, or "auto" for the
+        fastest here. dtype: None (float32), "auto", or another that the engine computes in. The weights of decoders
+        stay in the dtype that is asked for, or stored. asking: fields of `Asking`, by which a causal language model is
+        asked where its folder does not say, or otherwise. The length is the one that `save` noted in the config, else
+        what the folder states, else all that model and tokenizer can read. A sentence-transformers folder's prompt and
+        other settings are done, see `Stated`.
         Raises `DataError` for a folder without weights or head, for one that is damaged, and for what is not done here.
         """
         opened = Opened.trained(path, Asking(**asking))
@@ -136,7 +138,7 @@ class CrossEncoder:
         return cls(
             model,
             opened.tokenizer,
-            ScoreContract.of_config(model.config, relevant_label, folder),
+            ScoreContract.of_config(model.config, relevant_label, folder, as_classifier=as_classifier),
             max_length=opened.agreed("max_length", entry, stated.max_length),
             engine=engine,
             dtype=dtype,
@@ -296,10 +298,20 @@ class CrossEncoder:
         """
         if label is None or not self.contract.is_margin:
             return self
+        return self.with_contract(replace(self.contract, relevant=chosen_logit(labels_of(self.model.config), label)))
+
+    def with_contract(self, contract: ScoreContract) -> CrossEncoder:
+        """Return the same model, whose logits become scores by another contract of as many logits."""
         other = copy.copy(self)
-        other.contract = replace(self.contract, relevant=chosen_logit(labels_of(self.model.config), label))
+        other.contract = contract
         other.__dict__.pop("engine", None)  # what it exports is named by the model's contract, too
         return other
+
+    def as_classifier(self) -> CrossEncoder:
+        """Return the same model with its two logits taken as those of two classes; of other forms as it is."""
+        if not self.contract.is_margin:
+            return self
+        return self.with_contract(ScoreContract(CLASSES, n_classes=self.contract.n_logits))
 
     def with_dtype(self, dtype: str | None) -> CrossEncoder:
         """Return the same model computing in another dtype; None keeps it as it is."""

@@ -1,8 +1,9 @@
-"""Heads of a cross-encoder: one logit, the score, or two, not relevant and relevant; each made from the other."""
+"""Heads of a cross-encoder: one logit, or two, each made from the other; and a classifier's logits in another order."""
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -58,6 +59,18 @@ def relevant_second(model: CrossEncoder) -> CrossEncoder:
     if model.contract.relevant == 1:
         return model
     return _with_head(model, torch.tensor([[0.0, 1.0], [1.0, 0.0]]), replace(model.contract, relevant=1))
+
+
+def in_order(model: CrossEncoder, places: Sequence[int], classes: Sequence[str]) -> CrossEncoder:
+    """Return a classifier whose logits are those at ``places``, in this order, and are named ``classes``.
+
+    A model that has them so is returned as it is. Raises `DataError` where the head does not end in one linear map.
+    """
+    if list(places) == list(range(model.contract.n_logits)):
+        return model
+    ordered = _with_head(model, torch.eye(model.contract.n_logits)[list(places)], model.contract)
+    name_logits(ordered.model.config, classes)
+    return ordered
 
 
 def _check_ranks(contract: ScoreContract, wanted: str) -> None:

@@ -67,7 +67,7 @@ def relevant_logit(labels: Sequence[str]) -> int | None:
 
 def chosen_logit(labels: Sequence[str], choice: str) -> int:
     """The place of the label that somebody names, or whose number, 0 or 1, they give; `UsageError` where it is none."""
-    for same in (str, _fold):
+    for same in (str, fold):
         places = [place for place, label in enumerate(labels) if same(label) == same(choice)]
         if len(places) == 1:
             return places[0]
@@ -85,7 +85,7 @@ def _means_relevant(label: str, other: str) -> bool:
     numbers = [_number(each) for each in (label, other)]
     if numbers[0] is not None and numbers[1] is not None:
         return numbers[0] > 0 >= numbers[1]
-    a, b = _fold(label), _fold(other)
+    a, b = fold(label), fold(other)
     if not a or a == b:
         return False
     negates = any(b == prefix + a for prefix in NEGATIONS)
@@ -98,7 +98,8 @@ def _is_irrelevant(folded: str) -> bool:
     return folded in IRRELEVANT or any(rest in RELEVANT for rest in negated)
 
 
-def _fold(label: str) -> str:
+def fold(label: str) -> str:
+    """A label without case, and without what is no letter or digit."""
     return "".join(character for character in label.casefold() if character.isalnum())
 
 

@@ -129,17 +129,27 @@ class Stated:
         write_facts(folder / MODULE_SETTINGS, how)
 
 
+def stated_activation(folder: str | Path | None, config: Any) -> str | None:
+    """The activation that sentence-transformers puts on the logits, its dotted name; None where none is stated.
+
+    folder: of the model (None: the config alone is read).
+    """
+    of_library = getattr(config, "sentence_transformers", None)
+    of_config = of_library.get("activation_fn") if isinstance(of_library, dict) else None
+    older = getattr(config, "sbert_ce_default_activation_function", None)
+    of_folder = _object(Path(folder) / SETTINGS).get("activation_fn") if folder is not None else None
+    stated = of_folder or of_config or older
+    return None if stated is None else str(stated)
+
+
 def check_activation(folder: str | Path, config: Any) -> None:
     """Raise `DataError` where the activation that a folder states would order candidates otherwise than its logits.
 
     Logits are the scores, so that an activation which keeps their order is left out. One that is no part of torch is
     code in the folder, which is never executed.
     """
-    of_library = getattr(config, "sentence_transformers", None)
-    stated = (of_library if isinstance(of_library, dict) else {}).get("activation_fn")
-    stated = stated or getattr(config, "sbert_ce_default_activation_function", None)
-    stated = _object(Path(folder) / SETTINGS).get("activation_fn") or stated
-    if stated is None or str(stated).rpartition(".")[2] in _ORDERED:
+    stated = stated_activation(folder, config)
+    if stated is None or stated.rpartition(".")[2] in _ORDERED:
         return
     raise DataError(
         f"{folder} states the activation {stated!r}, which is not computed here and may order candidates otherwise "

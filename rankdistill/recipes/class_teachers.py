@@ -14,7 +14,7 @@ from rankdistill.errors import UsageError
 from rankdistill.models import CrossEncoder
 from rankdistill.progress import say
 from rankdistill.recipes.teachers import Teacher, is_run
-from rankdistill.scoring.fits import check_head
+from rankdistill.scoring.fits import as_classes
 from rankdistill.scoring.score import score_logits
 from rankdistill.scoring.settings import ScoringSettings
 from rankdistill.tasks import Task
@@ -30,8 +30,9 @@ def add_logits(
 ) -> Candidates:
     """Add each teacher's logits as the columns ``NAME.0``, ``NAME.1`` ..., and their means under the name ``target``.
 
-    The mean of logits is the geometric mean of the distributions. store: folder that keeps the logits. Raises
-    `UsageError` for a run, which holds labels and no logits, and `DataError` for a teacher of other classes.
+    The mean of logits is the geometric mean of the distributions; they are in the order of the task's classes, see
+    `as_classes`. store: folder that keeps the logits. Raises `UsageError` for a run, which holds labels and no logits,
+    and `DataError` for a teacher of other classes.
     """
     scored = task.collection.scored_pairs
     assert scored is not None
@@ -40,8 +41,10 @@ def add_logits(
     for name, teacher in teachers.items():
         if is_run(teacher):
             raise UsageError(f"{teacher} is a run of labels, and a classification is distilled from models' logits")
-        model = teacher if isinstance(teacher, CrossEncoder) else CrossEncoder.from_pretrained(teacher)
-        check_head(model, lists, task.collection, str(teacher) if model is not teacher else f"the teacher {name}")
+        model, what = teacher, f"the teacher {name}"
+        if not isinstance(model, CrossEncoder):
+            what, model = str(model), CrossEncoder.from_pretrained(model, as_classifier=True)
+        model = as_classes(model, scored.classes, task.name, what)
         kept = replace(scoring, store=Path(store)) if store is not None else scoring
         logits, report = score_logits(model, lists, task.collection, kept, description=f"scoring by {name}")
         say(f"scoring by {name}: {report}")

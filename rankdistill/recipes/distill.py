@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from rankdistill.arrays import F32
 from rankdistill.data import Candidates, Collection
@@ -164,7 +167,7 @@ def distill_on(
     if lesson.objective.reads_relations_alone:
         beside = encoder_beside(lesson.teachers, student)
     elif lesson.objective.needs_teacher:
-        beside = teacher_beside(lesson.teachers, student, scoring)
+        beside = teacher_beside(lesson.teachers, student, scoring, gives_logits=lesson.objective.reads_teacher_logits)
     # before teachers score, which takes hours
     check_objective(lesson.objective, student, beside, logit_names(task, (*lists.columns, *lesson.columns)))
     check_first(first, student)
@@ -234,7 +237,26 @@ def with_targets(
         if task.kind == "classification":
             return add_logits(lists, task, lesson.teachers, TARGET, scoring, store), None
         lists = add_teachers(lists, task.collection, lesson.teachers, scoring, store=store)
-    return ensembled(lists, lesson, seed=seed)
+    lists, report = ensembled(lists, lesson, seed=seed)
+    if task.kind == "similarity" and TARGET in lesson.objective.columns:
+        _check_range(lists[TARGET], task)
+    return lists, report
+
+
+def _check_range(targets: F32, task: Task) -> None:
+    """Warn of targets that no student reaches, as runs of another range, or normalized scores, make them."""
+    scored = task.collection.scored_pairs
+    if scored is None:
+        return
+    slack = 1e-6 * (scored.highest - scored.lowest)
+    outside = int(((targets < scored.lowest - slack) | (targets > scored.highest + slack)).sum())
+    if outside:
+        warnings.warn(
+            f"{outside:,} of {len(targets):,} targets are outside the range of {task.name}, {scored.lowest:g} to "
+            f"{scored.highest:g}, which a student never leaves (they go from {np.nanmin(targets):.3g} to "
+            f"{np.nanmax(targets):.3g}): give teachers' scores in that range",
+            stacklevel=2,
+        )
 
 
 def _ensembled(lesson: Lesson) -> str:

@@ -17,11 +17,13 @@ from rankdistill.errors import DataError, UnknownNameError, UsageError
 from rankdistill.files.atomic import atomic_path
 from rankdistill.inputs.masking import TokenMasker
 from rankdistill.models import CrossEncoder, resolve_base
+from rankdistill.models.class_names import class_places
 from rankdistill.models.contract import CLASSES, ScoreContract
 from rankdistill.models.expert import Expert
 from rankdistill.models.masked_lm import FILE, MaskedLMHead, load_masked_lm_head, new_masked_lm_head, parts_of
 from rankdistill.models.recurrent.texts_read import with_texts
 from rankdistill.progress import say
+from rankdistill.scoring.expert_kinds import over_lists
 from rankdistill.scoring.experts import score_experts
 from rankdistill.scoring.settings import ScoringSettings
 from rankdistill.training import Objective, TrainingSettings, fit
@@ -215,21 +217,23 @@ def guide(
     base: what the experts were trained from, or a larger encoder. experts: name -> model, see `expert_columns`; of
     one expert the guided model has the head, of several a new head like the first one's. pairs: a collection whose
     candidates are the pairs, or the lists that a first stage retrieved, over which ranking experts are learned with
-    the differences in a list. student: what training starts from, made of the base (None: the base and a head like
-    the first expert's); one of another head than the expert's keeps its own, and learns by a head beside it.
-    training: seed, dtype and logging of the guided training. out: folder for ``head/``, where the base has no head
-    of a masked language model, and for ``guided/``, each as `fit` leaves it; the head is also beside the guided
-    model's weights, so that it may be the base of another call. A killed call resumes. Pairs that the updates do not
-    reach are not scored.
+    the differences in a list, and a sigmoid from 0 to 1 is a ranker's, see `over_lists`. student: what training starts
+    from, made of the base (None: the base and a head like the first expert's); one of another head than the expert's
+    keeps its own, and learns by a head beside it. training: seed, dtype and logging of the guided training. out: folder
+    for ``head/``, where the base has no head of a masked language model, and for ``guided/``, each as `fit` leaves it;
+    the head is also beside the guided model's weights, so that it may be the base of another call. A killed call
+    resumes. Pairs that the updates do not reach are not scored.
     Raises `UsageError` without experts, and for another number of weights; `DataError` for a base that cannot be a
     masked language model. Source: UEGP §3.2 to §3.5, appendix D (docs/papers.md).
     """
     if not experts:
         raise UsageError("no experts given: expected at least one trained model")
     settings, training, out = settings or GuidedSettings(), training or TrainingSettings(), Path(out)
+    in_lists = pairs.candidates is not None and bool((np.diff(pairs.candidates.offsets) > 1).any())
+    if in_lists:
+        experts = _over_lists(experts, student)
     first = next(iter(experts.values()))
     own_head = len(experts) == 1 and (student is None or _same_head(student, first))
-    in_lists = pairs.candidates is not None and bool((np.diff(pairs.candidates.offsets) > 1).any())
     objective = guided_objective(experts, settings, lists=in_lists, own_head=own_head)
     pairs = pairs_read(pairs, settings, training, compared=objective.compares)
     join_processes()
@@ -316,11 +320,24 @@ def reading(student: CrossEncoder, n_texts: int) -> CrossEncoder:
     )
 
 
+def _over_lists(
+    experts: Mapping[str, CrossEncoder | Expert], student: CrossEncoder | None
+) -> dict[str, CrossEncoder | Expert]:
+    """Experts as they are learned over lists, see `over_lists`; one that scores as the student does, as it is."""
+    own = student.contract if student is not None else None
+    return {
+        name: over_lists(each) if isinstance(each, CrossEncoder) and each.contract != own else each
+        for name, each in experts.items()
+    }
+
+
 def _same_head(student: CrossEncoder, expert: CrossEncoder | Expert) -> bool:
     """Whether the student's own head says what the expert's says."""
     if student.contract != student_contract(expert.contract):
         return False
-    return Expert.of(student).labels == Expert.of(expert).labels
+    own, labels = Expert.of(student).labels, Expert.of(expert).labels
+    found = class_places(labels, own)
+    return found is not None and found.by_name and list(found.places) == list(range(len(own)))
 
 
 def texts_of(experts: Mapping[str, CrossEncoder | Expert]) -> int:

@@ -21,11 +21,13 @@ from rankdistill.models import CrossEncoder, ScoreContract, relevant_second, res
 from rankdistill.models.base import resolve_folder
 from rankdistill.models.causal.stated import is_causal
 from rankdistill.models.contract import CLASSES
+from rankdistill.models.labels import labels_of
 from rankdistill.models.load import checked_config
 from rankdistill.models.opened import Opened
 from rankdistill.models.sentence.chain import is_chain, read_chain
 from rankdistill.progress import say
 from rankdistill.scoring.among import check_asked, settings_among
+from rankdistill.scoring.fits import as_classes
 from rankdistill.scoring.score import score
 from rankdistill.scoring.settings import ScoringSettings
 
@@ -49,11 +51,16 @@ def models_among(teachers: Mapping[str, Teacher]) -> list[Teacher]:
 
 
 def check_teachers(
-    teachers: Mapping[str, Teacher], scoring: ScoringSettings | None = None, *, gives_scores: bool = True
+    teachers: Mapping[str, Teacher],
+    scoring: ScoringSettings | None = None,
+    *,
+    gives_scores: bool = True,
+    as_classifier: bool = False,
 ) -> None:
     """Raise, before any work, where a folder among the teachers is no model that gives one score, or no model at all.
 
-    scoring: of the teachers. gives_scores: whether anything is read of their heads. Weights are not read, but prompts
+    scoring: of the teachers. gives_scores: whether anything is read of their heads. as_classifier: whether a task of
+    scored pairs reads them, of which several logits are classes. Weights are not read, but prompts
     and their tokens are checked. Raises as `CrossEncoder.from_pretrained` and `PromptAssembler` do.
     """
     scoring = scoring or ScoringSettings()
@@ -83,7 +90,8 @@ def check_teachers(
             _check_passages(opened.prompt_assembler(), opened.tokenizer, scoring)
             if is_causal(folder):
                 continue
-            ScoreContract.of_config(checked_config(folder), scoring.relevant_label, folder)
+            config = checked_config(folder)
+            ScoreContract.of_config(config, scoring.relevant_label, folder, as_classifier=as_classifier)
             left_out = [name for name, value in scoring.asking.items() if value != its.asking[name]]
             if left_out and opened.asked is not None:
                 say(
@@ -99,17 +107,27 @@ def _check_passages(assembler: PairAssembler | None, tokenizer: Any, scoring: Sc
 
 
 def teacher_beside(
-    teachers: Mapping[str, Teacher], student: CrossEncoder, scoring: ScoringSettings | None = None
+    teachers: Mapping[str, Teacher],
+    student: CrossEncoder,
+    scoring: ScoringSettings | None = None,
+    *,
+    gives_logits: bool = True,
 ) -> CrossEncoder:
     """Load the one model among the teachers, with two logits where the student has two, the second the relevant one.
 
-    scoring: how it is asked, and which of its labels means relevant.
+    A classifier's has the student's classes in their order, see `as_classes`. scoring: how it is asked, and which of
+    its labels means relevant. gives_logits: whether anything is read of its head.
     """
-    [model] = models_among(teachers)
-    label = scoring.relevant_label if scoring else None
+    [(name, model)] = [(name, each) for name, each in teachers.items() if not is_run(each)]
+    label, classifies = scoring.relevant_label if scoring else None, student.contract.form == CLASSES
     if not isinstance(model, CrossEncoder):
         asking = settings_among(resolve_base(model), scoring or ScoringSettings()).asking
-        model = CrossEncoder.from_pretrained(model, relevant_label=label, **asking)
+        name = str(model)
+        model = CrossEncoder.from_pretrained(model, relevant_label=label, as_classifier=classifies, **asking)
+    if classifies and not gives_logits:
+        return model.as_classifier()
+    if classifies:
+        return as_classes(model, labels_of(student.model.config), "the student", name)
     model = relevant_second(model.with_relevant(label))
     return with_two_logits(model) if student.contract.n_logits == 2 else model
 

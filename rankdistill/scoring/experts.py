@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rankdistill.arrays import F32
 from rankdistill.data.candidates import Candidates
+from rankdistill.data.collection import Collection as Labelled
 from rankdistill.data.parts import LIST, made_by
 from rankdistill.errors import UsageError
 from rankdistill.inputs.own_masks import read_by
 from rankdistill.inputs.texts import PairTexts, TextCollection
 from rankdistill.scoring.among import check_asked, settings_among
+from rankdistill.scoring.expert_kinds import check_classifiers, of_kind
 from rankdistill.scoring.report import ScoreReport
 from rankdistill.scoring.score import load_model, score_logits, score_with_report
 from rankdistill.scoring.settings import ScoringSettings
@@ -33,19 +36,25 @@ def score_experts(
     settings: ScoringSettings | None = None,
     *,
     description: str = "scoring",
+    classifiers: Collection[str] = (),
 ) -> tuple[dict[str, F32], dict[str, ScoreReport]]:
     """Score all candidates by every expert: columns float32 (N,) by name, and a report by expert.
 
     A classifier has a column for each of its logits, ``NAME.0``, ``NAME.1`` ..., every other expert one of its scores,
     ``NAME``; a ranking's is its logit, the margin of two, without a scale: what the one logit of a student learns.
     Experts with the same tokenizer share the tokens. settings: its store keeps each expert's numbers, so that a killed
-    call resumes. Raises what `score_logits` and `score_with_report` raise.
+    call resumes. classifiers: names of experts whose two logits are those of classes, see `load_experts`. Raises what
+    `load_experts`, `score_logits` and `score_with_report` raise.
     """
     from rankdistill.models.contract import CLASSES
     from rankdistill.models.expert import columns_of
 
     settings = settings or ScoringSettings()
-    models = dict(load_experts(experts, settings))
+    classes: Sequence[str] = ()
+    if isinstance(collection, Labelled) and collection.scored_pairs is not None:
+        classes = collection.scored_pairs.classes
+        collection = replace(collection, scored_pairs=None)  # experts may be of any task, whatever these pairs are of
+    models = dict(load_experts(experts, settings, classifiers, classes))
     alike = {name: read_by(model.tokenizer, collection) is collection for name, model in models.items()}
     as_it_is = SharedTokens(PairTexts(candidates, collection), [models[name] for name in models if alike[name]])
     columns: dict[str, F32] = {}
@@ -66,14 +75,20 @@ def score_experts(
 
 
 def load_experts(
-    experts: Mapping[str, CrossEncoder | str | Path], settings: ScoringSettings
+    experts: Mapping[str, CrossEncoder | str | Path],
+    settings: ScoringSettings,
+    classifiers: Collection[str] = (),
+    classes: Sequence[str] = (),
 ) -> Iterator[tuple[str, CrossEncoder]]:
     """Load experts one after the other: (name, model); of several each is asked as `settings_among` says.
 
-    Raises `UsageError`, before any is loaded, as `check_asked`.
+    classifiers: names of experts whose two logits are those of classes. classes: of the task at hand, whose names tell
+    its classifiers; see `of_kind`. A model at hand, no folder, is what its contract says, unless it is among the
+    classifiers. Raises, before any is loaded, as `check_asked` and `check_classifiers`, and as `of_kind`.
     """
     from rankdistill.models.base import resolve_base
 
+    check_classifiers(classifiers, experts)
     folders = [resolve_base(expert) for expert in experts.values() if isinstance(expert, str | Path)]
     if len(experts) > 1 and len(folders) == len(experts):
         check_asked(folders, settings)
@@ -81,7 +96,10 @@ def load_experts(
         its = settings
         if isinstance(expert, str | Path) and len(experts) > 1:
             its = settings_among(resolve_base(expert), settings)
-        yield name, load_model(expert, its)
+        model = load_model(expert, its, as_classifier=True)
+        if isinstance(expert, str | Path) or name in classifiers:
+            model = of_kind(model, name, its.relevant_label, is_classifier=name in classifiers, classes=classes)
+        yield name, model
 
 
 def _plain(expert: CrossEncoder) -> CrossEncoder:

@@ -16,7 +16,7 @@ from rankdistill.inputs.texts import PairTexts, TextCollection
 from rankdistill.progress import progress, say
 from rankdistill.scoring.chunks import ChunkScorer
 from rankdistill.scoring.doubts import warn_of_doubts
-from rankdistill.scoring.fits import check_head
+from rankdistill.scoring.fits import gives_range, read_for
 from rankdistill.scoring.report import ScoreReport
 from rankdistill.scoring.settings import ModelSettings, ScoringSettings
 from rankdistill.scoring.shared_tokens import SharedTokens
@@ -72,14 +72,14 @@ def score_with_report(
     Windows of long documents hold three quarters of the tokens that a pair has room for and begin half of that apart;
     the pairs then reported as truncated have a query longer than the rest. Where the collection has judgments that the
     scores contradict, and where scores are rounded to one number, a warning says so.
-    Raises `DataError` for an id without a text, an empty query and a head that does not fit the collection, see
-    `check_head`; `UnknownNameError` for a name that is no setting. In float32 scores depend on batch_tokens and
+    The model is read as the collection asks, see `read_for`.
+    Raises `DataError` for an id without a text, an empty query and a head that does not fit the collection;
+    `UnknownNameError` for a name that is no setting. In float32 scores depend on batch_tokens and
     chunk_pairs by less than 1e-5.
     """
     settings = ScoringSettings.of(settings, overrides)
     named = "the model" if not isinstance(model, str | Path) else str(model)
-    model = load_scorer(model, settings)
-    check_head(model, candidates, collection, named)
+    model = read_for(load_scorer(model, settings, collection), candidates, collection, named)
     numbers, report = _run(model, candidates, collection, settings, description, chunk_pairs, False, shared)
     warn_of_doubts(numbers[:, 0], model.contract, candidates, collection)
     return numbers[:, 0], report
@@ -110,27 +110,38 @@ def score_logits(
     return _run(model, candidates, collection, settings, description, chunk_pairs, True, shared)
 
 
-def load_scorer(model: CrossEncoder | ReadyModel | str | Path, settings: ModelSettings) -> CrossEncoder | ReadyModel:
+def load_scorer(
+    model: CrossEncoder | ReadyModel | str | Path, settings: ModelSettings, collection: Any = None
+) -> CrossEncoder | ReadyModel:
     """Load what scores: the model as an earlier command left it, without torch, or as `load_model` does.
 
     A model that an exported file computes is kept for the next command. One at hand that was ready stays as it is.
+    collection: whose candidates it will score; the logits of a model of a task of scored pairs are classes, or a
+    number, and what was left ready is taken only where its scores are the task's own.
     """
     from rankdistill.models.ready import ENGINES, ReadyModel, keep_ready, ready_model
 
     if isinstance(model, ReadyModel):
         return model
+    scored = getattr(collection, "scored_pairs", None)
     if not isinstance(model, str | Path) or settings.engine not in ENGINES:
-        return load_model(model, settings)
+        return load_model(model, settings, as_classifier=scored is not None)
     ready = ready_model(model, settings.model_facts)
-    if ready is not None:
+    if ready is not None and (scored is None or gives_range(ready.contract, scored)):
         return ready
-    loaded = load_model(model, settings)
-    keep_ready(loaded, model, settings.model_facts)
+    loaded = load_model(model, settings, as_classifier=scored is not None)
+    if ready is None:
+        keep_ready(loaded, model, settings.model_facts)
     return loaded
 
 
-def load_model(model: CrossEncoder | str | Path, settings: ModelSettings) -> CrossEncoder:
-    """Load a cross-encoder for these settings; of one at hand keep what they leave open, and how it is asked."""
+def load_model(
+    model: CrossEncoder | str | Path, settings: ModelSettings, *, as_classifier: bool = False
+) -> CrossEncoder:
+    """Load a cross-encoder for these settings; of one at hand keep what they leave open, and how it is asked.
+
+    as_classifier: of a folder, see `CrossEncoder.from_pretrained`.
+    """
     from rankdistill.models.cross_encoder import CrossEncoder
 
     if not isinstance(model, CrossEncoder):
@@ -139,6 +150,7 @@ def load_model(model: CrossEncoder | str | Path, settings: ModelSettings) -> Cro
             settings.engine or "torch",
             settings.dtype,
             relevant_label=settings.relevant_label,
+            as_classifier=as_classifier,
             **settings.asking,
         )
     model = model.with_relevant(settings.relevant_label)

@@ -130,6 +130,11 @@ class Objective:
         return any(get_loss(term.loss).sees == "insides" for term in self.terms)
 
     @property
+    def reads_teacher_logits(self) -> bool:
+        """Whether a term learns from the logits of a teacher that runs beside the student."""
+        return any(term.targets == TEACHER and "logits" in get_loss(term.loss).reads for term in self.terms)
+
+    @property
     def reads_relations_alone(self) -> bool:
         """Whether no term depends on what the last layer gives, so that neither it nor the head is trained."""
         return self.reads == [RELATIONS]

@@ -11,6 +11,7 @@ from rankdistill.cli.output import say
 from rankdistill.cli.rekindle_data import unlabelled as load_unlabelled
 from rankdistill.cli.training import KIND, Options, train_command
 from rankdistill.cli.written import written
+from rankdistill.data.sources import describe_pairs
 from rankdistill.ensembling import EnsembleReport
 from rankdistill.ensembling.settings import EnsembleSettings
 from rankdistill.models import DEFAULT_BASE, CrossEncoder
@@ -92,7 +93,12 @@ def distill(
         say(f"recipe {recipe} ({paper.source}): {before}{lesson.objective}; {settings}")
     for name, teacher in lesson.teachers.items():
         say(f"{name}: {teacher}")
-    check_teachers(lesson.teachers, options.scoring, gives_scores=not lesson.objective.reads_relations_alone)
+    check_teachers(
+        lesson.teachers,
+        options.scoring,
+        gives_scores=not lesson.objective.reads_relations_alone,
+        as_classifier=describe_pairs(options.collection) is not None,
+    )
     answering = {} if lesson.objective.reads_relations_alone else lesson.teachers
     more = [load_unlabelled(source, None) for source in unlabelled]
 

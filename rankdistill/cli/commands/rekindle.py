@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from rankdistill.cli.expert_names import Classifiers
 from rankdistill.cli.experts import experts_over
 from rankdistill.cli.options import Json, Measuring, RunOrOwn
 from rankdistill.cli.output import print_json, print_rich, say_wrote, table
@@ -59,6 +60,7 @@ def rekindle(
             "the data hold (`rankdistill score --experts`), else the task's own expert, trained first]"
         ),
     ] = (),
+    classifiers: Classifiers = (),
     seeds: Annotated[
         int, Parameter(help="Fine-tunings of each kind, by seeds that count up.", validator=Number(gte=1))
     ] = 1,
@@ -87,7 +89,8 @@ def rekindle(
     kind.check_measures(measures or kind.measures)
     join_processes()
     with locked(out) if processes()[0] == 0 else nullcontext():
-        guides = experts_over(parts_that_are_read(data, data_run), experts, scoring)
+        parts, classes = parts_that_are_read(data, data_run), scored.classes if scored else ()
+        guides = experts_over(parts, experts, scoring, classifiers, classes)
         check_weights(guided, len(guides) or 1)
         pairs = unlabelled(data, data_run)
         result = rekindled(

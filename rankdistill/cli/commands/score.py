@@ -8,6 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from rankdistill.cli.cluster import ALONE, Cluster, in_parts, score_by_experts, score_parts
+from rankdistill.cli.expert_names import Classifiers
 from rankdistill.cli.options import SCORING, Out, RunOrOwn, Scoring, Source
 from rankdistill.cli.output import say_wrote
 from rankdistill.cli.outputs import OUTPUT_FILE
@@ -32,6 +33,7 @@ def score(
             "every logit, are added to the parts. MODEL or NAME=MODEL; the names are e1, e2, ... by default."
         ),
     ] = (),
+    classifiers: Classifiers = (),
     collection: Source,
     out: Out,
     run: RunOrOwn = None,
@@ -71,7 +73,9 @@ def score(
                 "--experts score pairs:FOLDER or lists:FOLDER: --model, --run, --split and --predict are for one model"
             )
         check_output_folder(out)
-        return score_by_experts(experts, collection, out, scoring, cluster)
+        return score_by_experts(experts, collection, out, scoring, cluster, classifiers)
+    if classifiers:
+        raise UsageError("--classifiers are among --experts: got none")
     if model is None:
         raise UsageError("expected --model, or of pairs:FOLDER and lists:FOLDER --experts")
     if run is None:

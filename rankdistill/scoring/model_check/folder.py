@@ -16,8 +16,7 @@ from rankdistill.models.contract import CLASSES, entry_of
 from rankdistill.models.families import head_of, pooling_of
 from rankdistill.models.labels import labels_of, shown
 from rankdistill.models.sentence.chain import is_chain
-from rankdistill.models.sentence.json_file import read_object
-from rankdistill.models.sentence.stated import SETTINGS
+from rankdistill.models.stated import stated_activation
 from rankdistill.scoring.model_check.finding import Checked, Level, ModelFinding, line
 
 SQUASHING = ("Sigmoid", "Tanh", "Hardsigmoid", "Hardtanh", "Softmax")
@@ -54,7 +53,7 @@ def activation(checked: Checked) -> Iterator[ModelFinding]:
             name, "warning", "the score is P(relevant), which float32 rounds to 1 for margins above 17: take 'margin'"
         )
         return
-    stated = _stated_activation(checked)
+    stated = stated_activation(checked.folder, checked.model.model.config)
     if stated is not None and stated.rpartition(".")[2] in SQUASHING:
         yield ModelFinding(
             name,
@@ -262,16 +261,6 @@ def head(checked: Checked) -> Iterator[ModelFinding]:
         )
     else:
         yield ModelFinding("weights", "ok", "complete, head and pooler included")
-
-
-def _stated_activation(checked: Checked) -> str | None:
-    """The activation that sentence-transformers reads from the folder; None where none is stated."""
-    config = checked.model.model.config
-    entry = getattr(config, "sentence_transformers", None)
-    of_config = entry.get("activation_fn") if isinstance(entry, dict) else None
-    older = getattr(config, "sbert_ce_default_activation_function", None)
-    stated: Any = read_object(checked.folder / SETTINGS).get("activation_fn") or of_config or older
-    return None if stated is None else str(stated)
 
 
 def _token(tokenizer: Any, place: int) -> str:
