@@ -23,10 +23,12 @@ def experts_over(
 
     parts: the folder of parts that are read, None where what is read is in none. An expert that is given and whose
     scores they hold is not loaded for good: it need not score again. scoring: how experts are asked, and which of two
-    labels means relevant.
+    labels means relevant. Raises `UsageError` where it says how they are asked, and none is given.
     """
     stored = stored_experts(parts) if parts else {}
     if not words:
+        if scoring is not None and scoring.given:
+            raise UsageError(f"no expert is given that could be asked: leave out {', '.join(scoring.given)}")
         if stored:
             say(f"experts: {', '.join(stored)}, whose scores are in {parts}")
         return dict(stored)

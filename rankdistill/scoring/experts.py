@@ -45,7 +45,7 @@ def score_experts(
     from rankdistill.models.expert import columns_of
 
     settings = settings or ScoringSettings()
-    models = dict(load_experts(experts, settings))
+    models, settings = dict(load_experts(experts, settings)), settings.without_asking()
     alike = {name: read_by(model.tokenizer, collection) is collection for name, model in models.items()}
     as_it_is = SharedTokens(PairTexts(candidates, collection), [models[name] for name in models if alike[name]])
     columns: dict[str, F32] = {}
@@ -70,18 +70,12 @@ def load_experts(
 ) -> Iterator[tuple[str, CrossEncoder]]:
     """Load experts one after the other: (name, model); of several each is asked as `settings_among` says.
 
-    Raises `UsageError`, before any is loaded, as `check_asked`.
+    Raises `UsageError`, before any is loaded, as `check_asked`, and for one alone as `load_model`.
     """
-    from rankdistill.models.base import resolve_base
-
-    folders = [resolve_base(expert) for expert in experts.values() if isinstance(expert, str | Path)]
-    if len(experts) > 1 and len(folders) == len(experts):
-        check_asked(folders, settings)
+    if len(experts) > 1:
+        check_asked(experts.values(), settings)
     for name, expert in experts.items():
-        its = settings
-        if isinstance(expert, str | Path) and len(experts) > 1:
-            its = settings_among(resolve_base(expert), settings)
-        yield name, load_model(expert, its)
+        yield name, load_model(expert, settings_among(expert, settings) if len(experts) > 1 else settings)
 
 
 def _plain(expert: CrossEncoder) -> CrossEncoder:
