@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pair_tasks import write_glue
 from tiny import judged_collection, lively, make_model, make_tokenizer, write_collection
 from tiny_causal import write_causal
 
@@ -18,12 +19,15 @@ import rankdistill as rd
 from rankdistill.cli.entry import main
 from rankdistill.cli.experts import experts_over
 from rankdistill.data import Candidates, Collection, Texts, read_run, write_run
+from rankdistill.data.collection import own_candidates
 from rankdistill.data.pair_parts import SCHEMA, read_pairs
 from rankdistill.data.parts import read_parts, write_parts
+from rankdistill.data.sources import load_collection
 from rankdistill.errors import UsageError
 from rankdistill.inputs.asking import ASKING
-from rankdistill.models import CrossEncoder
+from rankdistill.models import CrossEncoder, ScoreContract
 from rankdistill.models.ready import ReadyModel
+from rankdistill.recipes.class_teachers import add_logits
 from rankdistill.recipes.guided import guide
 from rankdistill.recipes.measure import measure_model
 from rankdistill.recipes.multitask import Run
@@ -183,3 +187,22 @@ def test_experts_over_parts_are_asked_when_they_are_loaded(folder: Path, model: 
     asked = ["--prompt", PROMPT, "--relevant-token", "a", "--other-token", "the"]
     assert main([*words, *asked, "--out", str(tmp_path / "out")]) == 0
     np.testing.assert_allclose(read_pairs(tmp_path / "out")["e"].to_numpy(), model.predict(PAIRS), atol=1e-4)
+
+
+def test_a_classification_teacher_with_a_place_for_an_instruction_is_given_it(tmp_path: Path) -> None:
+    collection = load_collection(f"glue:rte@{write_glue(tmp_path / 'glue')}")
+    scored = collection.scored_pairs
+    assert scored is not None
+    base = write_causal(tmp_path / "qwen3-reranker")
+    contract = ScoreContract.for_pairs(scored)
+    folder = CrossEncoder.from_base(base, 2, contract=contract, labels=scored.classes).save(tmp_path / "teacher")
+    lists = own_candidates(collection).take_queries(np.arange(8))
+    given = ScoringSettings(instruction="find books")
+    found = add_logits(lists, Task(collection, lists), {"t1": folder}, "target", given)
+    pairs = list(
+        zip(collection.queries.take(found.row_query_ids), collection.documents.take(found.doc_ids), strict=True)
+    )
+    plain, told = (CrossEncoder.from_pretrained(folder, **asked) for asked in ({}, {"instruction": "find books"}))
+    logits = np.stack([found["t1.0"], found["t1.1"]], axis=1)
+    np.testing.assert_allclose(logits, told.logits(pairs), atol=1e-5)
+    assert np.abs(logits - plain.logits(pairs)).max() > 1e-3
