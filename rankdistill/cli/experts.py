@@ -29,12 +29,14 @@ def experts_over(
     parts: the folder of parts that are read, None where what is read is in none. An expert that is given and whose
     scores they hold is not loaded for good: it need not score again. scoring: how experts are asked, and which of two
     labels means relevant. classifiers: names of those whose two logits are those of classes. classes: of the task that
-    they guide for, see `of_kind`.
+    they guide for, see `of_kind`. Raises `UsageError` where ``scoring`` says how they are asked, and none is given.
     """
     stored = stored_experts(parts) if parts else {}
     if classifiers and not words:
         raise UsageError("--classifiers are among --experts: got none")
     if not words:
+        if scoring is not None and scoring.given:
+            raise UsageError(f"no expert is given that could be asked: leave out {', '.join(scoring.given)}")
         if stored:
             say(f"experts: {', '.join(stored)}, whose scores are in {parts}")
         return dict(stored)

@@ -85,7 +85,7 @@ class ExpertParts:
 
         def do(part: Path, store: Path, out: Path) -> Counter[str]:
             found = read(part)
-            settings = replace(self.settings, store=store)
+            settings = replace(self.settings, store=store).without_asking()  # the models are loaded
             columns, reports = score_experts(
                 models, found.candidates, found.collection, settings, description=part.stem
             )

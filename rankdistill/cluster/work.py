@@ -94,7 +94,7 @@ class ScoreParts:
             run = read_part(part)
             if self.top_k is not None:
                 run = run.top_k(self.top_k, by=SCORE)
-            settings = replace(self.settings, store=store)
+            settings = replace(self.settings, store=store).without_asking()  # the model is loaded
             model_scores, report = score_with_report(model, run, collection, settings, description=part.stem)
             scores: F32 | F64 = model_scores
             if self.weight is not None:

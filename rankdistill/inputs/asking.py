@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,15 @@ class Asking:
     def asking(self) -> dict[str, Any]:
         """These fields, by name."""
         return {name: getattr(self, name) for name in ASKING}
+
+    @property
+    def given(self) -> list[str]:
+        """The names of those that are not None."""
+        return [name for name, value in self.asking.items() if value is not None]
+
+    def without_asking(self) -> Self:
+        """Return the same without these fields: what is left for a model that is loaded, and keeps how it is asked."""
+        return replace(self, **dict.fromkeys(ASKING)) if self.given else self
 
 
 ASKING = tuple(field.name for field in fields(Asking))

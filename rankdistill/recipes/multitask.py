@@ -26,6 +26,7 @@ from rankdistill.recipes.multitask_start import check_no_layers, start_students,
 from rankdistill.recipes.student_settings import DEFAULT_STUDENT, StudentSettings, made_from_scratch
 from rankdistill.recipes.student_training import student_training
 from rankdistill.recipes.unlabelled import with_unlabelled
+from rankdistill.scoring.among import refuse_asking
 from rankdistill.scoring.settings import ScoringSettings
 from rankdistill.tasks import Task
 from rankdistill.training import Objective, TrainingSettings
@@ -99,6 +100,8 @@ class Run:
         scoring: ScoringSettings | None = None,
     ) -> Run:
         """Fill in what is not given, and raise, before any work, where the tasks or settings do not suit."""
+        scoring = scoring or ScoringSettings()
+        refuse_asking(scoring)
         settings, student_settings = settings or MultitaskSettings(), student_settings or StudentSettings()
         training = training or TrainingSettings(**student_training(student))
         if made_from_scratch(student, student_settings):
@@ -109,7 +112,6 @@ class Run:
             if name not in tasks:
                 raise UnknownNameError("task with unlabelled texts", name, tasks)
         learned = {name: with_unlabelled(task.training, more.get(name, ())) for name, task in tasks.items()}
-        scoring = scoring or ScoringSettings()
         if scoring.store is None:
             scoring = replace(scoring, store=Path(out) / "scores")
         return cls(tasks, teacher, student, Path(out), settings, student_settings, training, learned, scoring)

@@ -19,6 +19,7 @@ from rankdistill.recipes.finetune import finetune_on, own_settings
 from rankdistill.recipes.guided import GuidedSettings, check_language, check_weights, guide, like
 from rankdistill.recipes.measure import measure_model
 from rankdistill.recipes.start import StartSettings, start_model
+from rankdistill.scoring.among import refuse_asking
 from rankdistill.scoring.settings import ScoringSettings
 from rankdistill.tasks import Task
 from rankdistill.tasks.compare_runs import compare_runs
@@ -58,12 +59,13 @@ def rekindle(
     cannot be a masked language model; and what `guide` raises.
     Source: UEGP §3.1 and Figure 1, appendix D for rankings (docs/papers.md).
     """
+    scoring = scoring or ScoringSettings()
+    refuse_asking(scoring)
     join_processes()
     out, training = Path(out), training or own_settings(task)
     start, guided = start or StartSettings(), guided or GuidedSettings()
     task.check_measurable()
     check_weights(guided, len(experts or ("its own",)))
-    scoring = scoring or ScoringSettings()
     if scoring.store is None:
         scoring = replace(scoring, store=out / "scores")
     runs = [replace(training, seed=training.seed + number) for number in range(seeds)]

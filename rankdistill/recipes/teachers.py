@@ -60,21 +60,12 @@ def check_teachers(
     """Raise, before any work, where a folder among the teachers is no model that gives one score, or no model at all.
 
     scoring: of the teachers. gives_scores: whether anything is read of their heads. as_classifier: whether a task of
-    scored pairs reads them, of which several logits are classes. Weights are not read, but prompts
-    and their tokens are checked. Raises as `CrossEncoder.from_pretrained` and `PromptAssembler` do.
+    scored pairs reads them, of which several logits are classes. Weights are not read, but prompts and their tokens are
+    checked. Raises as `check_asking`, `CrossEncoder.from_pretrained` and `PromptAssembler` do.
     """
     scoring = scoring or ScoringSettings()
-    given = [name for name, value in scoring.asking.items() if value is not None]
-    if given and not gives_scores:
-        raise UsageError(
-            "a teacher of relations alone reads what the student reads and gives no score: leave out "
-            f"{', '.join(given)}"
-        )
-    models = models_among(teachers)
-    paths = [model for model in models if not isinstance(model, CrossEncoder)]
-    if given and gives_scores and 0 < len(paths) == len(models):
-        check_asked(map(resolve_base, paths), scoring)
-    for model in models:
+    check_asking(teachers, scoring, gives_scores=gives_scores)
+    for model in models_among(teachers):
         if not gives_scores:
             if not isinstance(model, CrossEncoder):
                 checked_config(resolve_base(model))
@@ -85,7 +76,7 @@ def check_teachers(
             read_chain(whole)
         else:
             folder = resolve_base(model)
-            its = settings_among(folder, scoring)
+            its = settings_among(model, scoring)
             opened = Opened.trained(folder, its)
             _check_passages(opened.prompt_assembler(), opened.tokenizer, scoring)
             if is_causal(folder):
@@ -98,6 +89,20 @@ def check_teachers(
                     f"{folder} keeps its own prompt: left out for it are {', '.join(left_out)}, which are for causal "
                     f"language models{f' or a place {INSTRUCTION}' if 'instruction' in left_out else ''}"
                 )
+
+
+def check_asking(teachers: Mapping[str, Teacher], scoring: ScoringSettings, *, gives_scores: bool = True) -> None:
+    """Raise `UsageError` where the settings say how teachers are asked, and none of the models among them can be.
+
+    gives_scores: whether anything is read of their heads. Raises, too, for a teacher at hand that reads a prompt.
+    """
+    if scoring.given and not gives_scores:
+        raise UsageError(
+            "a teacher of relations alone reads what the student reads and gives no score: leave out "
+            f"{', '.join(scoring.given)}"
+        )
+    if models := models_among(teachers):
+        check_asked(models, scoring)
 
 
 def _check_passages(assembler: PairAssembler | None, tokenizer: Any, scoring: ScoringSettings) -> None:
@@ -121,7 +126,7 @@ def teacher_beside(
     [(name, model)] = [(name, each) for name, each in teachers.items() if not is_run(each)]
     label, classifies = scoring.relevant_label if scoring else None, student.contract.form == CLASSES
     if not isinstance(model, CrossEncoder):
-        asking = settings_among(resolve_base(model), scoring or ScoringSettings()).asking
+        asking = settings_among(model, scoring or ScoringSettings()).asking
         name = str(model)
         model = CrossEncoder.from_pretrained(model, relevant_label=label, as_classifier=classifies, **asking)
     if classifies and not gives_logits:
@@ -168,15 +173,16 @@ def add_teachers(
 
     scoring: of the models. store: folder of the resumable score stores, instead of that of ``scoring``. A run that
     lacks a candidate leaves NaN there, for the ensemble's policy to decide; its scores of other pairs are counted in a
-    warning. Raises `DataError` for a run that has none of the candidates.
+    warning. Raises `DataError` for a run that has none of the candidates, and as `check_asking`.
     """
     scoring = scoring or ScoringSettings()
+    check_asking(teachers, scoring)
     if store is not None:
         scoring = replace(scoring, store=Path(store))
     columns = {}
     for name, teacher in teachers.items():
         if isinstance(teacher, CrossEncoder) or not is_run(teacher):
-            its = scoring if isinstance(teacher, CrossEncoder) else settings_among(resolve_base(teacher), scoring)
+            its = settings_among(teacher, scoring)
             columns[name] = score(teacher, candidates, collection, its, description=f"scoring by {name}")
             continue
         columns[name] = scores_by_run(teacher, candidates, collection, name)

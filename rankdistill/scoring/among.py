@@ -5,41 +5,63 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rankdistill.errors import UsageError
-from rankdistill.inputs.asking import ASKING
-from rankdistill.inputs.prompt import INSTRUCTION
+from rankdistill.inputs.asking import Asking
 from rankdistill.scoring.settings import ScoringSettings
 
+if TYPE_CHECKING:  # torch is imported by what loads a model
+    from rankdistill.models.cross_encoder import CrossEncoder
 
-def settings_among(folder: str | Path, scoring: ScoringSettings) -> ScoringSettings:
+
+def settings_among(model: CrossEncoder | str | Path, scoring: ScoringSettings) -> ScoringSettings:
     """The settings for one model among several: those of causal language models are left out for others.
 
-    folder: of the transformer, see `resolve_base`. A classifier whose own prompt has a place for an instruction is
-    given that.
+    model: one at hand, or a folder or hub id. A classifier whose own prompt has a place for an instruction is given
+    that. For a model at hand that reads a prompt nothing is left out, see `refuse_asking`.
     """
+    if not scoring.given:
+        return scoring
+    if not isinstance(model, str | Path):
+        return scoring if model.asked is not None else scoring.without_asking()
+    from rankdistill.models.base import resolve_base
+    from rankdistill.models.causal.presets import takes_instruction
     from rankdistill.models.causal.stated import contract_of, is_causal
 
+    folder = resolve_base(model)
     if is_causal(folder):
         return scoring
-    kept: dict[str, Any] = dict.fromkeys(ASKING)
-    if scoring.instruction is not None:
-        own = contract_of(folder)
-        kept["instruction"] = scoring.instruction if own is not None and INSTRUCTION in own.prompt else None
-    return replace(scoring, **kept)
+    own = contract_of(folder) if scoring.instruction is not None else None
+    instruction = scoring.instruction if own is not None and takes_instruction(own) else None
+    return replace(scoring.without_asking(), instruction=instruction)
 
 
-def check_asked(folders: Iterable[str | Path], scoring: ScoringSettings) -> None:
-    """Raise `UsageError` where the settings say how models are asked, and none of several has a prompt.
+def check_asked(models: Iterable[CrossEncoder | str | Path], scoring: ScoringSettings) -> None:
+    """Raise `UsageError` where the settings say how models are asked, and none of several can be.
 
-    folders: of the transformers, see `resolve_base`.
+    models: those at hand, which cannot, folders and hub ids. Raises, too, where one at hand reads a prompt.
     """
+    if not scoring.given:
+        return
+    from rankdistill.models.base import resolve_base
     from rankdistill.models.causal.stated import contract_of, is_causal
 
-    given = [name for name, value in scoring.asking.items() if value is not None]
-    if given and not any(is_causal(folder) or contract_of(folder) is not None for folder in folders):
+    models = list(models)
+    if any(not isinstance(model, str | Path) and model.asked is not None for model in models):
+        refuse_asking(scoring)
+    folders = [resolve_base(model) for model in models if isinstance(model, str | Path)]
+    if not any(is_causal(folder) or contract_of(folder) is not None for folder in folders):
         raise UsageError(
             "none of the models is a causal language model or reads its texts in a prompt: leave out "
-            f"{', '.join(given)}"
+            f"{', '.join(scoring.given)}"
+        )
+
+
+def refuse_asking(asking: Asking) -> None:
+    """Raise `UsageError` where settings say how a model is asked that is loaded, and keeps how it is."""
+    if asking.given:
+        raise UsageError(
+            f"a model that is loaded keeps its prompt and its tokens, got {', '.join(asking.given)}: give the model's "
+            f"folder instead, or load it by CrossEncoder.from_pretrained(folder, {asking.given[0]}=...)"
         )

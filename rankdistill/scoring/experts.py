@@ -54,7 +54,7 @@ def score_experts(
     if isinstance(collection, Labelled) and collection.scored_pairs is not None:
         classes = collection.scored_pairs.classes
         collection = replace(collection, scored_pairs=None)  # experts may be of any task, whatever these pairs are of
-    models = dict(load_experts(experts, settings, classifiers, classes))
+    models, settings = dict(load_experts(experts, settings, classifiers, classes)), settings.without_asking()
     alike = {name: read_by(model.tokenizer, collection) is collection for name, model in models.items()}
     as_it_is = SharedTokens(PairTexts(candidates, collection), [models[name] for name in models if alike[name]])
     columns: dict[str, F32] = {}
@@ -84,18 +84,14 @@ def load_experts(
 
     classifiers: names of experts whose two logits are those of classes. classes: of the task at hand, whose names tell
     its classifiers; see `of_kind`. A model at hand, no folder, is what its contract says, unless it is among the
-    classifiers. Raises, before any is loaded, as `check_asked` and `check_classifiers`, and as `of_kind`.
+    classifiers. Raises, before any is loaded, as `check_asked` and `check_classifiers`, and as `of_kind`; for one alone
+    as `load_model`.
     """
-    from rankdistill.models.base import resolve_base
-
     check_classifiers(classifiers, experts)
-    folders = [resolve_base(expert) for expert in experts.values() if isinstance(expert, str | Path)]
-    if len(experts) > 1 and len(folders) == len(experts):
-        check_asked(folders, settings)
+    if len(experts) > 1:
+        check_asked(experts.values(), settings)
     for name, expert in experts.items():
-        its = settings
-        if isinstance(expert, str | Path) and len(experts) > 1:
-            its = settings_among(resolve_base(expert), settings)
+        its = settings_among(expert, settings) if len(experts) > 1 else settings
         model = load_model(expert, its, as_classifier=True)
         if isinstance(expert, str | Path) or name in classifiers:
             model = of_kind(model, name, its.relevant_label, is_classifier=name in classifiers, classes=classes)

@@ -14,6 +14,7 @@ from rankdistill.errors import UsageError
 from rankdistill.inputs.own_masks import read_by
 from rankdistill.inputs.texts import PairTexts, TextCollection
 from rankdistill.progress import progress, say
+from rankdistill.scoring.among import refuse_asking
 from rankdistill.scoring.chunks import ChunkScorer
 from rankdistill.scoring.doubts import warn_of_doubts
 from rankdistill.scoring.fits import gives_range, read_for
@@ -65,16 +66,17 @@ def score_with_report(
 ) -> tuple[F32, ScoreReport]:
     """Score every candidate with a cross-encoder: float32 (N,), row for row; and report what that took.
 
-    model: a `CrossEncoder`, whose engine and dtype hold where the settings say None, or a folder or hub id. settings,
-    overrides: see `score`. With a store the same call after a kill resumes and ends with the same bytes. chunk_pairs:
-    pairs between two writes to the store; batches never span chunks, so they do not depend on kills. shared: tokens of
-    the candidates' texts that several models read (None: they are tokenised for this call).
+    model: a `CrossEncoder`, whose engine and dtype hold where the settings say None, and which keeps how it is asked,
+    or a folder or hub id. settings, overrides: see `score`. With a store the same call after a kill resumes and ends
+    with the same bytes. chunk_pairs: pairs between two writes to the store; batches never span chunks, so they do not
+    depend on kills. shared: tokens of the candidates' texts that several models read (None: they are tokenised for this
+    call).
     Windows of long documents hold three quarters of the tokens that a pair has room for and begin half of that apart;
     the pairs then reported as truncated have a query longer than the rest. Where the collection has judgments that the
     scores contradict, and where scores are rounded to one number, a warning says so.
     The model is read as the collection asks, see `read_for`.
     Raises `DataError` for an id without a text, an empty query and a head that does not fit the collection;
-    `UnknownNameError` for a name that is no setting. In float32 scores depend on batch_tokens and
+    `UnknownNameError` for a name that is no setting; and as `load_model`. In float32 scores depend on batch_tokens and
     chunk_pairs by less than 1e-5.
     """
     settings = ScoringSettings.of(settings, overrides)
@@ -117,11 +119,12 @@ def load_scorer(
 
     A model that an exported file computes is kept for the next command. One at hand that was ready stays as it is.
     collection: whose candidates it will score; the logits of a model of a task of scored pairs are classes, or a
-    number, and what was left ready is taken only where its scores are the task's own.
+    number, and what was left ready is taken only where its scores are the task's own. Raises as `load_model` does.
     """
     from rankdistill.models.ready import ENGINES, ReadyModel, keep_ready, ready_model
 
     if isinstance(model, ReadyModel):
+        refuse_asking(settings)
         return model
     scored = getattr(collection, "scored_pairs", None)
     if not isinstance(model, str | Path) or settings.engine not in ENGINES:
@@ -140,7 +143,8 @@ def load_model(
 ) -> CrossEncoder:
     """Load a cross-encoder for these settings; of one at hand keep what they leave open, and how it is asked.
 
-    as_classifier: of a folder, see `CrossEncoder.from_pretrained`.
+    as_classifier: of a folder, see `CrossEncoder.from_pretrained`. Raises `UsageError` for settings that say how a
+    model at hand is asked.
     """
     from rankdistill.models.cross_encoder import CrossEncoder
 
@@ -153,6 +157,7 @@ def load_model(
             as_classifier=as_classifier,
             **settings.asking,
         )
+    refuse_asking(settings)
     model = model.with_relevant(settings.relevant_label)
     engine, dtype = settings.engine or model.engine_name, settings.dtype or model.dtype
     return model if (engine, dtype) == (model.engine_name, model.dtype) else model.with_engine(engine, dtype)

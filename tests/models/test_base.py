@@ -65,6 +65,7 @@ def test_weights_of_modules_in_sub_folders_are_fetched_and_others_are_not(
 ) -> None:
     hub, cache = tmp_path / "hub", tmp_path / "cache"
     names = ["config.json", "modules.json", "model.safetensors", "2_Dense/model.safetensors", "2_Dense/config.json"]
+    names += ["README.md", "chat_template.jinja"]  # they state how a re-ranker is asked
     others = ["onnx/model.onnx", "other/model.safetensors", "pytorch_model.bin", "2_Dense/pytorch_model.bin", "code.py"]
     for name in [*names, *others]:
         (hub / name).parent.mkdir(parents=True, exist_ok=True)

@@ -67,18 +67,32 @@ def test_the_hub_reads_the_metadata(model: CrossEncoder, tmp_path: Path) -> None
     ]
 
 
-@pytest.mark.parametrize("n_logits", [1, 2])
-def test_the_code_of_a_card_gives_the_models_scores(n_logits: int, tmp_path: Path) -> None:
+CONTRACTS = [
+    ScoreContract("logit"),
+    ScoreContract("logit", scale=1 / 3),
+    ScoreContract("sigmoid"),
+    ScoreContract("sigmoid", scale=5.0),
+    ScoreContract("sigmoid", scale=4.0, lowest=1.0),
+    ScoreContract("margin"),
+    ScoreContract("margin", relevant=0, scale=2.0, lowest=-0.1),
+    ScoreContract("probability"),
+    ScoreContract("probability", relevant=0, scale=0.7, lowest=-3.0),
+]
+
+
+@pytest.mark.parametrize("contract", CONTRACTS, ids=lambda each: f"{each.form} {each.scale:g} {each.lowest:g}")
+def test_the_code_of_a_card_gives_the_models_scores(contract: ScoreContract, tmp_path: Path) -> None:
     pytest.importorskip("sentence_transformers", reason="sentence-transformers is not installed")
-    model = CrossEncoder(lively("bert", num_labels=n_logits), make_tokenizer())
+    model = CrossEncoder(lively("bert", num_labels=contract.n_logits), make_tokenizer(), contract)
     folder = model.save(tmp_path / "student" / "model")
     write_card(folder, model, TRAINING)
     (code,) = re.findall(r"```python\n(.*?)```", (folder / CARD).read_text(), re.DOTALL)
     assert len(code.strip().splitlines()) <= 10
     names: dict = {}
     exec(code.replace('"FOLDER"', repr(str(folder))), names)
-    margins = model.contract.margins(model.logits(names["pairs"]))
-    np.testing.assert_allclose(names["scores"], margins, rtol=1e-4, atol=1e-5)
+    scores = model.predict(names["pairs"])
+    assert np.ptp(scores) > 1e-3 * contract.scale
+    np.testing.assert_allclose(names["scores"], scores, rtol=1e-4, atol=1e-5)
 
 
 def test_a_card_has_the_same_bytes_each_time_and_leaves_the_folder_sealed(model: CrossEncoder, tmp_path: Path) -> None:

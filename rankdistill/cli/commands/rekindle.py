@@ -102,7 +102,7 @@ def rekindle(
             start=start,
             training=training,
             guided=guided,
-            scoring=scoring,
+            scoring=scoring.without_asking(),  # the experts are loaded
             seeds=seeds,
         )
     if processes()[0]:  # what is left is for the first of torchrun's processes

@@ -77,7 +77,7 @@ def rerank(
         own = _best(read_run(dev_run, collection=source), top_k) if dev_run else None
         dev = _judged_dev(source, candidates, own, qrels)
 
-    encoder = load_scorer(model, settings, source)
+    encoder, settings = load_scorer(model, settings, source), settings.without_asking()
     scored = candidates.with_columns({MODEL: score_candidates(encoder, candidates, source, settings)})
     weight = None if fuse is None or fuse == "auto" else float(fuse)
     if dev is not None:

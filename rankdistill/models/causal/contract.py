@@ -62,9 +62,14 @@ class PromptContract:
         return Prompt.parse(self.prompt, instruction, special_tokens=self.special_tokens, stripped=self.stripped)
 
     def given(self, **changes: Any) -> PromptContract:
-        """Return a contract with what is given, None leaving a field as it is; a new token has no number yet."""
+        """Return a contract with what is given, None leaving a field as it is; a new token has no number yet.
+
+        A relevant token that is given alone is compared with no other; another that is given alone leaves it.
+        """
         kept = {name: value for name, value in changes.items() if value is not None}
-        if "relevant_token" in kept or "other_token" in kept:
+        if "other_token" in kept:
+            kept = {"other_id": None, **kept}
+        if "relevant_token" in kept:
             kept = {"relevant_id": None, "other_id": None, "other_token": "", **kept}
         if "prompt" in kept:
             kept = {"special_tokens": True, "stripped": False, "instruction": "", **kept}

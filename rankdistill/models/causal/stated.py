@@ -11,7 +11,7 @@ from rankdistill.errors import DataError, UsageError
 from rankdistill.inputs.asking import Asking
 from rankdistill.models.causal.chat import PAIR
 from rankdistill.models.causal.contract import ENTRY, HOW, PromptContract
-from rankdistill.models.causal.presets import PRESETS, preset_of
+from rankdistill.models.causal.presets import PRESETS, preset_of, with_place
 from rankdistill.models.load import CONFIG, json_object
 from rankdistill.models.sentence.json_file import read_object
 from rankdistill.models.sentence.listed import MODULES, listed_modules
@@ -42,19 +42,20 @@ def contract_of(folder: str | Path, options: Asking | None = None) -> PromptCont
     contract = _by_us(folder, config) or _by_library(folder, causal)
     if contract is None and options.prompt is None:
         contract = _by_name(folder, config, causal)
-    given = {name: value for name, value in options.asking.items() if value is not None}
-    if given and not causal:
-        heads = [name for name in given if name not in ("prompt", "instruction")]
+    if options.given and not causal:
+        heads = [name for name in options.given if name not in ("prompt", "instruction")]
         if contract is None or heads:
             what = "reads no prompt" if contract is None else "has a head of its own"
             raise UsageError(
-                f"{folder} is no causal language model and {what}: leave out {', '.join(heads or given)}, which are "
-                "for causal language models"
+                f"{folder} is no causal language model and {what}: leave out "
+                f"{', '.join(heads or options.given)}, which are for causal language models"
             )
-    if given:
+    if options.given:
         preset = PRESETS.get(options.prompt or "")
         if preset:
             contract = preset.contract
+        if contract is not None and options.instruction and (preset or options.prompt is None):
+            contract = with_place(contract)
         contract = (contract or PromptContract()).given(
             prompt=None if preset else _lines(options.prompt),
             instruction=options.instruction,
@@ -131,11 +132,7 @@ def _by_name(folder: Path, config: dict[str, Any], causal: bool) -> PromptContra
     """The contract of a known name; of classifiers only those made of such a causal model."""
     found = preset_of(folder, config)
     architecture = str((config.get("architectures") or [""])[0])
-    known = causal or (architecture.endswith("ForSequenceClassification") and config.get("model_type") in _DECODERS)
-    if found is None or not known:
+    if found is None or not (causal or architecture.endswith("ForSequenceClassification")):
         return None
     say(f"{folder}: asked as {found[0]}, by {found[1]}; --prompt, --relevant-token and --other-token say otherwise")
     return PRESETS[found[0]].contract
-
-
-_DECODERS = ("qwen2", "qwen3", "gemma", "llama", "mistral")
