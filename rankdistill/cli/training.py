@@ -139,9 +139,12 @@ def train_command(
             say(f"{len(learned.candidates) - n_own:,} unlabelled candidates beside {n_own:,} of the task")
         if not judged:
             training = learned  # text is text
-        dev = task.required(options.splits.dev_split) if settings.eval_steps else None
+        dev = task.required(task.dev_split) if settings.eval_steps else None
         if dev is not None and dev.kind != "ranking":
             dev.labelled()  # raises where there are none
+        nothing_why = HEADLESS if objective.reads_relations_alone else not_measured(task)
+        if dev is not None or (not nothing_why and task.kind != "ranking" and task.held_out.n_queries):
+            task.check_installed()
         known = (*task.candidates.columns, *columns)
         objective.check_columns(logit_names(task, known))
         drawn_by(settings, fitted_columns(objective), known)
@@ -173,7 +176,6 @@ def train_command(
             return
         with atomic_path(options.out / "config.yaml") as path:
             path.write_text(yaml.safe_dump(dict(parameters), sort_keys=False))
-        nothing_why = HEADLESS if objective.reads_relations_alone else not_measured(task)
         if nothing_why:
             say(f"nothing is measured: {nothing_why}")
             written = "model/ and config.yaml"

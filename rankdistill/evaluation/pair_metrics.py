@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ def evaluate_pairs(
     hidden: the label of a pair whose label is not known; such pairs are left out, with a warning that counts them.
     None: every label is known. A prediction of this label, or another label below 0, shows that it is an ordinary one.
     Raises `UnknownNameError` for an unknown metric, `DataError` for lengths that differ, for values that are missing,
-    infinite or no numbers, and where every label is hidden.
+    infinite or no numbers, for classes that are no whole numbers or too many for f1, and where every label is hidden.
     """
     for name in metrics:
         if name not in PAIR_METRICS:
@@ -53,7 +54,33 @@ def evaluate_pairs(
             stacklevel=2,
         )
         predicted, truth = predicted[known], truth[known]
+    _check_classes(predicted, truth, [name for name in metrics if name in METRICS_OF_CLASSES])
     return {name: float(PAIR_METRICS[name](predicted, truth)) for name in metrics}
+
+
+def check_metrics_installed(metrics: Sequence[str]) -> None:
+    """Raise `MissingExtraError` where one of the metrics needs a package that is not installed."""
+    needing = [name for name in metrics if name in METRICS_OF_CLASSES]
+    if needing and find_spec("sklearn") is None:
+        raise MissingExtraError(f"the measure {needing[0]}", "glue")
+
+
+def _check_classes(predicted: NDArray[Any], truth: NDArray[Any], metrics: Sequence[str]) -> None:
+    """Raise `DataError` for numbers that metrics of classes cannot compare, as probabilities are."""
+    if not metrics:
+        return
+    for what, values in (("prediction", predicted), ("label", truth)):
+        numbers = values.astype(np.float64)
+        if len(parts := numbers[numbers != np.floor(numbers)]):
+            raise DataError(
+                f"a {what} is {parts[0]:g}, expected the number of a class, which {metrics[0]} compares: of "
+                "probabilities or logits give the place of the highest, and of similarities take pearson or spearman"
+            )
+    if "f1" in metrics:
+        classes = np.union1d(predicted.astype(np.float64), truth.astype(np.float64))
+        if len(classes) > 2 or (len(classes) == 2 and 1 not in classes):
+            shown = ", ".join(f"{each:g}" for each in classes[:10])
+            raise DataError(f"f1 is of class 1 against one other, got the classes {shown}: take accuracy or matthews")
 
 
 def _known(predicted: NDArray[Any], truth: NDArray[Any], hidden: float | None) -> Bools:
@@ -68,7 +95,7 @@ def _by_sklearn(function: str) -> Callable[[NDArray[Any], NDArray[Any]], float]:
         try:
             from sklearn import metrics
         except ImportError as error:
-            raise MissingExtraError("metrics of classification", "glue") from error
+            raise MissingExtraError(f"sklearn.metrics.{function}", "glue") from error
         return float(getattr(metrics, function)(truth, predicted))
 
     return compute
@@ -85,6 +112,8 @@ def _by_scipy(function: str) -> Callable[[NDArray[Any], NDArray[Any]], float]:
     return compute
 
 
+METRICS_OF_CLASSES = ("accuracy", "f1", "matthews")
+"""Of `PAIR_METRICS`, those of scikit-learn."""
 PAIR_METRICS: dict[str, Callable[[NDArray[Any], NDArray[Any]], float]] = {
     "accuracy": _by_sklearn("accuracy_score"),
     "f1": _by_sklearn("f1_score"),

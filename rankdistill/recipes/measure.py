@@ -32,8 +32,10 @@ def measure_model(
     Beside the measures they hold ``queries``, ``parameters`` (a count), ``pairs_per_second`` and what ``facts`` adds.
     Scores and values are those of `rankdistill rerank` and `rankdistill leaderboard` on the same candidates. Where all
     scores come from the store of ``scoring``, ``pairs_per_second`` is None. The file has null for a value that is
-    infinite or undefined. What ``scoring`` says of prompts is for teachers, and left out.
+    infinite or undefined. What ``scoring`` says of prompts is for teachers, and left out. Raises `MissingExtraError`,
+    before anything is scored, where a measure needs a package that is not installed.
     """
+    task.check_installed()
     settings = (scoring or ScoringSettings()).without_asking()
     scores, report = score_with_report(
         model, task.candidates, task.collection, settings, description="scoring held-out queries"

@@ -223,10 +223,10 @@ class Run:
         """What a task is measured on while models train: all of its dev split where that chooses weights, else some."""
         task, examples = self.tasks[name], self.settings.curve_examples
         if self.training.eval_steps:
-            return task.required(task.splits.dev_split)
+            return task.required(task.dev_split)
         if not self.settings.curve_points:
             return None
-        known = not task.collection.splits or task.splits.dev_split in task.collection.splits
+        known = not task.collection.splits or task.dev_split in task.collection.splits
         watched = (task.dev if known else task.held_out).judged()
         watched = watched if watched.n_queries else task.held_out.judged()
         drawn = np.random.default_rng(self.training.seed).permutation(watched.n_queries)[:examples]

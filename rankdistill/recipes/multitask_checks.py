@@ -49,7 +49,7 @@ def check_tasks(tasks: Mapping[str, Task], settings: MultitaskSettings, training
             if task.kind == "classification":
                 check_classes(training_part, training_part.labelled()[0])
             if training.eval_steps:
-                _check_enough(task.required(task.splits.dev_split), "choose weights on")
+                _check_enough(task.required(task.dev_split), "choose weights on")
         except DataError as error:
             raise DataError(f"task {name}: {error}") from error
 

@@ -34,7 +34,8 @@ def pair_leaderboard(
     systems: name -> the run that `rankdistill finetune` or `score` wrote. measures: empty for the task's. test: a name
     of `PAIR_TESTS`, corrected, measure by measure, for the number of models compared; a measure that the test is not of
     is not tested. In the comparisons a pair is won where a model is right, or nearer, and the other is not.
-    Raises `DataError` where a run lacks a pair or no pair has a label, with the name of the system.
+    Raises `DataError` where a run lacks a pair, or holds what is no class, or no pair has a label, with the name of the
+    system; `MissingExtraError` where a measure needs a package that is not installed.
     """
     if not systems:
         raise UsageError("no systems given, expected at least one run")
@@ -44,6 +45,7 @@ def pair_leaderboard(
         raise UnknownNameError("system", baseline, systems)
     names = list(measures or task.measures)
     check_pair_measures(names)
+    task.with_measures(names).check_installed()
     truth = task.labelled()[0][LABEL].astype(np.float64)
     known = ~np.isnan(truth)
     given: dict[str, F64] = {}

@@ -9,6 +9,7 @@ import numpy as np
 
 from rankdistill.arrays import F32
 from rankdistill.data.candidates import Candidates
+from rankdistill.data.scored_pairs import ScoredPairs
 from rankdistill.errors import DataError, UnknownNameError, UsageError
 from rankdistill.evaluation.conventions import Conventions
 from rankdistill.evaluation.pair_metrics import PAIR_METRICS, evaluate_pairs
@@ -49,6 +50,19 @@ def evaluate_labels(
         raise DataError(f"none of the {len(labels):,} pairs has a label: the labels of test sets are hidden")
     values = evaluate_pairs(scores[known], labels[known], measures, hidden=None)
     return PairEvaluation(values, int(known.sum()), int((~known).sum()))
+
+
+def check_given_classes(given: F32, pairs: Candidates, scored: ScoredPairs) -> None:
+    """Raise `DataError` where what a run gives one of the pairs, float32 (N,) in their order, is no class's number."""
+    last = len(scored.classes) - 1
+    strange = np.flatnonzero(~np.isin(given, np.arange(last + 1)))
+    if len(strange):
+        row = int(strange[0])
+        raise DataError(
+            f"the run holds {given[row]:g} for {pairs.pair_at(row)}, expected the number of a class, 0 to {last} (0 is "
+            f"{scored.classes[0]}, {last} is {scored.classes[last]}): write the number of the likeliest class as each "
+            "pair's score, not its probability or logit; rankdistill score writes it"
+        )
 
 
 def check_pair_measures(measures: Sequence[str]) -> None:

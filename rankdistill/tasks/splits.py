@@ -11,7 +11,7 @@ class Splits:
 
     train_split: str = "train"
     """Split of the collection to train on."""
-    dev_split: str = "dev"
-    """Split to choose the best checkpoint on, with eval_steps."""
+    dev_split: str | None = None
+    """Split to choose the best checkpoint on, with eval_steps. [default: dev; of MNLI, which has none, dev_matched]"""
     test_split: str | None = None
     """Split to measure on at the end. [default: test; of GLUE's tasks dev, as the labels of test are hidden]"""

@@ -15,8 +15,9 @@ from rankdistill.data.collection import Collection
 from rankdistill.errors import DataError, UnknownNameError
 from rankdistill.evaluation.conventions import Conventions, Unjudged
 from rankdistill.evaluation.evaluate import Evaluation
+from rankdistill.evaluation.pair_metrics import check_metrics_installed
 from rankdistill.tasks.kinds import KINDS, Kind, objectives
-from rankdistill.tasks.pairs import PairEvaluation, check_number_of_classes
+from rankdistill.tasks.pairs import PairEvaluation, check_given_classes, check_number_of_classes
 from rankdistill.tasks.splits import Splits
 
 LABEL = "label"
@@ -102,9 +103,19 @@ class Task:
         return self.required(self.splits.train_split)
 
     @property
+    def dev_split(self) -> str:
+        """Name of the split to choose checkpoints on: the one given, else dev.
+
+        Of scored pairs without a split dev, such as MNLI's, it is the split that results are told on.
+        """
+        scored, splits = self.collection.scored_pairs, self.collection.splits
+        has_dev = not splits or "dev" in splits
+        return self.splits.dev_split or ("dev" if scored is None or has_dev else scored.measured_split)
+
+    @property
     def dev(self) -> Task:
         """The part to choose checkpoints on, possibly empty."""
-        return self.part(self.splits.dev_split)
+        return self.part(self.dev_split)
 
     @property
     def held_out(self) -> Task:
@@ -165,7 +176,11 @@ class Task:
         return self.candidates.with_columns({LABEL: labels}), int(missing.sum())
 
     def check_measurable(self) -> None:
-        """Raise `DataError`, before any work, where nothing can be learned or nothing of the result be measured."""
+        """Raise `DataError`, before any work, where nothing can be learned or nothing of the result be measured.
+
+        Also raises as `check_installed` does.
+        """
+        self.check_installed()
         unit = "queries" if self.kind == "ranking" else "pairs"
         if not self.held_out.n_queries:
             raise DataError(
@@ -173,6 +188,11 @@ class Task:
             )
         self.training.labelled()  # raises where none of them has a label
         self.held_out.labelled()
+
+    def check_installed(self) -> None:
+        """Raise `MissingExtraError` where one of the measures needs a package that is not installed."""
+        if self.kind != "ranking":
+            check_metrics_installed(self.measures)
 
     @property
     def n_examples(self) -> int:
@@ -195,6 +215,12 @@ class Task:
     # -- measures ------------------------------------------------------------------------------------------------------
 
     def evaluation(self, scores: F32) -> Evaluation | PairEvaluation:
-        """Measure a model's scores of the candidates, row for row, as the kind does: float32 (N,) for a ranking."""
+        """Measure a model's scores of the candidates, float32 (N,), row for row, as the kind does.
+
+        Of a classification they are numbers of classes; `DataError` for others.
+        """
+        scored = self.collection.scored_pairs
+        if scored is not None and self.kind == "classification":
+            check_given_classes(scores, self.candidates, scored)
         conventions = replace(self.conventions, unjudged=self.unjudged)
         return self.defaults.evaluate(self.judgments, self.candidates, scores, self.measures, conventions)

@@ -65,13 +65,15 @@ def fit(
     Raises `UsageError` where such a term has no teacher, or one that does not suit, where ``out`` holds an unfinished
     training of another objective, model, teacher, lists, dev task or settings, and where another process trains into
     it; `DataError` where a term cannot be computed for the family of the model or of the teacher, and where a
-    checkpoint cannot be written; `TrainingError` where a loss or weight is not finite.
+    checkpoint cannot be written; `TrainingError` where a loss or weight is not finite; `MissingExtraError` where a
+    measure of ``dev`` needs a package that is not installed.
     """
     check_outputs(out)
     settings = settings or TrainingSettings()
     objective = Objective.parse(objective) if isinstance(objective, str) else objective
     if dev is not None:
         check_measured(objective, settings)
+        dev.check_installed()
     check_objective(objective, model, teacher, candidates.columns)
     if objective.trains_own_head or objective.reads_relations_alone:
         mark_head(model.model.config, trained=objective.trains_own_head)

@@ -72,6 +72,8 @@ def fit_tasks(
     [first, *_] = (part.model for part in parts.values())
     read = _mixed(parts, settings, sampling)
     devs = {name: part.dev for name, part in parts.items() if part.dev is not None}
+    for dev in devs.values():
+        dev.check_installed()
     objectives = {name: part.objective for name, part in parts.items()}
 
     def trainer(arguments: TrainingArguments, dtype: str) -> ObjectiveTrainer:

@@ -1,13 +1,15 @@
 """GLUE's metrics: against their formulas, and what is refused."""
 
 import math
+import sys
 import warnings
 
 import numpy as np
 import pytest
 
-from rankdistill.errors import DataError, UnknownNameError
+from rankdistill.errors import DataError, MissingExtraError, UnknownNameError
 from rankdistill.evaluation import evaluate_pairs
+from rankdistill.evaluation.pair_metrics import check_metrics_installed
 
 LABELS = [1, 1, 1, 0, 0, 0, 0, 1]
 PREDICTED = [1, 1, 0, 0, 0, 1, 0, 0]
@@ -64,6 +66,28 @@ def test_numbers_below_zero_are_ordinary_in_a_correlation_of_such_numbers():
 def test_labels_that_are_words_are_refused():
     with pytest.raises(DataError, match="a label is no number"):
         evaluate_pairs([1, 0], ["entailment", "neutral"], ["accuracy"])
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "f1", "matthews"])
+@pytest.mark.parametrize(("predicted", "labels"), [([0.13, 1], [0, 1]), ([1, 0], [0.13, 1])])
+def test_probabilities_are_no_classes(metric, predicted, labels):
+    what = "prediction" if predicted[0] == 0.13 else "label"
+    with pytest.raises(DataError, match=f"a {what} is 0.13, expected the number of a class, which {metric} compares"):
+        evaluate_pairs(predicted, labels, [metric])
+    evaluate_pairs(predicted, labels, ["pearson"])
+
+
+@pytest.mark.parametrize("classes", [[0, 1, 2], [0, 2], [2, 3]])
+def test_f1_of_other_classes_than_one_and_another_is_refused(classes):
+    with pytest.raises(DataError, match=f"f1 is of class 1 .* got the classes {', '.join(map(str, classes))}: take"):
+        evaluate_pairs(classes, classes[::-1], ["f1"])
+
+
+def test_a_package_that_lacks_is_named_for_what_needs_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    check_metrics_installed(["pearson", "spearman"])
+    with pytest.raises(MissingExtraError, match=r"the measure f1 .*rankdistill\[glue\]"):
+        check_metrics_installed(["pearson", "f1"])
 
 
 def test_what_cannot_be_meant_is_refused():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -103,6 +104,49 @@ def test_a_class_that_is_on_no_pair_to_train_on_is_refused(
     assert not (tmp_path / "o" / "model").exists()
 
 
+@pytest.mark.parametrize("command", ["finetune", "distill", "rekindle"])
+def test_a_package_that_measures_need_is_missed_before_the_training(
+    tmp_path: Path, base: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    source, out = f"glue:rte@{write_glue(tmp_path / 'glue')}", tmp_path / "out"
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    words = {
+        "finetune": ["--collection", source, "--base", base],
+        "distill": ["--collection", source, "--student", base, "--teachers", base],
+        "rekindle": ["--task", source, "--data", source, "--base", base],
+    }[command]
+    assert main([str(word) for word in (command, *words, "--out", out, *FAST)]) == 1
+    assert "the measure accuracy needs an optional dependency: pip install 'rankdistill[glue]'" in " ".join(
+        capsys.readouterr().err.split()
+    )
+    assert not list(out.rglob("*.safetensors"))
+
+
+def test_a_similarity_is_trained_without_the_package_for_classes(
+    tmp_path: Path, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = f"glue:stsb@{write_glue(tmp_path / 'glue')}"
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    words = ["finetune", "--collection", source, "--base", base, "--out", tmp_path / "out", *FAST, "--max-steps", 1]
+    assert main([str(word) for word in words]) == 0
+
+
+def test_checkpoints_of_mnli_are_chosen_on_the_pairs_that_are_measured_on(tmp_path: Path, base: Path) -> None:
+    folder, out = tmp_path / "glue" / "MNLI", tmp_path / "out"
+    folder.mkdir(parents=True)
+    classes = ["entailment", "neutral", "contradiction"]
+    rows = [f"the {word} is list\ta {word}\t{classes[row % 3]}" for row, word in enumerate(["cat", "dog", "long"] * 4)]
+    for name in ("train", "dev_matched", "dev_mismatched"):
+        (folder / f"{name}.tsv").write_text("\n".join(["sentence1\tsentence2\tgold_label", *rows, ""]))
+    words = ["finetune", "--collection", f"glue:mnli@{tmp_path / 'glue'}", "--base", base, "--out", out, *FAST]
+    assert main([str(word) for word in (*words, "--max-steps", 2, "--eval-steps", 1)]) == 0
+    measured = [
+        entry["eval_accuracy"] for entry in json.loads((out / "log.json").read_text()) if "eval_accuracy" in entry
+    ]
+    assert len(measured) == 2
+    assert json.loads((out / "metrics.json").read_text())["accuracy"] == max(measured)
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with GLUE's files, a base, and two models of RTE in runs/: one that learned, and one that did not."""
@@ -124,6 +168,18 @@ def test_evaluate_measures_the_labels_of_a_run(trained: Path, capsys: pytest.Cap
     assert values == {"accuracy": metrics["accuracy"]}
     assert main([*words, "--measures", "f1", "matthews"]) == 0
     assert set(json.loads(capsys.readouterr().out)[run]) == {"f1", "matthews"}
+
+
+@pytest.mark.parametrize("command", ["evaluate", "leaderboard"])
+@pytest.mark.parametrize("value", ["0.13", "7"])
+def test_a_run_of_probabilities_or_logits_is_refused(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str, value: str
+) -> None:
+    (tmp_path / "p.trec").write_text("".join(f"dev-{row} Q0 dev-{row} 1 {value} p\n" for row in range(20)))
+    given = ["--runs", str(tmp_path / "p.trec")] if command == "evaluate" else [str(tmp_path)]
+    assert main([command, *given, "--collection", f"glue:rte@{trained / 'glue'}"]) == 1
+    told = " ".join(capsys.readouterr().err.split())
+    assert f"the run holds {value} for query 'dev-0', document 'dev-0', expected the number of a class, 0 to 1" in told
 
 
 @pytest.mark.parametrize("test", [pytest.param("bootstrap", marks=pytest.mark.slow), "mcnemar"])

@@ -32,12 +32,23 @@ def pair_id(split: str, row: int) -> str:
     return f"{split}-{row}"
 
 
-def pairs_collection(name: str, tables: Mapping[str, Table], columns: Columns, scored: ScoredPairs) -> Collection:
+def rows_of_ids(split: str, ids: Sequence[str]) -> list[int]:
+    """The row of each of a split's pairs, where `pair_id` named them; else its place among them."""
+    written = [id_.removeprefix(f"{split}-") for id_ in ids]
+    rows = [int(number) for number in written if number.isdecimal()]
+    return rows if [pair_id(split, row) for row in rows] == list(ids) else list(range(len(ids)))
+
+
+def pairs_collection(
+    name: str, tables: Mapping[str, Table], columns: Columns, scored: ScoredPairs, *, empty_seconds: bool = False
+) -> Collection:
     """Build a collection of the pairs of all splits, in the order given; pairs without a label are unjudged.
 
-    Raises `DataError` without any pair and for an empty text, `FileFormatError` for a label that is not valid.
+    A pair is named by its row, and rows that were left out of a table count. empty_seconds: whether a second text may
+    be empty, as two of QQP are; a first one never is. Raises `DataError` without any pair, `FileFormatError` for an
+    empty text and for a label that is not valid.
     """
-    ids = {split: [pair_id(split, row) for row in range(len(table))] for split, table in tables.items()}
+    ids = {split: [pair_id(split, row) for row in table.numbers] for split, table in tables.items()}
     all_ids = [each for split_ids in ids.values() for each in split_ids]
     if not all_ids:
         raise DataError(f"{name} has no pairs: its tables have no rows")
@@ -45,7 +56,12 @@ def pairs_collection(name: str, tables: Mapping[str, Table], columns: Columns, s
     if scored.n_texts == 1:
         documents, document_ids = Texts.from_pairs([NO_SECOND_TEXT], [""]), [NO_SECOND_TEXT] * len(all_ids)
     else:
-        seconds = [text for table in tables.values() for text in _visible(table, columns.texts[1])]
+        column = columns.texts[1]
+        seconds = [
+            text
+            for table in tables.values()
+            for text in (table.columns[column] if empty_seconds else _visible(table, column))
+        ]
         documents, document_ids = Texts.from_pairs(all_ids, seconds), all_ids
     labels = np.concatenate([_labels(table, columns, scored) for table in tables.values()])
     known = ~np.isnan(labels)

@@ -1,8 +1,9 @@
 """GLUE's tasks: ``glue:NAME@FOLDER`` reads the benchmark's own files as they are, ``glue:NAME`` those of the hub.
 
 FOLDER holds a folder per task (``rte``, ``RTE``, ``SST-2`` ...) with ``train.tsv``, ``dev.tsv`` and ``test.tsv``, each
-also gzipped; every other ``.tsv`` with the columns of the task is a split under the name of its file. Source: Wang et
-al. 2019, GLUE (docs/papers.md).
+also gzipped; every other ``.tsv`` with the columns of the task is a split under the name of its file. The files are
+taken as they are: rows of too few fields, which QQP has, are left out and counted, and two second texts of QQP are
+empty. Source: Wang et al. 2019, GLUE (docs/papers.md).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from rankdistill.data.collection import Collection
 from rankdistill.data.scored_pairs import ScoredPairs
 from rankdistill.data.sources.pairs.build import Columns, pairs_collection
 from rankdistill.data.sources.pairs.hub import hub_tables
-from rankdistill.data.sources.pairs.tables import Table, read_table
+from rankdistill.data.sources.pairs.tables import Table, TsvForm, read_table
 from rankdistill.errors import DataError, UnknownNameError, UsageError
 from rankdistill.files.reading import read_bytes
 
@@ -109,15 +110,16 @@ SYNTAX = "glue:NAME@FOLDER, or glue:NAME for the hub's"
 def load(argument: str) -> Collection:
     """Load ``NAME@FOLDER``; splits are the names of the files, and test sets without labels are unjudged.
 
-    ``NAME`` alone is loaded from the hub, with the same ids, texts and labels, see `hub_tables`. Raises
-    `UnknownNameError` for another task, `DataError` for a folder without the task's files, `FileFormatError` for a
-    malformed line, and of the hub what `hub_tables` raises.
+    ``NAME`` alone is loaded from the hub, with the same ids, texts and labels, see `hub_tables`. A row of too few
+    fields is left out with a warning, and the ids of those after it count it. Raises `UnknownNameError` for another
+    task, `DataError` for a folder without the task's files, `FileFormatError` for another malformed line, and of the
+    hub what `hub_tables` raises.
     """
     name, folder = _name_and_folder(argument)
     task = GLUE[name]
     if folder is None:
         rows = hub_tables(name, task.needed, task.columns.label, task.scored)
-        return pairs_collection(f"glue:{name}", rows, task.columns, task.scored)
+        return pairs_collection(f"glue:{name}", rows, task.columns, task.scored, empty_seconds=True)
     place = task_folder(Path(folder), name)
     tables, left = {}, []
     files = sorted(path for path in place.iterdir() if path.name.removesuffix(".gz").endswith(".tsv"))
@@ -132,7 +134,7 @@ def load(argument: str) -> Collection:
         raise DataError(f"{place} holds no train.tsv, dev.tsv or test.tsv of {name}, plain or .gz")
     if left:
         warnings.warn(f"not read, as it is no table of {name}: {'; '.join(left)}", stacklevel=2)
-    return pairs_collection(f"glue:{name}", tables, task.columns, task.scored)
+    return pairs_collection(f"glue:{name}", tables, task.columns, task.scored, empty_seconds=True)
 
 
 def describe(argument: str) -> ScoredPairs:
@@ -174,10 +176,10 @@ def _read(path: Path, task: GlueTask) -> Table:
     if task.header:
         first = _first_line(path).split("\t")
         header = () if set(task.needed) <= set(first) else task.header
-    label = (task.columns.label,)
+    label, form = (task.columns.label,), TsvForm(header, skips_short_rows=True)
     if _split(path).startswith("test"):
-        return read_table(path, task.needed, label, header)
-    return read_table(path, (*task.needed, *label), header=header)
+        return read_table(path, task.needed, label, form)
+    return read_table(path, (*task.needed, *label), tsv=form)
 
 
 def _first_line(path: Path) -> str:

@@ -12,6 +12,10 @@ from rankdistill.errors import DataError, MissingExtraError
 
 DATA_SET = "nyu-mll/glue"
 LABEL = "label"
+ROW = "idx"
+"""Column of the number of a pair's row in the task's own file, in which rows count that the hub leaves out."""
+OTHER_ROWS = ("mrpc",)
+"""Tasks whose rows have the numbers of another file: MRPC's are those of train and dev in one."""
 COLUMNS: dict[str, tuple[str, ...]] = {
     "mrpc": ("sentence1", "sentence2"),
     "mnli": ("premise", "hypothesis"),
@@ -32,7 +36,8 @@ SPLITS = {
 def hub_tables(name: str, texts: Sequence[str], label: str, scored: ScoredPairs) -> dict[str, Table]:
     """Load a task's splits: split -> table, with the columns ``texts`` and ``label`` as the task's own files have them.
 
-    Labels are written as `ScoredPairs.label` reads them, classes by their names. Raises `MissingExtraError` without
+    Labels are written as `ScoredPairs.label` reads them, classes by their names; rows have the numbers that they have
+    in the task's own files. Raises `MissingExtraError` without
     `datasets`, `DataError` where the hub cannot be reached and nothing of it is cached, and for data of another form.
     """
     found = fetched(name)
@@ -76,7 +81,9 @@ def _table(rows: Any, name: str, hub_name: str, texts: Sequence[str], label: str
     if scored.kind == "classification" and (not names or set(names) != set(scored.classes)):
         raise DataError(f"{where} has the classes {names}, expected {list(scored.classes)}")
     read[label] = [_written(value, names) for value in rows[LABEL]]
-    return Table(where, read, list(range(1, len(read[label]) + 1)))
+    numbered = ROW in rows.column_names and name not in OTHER_ROWS
+    numbers = list(rows[ROW]) if numbered else list(range(len(read[label])))
+    return Table(where, read, list(range(1, len(numbers) + 1)), numbers)
 
 
 def _written(value: Any, names: Sequence[str] | None) -> str:

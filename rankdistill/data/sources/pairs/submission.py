@@ -10,6 +10,7 @@ from rankdistill.arrays import F32, I64
 from rankdistill.data.candidates import Candidates
 from rankdistill.data.collection import Collection, own_candidates
 from rankdistill.data.scored_pairs import ScoredPairs
+from rankdistill.data.sources.pairs.build import rows_of_ids
 from rankdistill.errors import DataError, UsageError
 from rankdistill.files.atomic import atomic_path
 
@@ -17,12 +18,17 @@ from rankdistill.files.atomic import atomic_path
 def places_in_split(candidates: Candidates, collection: Collection) -> tuple[str, I64]:
     """Find the split whose pairs the candidates are, and the place of each in the split's file, from 0: int64 (N,).
 
+    A row of the file that is left out has a place, too, which no pair has.
     Raises `UsageError` for pairs of several splits, `DataError` for one that the collection does not have.
     """
     strange = np.flatnonzero(own_candidates(collection).find(candidates) < 0)
     if len(strange):
         raise DataError(f"{candidates.pair_at(int(strange[0]))} is no pair of {collection.name}")
-    places = {id_: (split, place) for split, ids in collection.splits.items() for place, id_ in enumerate(ids)}
+    places = {
+        id_: (split, place)
+        for split, ids in collection.splits.items()
+        for id_, place in zip(ids, rows_of_ids(split, ids), strict=True)
+    }
     found = [places[id_] for id_ in candidates.row_query_ids.to_pylist()]
     splits = list(dict.fromkeys(split for split, _ in found))
     if len(splits) != 1:

@@ -2,7 +2,7 @@
 
     kind: similarity               # or classification, or ranking
     texts: [sentence_A, sentence_B]  # columns; one for single texts, and of a ranking the query and the document
-    label: relatedness_score       # column; -1, where that is no valid label, and empty ones are none
+    label: relatedness_score       # column; -1, where that is no valid label, empty and null ones are none
     range: [1, 5]                  # of a similarity
     classes: [no, yes]             # of a classification: label 0 is the first
     ids: [qid, did]                # of a ranking: columns of the query's and the document's id
@@ -32,7 +32,7 @@ from rankdistill.data.candidates import Candidates
 from rankdistill.data.collection import Collection
 from rankdistill.data.scored_pairs import HIDDEN, ScoredPairs, number_in
 from rankdistill.data.sources.pairs.build import Columns, pairs_collection
-from rankdistill.data.sources.pairs.tables import READERS, Table, read_table
+from rankdistill.data.sources.pairs.tables import READERS, Table, column_names, read_table
 from rankdistill.data.texts import Texts
 from rankdistill.errors import DataError, FileFormatError, UnknownNameError
 
@@ -59,7 +59,8 @@ NEEDED["ranking"] = ("texts", "label", "ids")
 def load(argument: str) -> Collection:
     """Load the folder of a task; the collection's name is the folder's.
 
-    Raises `DataError` for a ``task.yaml`` that is missing or says what cannot be, and what the tables' readers raise.
+    A label is hidden where its row, or its whole table, has none. Raises `DataError` for a ``task.yaml`` that is
+    missing or says what cannot be, for a column of labels that no table has, and what the tables' readers raise.
     """
     folder = Path(argument)
     task = read_task_file(folder / FILE)
@@ -70,6 +71,12 @@ def load(argument: str) -> Collection:
         tables = _shared_table(folder, task, places, (*texts, *ids))
     else:
         tables = {split: read_table(folder / file, (*texts, *ids), (label,)) for split, file in places.items()}
+    if not any(label in table.columns for table in tables.values()):
+        there = dict.fromkeys(column for table in tables.values() for column in column_names(table.path))
+        raise DataError(
+            f"{folder / FILE}: 'label' is {label!r}, and no table has such a column; there are {', '.join(there)}: "
+            "name the column of labels, which may be empty where they are hidden"
+        )
     if scored is None:
         return _ranking(name, tables, texts, ids, label)
     return pairs_collection(name, tables, Columns(tuple(texts), label, no_label=""), scored)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from rankdistill.data import load_collection
+from rankdistill.data.collection import own_candidates
 from rankdistill.data.sources.pairs.glue import GLUE
+from rankdistill.data.sources.pairs.submission import places_in_split
 from rankdistill.errors import DataError, FileFormatError, UnknownNameError, UsageError
 
 ROWS = {  # rows and labels of the real files, counted by wc and awk
@@ -95,6 +100,42 @@ def test_the_folder_of_the_task_itself_is_taken_too(tmp_path: Path) -> None:
     assert load_collection(f"glue:rte@{tmp_path / 'RTE'}").split("dev") == ["dev-0", "dev-1"]
 
 
+QQP = "id\tqid1\tqid2\tquestion1\tquestion2\tis_duplicate\n"
+
+
+@given(whole=st.lists(st.booleans(), min_size=1, max_size=12).filter(any))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_rows_of_too_few_fields_are_left_out_and_no_other_row_moves(tmp_path: Path, whole: list[bool]) -> None:
+    (tmp_path / "QQP").mkdir(exist_ok=True)
+    short = '"\tWas there such a thing? What is known of it?\t0\n'
+    rows = [f"9{row}\t1\t2\tfirst {row}\tsecond {row}\t{row % 2}\n" for row in range(len(whole))]
+    lines = [row if kept else short for row, kept in zip(rows, whole, strict=True)]
+    (tmp_path / "QQP" / "train.tsv").write_text(QQP + "".join(lines))
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        collection = load_collection(f"glue:qqp@{tmp_path}")
+    kept = [row for row in range(len(whole)) if whole[row]]
+    ids = [f"train-{row}" for row in kept]
+    assert collection.split("train") == ids
+    assert collection.queries.take(ids) == [f"first {row}" for row in kept]
+    assert collection.qrels is not None
+    assert collection.qrels["label"].tolist() == [row % 2 for row in kept]
+    assert places_in_split(own_candidates(collection), collection)[1].tolist() == kept
+    assert len(told) == (not all(whole))
+    for warning in told:
+        counted = f"{len(whole) - len(kept)} of {len(whole)} rows have too few fields and are left out"
+        line = f"{tmp_path / 'QQP' / 'train.tsv'}:{whole.index(False) + 2}"
+        assert str(warning.message).startswith(f"{counted}, the first is {line}: got '3 fields: ")
+
+
+def test_an_empty_second_text_is_a_text(tmp_path: Path) -> None:
+    (tmp_path / "QQP").mkdir()
+    (tmp_path / "QQP" / "train.tsv").write_text(QQP + "7\t1\t2\tHow is it made?\t\t0\n")
+    collection = load_collection(f"glue:qqp@{tmp_path}")
+    assert list(collection.queries) == [("train-0", "How is it made?")]
+    assert list(collection.documents) == [("train-0", "")]
+
+
 def test_other_tables_are_named_and_left_out(tmp_path: Path) -> None:
     (tmp_path / "rte").mkdir()
     (tmp_path / "rte" / "dev.tsv").write_text(RTE)
@@ -123,7 +164,8 @@ def test_other_tables_are_named_and_left_out(tmp_path: Path) -> None:
             FileFormatError,
             r"train\.tsv:3: got ' ', expected a text under 'sentence1'",
         ),
-        ("rte@{}", RTE + "2\tx\n", FileFormatError, r"train\.tsv:4: got '2 fields"),
+        ("rte@{}", RTE + "2\tx\ty\tentailment\tz\n", FileFormatError, r"train\.tsv:4: got '5 fields"),
+        ("rte@{}", RTE.partition("\n")[0] + "\n0\tx\n1\n", FileFormatError, r"train\.tsv:2: got '2 fields"),
         ("rte@{}", "index\tsentence1\tsentence2\tlabel\n", DataError, "has no pairs"),
     ],
 )

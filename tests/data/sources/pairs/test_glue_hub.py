@@ -183,6 +183,24 @@ def test_classes_are_taken_by_name_not_by_number(monkeypatch: pytest.MonkeyPatch
     assert qrels["label"].tolist() == [1.0]
 
 
+def test_rows_that_the_hub_leaves_out_count_as_in_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    columns = {"question1": ["a", "b"], "question2": ["", "d"], "label": [0, 1], "idx": [0, 2]}
+    monkeypatch.setattr(hub, "fetched", lambda name: {"train": StandIn(columns, CLASSES["qqp"])})
+    (tmp_path / "qqp").mkdir()
+    rows = "1\t2\t3\ta\t\t0\n4\t5\tbroken\n6\t7\t8\tb\td\t1\n"
+    (tmp_path / "qqp" / "train.tsv").write_text(f"{HEADERS['qqp']}\n{rows}")
+    with pytest.warns(UserWarning, match=r"1 of 3 rows have too few fields .*train\.tsv:3: got '3 fields"):
+        by_files = load_collection(f"glue:qqp@{tmp_path}")
+    assert by_files.split("train") == ["train-0", "train-2"]
+    assert same(load_collection("glue:qqp"), by_files)
+
+
+def test_rows_of_mrpc_are_those_of_its_own_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    columns = {"sentence1": ["a", "b"], "sentence2": ["c", "d"], "label": [0, 1], "idx": [3, 9]}
+    monkeypatch.setattr(hub, "fetched", lambda name: {"train": StandIn(columns, CLASSES["mrpc"])})
+    assert load_collection("glue:mrpc").split("train") == ["train-0", "train-1"]
+
+
 def test_a_machine_without_a_network_is_told_to_give_a_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

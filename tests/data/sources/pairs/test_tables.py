@@ -7,13 +7,14 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rankdistill.data.sources.pairs.tables import read_table
+from rankdistill.data.sources.pairs.tables import column_names, read_table
 from rankdistill.errors import DataError, FileFormatError
 
 FIELDS = st.text(st.characters(exclude_characters="\t\n", exclude_categories=["Cs"]), max_size=12)
@@ -77,6 +78,34 @@ def test_a_column_of_lists_is_refused_where_texts_are_needed(tmp_path: Path) -> 
         read_table(tmp_path / "t.parquet", ["text"])
 
 
+LABELS = st.one_of(st.none(), st.booleans(), st.integers(-1, 3), st.sampled_from(["yes", "no", ""]))
+HELD = st.dictionaries(st.just("label"), LABELS)  # a label, null or none at all
+
+
+@given(st.lists(HELD, min_size=1, max_size=6))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_json_lines_have_the_columns_of_all_lines_and_nothing_is_empty(tmp_path: Path, held: list[dict]) -> None:
+    (tmp_path / "t.jsonl").write_text("".join(json.dumps({"text": "x", **entry}) + "\n" for entry in held))
+    labels = [entry.get("label") for entry in held]
+    written = ["" if label is None else str(label).lower() for label in labels]
+    expected = {"text": ["x"] * len(held), **({"label": written} if any(held) else {})}
+    assert read_table(tmp_path / "t.jsonl", ["text"], ["label"]).columns == expected
+    assert column_names(tmp_path / "t.jsonl") == list(expected)
+
+
+@pytest.mark.parametrize("labels", [[1, None, 0], [None, None, None], [True, None, False], ["a", None, ""]])
+def test_null_is_empty_in_parquet_where_a_value_may_be_lacking(tmp_path: Path, labels: list) -> None:
+    pq.write_table(pa.table({"text": ["x", "y", "z"], "label": labels}), tmp_path / "t.parquet")
+    expected = ["" if label is None else str(label).lower() for label in labels]
+    assert read_table(tmp_path / "t.parquet", ["text"], ["label"]).columns["label"] == expected
+
+
+def test_rows_that_are_picked_are_numbered_anew(tmp_path: Path) -> None:
+    (tmp_path / "t.tsv").write_text("text\na\nb\nc\n")
+    picked = read_table(tmp_path / "t.tsv", ["text"]).rows(np.array([0, 2]))
+    assert (picked.columns, picked.lines, picked.numbers) == ({"text": ["a", "c"]}, [2, 4], [0, 1])
+
+
 UNUSED = [{"text": "x", "votes": ["a", "b"], "vector": [0.5], "more": None}, {"text": "y", "votes": [], "vector": None}]
 
 
@@ -111,6 +140,7 @@ def test_lines_of_a_csv_end_at_line_feeds_alone(tmp_path: Path, texts: list[str]
         ("t.csv", b"text,label\nx\ry,1\n", r"t\.csv:2: "),
         ("t.jsonl", b'{"text": "x"}\n[]\n', r"t\.jsonl:2: got '\[\]', expected a JSON object"),
         ("t.jsonl", b'{"text": "x"}\n{"text": null}\n', r"t\.jsonl:2: .*a text or number under 'text'"),
+        ("t.jsonl", b'{"label": 1}\n{"text": "x"}\n', r"t\.jsonl:1: .*a text or number under 'text'"),
         ("t.jsonl", b'{"text": "x"}\n{"text"\n', r"t\.jsonl:2"),
         ("t.jsonl", b'{"text": "x"}\n{"text": "\\ud800"}\n', r"t\.jsonl:2: .*a text or number under 'text'.*surrogate"),
         ("t.jsonl", b'{"text": "x", "text": "y"}\n', r"t\.jsonl:1: .*'text' once"),

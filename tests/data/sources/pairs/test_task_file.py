@@ -6,6 +6,8 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from rankdistill.data import Collection, load_collection
@@ -113,6 +115,57 @@ def test_a_ranking_has_lists_and_grades(tmp_path: Path) -> None:
     assert collection.qrels is not None
     assert collection.qrels["label"].tolist() == [2, 0]
     assert collection.split("train") == ["q1", "q2"]
+
+
+@pytest.mark.parametrize("kind", ["classification\nclasses: [no, yes]", "ranking\nids: [a, b]"])
+@pytest.mark.parametrize(
+    "lines", [['"y": null', '"y": 1', '"y": 0'], ['"z": 5', '"y": 1', '"y": 0'], ['"y": 1', '"y": 0', '"y": ""']]
+)
+def test_a_null_or_absent_label_is_hidden_and_hides_no_other(tmp_path: Path, kind: str, lines: list[str]) -> None:
+    rows = "".join(f'{{"a": "a{row}", "b": "b", {label}}}\n' for row, label in enumerate(lines))
+    collection = task(tmp_path, f"kind: {kind}\ntexts: [a, b]\nlabel: y\n", train__jsonl=rows)
+    assert collection.candidates is not None
+    assert len(collection.candidates) == 3
+    assert collection.qrels is not None
+    assert collection.qrels["label"].tolist() == [1, 0]
+
+
+def test_null_hides_labels_of_a_parquet_file(tmp_path: Path) -> None:
+    for split, labels in (("train", [1, 0]), ("test", [None, None])):
+        pq.write_table(pa.table({"a": ["x", "z"], "y": pa.array(labels, pa.int64())}), tmp_path / f"{split}.parquet")
+    qrels = task(tmp_path, "kind: classification\ntexts: [a]\nlabel: y\nclasses: [no, yes]\n").qrels
+    assert qrels is not None
+    assert qrels.row_query_ids.to_pylist() == ["train-0", "train-1"]
+
+
+def test_truth_values_are_classes_called_true_and_false(tmp_path: Path) -> None:
+    asked = "kind: classification\ntexts: [a]\nlabel: y\nclasses: [false, true]\n"
+    pq.write_table(pa.table({"a": ["x", "z"], "y": [True, False]}), tmp_path / "train.parquet")
+    qrels = task(tmp_path, asked, dev__jsonl='{"a": "x", "y": true}\n{"a": "x", "y": false}\n').qrels
+    assert qrels is not None
+    assert qrels["label"].tolist() == [1, 0, 1, 0]
+    with pytest.raises(FileFormatError, match=r"train.parquet:1: got 'true', expected one of the classes no, yes"):
+        task(tmp_path, asked.replace("false, true", "no, yes"))
+
+
+@pytest.mark.parametrize("kind", ["similarity\nrange: [0, 1]", "ranking\nids: [a, b]"])
+@pytest.mark.parametrize("shared", ["", "table: dev.tsv\nsplit: part\nsplits: {dev: d}\n"])
+def test_a_column_of_labels_that_no_table_has_is_refused(tmp_path: Path, kind: str, shared: str) -> None:
+    asked = f"kind: {kind}\ntexts: [a, b]\nlabel: lable\n{shared}"
+    rows = {"train__jsonl": '{"a": "x", "b": "z"}\n{"a": "v", "b": "w", "label": 1}\n'} if not shared else {}
+    there = "a, b, label, part"
+    with pytest.raises(DataError, match=rf"task\.yaml: 'label' is 'lable', and no table .*; there are {there}: name"):
+        task(tmp_path, asked, dev__tsv="a\tb\tlabel\tpart\nx\tz\t1\td\n", **rows)
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [("x\t0", r"train\.tsv:3: got '2 fields"), ("x\t\t0", r"train\.tsv:3: got '', expected a text under 'b'")],
+)
+def test_a_row_that_glue_would_leave_out_or_take_is_refused(tmp_path: Path, row: str, said: str) -> None:
+    asked = "kind: classification\ntexts: [a, b]\nlabel: y\nclasses: [no, yes]\n"
+    with pytest.raises(FileFormatError, match=said):
+        task(tmp_path, asked, train__tsv=f"a\tb\ty\nu\tv\t1\n{row}\n")
 
 
 TWO_CLASSES = "kind: classification\ntexts: [sentence1, sentence2]\nlabel: label\nclasses: [other, same]\n"
