@@ -12,7 +12,7 @@ from rankdistill.cli.expert_names import OF_LISTS, folder_to_score, named_expert
 from rankdistill.cli.output import say, say_wrote
 from rankdistill.cluster.settings import ClusterSettings
 from rankdistill.data.query_lists import parts_folder
-from rankdistill.data.score_files.recognise import is_score_folder
+from rankdistill.data.score_files.found import is_score_folder
 from rankdistill.data.sources import absolute_source
 from rankdistill.errors import UsageError
 from rankdistill.files.outputs import check_output_file, check_output_folder

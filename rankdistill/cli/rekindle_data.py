@@ -29,7 +29,7 @@ def labelled_task(
     """Load the task; candidates of a ranking that has none are BM25's best of the judged queries, which is said."""
     collection = load_collection(source)
     if run is not None:
-        candidates = conventions.candidates(run)
+        candidates = conventions.candidates(run, collection)
     elif collection.candidates is not None:
         candidates = collection.candidates
     elif collection.qrels is not None:
@@ -56,7 +56,8 @@ def unlabelled(data: str, run: Path | None) -> Collection:
     """Load what experts score: pairs, or lists; raise `UsageError` for a collection without candidates."""
     prefix = data.partition(":")[0]
     if run is not None:
-        return replace(load_collection(data), candidates=read_run(run))
+        collection = load_collection(data)
+        return replace(collection, candidates=read_run(run, collection=collection))
     if prefix in SOURCES:
         collection = load_collection(data)
     elif is_lists(data):

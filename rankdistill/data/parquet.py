@@ -72,13 +72,24 @@ def candidates_of(table: pa.Table, path: str | Path) -> Candidates:
                 raise DataError(f"{path}: column {name!r} has {table[name].null_count} rows without an id")
             continue
         kind = table.schema.field(name).type
-        if not (pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
+        if not _is_number(kind):
             raise DataError(f"{path}: column {name!r} is of type {kind}, expected numbers")
         values[name] = table[name].cast(pa.float32(), safe=False).to_numpy().astype(np.float32)
     try:
         return Candidates.from_rows(table[QUERY], table[DOCUMENT], values)
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
+
+
+def is_candidates(path: str | Path) -> bool:
+    """Tell by its columns whether `read_candidates` reads a Parquet file; raise the errors of `read_table`."""
+    kinds = {field.name: field.type for field in _schema(path)}
+    ids = [kinds.pop(name, None) for name in (QUERY, DOCUMENT)]
+    return None not in ids and all(map(_is_number, kinds.values()))
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind))
 
 
 def read_table(
@@ -142,11 +153,15 @@ def query_ids_in(path: str | Path) -> pa.Array:
 
 def column_names(path: str | Path) -> list[str]:
     """Read the names of a Parquet file's columns; raise the errors of `read_table`."""
+    return list(_schema(path).names)
+
+
+def _schema(path: str | Path) -> pa.Schema:
     path = Path(path)
     try:
         file = pq.ParquetFile(path, memory_map=True)
         _check_names(file)
-        return list(file.schema_arrow.names)
+        return file.schema_arrow
     except FileNotFoundError as error:
         raise DataError(f"there is no file {path}") from error
     except (pa.ArrowException, OSError, OverflowError, ValueError) as error:

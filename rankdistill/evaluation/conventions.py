@@ -10,7 +10,7 @@ from typing import Literal, get_args
 from rankdistill.data.candidates import Candidates, Ties, check_ties
 from rankdistill.data.collection import Collection
 from rankdistill.data.parts import SCORE, check_lists_whole, is_parts, part_of, part_table, parts_of
-from rankdistill.data.score_files.recognise import is_score_folder
+from rankdistill.data.score_files.found import is_score_folder
 from rankdistill.data.trec.forms import ThirdColumn
 from rankdistill.data.trec.read import read_ranking, read_run
 from rankdistill.data.trec.third_column import check_third_column

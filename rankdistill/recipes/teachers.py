@@ -12,7 +12,7 @@ from rankdistill.arrays import F32
 from rankdistill.data import Candidates, Collection, read_run
 from rankdistill.data.candidates import positions_of
 from rankdistill.data.parts import is_parts
-from rankdistill.data.score_files.recognise import is_score_folder
+from rankdistill.data.score_files.found import is_score_folder
 from rankdistill.errors import DataError, UsageError
 from rankdistill.inputs.pairs import PairAssembler
 from rankdistill.inputs.prompt import INSTRUCTION

@@ -18,7 +18,7 @@ def predictions(task: Task, run: Candidates | str | Path) -> F32:
 
     Raises `DataError` where the run lacks one.
     """
-    read = run if isinstance(run, Candidates) else read_run(run)
+    read = run if isinstance(run, Candidates) else read_run(run, collection=task.collection)
     column = read.score_column()
     given = task.candidates.join(read, column)[column]
     lacking = np.flatnonzero(np.isnan(given))

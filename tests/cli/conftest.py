@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +50,32 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
     make_model().bert.save_pretrained(folder / "base")
     make_tokenizer().save_pretrained(folder / "base")
     return Files(data, data / "qrels.txt", folder / "bm25.trec", folder / "other.trec.gz", folder / "model", made)
+
+
+@pytest.fixture
+def with_first_stage(files: Files, tmp_path: Path) -> Path:
+    """The collection with ten candidates of each query beside it, as mteb and NanoBEIR have them."""
+    folder = tmp_path / "with_first_stage"
+    shutil.copytree(files.collection, folder)
+    (folder / "top_ranked").mkdir()
+    rows = [
+        {"query-id": each.query_id, "corpus-ids": list(each.doc_ids)} for each in bm25(files.loaded, k=10).queries()
+    ]
+    (folder / "top_ranked" / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder
+
+
+@pytest.fixture
+def by_text(files: Files, tmp_path: Path) -> Path:
+    """Scores of two documents for each of ten queries, all named by their texts, as FlagEmbedding has them."""
+    documents = dict(files.loaded.documents)
+    rows = [
+        {"query": text, "pos": [documents["d0"]], "neg": [documents["d1"]], "pos_scores": [2.0], "neg_scores": [1.0]}
+        for _, text in list(files.loaded.queries)[:10]
+    ]
+    path = tmp_path / "by_text.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
 
 
 @pytest.fixture

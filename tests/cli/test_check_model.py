@@ -59,7 +59,23 @@ def test_engines_are_of_a_model(run, files):
 def test_a_run_without_its_collection_is_wrong_use(run, files):
     outcome = run("check", "--model", files.model, "--run", files.bm25)
     assert outcome.code == 2
-    assert "give both --collection and --run" in outcome.err
+    assert "give --collection, too" in outcome.err
+
+
+def test_candidates_that_a_collection_has_are_checked_without_a_run(run, files, with_first_stage):
+    own = run("check", "--model", files.model, "--collection", with_first_stage, "--json")
+    given = run("check", "--model", files.model, "--collection", files.collection, "--run", files.bm25, "--json")
+    assert own.out == given.out, own.err
+    assert '"check"' in own.out
+    outcome = run("check", "--model", files.model, "--collection", files.collection)
+    assert outcome.code == 2
+    assert "no candidates of its own: give --run" in outcome.err
+
+
+def test_a_run_that_names_passages_by_their_texts_is_checked(run, files, by_text):
+    outcome = run("check", "--model", files.model, "--collection", files.collection, "--run", by_text)
+    assert "is read as FlagEmbedding's texts with scores" in outcome.err
+    assert "checks" in outcome.err
 
 
 @pytest.mark.slow

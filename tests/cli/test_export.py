@@ -45,6 +45,24 @@ def test_an_exported_model_is_checked_and_found_again(run, files, tmp_path, engi
     assert outcome.code == 0, outcome.err
 
 
+def test_candidates_that_a_collection_has_are_compared_without_a_run(run, files, with_first_stage, tmp_path):
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    words = ["export", "--model", files.model, "--queries", 3, "--json", "--collection"]
+    own = run(*words, with_first_stage, "--out", tmp_path / "own")
+    assert own.code == 0, own.err
+    assert json.loads(own.out)["pairs"] == 30
+    outcome = run(*words, files.collection, "--out", tmp_path / "none")
+    assert outcome.code == 2
+    assert "no candidates of its own: give --run" in outcome.err
+    outcome = run("export", "--model", files.model, "--run", files.bm25, "--out", tmp_path / "none")
+    assert outcome.code == 2
+    assert "give --collection" in outcome.err
+    outcome = run("export", "--classifier", "--model", files.model, "--run", files.bm25, "--out", tmp_path / "none")
+    assert outcome.code == 2
+    assert "leave out --collection, --run" in outcome.err
+
+
 def test_an_engine_that_cannot_is_wrong_use(run, files):
     words = ["export", "--model", files.model, "--collection", files.collection, "--run", files.bm25]
     outcome = run(*words, "--engine", "onnx", "--dtype", "bfloat16")

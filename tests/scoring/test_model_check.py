@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -210,8 +211,12 @@ def test_scores_that_contradict_a_collections_judgments(tmp_path: Path) -> None:
     run = Candidates.from_rows([q for q, _ in rows], [d for _, d in rows], {"score": predicted})
     assert errors(folder, collection=judged(1), candidates=run) == {}
     assert "ranks backwards" in errors(folder, collection=judged(-1), candidates=run)["judgments"]
-    with pytest.raises(UsageError, match="give both --collection and --run"):
+    assert errors(folder, collection=replace(judged(1), candidates=run)) == {}
+    assert "ranks backwards" in errors(folder, collection=replace(judged(-1), candidates=run))["judgments"]
+    with pytest.raises(UsageError, match="no candidates of its own: give --run"):
         check_model(folder, judged(1))
+    with pytest.raises(UsageError, match="give --collection, too"):
+        check_model(folder, None, run)
 
 
 @pytest.mark.usefixtures("without_sentence_transformers")

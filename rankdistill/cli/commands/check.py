@@ -32,7 +32,10 @@ def check(
     ] = None,
     run: Annotated[
         Path | None,
-        Parameter(help="Candidates that --model scores, of --collection. [default: a few texts of its own]"),
+        Parameter(
+            help="Candidates that --model scores, of --collection. [default: those that the collection has; without a "
+            "collection a few texts of its own]"
+        ),
     ] = None,
     relevant_label: Annotated[
         str | None,
@@ -109,7 +112,7 @@ def _check_model(
     """Print what the checks of a model found; `DataError` where something is wrong."""
     from rankdistill.scoring.model_check.check import check_model
 
-    candidates = None if run is None else read_run(run)
+    candidates = None if run is None else read_run(run, collection=collection)
     findings = check_model(
         model, collection, candidates, relevant_label=relevant_label, engines=engines, **asking.asking
     )

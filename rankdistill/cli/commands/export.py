@@ -11,9 +11,10 @@ import numpy as np
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from rankdistill.cli.options import Json, Model, Run, Source
+from rankdistill.cli.options import Json, Model, RunOrOwn, Source
 from rankdistill.cli.output import print_json, print_rich, say, say_wrote, table
 from rankdistill.cli.outputs import OUTPUT_FOLDER
+from rankdistill.data.collection import own_candidates
 from rankdistill.data.sources import load_collection
 from rankdistill.data.trec.read import read_run
 from rankdistill.errors import UsageError
@@ -28,7 +29,7 @@ def export(
     *,
     model: Model,
     collection: Source | None = None,
-    run: Run | None = None,
+    run: RunOrOwn = None,
     engine: Annotated[
         Literal["onnx", "openvino"], Parameter(help="What will run the model; it needs the extra of the same name.")
     ] = "onnx",
@@ -95,9 +96,13 @@ def export(
         rankdistill export --classifier --model Qwen3-Reranker-0.6B --out qwen3-classifier
     """
     if classifier:
-        return _export_classifier(model, out, dtype, one_logit or as_json or collection is not None, asking)
-    if collection is None or run is None:
-        raise UsageError("an exported model is compared with torch on real pairs: give --collection and --run")
+        too_much = one_logit or as_json or collection is not None or run is not None
+        return _export_classifier(model, out, dtype, too_much, asking)
+    if collection is None:
+        raise UsageError(
+            "an exported model is compared with torch on real pairs: give --collection, and --run where it has no "
+            "candidates of its own"
+        )
     from rankdistill.models import CrossEncoder
     from rankdistill.models.engines.export import format_of, publish
     from rankdistill.models.heads import as_one_logit
@@ -115,7 +120,7 @@ def export(
     check_output_folder(folder, new=one_logit)
     check_output_file(folder / name)
     source = load_collection(collection)
-    candidates = read_run(run, collection=source)
+    candidates = own_candidates(source) if run is None else read_run(run, collection=source)
     checked = np.arange(candidates.n_queries) < queries
     encoder = CrossEncoder.from_pretrained(model, dtype="float32", relevant_label=relevant_label, **asking.asking)
     if encoder.contract.is_margin and not one_logit:

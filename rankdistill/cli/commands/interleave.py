@@ -7,9 +7,10 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from rankdistill.cli.options import Json, Measuring, Seed
+from rankdistill.cli.options import Json, Measuring, Seed, Texts
 from rankdistill.cli.output import print_json, say_wrote
 from rankdistill.cli.outputs import OUTPUT_FILE
+from rankdistill.data.sources import load_collection
 from rankdistill.data.trec.read import read_qrels
 from rankdistill.errors import UsageError
 from rankdistill.evaluation.conventions import Conventions
@@ -22,6 +23,7 @@ def interleave(
     runs: Annotated[
         tuple[Path, Path] | None, Parameter(help="Two runs, A and B, whose lists are interleaved by team draft.")
     ] = None,
+    collection: Texts = None,
     qrels: Annotated[Path | None, Parameter(help="Judgments that simulated users click by.")] = None,
     clicks: Annotated[
         ClickModel,
@@ -51,10 +53,11 @@ def interleave(
 
         rankdistill interleave --log clicks.jsonl
     """
-    if log is not None and runs is None and qrels is None:
+    if log is not None and runs is None and qrels is None and collection is None:
         impressions = read_click_log(log)
     elif log is None and runs is not None and qrels is not None:
-        a, b = (conventions.lists(conventions.read(run)) for run in runs)
+        source = load_collection(collection) if collection is not None else None
+        a, b = (conventions.lists(conventions.read(run, source)) for run in runs)
         impressions = list(simulate_interleaving(a, b, read_qrels(qrels), clicks, sessions, k, seed))
     else:
         raise UsageError("expected either --runs A B with --qrels, or --log alone")

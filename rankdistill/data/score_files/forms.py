@@ -74,6 +74,11 @@ class Form:
         fields = self.fields_of(entry)
         return all(name in fields for name in self.needs) and self.suits(fields)
 
+    def has_empty_list(self, entry: Mapping[str, Any]) -> bool:
+        """Tell whether an entry has all needed fields of this form, and one of them is a list of nothing."""
+        fields = self.fields_of(entry)
+        return all(name in fields for name in self.needs) and any(fields[name] == [] for name in self.needs)
+
 
 def as_id(value: Any) -> str | None:
     """Take a string that is not empty, or a whole number, as an id; None for all else."""

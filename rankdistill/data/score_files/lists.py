@@ -54,6 +54,13 @@ def odd_part(part: Part) -> bool:
     )
 
 
+def n_empty(part: Part) -> int:
+    """Count the entries that have no documents."""
+    if part.sizes.all():
+        return 0
+    return len(np.unique(part.entries)) - len(np.unique(part.entries[part.sizes > 0]))
+
+
 def joined(parts: Sequence[Part]) -> Part:
     """Concatenate the lists of several parts."""
     return Part(

@@ -2,7 +2,9 @@
 
 ``{"query": {"qid": "q"}, "candidates": [{"docid": "d1"}, …]}`` has the candidates in the final order; their scores,
 which listwise re-rankers do not make, are not read. With an answer beside them, ``"response": "[2] > [1]"`` or
-``"permutation": [2, 1]``, the candidates are in the order in which they were numbered, from 1.
+``"permutation": [2, 1]``, the candidates are in the order in which they were numbered, from 1. Numbers from 0, as
+programs write them, would name other passages without a sign of it, so that a list with a 0, or a text that names
+0 to n - 1 once each, is refused.
 
 Of a malformed answer the numbers in brackets are read, or all where none is in brackets; each that is a passage's
 counts once, where it comes first. Passages that it does not name follow in their order. An answer without any such
@@ -46,12 +48,14 @@ def clean(fields: Cleaned, counts: Counter[str]) -> Cleaned | str:
     query, candidates = _id_of(fields["query"], QUERY_IDS), fields["candidates"]
     if query is None:
         return "a query with a qid"
-    if not isinstance(candidates, list) or not candidates:
+    if not isinstance(candidates, list):
         return "a list of candidates, each with a docid"
     ids = [_id_of(candidate, DOCUMENT_IDS) for candidate in candidates]
     if None in ids:
         return "a docid in each of the candidates"
-    if "answer" in fields:
+    if "answer" in fields and ids:
+        if from_zero(fields["answer"], len(ids)):
+            return "numbers of passages that count from 1, not from 0: add 1 to every number of the file's answers"
         order = answered(fields["answer"], len(ids), counts)
         if order is None:
             return "an answer such as '[2] > [1] > [3]', or a list of numbers"
@@ -66,15 +70,11 @@ def answered(answer: Any, n: int, counts: Counter[str]) -> list[int] | None:
 
     Counts what is malformed in it, once for each kind.
     """
-    if isinstance(answer, str):
-        # Prose around an order has numbers of its own ("the 20 passages"), seldom in brackets.
-        found = re.findall(r"\[\s*(\d{1,18})\s*\]", answer) or re.findall(r"\d{1,18}", answer)
-        numbers = [int(digits) for digits in found]
-        counts[WRONG_FORM] += bool(numbers) and not WELL_FORMED.fullmatch(answer)
-    elif isinstance(answer, list) and all(isinstance(each, int) and not isinstance(each, bool) for each in answer):
-        numbers = answer
-    else:
+    numbers = _numbers_of(answer)
+    if numbers is None:
         return None
+    if isinstance(answer, str):
+        counts[WRONG_FORM] += bool(numbers) and not WELL_FORMED.fullmatch(answer)
     known = [number for number in numbers if 1 <= number <= n]
     order = list(dict.fromkeys(known))
     if not order:
@@ -84,6 +84,26 @@ def answered(answer: Any, n: int, counts: Counter[str]) -> list[int] | None:
     counts[REPEATED] += len(order) < len(known)
     counts[MISSING] += len(order) < n
     return order + sorted(set(range(1, n + 1)) - set(order))
+
+
+def from_zero(answer: Any, n: int) -> bool:
+    """Tell whether an answer numbers n passages from 0: a list with a 0, or a text of 0 to n - 1, each once.
+
+    A single 0 in a text is a model's mistake, and counted as a number of no passage.
+    """
+    numbers = _numbers_of(answer) or []
+    return 0 in numbers and (not isinstance(answer, str) or (n > 1 and sorted(numbers) == list(range(n))))
+
+
+def _numbers_of(answer: Any) -> list[int] | None:
+    """Read the numbers of an answer, a text or a list; None where it is no answer."""
+    if isinstance(answer, str):
+        # Prose around an order has numbers of its own ("the 20 passages"), seldom in brackets.
+        found = re.findall(r"\[\s*(\d{1,18})\s*\]", answer) or re.findall(r"\d{1,18}", answer)
+        return [int(digits) for digits in found]
+    if isinstance(answer, list) and all(isinstance(each, int) and not isinstance(each, bool) for each in answer):
+        return answer
+    return None
 
 
 def _id_of(value: Any, names: Sequence[str]) -> str | None:

@@ -16,13 +16,14 @@ from rankdistill.data.collection import Collection
 from rankdistill.data.score_files import margins
 from rankdistill.data.score_files.entries import json_parts, line_fault, object_parts, parquet_parts, row_fault
 from rankdistill.data.score_files.forms import Form
-from rankdistill.data.score_files.lists import Fault, Part, grouped, joined
+from rankdistill.data.score_files.found import files_in, left_out
+from rankdistill.data.score_files.lists import Fault, Part, grouped, joined, n_empty
+from rankdistill.data.score_files.listwise import NO_ORDER
 from rankdistill.data.score_files.maps import ORDER_TITLE, map_part, parse
 from rankdistill.data.score_files.recognise import (
     EXPECTED,
     Recognised,
-    files_in,
-    form_of,
+    form_of_all,
     is_parquet,
     recognise_bytes,
     recognise_parquet,
@@ -31,6 +32,9 @@ from rankdistill.data.score_files.texts import Resolver
 from rankdistill.data.trec.lines import GroupedLines
 from rankdistill.errors import DataError, RankDistillError, UsageError
 from rankdistill.files.reading import FileBytes, map_bytes
+
+EMPTY = "lists without documents, which are left out"
+MANY = 5  # a message lists at most this many files
 
 
 class Contents(NamedTuple):
@@ -66,10 +70,14 @@ def first_stage(files: Sequence[Path]) -> Candidates:
 
 
 def read_folder(folder: Path, collection: Collection | None = None) -> ScoreFile | None:
-    """Read a folder of score files, all of one form; None where it holds none. Raises and warns as `read_file` does."""
+    """Read a folder of score files, all of one form; None where it holds none. Raises and warns as `read_file` does.
+
+    Other files in it are named in the warning, or raise the errors of `left_out`.
+    """
     files = files_in(folder)
     if not files:
         return None
+    others = left_out(files)
     counts: Counter[str] = Counter()
     contents = []
     for path in files:
@@ -77,9 +85,9 @@ def read_folder(folder: Path, collection: Collection | None = None) -> ScoreFile
         assert found is not None  # `files_in` recognised it
         contents.append(found)
     if len({each.title for each in contents}) > 1:
-        others = next(path for path, each in zip(files, contents, strict=True) if each.title != contents[0].title)
-        raise DataError(f"{folder} holds {contents[0].title} and, in {others.name}, another form: keep one")
-    return _read(folder, contents, counts, collection)
+        other = next(path for path, each in zip(files, contents, strict=True) if each.title != contents[0].title)
+        raise DataError(f"{folder} holds {contents[0].title} and, in {other.name}, another form: keep one")
+    return _read(folder, contents, counts, collection, others)
 
 
 def read_file(path: Path, data: FileBytes | None, collection: Collection | None = None) -> ScoreFile | None:
@@ -113,7 +121,7 @@ def _lines(path: Path, data: FileBytes, found: Recognised, counts: Counter[str])
 
 def _array(path: Path, data: FileBytes, found: Recognised, counts: Counter[str]) -> Contents:
     objects = parse(path, bytes(data[found.start :]))
-    form = form_of(objects[0]) if isinstance(objects, list) and objects and isinstance(objects[0], dict) else None
+    form = form_of_all(objects) if isinstance(objects, list) else None
     if form is None:
         raise DataError(f"{path} holds an array, expected one of objects with {EXPECTED}")
     return _of_form(form, object_parts(path, objects, form, counts), partial(row_fault, path, what="entry"))
@@ -142,22 +150,38 @@ def _of_form(form: Form, parts: Iterable[Part], fault: Fault) -> Contents:
     return Contents(form.title, parts, fault, form, form.keep_first, form.is_order)
 
 
-def _read(path: Path, contents: list[Contents], counts: Counter[str], collection: Collection | None) -> ScoreFile:
-    """Join the lists of the files, with ids in the place of texts, into one list a query; say what was read."""
+def _read(
+    path: Path,
+    contents: list[Contents],
+    counts: Counter[str],
+    collection: Collection | None,
+    others: Sequence[Path] = (),
+) -> ScoreFile:
+    """Join the lists of the files, with ids in the place of texts, into one list a query; say what was read.
+
+    others: files in the folder that are not read.
+    """
     first = contents[0]
     resolver = _resolver(path, first, collection)
     parts: list[Part] = []
     begins = []
     for each in contents:
         begins.append(parts[-1].entries.max(initial=-1) + 1 if parts else 0)
-        own = [part if resolver is None else resolver.resolved(part) for part in each.parts]
+        own = []
+        for part in each.parts:
+            counts[EMPTY] += n_empty(part)
+            own.append(part if resolver is None else resolver.resolved(part))
         parts += [Part(p.queries, p.sizes, p.documents, p.scores, p.entries + begins[-1]) for p in own]
 
     def fault(entry: int, got: str, expected: str) -> RankDistillError:
         nth = int(np.searchsorted(begins, entry, side="right")) - 1
         return contents[nth].fault(entry - int(begins[nth]), got, expected)
 
+    counts[EMPTY] -= counts[NO_ORDER]  # a list that is left out for its answer is counted by that name alone
     notes = [] if resolver is None else resolver.notes
+    if others:
+        names = ", ".join(file.name for file in others[:MANY]) + (", ..." if len(others) > MANY else "")
+        notes.append(f"{len(others):,} files in {others[0].parent} hold no scores and are not read: {names}")
     if not parts or not sum(len(part.documents) for part in parts):
         reasons = "; ".join([*notes, *_counted(counts)])
         raise DataError(f"{path} ({first.title}) holds no scores" + (f": {reasons}" if reasons else ""))

@@ -1,10 +1,9 @@
-"""Tell by its content whether a file or folder holds scores in another tool's form, and which."""
+"""Tell by its content whether a file holds scores in another tool's form, and which."""
 
 from __future__ import annotations
 
-import gzip
 import json
-import zlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -18,30 +17,26 @@ from rankdistill.data.score_files.margins import Columns, columns_of
 from rankdistill.data.score_files.pairs import PAIRS
 from rankdistill.data.score_files.tevatron import TEVATRON, TEVATRON_LISTS, TEVATRON_TEXTS
 from rankdistill.data.score_files.top_ranked import TOP_RANKED
-from rankdistill.data.shards import check_shards
 from rankdistill.data.trec.forms import JSON
 from rankdistill.errors import DataError, FileFormatError
-from rankdistill.files.reading import BYTE_ORDER_MARK, FileBytes, map_bytes
+from rankdistill.files.reading import BYTE_ORDER_MARK, FileBytes
 
 FORMS = (TEVATRON, TEVATRON_LISTS, TEVATRON_TEXTS, FLAG_EMBEDDING, ID_SET, LISTWISE, TOP_RANKED, PAIRS)
 """The forms of JSON lines and Parquet rows; the first that fits counts."""
-LINES = (".jsonl", ".json", ".jsonl.gz", ".json.gz")
-PARQUET = ".parquet"
-SUFFIXES = (*LINES, PARQUET)
-SCORES_INSIDE = ("scores", "bm25", "top_ranked")
-"""Folders inside that of a set whose files have the scores or the order."""
 BLANK = b" \t\r\n"
 EXPECTED = "; or ".join(f"{form.fields} ({form.title})" for form in FORMS)
 
 
 @dataclass(frozen=True)
 class Recognised:
-    """What a file is read as."""
+    """What a file is read as; "other" is an object of no known form."""
 
-    kind: Literal["lines", "array", "map", "margins", "parquet"]
+    kind: Literal["lines", "array", "map", "margins", "other"]
     form: Form | None = None
     columns: Columns | None = None
     start: int = 0
+    first: dict[str, Any] | None = None
+    """The object in the first line; None where that line is no whole object."""
 
 
 def recognise_bytes(path: Path, data: FileBytes) -> Recognised | None:
@@ -49,29 +44,82 @@ def recognise_bytes(path: Path, data: FileBytes) -> Recognised | None:
 
     Raises `FileFormatError` for JSON of no known form, naming those that are known.
     """
-    start = len(BYTE_ORDER_MARK) if data[:3] == BYTE_ORDER_MARK else 0
-    while start < len(data) and data[start] in BLANK:
-        start += 1
-    end = data.find(b"\n", start) + 1 or len(data)
-    line = bytes(data[start:end])
+    found = recognise_any(path, data)
+    if found is not None and found.kind == "other":
+        raise unknown_form(path, data, found)
+    return found
+
+
+def recognise_any(path: Path, data: FileBytes) -> Recognised | None:
+    """Recognise a file of text as `recognise_bytes` does; an object of no known form is no error."""
+    start = first_byte(data)
+    line = next(_lines(data, start), b"")
     if not JSON.match(line):  # an id in a run can begin with a bracket, too
         columns = columns_of(path, data, start)
         return None if columns is None else Recognised("margins", columns=columns)
     if line.startswith(b"["):
         return Recognised("array", start=start)
-    try:
-        first = json.loads(line)
-    except (ValueError, RecursionError):
-        first = None
-    if isinstance(first, dict):
-        form = form_of(first)
-        if form is not None:
-            return Recognised("lines", form, start=start)
-        if _is_map(first):
-            return Recognised("map", start=start)
-        got = f"an object with {', '.join(first)}"
-        raise FileFormatError(path, 1 + bytes(data[:start]).count(b"\n"), got, _expected(first))
-    return Recognised("map", start=start)  # of several lines, or damaged: then its parser says where
+    first = next(json_entries([line]), None)
+    if not isinstance(first, dict):
+        return Recognised("map", start=start)  # of several lines, or damaged: then its parser says where
+    form = form_of_all(json_entries(_lines(data, start)))
+    if form is not None:
+        return Recognised("lines", form, start=start, first=first)
+    return Recognised("map" if _is_map(first) else "other", start=start, first=first)
+
+
+def unknown_form(path: Path, data: FileBytes, found: Recognised) -> FileFormatError:
+    """Make the error for an object of no known form, naming those that are known."""
+    assert found.first is not None
+    return FileFormatError(
+        path, line_at(data, found.start), f"an object with {', '.join(found.first)}", expected(found.first)
+    )
+
+
+def first_byte(data: FileBytes) -> int:
+    """Find the first byte of a text that is not blank."""
+    start = len(BYTE_ORDER_MARK) if data[:3] == BYTE_ORDER_MARK else 0
+    while start < len(data) and data[start] in BLANK:
+        start += 1
+    return start
+
+
+def line_at(data: FileBytes, start: int) -> int:
+    """Number the line, from 1, that has this byte."""
+    return 1 + bytes(data[:start]).count(b"\n")
+
+
+def _lines(data: FileBytes, start: int) -> Iterator[bytes]:
+    while start < len(data):
+        end = data.find(b"\n", start) + 1 or len(data)
+        yield bytes(data[start:end])
+        start = end
+
+
+def json_entries(lines: Iterable[bytes]) -> Iterator[Any]:
+    """Parse lines of JSON, but blank ones, as far as the first that is none."""
+    for line in lines:
+        if line.strip(BLANK):
+            try:
+                yield json.loads(line)
+            except (ValueError, RecursionError):
+                return
+
+
+def form_of_all(entries: Iterable[Any]) -> Form | None:
+    """Find the form of a file's entries, by the first of them whose lists are not empty.
+
+    An empty list does not tell ids from objects or texts. Where all are empty, the first form that has them counts.
+    """
+    found = None
+    for entry in entries:
+        if not isinstance(entry, dict):
+            break
+        fitting, empty = form_of(entry), next((form for form in FORMS if form.has_empty_list(entry)), None)
+        if empty is None:
+            return fitting or found
+        found = found or fitting or empty
+    return found
 
 
 def form_of(entry: Any) -> Form | None:
@@ -79,31 +127,41 @@ def form_of(entry: Any) -> Form | None:
     return next((form for form in FORMS if form.fits(entry)), None)
 
 
-def _expected(entry: dict[str, Any]) -> str:
-    """Say what an entry of no known form lacks for the form that it is the nearest to, or all forms."""
+def nearest(entry: dict[str, Any]) -> Form | None:
+    """Find the form of which an entry has the most fields, where it has two or more; else None."""
     shared = {form: len(form.needs.keys() & form.fields_of(entry).keys()) for form in FORMS}
-    nearest = max(shared, key=lambda form: (shared[form] / len(form.needs), shared[form]))
-    if shared[nearest] < 2:
+    found = max(shared, key=lambda form: (shared[form] / len(form.needs), shared[form]))
+    return found if shared[found] >= 2 else None
+
+
+def expected(entry: dict[str, Any]) -> str:
+    """Say what an entry of no known form lacks for the form that it is the nearest to, or all forms."""
+    form = nearest(entry)
+    if form is None:
         return f"the fields {EXPECTED}"
-    lacking = [names[0] for field, names in nearest.needs.items() if field not in nearest.fields_of(entry)]
+    lacking = [names[0] for field, names in form.needs.items() if field not in form.fields_of(entry)]
     lacks = f"also {', '.join(lacking)}, which " if lacking else "other values, as "
-    return f"{lacks}{nearest.title} has beside {nearest.fields}; forms of score files: docs/teachers.md"
+    return f"{lacks}{form.title} has beside {form.fields}; forms of score files: docs/teachers.md"
 
 
 def recognise_parquet(path: Path) -> tuple[Form, list[str]]:
-    """Recognise a Parquet file by its columns and first row: its form, and the names of its columns.
+    """Recognise a Parquet file by its columns and first rows: its form, and the names of its columns.
 
     Raises `DataError` where it has no known form or no row.
     """
     names = column_names(path)
-    for table in read_batches(path, names, rows=1):
-        form = form_of(table.slice(0, 1).to_pylist()[0])
-        if form is None:
-            break
+    form = form_of_all(parquet_rows(path))
+    if form is not None:
         return form, names
-    else:
+    if next(parquet_rows(path), None) is None:
         raise DataError(f"{path} has no rows, expected scores")
     raise DataError(f"{path} has the columns {', '.join(names)}, expected {EXPECTED}")
+
+
+def parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """Read the rows of a Parquet file one by one, which is slow; raise the errors of `read_batches`."""
+    for table in read_batches(path, column_names(path), rows=1):
+        yield from table.to_pylist()
 
 
 def is_parquet(path: Path) -> bool:
@@ -112,62 +170,6 @@ def is_parquet(path: Path) -> bool:
         return False
     with path.open("rb") as file:
         return file.read(4) == b"PAR1"
-
-
-def is_score_file(path: str | Path) -> bool:
-    """Tell whether a file or folder is read as scores in another tool's form, or refused as such; else as a run."""
-    path = Path(path)
-    if path.is_dir() or is_parquet(path):
-        return path.is_file() or is_score_folder(path)
-    try:
-        return recognise_bytes(path, map_bytes(path)) is not None
-    except FileFormatError:
-        return True
-
-
-def files_in(folder: Path) -> list[Path]:
-    """List the files of scores in a folder, or in the folder ``scores``, ``bm25`` or ``top_ranked`` inside it.
-
-    Empty where it holds none, and where it is a folder of parts of a run. Raises `DataError` where a file of several,
-    such as ``train-00001-of-00003.parquet``, is missing.
-    """
-    inside = [folder / name for name in SCORES_INSIDE if (folder / name).is_dir()]
-    for place in (folder, *inside):
-        files = [path for path in sorted(place.iterdir()) if path.is_file() and path.name.endswith(SUFFIXES)]
-        files = [path for path in files if not path.name.startswith(".") and _holds_scores(path)]
-        if files:
-            check_shards(files)
-            return files
-    return []
-
-
-def is_score_folder(path: str | Path) -> bool:
-    """Tell whether this is a folder of score files, and neither a model nor parts of a run."""
-    path = Path(path)
-    return path.is_dir() and not (path / "config.json").exists() and bool(files_in(path))
-
-
-def scores_by_id(path: Path) -> bool:
-    """Tell whether a file of JSON lines or Parquet has scores of documents that are named by their ids."""
-    form = _form_in(path)
-    return form is not None and "text" not in (form.query_is, form.document_is)
-
-
-def _holds_scores(path: Path) -> bool:
-    """Tell whether a file in a folder has a known form; columns of `write_parts` are left to the reader of parts."""
-    form = _form_in(path)
-    return form is not None and not (form is PAIRS and path.name.endswith(PARQUET))
-
-
-def _form_in(path: Path) -> Form | None:
-    """Recognise a file by its first row or line; None for all else."""
-    try:
-        if is_parquet(path):
-            return recognise_parquet(path)[0]
-        with gzip.open(path) if path.name.endswith(".gz") else path.open("rb") as file:
-            return form_of(json.loads(file.readline()))
-    except (DataError, FileFormatError, ValueError, RecursionError, AttributeError, OSError, EOFError, zlib.error):
-        return None
 
 
 def _is_map(entry: dict[str, Any]) -> bool:

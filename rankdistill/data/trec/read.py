@@ -22,8 +22,9 @@ from rankdistill.data.collection import Collection
 from rankdistill.data.kernels.ids import id_bytes, take_ids
 from rankdistill.data.kernels.ranks import TIES, in_order, ranked_rows
 from rankdistill.data.parts import read_parts
+from rankdistill.data.score_files.found import is_score_folder
 from rankdistill.data.score_files.read import read_file, read_folder
-from rankdistill.data.score_files.recognise import is_parquet, is_score_folder
+from rankdistill.data.score_files.recognise import is_parquet
 from rankdistill.data.trec.forms import (
     BEIR_QRELS,
     BY_THIRD_COLUMN,

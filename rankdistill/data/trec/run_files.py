@@ -8,7 +8,7 @@ import zlib
 from pathlib import Path
 
 from rankdistill.data.parts import is_parts
-from rankdistill.data.score_files.recognise import scores_by_id
+from rankdistill.data.score_files.found import scores_by_id
 from rankdistill.data.trec.forms import RANKED_SCORES, RUNS, TREC_RUN, UNUSED, recognise
 from rankdistill.errors import DataError, FileFormatError
 

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from rankdistill.data.candidates import Candidates, Ties, positions_of
 from rankdistill.data.collection import Collection
-from rankdistill.data.score_files.recognise import is_score_file
+from rankdistill.data.score_files.found import is_score_file
 from rankdistill.data.trec.forms import MSMARCO_RUN, QRELS, RUNS, THREE_COLUMNS, TREC_QRELS, LineForm, recognise
 from rankdistill.data.trec.lines import faults
 from rankdistill.data.trec.read import read_lines, read_qrels, read_ranks, read_run

@@ -13,7 +13,7 @@ import numpy as np
 
 from rankdistill.arrays import F32, I64
 from rankdistill.data.candidates import Candidates
-from rankdistill.data.collection import Collection
+from rankdistill.data.collection import Collection, own_candidates
 from rankdistill.errors import DataError, RankDistillError, UsageError
 from rankdistill.inputs.texts import PairTexts
 from rankdistill.models.base import resolve_base, resolve_folder
@@ -70,14 +70,16 @@ def check_model(
     padding token that the model does not take for one, a template that truncation cuts, a prompt that leaves no room or
     that the chat template makes otherwise, mass ties, scores that transformers, exported files in the folder or
     sentence-transformers compute otherwise, and scores that contradict the judgments. All is computed in float32.
-    collection, candidates: the pairs to score, the first `CANDIDATES` of the first `QUERIES` queries (None: a few
-    texts of its own, without judgments). engines: names of `ENGINES` that are to compute the same
-    scores by exports of their own. asking: how a causal language model is asked, see
-    `CrossEncoder.from_pretrained`. Raises `UsageError` for one of collection and candidates without the other, and
-    `DataError` for a candidate without a text.
+    collection, candidates: the pairs to score, the first `CANDIDATES` of the first `QUERIES` queries; without
+    candidates those that the collection has, without a collection a few texts of its own. engines: names of `ENGINES`
+    that are to compute the same scores by exports of their own. asking: how a causal language model is asked, see
+    `CrossEncoder.from_pretrained`. Raises `UsageError` for candidates without a collection, and for a collection that
+    has none where none are given; `DataError` for a candidate without a text.
     """
-    if (collection is None) != (candidates is None):
-        raise UsageError("a model is checked on a collection's candidates: give both --collection and --run, or none")
+    if collection is not None and candidates is None:
+        candidates = own_candidates(collection)
+    if collection is None and candidates is not None:
+        raise UsageError("the texts of --run are a collection's: give --collection, too")
     findings: list[ModelFinding] = []
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")

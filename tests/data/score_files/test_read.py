@@ -222,6 +222,7 @@ def test_malformed_answers_are_mended_and_counted(tmp_path: Path, answer: str) -
     assert found == {"q": {f"d{number}": -float(place) for place, number in enumerate(order, start=1)}}
     assert f"1 {says}" in said if says else "answers that" not in said
     assert "1 answers without any passage's number, whose lists are left out" in said
+    assert "lists without documents" not in said, "counted once"
 
 
 def test_answers_of_windows_are_counted_and_the_final_order_is_read(tmp_path: Path) -> None:
@@ -232,6 +233,86 @@ def test_answers_of_windows_are_counted_and_the_final_order_is_read(tmp_path: Pa
     found, said = read(path)
     assert found == {"q": {"b": -1.0, "a": -2.0}}
     assert "1 answers of single windows that are malformed" in said
+
+
+@given(st.permutations(range(4)), st.booleans())
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+def test_numbers_of_passages_that_count_from_0_are_refused(tmp_path: Path, order: list[int], as_text: bool) -> None:
+    def row(query: str, numbers: list[int]) -> dict[str, Any]:
+        answer: Any = " > ".join(f"[{number}]" for number in numbers) if as_text else numbers
+        return {"qid": query, "candidates": ["a", "b", "c", "d"], "permutation": answer}
+
+    path = tmp_path / "answers.jsonl"
+    path.write_text(lines([row("q1", [2, 1]), row("q2", list(order))]))
+    with pytest.raises(FileFormatError, match=r"jsonl:2: got .*count from 1, not from 0: add 1 to every number"):
+        read(path)
+    path.write_text(lines([row("q1", [2, 1]), row("q2", [number + 1 for number in order])]))
+    found = read(path)[0]
+    assert [*found["q2"]] == ["abcd"[number] for number in order]
+
+
+def test_a_list_with_a_0_is_refused_though_it_lacks_passages(tmp_path: Path) -> None:
+    path = tmp_path / "answers.json"
+    path.write_text(json.dumps([{"qid": "q", "candidates": ["a", "b", "c"], "ranking": [2, 0]}]))
+    with pytest.raises(DataError, match=r"entry 1: .*count from 1, not from 0"):
+        read(path)
+
+
+EMPTY: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "rank_llm": (
+        {"query": {"qid": "e", "text": "x"}, "candidates": []},
+        {"query": {"qid": "q", "text": "x"}, "candidates": [{"docid": "a", "score": 1}]},
+    ),
+    "rank_llm's windows": (
+        {"query": {"qid": "e"}, "candidates": [], "invocations_history": []},
+        {"query": {"qid": "q"}, "candidates": [{"docid": "a"}], "invocations_history": [{"response": "[1]"}]},
+    ),
+    "objects by id": ({"qid": "e", "candidates": []}, {"qid": "q", "candidates": [{"docid": "a"}]}),
+    "an answer": (
+        {"qid": "e", "candidates": [], "response": ""},
+        {"qid": "q", "candidates": ["a"], "response": "[1]"},
+    ),
+    "an id-based set": (
+        {"query_id": "e", "document_ids": [], "scores": []},
+        {"query_id": "q", "document_ids": ["a"], "scores": [-1]},
+    ),
+    "top_ranked": ({"query-id": "e", "corpus-ids": []}, {"query-id": "q", "corpus-ids": ["a"]}),
+    "Tevatron": (
+        {"query_id": "e", "positive_passages": [], "negative_passages": []},
+        {"query_id": "q", "positive_passages": [], "negative_passages": [{"docid": "a", "score": -1}]},
+    ),
+    "Tevatron's lists": (
+        {"query_id": "e", "query": "x", "passages": [], "scores": []},
+        {"query_id": "q", "query": "x", "passages": [{"docid": "a", "text": "x"}], "scores": [-1]},
+    ),
+}
+
+
+@pytest.mark.parametrize(("empty", "other"), EMPTY.values(), ids=EMPTY)
+@pytest.mark.parametrize("kind", ["lines", "array", "parquet", "folder"])
+@pytest.mark.parametrize("places", [(0,), (1,), (0, 2)])
+def test_lists_of_nothing_are_counted_wherever_they_stand(
+    tmp_path: Path, empty: dict[str, Any], other: dict[str, Any], kind: str, places: tuple[int, ...]
+) -> None:
+    rows = [other]
+    for place in places:
+        own = "query" if isinstance(empty.get("query"), dict) else next(iter(empty))
+        name = {**empty[own], "qid": f"e{place}"} if own == "query" else f"e{place}"
+        rows.insert(place, {**empty, own: name})
+    path = tmp_path / "scores" / "a.x"
+    path.parent.mkdir()
+    if kind == "parquet":
+        pq.write_table(pa.Table.from_pylist(rows), path)
+    elif kind == "array":
+        path.write_text(json.dumps(rows))
+    elif kind == "lines":
+        path.write_text(lines(rows))
+    else:
+        (path.parent / "a.jsonl").write_text(lines(rows))
+        path = path.parent
+    found, said = read(path)
+    assert found == {"q": {"a": -1.0}}
+    assert f"{len(places)} lists without documents, which are left out" in said
 
 
 GOOD = {"query_id": "q", "document_ids": ["a"], "scores": [1]}
@@ -303,6 +384,10 @@ BAD_WHOLES = {
     "only answers without an order": (
         lines([{"qid": "q", "candidates": ["a"], "response": "no"}]),
         "holds no scores: 1 answers",
+    ),
+    "only lists of nothing": (
+        lines([{"query": {"qid": "q"}, "candidates": []}]),
+        "holds no scores: 1 lists without documents",
     ),
 }
 
