@@ -92,6 +92,13 @@ FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
     "gemma": ("gemma", {"head_dim": 8, "tie_word_embeddings": True}),
 }
 """Model type -> kind of its tokenizer, and settings of its tiny model."""
+GUESSED: dict[str, tuple[str, dict[str, Any]]] = {
+    "gemma3_text": ("qwen", {"head_dim": 8, "sliding_window": 16, "query_pre_attn_scalar": 8}),
+    "phi3": ("qwen", {"pad_token_id": 0}),
+    "smollm3": ("qwen", {}),
+    "qwen3_moe": ("qwen", {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 16, "head_dim": 8}),
+}
+"""The same of families that have no row in the project's table."""
 QWEN3 = (
     "<|im_start|>system\nJudge whether the Document meets the requirements based on the Query and the Instruct "
     'provided. Note that the answer can only be "yes" or "no".<|im_end|>\n<|im_start|>user\n<Instruct>: {instruction}\n'
@@ -104,13 +111,14 @@ def causal_model(family: str = "qwen3", **settings: Any) -> Any:
     config = type(AutoConfig.for_model(family))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(5)
-        return AutoModelForCausalLM.from_config(config(**{**SHAPE, **FAMILIES[family][1], **settings})).eval()
+        its = {**FAMILIES, **GUESSED}[family][1]
+        return AutoModelForCausalLM.from_config(config(**{**SHAPE, **its, **settings})).eval()
 
 
 def write_causal(folder: Path, family: str = "qwen3", *, dtype: torch.dtype = torch.float32, **tokenizer: Any) -> Path:
     """Write a causal model and its tokenizer, as transformers does."""
     causal_model(family).to(dtype).save_pretrained(folder)
-    causal_tokenizer(FAMILIES[family][0], **tokenizer).save_pretrained(folder)
+    causal_tokenizer({**FAMILIES, **GUESSED}[family][0], **tokenizer).save_pretrained(folder)
     return folder
 
 

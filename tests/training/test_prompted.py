@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,8 @@ import torch
 from tiny import labelled, make_collection
 from tiny_causal import write_causal
 
-from rankdistill.models import CrossEncoder
+from rankdistill.errors import UsageError
+from rankdistill.models import CrossEncoder, keep_layers
 from rankdistill.training import TrainingSettings, fit
 
 ASKED = {"prompt": "Query: {query}\nDocument: {document}\nAnswer:", "relevant_token": "a", "other_token": "the"}
@@ -77,3 +79,24 @@ def test_training_behind_a_prompt_learns_resumes_and_saves_what_it_reads(
     library = pytest.importorskip("sentence_transformers")
     theirs = library.CrossEncoder(str(tmp_path / "whole" / "model"), device="cpu")
     np.testing.assert_allclose(theirs.predict(PAIRS), scores, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "auto"])
+def test_a_teacher_in_bfloat16_beside_the_student_teaches_what_it_does_in_float32(dtype: str, tmp_path: Path) -> None:
+    stored, losses = write_causal(tmp_path / "causal", dtype=torch.bfloat16), []
+    settings = replace(SETTINGS, dtype=dtype, epochs=1)
+    for kept in (None, "float32"):
+        teacher = CrossEncoder.from_pretrained(stored, dtype=kept, **ASKED)
+        student = keep_layers(CrossEncoder.from_pretrained(stored, dtype="float32", **ASKED), [0])
+        out = tmp_path / f"out {kept}"
+        fit(student, labelled(COLLECTION, 5), COLLECTION, "soft_bce(teacher)", settings, teacher=teacher, out=out)
+        losses.append([entry["loss"] for entry in json.loads((out / "log.json").read_text()) if "loss" in entry])
+    assert len(losses[0]) > 1
+    np.testing.assert_allclose(losses[0], losses[1], rtol=0.1)
+
+
+def test_training_in_float32_refuses_weights_that_are_not(tmp_path: Path) -> None:
+    model = CrossEncoder.from_pretrained(write_causal(tmp_path / "causal", dtype=torch.bfloat16), **ASKED)
+    settings = replace(SETTINGS, dtype="float32")
+    with pytest.raises(UsageError, match=r"needs weights in float32, .* in bfloat16: load it with dtype=\"float32\""):
+        fit(model, labelled(COLLECTION, 5), COLLECTION, "hinge(label)", settings)

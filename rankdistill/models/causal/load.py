@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from safetensors import safe_open
 from torch import Tensor, nn
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES as CAUSAL_TYPES
+from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES as MASKED_TYPES
 
 from rankdistill.errors import DataError
 from rankdistill.models.causal.contract import PromptContract
@@ -63,17 +65,29 @@ def head_in_float32(folder: str | Path, model: Any) -> None:
 def loading_dtype(folder: str | Path, engine: str, dtype: str | None) -> torch.dtype:
     """The dtype that a folder's weights are loaded in, for a computation in ``dtype`` by an engine.
 
-    Encoders are small: float32, from which "bfloat16" is rounded while they compute. Decoders are not: what is asked
-    for, by None what is stored, by "auto" bfloat16 where the processor has it, else what is stored; float32 where
-    `reads_float32_alone` says so.
+    Encoders are small: float32, from which "bfloat16" is rounded while they compute. Decoders are not, see
+    `is_decoder`: what is asked for, by None what is stored, by "auto" bfloat16 where the processor has it, else what is
+    stored; float32 where `reads_float32_alone` says so.
     """
-    family = FAMILIES.get(str(json_object(Path(folder) / CONFIG).get("model_type")))
-    decoder = is_causal(folder) or (family is not None and family.pooling == "last")
-    if not decoder or reads_float32_alone(engine, dtype):
+    if not is_decoder(folder) or reads_float32_alone(engine, dtype):
         return torch.float32
     if dtype == "bfloat16" or (dtype == "auto" and has_bfloat16(default_device())):
         return torch.bfloat16
     return stored_dtype(folder)
+
+
+def is_decoder(folder: str | Path) -> bool:
+    """Whether a folder holds a causal language model, or a classifier or an encoder made of one.
+
+    By its family; of one without a row, whether transformers has causal language models of its type and no masked ones.
+    """
+    config = json_object(Path(folder) / CONFIG)
+    kind = str(config.get("model_type"))
+    if is_causal(folder):
+        return True
+    if kind in FAMILIES:
+        return FAMILIES[kind].pooling == "last"
+    return kind in CAUSAL_TYPES and kind not in MASKED_TYPES and not config.get("is_encoder_decoder", False)
 
 
 def stored_dtype(folder: str | Path) -> torch.dtype:
@@ -94,11 +108,14 @@ def stored_dtype(folder: str | Path) -> torch.dtype:
 
 
 def _row(folder: Path, token: int | None, model: Any) -> Tensor:
-    """A token's row of ``lm_head``, float32 (H,)."""
+    """A token's row of ``lm_head``, float32 (H,): the embeddings' where none is stored and the config ties them.
+
+    A stored one counts whatever the config says, as in transformers: merged adapters and tuned models keep an old
+    ``tie_word_embeddings`` beside weights that differ.
+    """
     embeddings = model.get_input_embeddings().weight
-    tied = bool(getattr(model.config, "tie_word_embeddings", False))
-    file = None if tied else _file_of(folder, ROWS)
-    if not tied and file is None:
+    file = _file_of(folder, ROWS)
+    if file is None and not getattr(model.config, "tie_word_embeddings", False):
         raise DataError(
             f"{folder}: its weights hold no {ROWS}, and config.json does not say that embeddings take its place"
         )

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from tiny_causal import FAMILIES, QWEN3, token_logits, write_causal
+from safetensors.torch import load_file, save_file
+from tiny_causal import FAMILIES, GUESSED, QWEN3, token_logits, write_causal
 
 from rankdistill.models import CrossEncoder
+from rankdistill.models.outputs import OWN, forward
 
 Pairs = list[tuple[str, str]]
 ASKED = {"prompt": "Query: {query}\nDocument: {document}\nAnswer: ", "relevant_token": "a", "other_token": "the"}
@@ -36,6 +39,25 @@ def test_scores_are_those_of_transformers_pair_by_pair(folder: Path, many: Pairs
     scores = model.predict(many)
     assert scores.dtype == np.float32
     assert np.ptp(scores) > 1
+    np.testing.assert_allclose(scores, expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("tied", [True, False])
+def test_a_stored_head_counts_whatever_the_config_says_of_ties(
+    tmp_path: Path, family: str, tied: bool, pairs: Pairs
+) -> None:
+    folder = write_causal(tmp_path / "model", family)
+    weights = load_file(folder / "model.safetensors")
+    weights["lm_head.weight"] = weights["model.embed_tokens.weight"].flip(1).contiguous()
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "tie_word_embeddings": tied}))
+    expected = [
+        np.subtract(*token_logits(folder, f"Query: {query}\nDocument: {document}\nAnswer: ", ("a", "the")))
+        for query, document in pairs
+    ]
+    scores = CrossEncoder.from_pretrained(folder, **ASKED).predict(pairs)
     np.testing.assert_allclose(scores, expected, atol=1e-5, rtol=1e-5)
 
 
@@ -108,6 +130,35 @@ def test_weights_stay_in_their_dtype_and_scores_leave_in_float32(
     assert len(set(scores.tolist())) == len(set(exact.predict(many).tolist()))
     assert np.corrcoef(scores, exact.predict(many))[0, 1] > 0.99
     np.testing.assert_allclose(model.with_dtype("float32").predict(many), exact.predict(many), atol=1e-5)
+
+
+@pytest.mark.parametrize("family", GUESSED)
+@pytest.mark.filterwarnings("ignore:model type")
+def test_families_without_a_row_keep_bfloat16_as_a_causal_model_and_as_a_classifier(
+    tmp_path: Path, many: Pairs, family: str
+) -> None:
+    folder = write_causal(tmp_path / "model", family, dtype=torch.bfloat16)
+    model = CrossEncoder.from_pretrained(folder, **ASKED)
+    assert model.model.dtype == torch.bfloat16
+    assert not model.reads_padding
+    scores = model.predict(many)
+    exact = CrossEncoder.from_pretrained(folder, dtype="float32", **ASKED).predict(many)
+    assert np.corrcoef(scores, exact)[0, 1] > 0.99
+    made = model.save(tmp_path / "classifier")
+    again = CrossEncoder.from_pretrained(made)
+    assert again.model.dtype == torch.bfloat16
+    np.testing.assert_allclose(again.predict(many), scores, atol=1e-5)
+    assert CrossEncoder.from_pretrained(made, dtype="float32").model.dtype == torch.float32
+
+
+def test_weights_in_bfloat16_compute_in_it_whatever_is_asked_of_a_forward_pass(tmp_path: Path) -> None:
+    model = CrossEncoder.from_pretrained(write_causal(tmp_path / "model", dtype=torch.bfloat16), **ASKED).model
+    ids = torch.arange(40).reshape(2, 20)
+    inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+    with torch.no_grad():
+        logits = [forward(model, inputs, dtype=dtype).logits[OWN] for dtype in ("float32", "bfloat16")]
+    assert logits[0].dtype == torch.float32
+    assert torch.equal(*logits)
 
 
 def test_the_prompt_of_a_known_model_is_recognised_by_its_readme(
