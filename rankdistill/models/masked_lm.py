@@ -110,7 +110,8 @@ def _filled(head: MaskedLMHead, files: Iterable[Path], names: dict[str, tuple[st
 
     Biases of the dense layer and the norm may be lacking: some families have none, which zeros stand for.
     """
-    own, found = head.state_dict(), {}
+    own = head.state_dict()
+    found: dict[str, tuple[Tensor, str]] = {}
     for file in files:
         try:
             with safe_open(file, "pt") as opened:

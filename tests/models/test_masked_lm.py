@@ -68,7 +68,8 @@ def test_a_norm_by_its_first_names_is_the_norm(family: str, tmp_path: Path) -> N
     first |= {name: name.replace("LayerNorm.bias", "LayerNorm.beta") for name in weights if "LayerNorm.b" in name}
     save_file({first.get(name, name): each for name, each in weights.items()}, tmp_path / "model.safetensors")
     loaded = load_masked_lm_head(classifier, tmp_path)
-    assert loaded is not None and expected is not None
+    assert loaded is not None
+    assert expected is not None
     assert loaded.fingerprint() == expected.fingerprint()
     again = AutoModelForSequenceClassification.from_pretrained(tmp_path, num_labels=1)
     for name, each in again.base_model.state_dict().items():
@@ -82,7 +83,8 @@ def test_a_head_in_several_files_is_put_together(tmp_path: Path) -> None:
     whole.save_pretrained(tmp_path, max_shard_size=4000)
     assert len(list(tmp_path.glob("*.safetensors"))) > 5
     loaded = load_masked_lm_head(classifier, tmp_path)
-    assert loaded is not None and expected is not None
+    assert loaded is not None
+    assert expected is not None
     assert loaded.fingerprint() == expected.fingerprint()
 
 
