@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 import numpy as np
 from cyclopts import Parameter
@@ -35,7 +35,7 @@ from rankdistill.models import DEFAULT_BASE, CrossEncoder
 from rankdistill.models.masked_lm import FILE as HEAD
 from rankdistill.models.masked_lm import save_masked_lm_head
 from rankdistill.recipes.finetune import own_settings, sample_queries
-from rankdistill.recipes.guided import GuidedSettings, Terms, guide, like, masked_lm_head
+from rankdistill.recipes.guided import GuidedSettings, KDReads, Terms, guide, like, masked_lm_head
 from rankdistill.recipes.rekindle import finetuned
 from rankdistill.recipes.start import StartSettings, start_model
 from rankdistill.scoring.settings import ScoringSettings
@@ -71,7 +71,7 @@ class Way:
     """How the base is guided before it is fine-tuned."""
 
     terms: Terms
-    kd_reads: Literal["plain", "masked"] = "masked"
+    kd_reads: KDReads = "plain"
     every_expert: bool = False
     """Guided by the experts of several tasks, instead of the task's own."""
 
@@ -80,15 +80,19 @@ class Way:
         """Whether all tasks have the same guided model."""
         return self.every_expert or self.terms == "mlm"
 
+    def settings(self, guiding: GuidedSettings) -> GuidedSettings:
+        """Those of the guided training."""
+        return replace(guiding.with_terms(self.terms), kd_reads=self.kd_reads)
+
 
 WAYS = {
     EXPERT: None,
     LONGER: None,
-    "UEGP": Way("kd+mlm"),
-    "MoEGP": Way("kd+mlm", every_expert=True),
+    "UEGP": Way("kd+mlm", "masked"),
+    "MoEGP": Way("kd+mlm", "masked", every_expert=True),
     "KD only": Way("kd"),
     "MLM only": Way("mlm"),
-    "UEGP, KD reads the plain text": Way("kd+mlm", "plain"),
+    "UEGP, KD reads the plain text": Way("kd+mlm"),
 }
 """None: not at all, see `EPOCHS`."""
 
@@ -188,8 +192,8 @@ class Trainings:
             named = (self.tasks.get(name) or load_task(name) for name in self.experts)
             teaching = named if how.every_expert else (task,)
             experts = {each.name.replace(":", "_"): self.teacher(each) for each in teaching}
-            settings = replace(self.guiding, terms=how.terms, kd_reads=how.kd_reads)
             scoring = ScoringSettings(dtype=DTYPE, store=self.folder / "scores")
+            settings = how.settings(self.guiding)
             guide(self.base(size), experts, self.pairs, settings, FINETUNING, scoring=scoring, out=out)
         return out / "guided" / "model"
 

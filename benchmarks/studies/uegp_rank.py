@@ -4,8 +4,8 @@ Run in the project's root: python -m benchmarks.studies.uegp_rank   (--quick: a 
 The base, MiniLM-L6 as a start that ranks by its cosine, is fine-tuned by the hinge loss on DL 2020 and 2021 to the
 expert. Unlabelled lists are BM25's best for queries of MS MARCO's dev set over the passages of DL 2019 and 2020. The
 guided models are fine-tuned as the expert was, under three seeds, and all are measured on DL 2019, re-ranking BM25's
-100 best. Rows: the expert; UEGP (scores and language); the scores alone; the language alone. Killed, it resumes; runs
-that are beside the table are not made again.
+100 best. Rows: the expert; UEGP (scores and language, both of masked text); the scores alone, of the text as it is; the
+language alone. Killed, it resumes; runs that are beside the table are not made again.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ class Trainings:
         """The base guided by the expert's scores of the unlabelled lists, by their language, or both."""
         out = self.folder / terms.replace("+", "-")
         if not (out / "guided" / "model").is_dir():
-            settings = replace(self.size.guided, terms=terms)
+            settings = self.size.guided.with_terms(terms)
             scoring = ScoringSettings(dtype="auto", store=self.folder / "scores")
             experts, student = {"expert": self.expert()}, self.start(SEEDS[0])
             guide(

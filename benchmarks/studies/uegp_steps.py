@@ -51,9 +51,7 @@ def guided_models(trainings: Trainings, task: Task, steps: Sequence[int]) -> dic
     assert way is not None
     out = place / task.name / "guided"
     if not (out / "model").is_dir():
-        settings = replace(
-            trainings.guiding, guided_steps=steps[-1], keep_steps=tuple(steps), terms=way.terms, kd_reads=way.kd_reads
-        )
+        settings = replace(way.settings(trainings.guiding), guided_steps=steps[-1], keep_steps=tuple(steps))
         pairs = wikipedia_pairs(place / "pairs", settings)
         expert = {task.name.replace(":", "_"): trainings.teacher(task)}
         scoring = ScoringSettings(dtype=DTYPE, store=trainings.folder / "scores")

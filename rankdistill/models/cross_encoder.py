@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from rankdistill.arrays import F32
 from rankdistill.errors import DataError, UsageError
@@ -44,6 +43,7 @@ from rankdistill.models.sentence.classifier import ENTRY as CHAIN_ENTRY
 from rankdistill.models.sentence.classifier import ChainForSequenceClassification
 from rankdistill.models.stated import Stated, check_activation
 from rankdistill.models.tokenizer import check_ids, save_tokenizer
+from rankdistill.models.untrained import draw_anew, untrained_weights
 
 
 class CrossEncoder:
@@ -56,7 +56,8 @@ class CrossEncoder:
     float32, as exports need that. folder: where exported models of these weights
     may be, for engines that read one. prompt: text that is put before every query. n_texts: 1 where the model reads the
     query alone, as classifiers of single texts do. asked: the prompt that the two texts are put in, as causal language
-    models need it; of prompt and asked one may be given.
+    models need it; of prompt and asked one may be given. untrained: names of weights of the head that were drawn and
+    that no loss has trained.
 
     Example, with a folder that `save` or transformers wrote::
 
@@ -79,6 +80,7 @@ class CrossEncoder:
         prompt: str = "",
         n_texts: int = 2,
         asked: PromptContract | None = None,
+        untrained: Iterable[str] = (),
     ) -> None:
         n_logits = model.config.num_labels
         self.model = model
@@ -98,6 +100,7 @@ class CrossEncoder:
         self.dtype = dtype
         self.folder = None if folder is None else Path(folder)
         self.prompt, self.n_texts, self.asked = prompt, n_texts, asked
+        self.untrained = frozenset(untrained)
 
     # -- loading and saving --------------------------------------------------------------------------------------------
 
@@ -146,6 +149,7 @@ class CrossEncoder:
             prompt=opened.agreed("prompt", entry, stated.prompt or None) or "",
             n_texts=entry.get("n_texts", 2),
             asked=opened.asked,
+            untrained=untrained_weights(model),
         )
 
     @classmethod
@@ -164,6 +168,8 @@ class CrossEncoder:
     ) -> CrossEncoder:
         """Start a cross-encoder from a base encoder, or from a trained one whose head is kept if it has ``n_logits``.
 
+        A head that the base's config marks as untrained is drawn anew, see `rankdistill.models.untrained`.
+
         layers: encoder layers to keep, in this order (None: all), see `keep_layers`. max_length: tokens of a pair
         (None: all the base can read). seed: of whatever the base lacks, usually the head; same seed, same weights. A
         new head has the contract `ScoreContract.for_logits` unless one is given. labels: names of the logits; a head
@@ -175,12 +181,12 @@ class CrossEncoder:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             model, missing = opened.base_model(n_logits)
+            drawn = set(untrained_weights(model)) - set(missing)
             if not missing and labels and labels_of(model.config) != list(labels):
-                head = head_of(model)
-                nn.init.normal_(head.weight, std=getattr(model.config, "initializer_range", 0.02))
-                if head.bias is not None:
-                    nn.init.zeros_(head.bias)
-                missing = [family_of(model).head]
+                head = family_of(model).head
+                missing = [f"{head}.{name}" for name, _ in head_of(model).named_parameters()]
+                drawn |= set(missing)
+            draw_anew(model, drawn)
             lost = [key for key in missing if in_encoder(model, key) and "pooler" not in key]
             model, tokenizer, new = with_texts(model, opened.tokenizer, n_texts)
             missing = [*missing, *new]
@@ -204,6 +210,7 @@ class CrossEncoder:
             prompt=opened.stated.prompt,
             n_texts=n_texts,
             asked=opened.asked,
+            untrained=drawn | set(missing),
         )
 
     def with_model(self, model: Any, contract: ScoreContract | None = None) -> CrossEncoder:
@@ -221,6 +228,7 @@ class CrossEncoder:
             prompt=self.prompt,
             n_texts=self.n_texts,
             asked=self.asked,
+            untrained=self.untrained,
         )
 
     def save(self, path: str | Path) -> Path:
@@ -335,6 +343,7 @@ class CrossEncoder:
             prompt=self.prompt,
             n_texts=self.n_texts,
             asked=self.asked,
+            untrained=self.untrained,
         )
 
     @property

@@ -7,6 +7,7 @@ encoder. The map's weights are the encoder's word embeddings, of which there is 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from rankdistill.models.families import MaskedLMParts, family_of
 MASKED_LM = "masked language model"
 """Name of the head among a student's companions."""
 FILE = "masked_lm_head.safetensors"
+_FIRST_NAMES = {"weight": "gamma", "bias": "beta"}
+"""Weights of a norm -> their names in TensorFlow, which early checkpoints kept."""
 
 
 class MaskedLMHead(nn.Module):
@@ -72,20 +75,13 @@ def new_masked_lm_head(model: Any, seed: int) -> MaskedLMHead:
 def load_masked_lm_head(model: Any, folder: str | Path) -> MaskedLMHead | None:
     """Read the head for a model out of the folder that its encoder comes from; None where the folder has none.
 
-    A head that `save_masked_lm_head` wrote is read before one in the model's own checkpoint. Raises `DataError` for a
-    family without such a head, and for a head of other shapes.
+    A head that `save_masked_lm_head` wrote is read before one in the model's own checkpoint, which may be in several
+    files. Raises `DataError` for a family without such a head, and for a head of other shapes.
     """
     folder, head = Path(folder), MaskedLMHead(model)
     if (folder / FILE).is_file():
-        return _filled(head, folder / FILE, {name: (name,) for name in head.state_dict()})
-    parts = parts_of(model)
-    names = {
-        name: (f"{getattr(parts, name.split('.')[0])}.{name.split('.')[1]}",)
-        for name in head.state_dict()
-        if "." in name
-    }
-    filled = (_filled(head, file, names | {"bias": parts.bias}) for file in sorted(folder.glob("*.safetensors")))
-    return next((each for each in filled if each is not None), None)
+        return _filled(head, [folder / FILE], {name: (name,) for name in head.state_dict()})
+    return _filled(head, sorted(folder.glob("*.safetensors")), _stored_names(head, parts_of(model)))
 
 
 def save_masked_lm_head(head: MaskedLMHead, folder: str | Path) -> Path:
@@ -95,30 +91,45 @@ def save_masked_lm_head(head: MaskedLMHead, folder: str | Path) -> Path:
     return Path(folder) / FILE
 
 
-def _filled(head: MaskedLMHead, file: Path, names: dict[str, tuple[str, ...]]) -> MaskedLMHead | None:
-    """The head with a file's weights, each under one of its names; None where the file lacks some.
+def _stored_names(head: MaskedLMHead, parts: MaskedLMParts) -> dict[str, tuple[str, ...]]:
+    """Weight of the head -> the names that it may have in a checkpoint.
+
+    The norm's are gamma and beta in checkpoints of the first BERT, which transformers renames while it loads them.
+    """
+    names = {"bias": parts.bias}
+    for name in head.state_dict():
+        part, _, kind = name.partition(".")
+        if kind:
+            kinds = (kind, _FIRST_NAMES[kind]) if part == "norm" else (kind,)
+            names[name] = tuple(f"{getattr(parts, part)}.{each}" for each in kinds)
+    return names
+
+
+def _filled(head: MaskedLMHead, files: Iterable[Path], names: dict[str, tuple[str, ...]]) -> MaskedLMHead | None:
+    """The head with the weights in files, each under one of its names; None where they lack some.
 
     Biases of the dense layer and the norm may be lacking: some families have none, which zeros stand for.
     """
     own = head.state_dict()
-    weights = {name: torch.zeros_like(own[name]) for name in ("dense.bias", "norm.bias")}
-    try:
-        with safe_open(file, "pt") as opened:
-            there = set(opened.keys())
-            for name, keys in names.items():
-                if key := next((key for key in keys if key in there), None):
-                    weights[name] = opened.get_tensor(key)
-    except (SafetensorError, OSError) as error:
-        raise DataError(f"cannot read {file}: {error}") from error
-    if set(own) - set(weights):
+    found: dict[str, tuple[Tensor, str]] = {}
+    for file in files:
+        try:
+            with safe_open(file, "pt") as opened:
+                there = set(opened.keys())
+                for name in names.keys() - found.keys():
+                    if key := next((key for key in names[name] if key in there), None):
+                        found[name] = opened.get_tensor(key), f"{file} has a masked language model's head whose {key}"
+        except (SafetensorError, OSError) as error:
+            raise DataError(f"cannot read {file}: {error}") from error
+    if set(own) - {*found, "dense.bias", "norm.bias"}:
         return None
-    for name, tensor in weights.items():
+    for name, (tensor, what) in found.items():
         if tensor.shape != own[name].shape:
             raise DataError(
-                f"{file} has a masked language model's head whose {names[name][0]} is of shape {tuple(tensor.shape)}, "
-                f"the model needs {tuple(own[name].shape)}: is the folder the model's own?"
+                f"{what} is of shape {tuple(tensor.shape)}, the model needs {tuple(own[name].shape)}: is the folder "
+                "the model's own?"
             )
-    head.load_state_dict(weights)
+    head.load_state_dict({name: found[name][0] if name in found else torch.zeros_like(own[name]) for name in own})
     return head
 
 

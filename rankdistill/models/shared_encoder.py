@@ -15,6 +15,7 @@ from rankdistill.models.contract import ScoreContract
 from rankdistill.models.cross_encoder import CrossEncoder
 from rankdistill.models.encoder_parts import encoder_parts
 from rankdistill.models.labels import name_logits
+from rankdistill.models.untrained import head_weights
 
 
 def head_parts(model: Any) -> list[str]:
@@ -63,6 +64,7 @@ def with_new_head(model: CrossEncoder, contract: ScoreContract, labels: Sequence
         prompt=model.prompt,
         n_texts=n_texts,
         asked=model.asked if n_texts == 2 else None,
+        untrained=head_weights(network),
     )
     share_encoder({"": model, "another": other})
     return other

@@ -13,9 +13,10 @@ import numpy as np
 import torch
 
 from rankdistill.data import Candidates, Collection
-from rankdistill.errors import DataError, UnknownNameError, UsageError
+from rankdistill.errors import DataError, UsageError
 from rankdistill.files.atomic import atomic_path
 from rankdistill.inputs.masking import TokenMasker
+from rankdistill.losses.limits import Check, number, one_of, whole
 from rankdistill.models import CrossEncoder, resolve_base
 from rankdistill.models.class_names import class_places
 from rankdistill.models.contract import CLASSES, ScoreContract
@@ -25,7 +26,7 @@ from rankdistill.models.recurrent.texts_read import with_texts
 from rankdistill.progress import say
 from rankdistill.scoring.among import refuse_asking
 from rankdistill.scoring.expert_kinds import over_lists
-from rankdistill.scoring.experts import score_experts
+from rankdistill.scoring.experts import check_passages, score_experts
 from rankdistill.scoring.settings import ScoringSettings
 from rankdistill.training import Objective, TrainingSettings, fit
 from rankdistill.training.distributed import first_process_first, join_processes, processes, wait_for_all
@@ -33,6 +34,7 @@ from rankdistill.training.loop import LOG
 from rankdistill.training.terms import WEIGHTS
 
 Terms = Literal["kd+mlm", "kd", "mlm"]
+KDReads = Literal["plain", "masked"]
 GUIDED = TrainingSettings(
     learning_rate=5e-5,
     lists_per_batch=200,
@@ -49,7 +51,7 @@ HEAD_STEPS, HEAD_LEARNING_RATE = 500, 1e-3
 
 @dataclass(frozen=True)
 class GuidedSettings:
-    """How a model is guided by experts."""
+    """How a model is guided by experts; raises `UsageError` for a setting that has no effect on the terms."""
 
     guided_steps: int = GUIDED.max_steps
     """Updates of the guided pre-training, which passes over the pairs as often as they need."""
@@ -70,7 +72,7 @@ class GuidedSettings:
     """Weight of each expert's term, in the order of the experts. Empty: 1 for all."""
     mlm_weight: float = 1.0
     """Weight of the masked language model's term."""
-    kd_reads: Literal["plain", "masked"] = "plain"
+    kd_reads: KDReads = "plain"
     """What the student reads while it learns the experts' scores: the pair as it is, or the one with tokens masked,
     which saves a forward pass."""
     head_steps: int = HEAD_STEPS
@@ -81,26 +83,27 @@ class GuidedSettings:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "keep_steps", tuple(sorted(set(self.keep_steps or ()))))
-        if self.terms not in get_args(Terms):
-            raise UnknownNameError("terms of guided pre-training", self.terms, get_args(Terms))
-        if self.kd_reads not in ("plain", "masked"):
-            raise UnknownNameError("text that the student reads", self.kd_reads, ("plain", "masked"))
-        if self.guided_steps < 1 or self.guided_batch < 1 or self.head_steps < 0 or self.guided_save_steps < 0:
+        object.__setattr__(self, "expert_weights", tuple(self.expert_weights or ()))
+        for name, check in LIMITS.items():
+            object.__setattr__(self, name, check(name, getattr(self, name)))
+        for weight in self.expert_weights:
+            WEIGHTS("an expert's weight", weight)
+        if given := [name for name in UNUSED[self.terms] if getattr(self, name) != getattr(GuidedSettings, name)]:
+            learned = "the experts' scores" if self.terms == "kd" else "the language"
             raise UsageError(
-                "guided_steps and guided_batch must be at least 1, and head_steps and guided_save_steps at least 0"
+                f"terms {self.terms!r} are {learned} alone, which {', '.join(given)} would not change: leave "
+                f"{'it' if len(given) == 1 else 'them'} out, or take terms 'kd+mlm'"
             )
-        if not 0 <= self.guided_warmup_ratio <= 1:
-            raise UsageError(f"guided_warmup_ratio is a share and must be from 0 to 1, got {self.guided_warmup_ratio}")
         if self.keep_steps and not 1 <= self.keep_steps[0] <= self.keep_steps[-1] <= self.guided_steps:
             raise UsageError(
                 f"keep_steps must be from 1 to the {self.guided_steps:,} guided_steps, got "
                 f"{', '.join(map(str, self.keep_steps))}"
             )
-        if self.guided_list_size < 0 or self.guided_list_size == 1:
-            raise UsageError(f"guided_list_size must be 0, for whole lists, or at least 2, got {self.guided_list_size}")
-        object.__setattr__(self, "expert_weights", tuple(self.expert_weights or ()))
-        for weight in (*self.expert_weights, self.mlm_weight):
-            WEIGHTS("a weight of guided pre-training", weight)
+
+    def with_terms(self, terms: Terms) -> GuidedSettings:
+        """The same settings for other terms; what these have no use for is as it is by default."""
+        unused = {name: getattr(GuidedSettings, name) for name in UNUSED.get(terms, ())}
+        return replace(self, terms=terms, **unused)
 
     def training(
         self, settings: TrainingSettings, lists: Candidates, steps: int | None = None, *, compared: bool = False
@@ -130,6 +133,27 @@ class GuidedSettings:
         )
 
 
+LIMITS: dict[str, Check] = {
+    "guided_steps": whole(1, 1_000_000_000),
+    "guided_learning_rate": number(0, 1, above=True),
+    "guided_warmup_ratio": number(0, 1),
+    "guided_batch": whole(1, 1_000_000),
+    "guided_list_size": whole(2, 1_000_000, also=(0,)),
+    "guided_save_steps": whole(0, 1_000_000_000),
+    "terms": one_of("terms of guided pre-training", get_args(Terms)),
+    "mlm_weight": WEIGHTS,
+    "kd_reads": one_of("text that the student reads", get_args(KDReads)),
+    "head_steps": whole(0, 1_000_000_000),
+}
+"""Every setting that is a number or one of some names -> the values that it may have."""
+UNUSED: dict[Terms, tuple[str, ...]] = {
+    "kd+mlm": (),
+    "kd": ("mlm_weight", "kd_reads", "head_steps"),
+    "mlm": ("expert_weights", "kd_reads"),
+}
+"""Terms -> the settings that they have no use for."""
+
+
 def expert_columns(
     experts: Mapping[str, CrossEncoder | Expert],
     pairs: Collection,
@@ -141,21 +165,59 @@ def expert_columns(
     keeps the scores, so that a killed call resumes. Raises what `score_experts` raises, and `DataError` where the pairs
     lack scores that they should hold.
     """
-    lists = pairs.candidates
-    if lists is None:
-        raise DataError(
-            f"{pairs.name} has no pairs: expected pairs:FOLDER, such as `rankdistill corpus` writes, or "
-            "lists:FOLDER, such as `rankdistill retrieve --lists` writes"
-        )
-    stored = [column for name, each in experts.items() if isinstance(each, Expert) for column in each.columns(name)]
-    for column in stored:
-        if column not in lists.columns or np.isnan(lists[column]).any():
-            raise DataError(f"{pairs.name} lacks scores in the column {column!r}: score its parts again")
+    lists = _lists_of(pairs)
+    check_stored(experts, pairs)
     models = {name: each for name, each in experts.items() if isinstance(each, CrossEncoder)}
     columns, reports = score_experts(models, lists, pairs, scoring)
     for name, report in reports.items():
         say(f"scoring by {name}: {report}")
     return lists.with_columns(columns)
+
+
+def check_guiding(
+    experts: Mapping[str, CrossEncoder | Expert],
+    pairs: Collection,
+    settings: GuidedSettings,
+    training: TrainingSettings,
+    scoring: ScoringSettings | None = None,
+    *,
+    own: ScoreContract | None = None,
+) -> None:
+    """Raise, before any work, where a base cannot be guided by experts on these pairs.
+
+    own: of the one expert that is still to be trained, where there are no others. Raises `UsageError` for another
+    number of weights than of experts, for names that no objective can hold, and where a classifier would combine
+    windows of long texts; `DataError` where pairs lack candidates, or the scores of an expert that is described.
+    """
+    check_weights(settings, len(experts) or 1)
+    settings.training(training, _lists_of(pairs))
+    if experts:
+        guided_objective(experts, settings)
+    if settings.terms == "mlm":
+        return
+    check_stored(experts, pairs)
+    scored = [own] if own else [each.contract for each in experts.values() if isinstance(each, CrossEncoder)]
+    if any(contract.form == CLASSES for contract in scored):
+        check_passages(scoring or ScoringSettings())
+
+
+def check_stored(experts: Mapping[str, CrossEncoder | Expert], pairs: Collection) -> None:
+    """Raise `DataError` where pairs lack a score of an expert that is described, and not there to score them."""
+    lists = _lists_of(pairs)
+    stored = [column for name, each in experts.items() if isinstance(each, Expert) for column in each.columns(name)]
+    for column in stored:
+        if column not in lists.columns or np.isnan(lists[column]).any():
+            raise DataError(f"{pairs.name} lacks scores in the column {column!r}: score its parts again")
+
+
+def _lists_of(pairs: Collection) -> Candidates:
+    """The candidates of a collection; `DataError` where it has none."""
+    if pairs.candidates is None or not len(pairs.candidates):
+        raise DataError(
+            f"{pairs.name} has no pairs: expected pairs:FOLDER, such as `rankdistill corpus` writes, or "
+            "lists:FOLDER, such as `rankdistill retrieve --lists` writes"
+        )
+    return pairs.candidates
 
 
 def guided_objective(
@@ -224,14 +286,15 @@ def guide(
     for ``head/``, where the base has no head of a masked language model, and for ``guided/``, each as `fit` leaves it;
     the head is also beside the guided model's weights, so that it may be the base of another call. A killed call
     resumes. Pairs that the updates do not reach are not scored.
-    Raises `UsageError` without experts, for another number of weights, and as `refuse_asking`; `DataError` for a base
-    that cannot be a masked language model. Source: UEGP §3.2 to §3.5, appendix D (docs/papers.md).
+    Raises `UsageError` without experts, and as `refuse_asking`; `DataError` for a base that cannot be a masked language
+    model; and what `check_guiding` raises. Source: UEGP §3.2 to §3.5, appendix D (docs/papers.md).
     """
     if not experts:
         raise UsageError("no experts given: expected at least one trained model")
     refuse_asking(scoring or ScoringSettings())
     settings, training, out = settings or GuidedSettings(), training or TrainingSettings(), Path(out)
-    in_lists = pairs.candidates is not None and bool((np.diff(pairs.candidates.offsets) > 1).any())
+    check_guiding(experts, pairs, settings, training, scoring)
+    in_lists = bool((np.diff(_lists_of(pairs).offsets) > 1).any())
     if in_lists:
         experts = _over_lists(experts, student)
     first = next(iter(experts.values()))
@@ -240,8 +303,7 @@ def guide(
     pairs = pairs_read(pairs, settings, training, compared=objective.compares)
     join_processes()
     with first_process_first():  # others find its scores in the store
-        lists = expert_columns(experts, pairs, scoring) if settings.terms != "mlm" else pairs.candidates
-    assert lists is not None
+        lists = expert_columns(experts, pairs, scoring) if settings.terms != "mlm" else _lists_of(pairs)
     if student is None:
         student = like(first, base, seed=training.seed, n_texts=texts_of(experts))
     student = reading(student, texts_of(experts))
@@ -264,9 +326,7 @@ def pairs_read(
 
     Experts need to score no others. compared: see `GuidedSettings.training`.
     """
-    lists = pairs.candidates
-    if lists is None:
-        return pairs
+    lists = _lists_of(pairs)
     guided = settings.training(training, lists, compared=compared)
     n_read = guided.max_steps * guided.lists_per_batch
     usable = np.flatnonzero(np.diff(lists.offsets) >= (2 if compared else 1))
@@ -310,7 +370,7 @@ def reading(student: CrossEncoder, n_texts: int) -> CrossEncoder:
         return student
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        network, tokenizer, _ = with_texts(student.model, student.tokenizer, n_texts)
+        network, tokenizer, new = with_texts(student.model, student.tokenizer, n_texts)
     return CrossEncoder(
         network,
         tokenizer,
@@ -319,6 +379,7 @@ def reading(student: CrossEncoder, n_texts: int) -> CrossEncoder:
         prompt=student.prompt,
         n_texts=n_texts,
         asked=student.asked,
+        untrained=student.untrained | set(new),
     )
 
 

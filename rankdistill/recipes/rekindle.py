@@ -12,11 +12,11 @@ from typing import Any
 from rankdistill.data import Collection
 from rankdistill.files.atomic import atomic_path
 from rankdistill.files.finite_json import finite
-from rankdistill.models import CrossEncoder
+from rankdistill.models import CrossEncoder, ScoreContract
 from rankdistill.models.expert import Expert
 from rankdistill.progress import say
 from rankdistill.recipes.finetune import finetune_on, own_settings
-from rankdistill.recipes.guided import GuidedSettings, check_language, check_weights, guide, like
+from rankdistill.recipes.guided import GuidedSettings, check_guiding, check_language, guide, like
 from rankdistill.recipes.measure import measure_model
 from rankdistill.recipes.start import StartSettings, start_model
 from rankdistill.scoring.among import refuse_asking
@@ -56,7 +56,7 @@ def rekindle(
     ``difference``, its ``interval`` over resampled pairs (of a ranking: queries) and seeds, and its ``p_value``; and
     the same of all ``measures``, see `compare_runs`.
     Raises `DataError`, before any training, where the task has no labelled pairs to measure on and for a base that
-    cannot be a masked language model; and what `guide` raises.
+    cannot be a masked language model; and what `check_guiding` raises, before any work.
     Source: UEGP §3.1 and Figure 1, appendix D for rankings (docs/papers.md).
     """
     scoring = scoring or ScoringSettings()
@@ -65,7 +65,11 @@ def rekindle(
     out, training = Path(out), training or own_settings(task)
     start, guided = start or StartSettings(), guided or GuidedSettings()
     task.check_measurable()
-    check_weights(guided, len(experts or ("its own",)))
+    scored = task.collection.scored_pairs
+    own_contract = ScoreContract.for_pairs(scored) if scored else ScoreContract("logit")
+    check_guiding(experts or {}, pairs, guided, training, scoring, own=None if experts else own_contract)
+    if start.layers and start.imitate and guided.terms != "kd":  # an imitation is a training, too
+        check_language(CrossEncoder.from_base(base), guided)
     if scoring.store is None:
         scoring = replace(scoring, store=out / "scores")
     runs = [replace(training, seed=training.seed + number) for number in range(seeds)]

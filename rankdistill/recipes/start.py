@@ -15,6 +15,7 @@ from rankdistill.files.facts import claim
 from rankdistill.inputs.texts import PairTexts
 from rankdistill.models import DEFAULT_BASE, CrossEncoder, ScoreContract, cosine_start, is_sentence_encoder
 from rankdistill.models.cosines.suited import beyond_cosine
+from rankdistill.models.untrained import to_train_on
 from rankdistill.progress import say
 from rankdistill.training import TrainingSettings, imitate
 
@@ -129,7 +130,8 @@ def start_model(
     }
     claim(out, "a start", facts)
     imitate(model, layers, candidates, collection, imitation, out=out)
-    return CrossEncoder.from_pretrained(Path(out) / "model")  # as the next call has it, to the config's last entry
+    with to_train_on():  # as the next call has it, to the config's last entry
+        return CrossEncoder.from_pretrained(Path(out) / "model")
 
 
 def _suits_cosine(base: str | Path) -> bool:

@@ -27,6 +27,7 @@ from rankdistill.models.recurrent.vectors import WordVectors
 from rankdistill.models.shape import heads_for, random_model
 from rankdistill.models.stored_embeddings import stored_embeddings
 from rankdistill.models.tokenizer import check_ids
+from rankdistill.models.untrained import head_weights
 from rankdistill.progress import say
 from rankdistill.recipes.student_settings import (
     OF_BASE,
@@ -98,7 +99,8 @@ def make_student(
         else:
             model = _recurrent(kind, settings, base, shape, vectors, tokenizer, n_texts, seed)
     name_logits(model.config, list(scored.classes) if scored and scored.classes else ["LABEL_0"])
-    return CrossEncoder(model.eval(), tokenizer, contract, max_length=max_length, n_texts=n_texts)
+    new = head_weights(model)
+    return CrossEncoder(model.eval(), tokenizer, contract, max_length=max_length, n_texts=n_texts, untrained=new)
 
 
 def texts_read(collection: Collection) -> int:
@@ -137,6 +139,7 @@ def _plain(
         prompt=opened.stated.prompt,
         n_texts=n_texts,
         asked=opened.asked,
+        untrained=head_weights(model),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from rankdistill.files.checksums import checksum, checksums_text
 from rankdistill.files.facts import read_facts, same, write_facts
 from rankdistill.models import CrossEncoder
+from rankdistill.models.untrained import to_train_on
 from rankdistill.progress import say
 
 MODEL, RECORD = "model", "training.json"
@@ -39,7 +40,8 @@ def is_finished(out: Path, facts: Mapping[str, Any]) -> bool:
 
 def read_weights(model: CrossEncoder, folder: Path) -> None:
     """Give a model the weights that a training ended in. folder: of its model."""
-    model.model.load_state_dict(CrossEncoder.from_pretrained(folder).model.state_dict())
+    with to_train_on():
+        model.model.load_state_dict(CrossEncoder.from_pretrained(folder).model.state_dict())
 
 
 def _is_as_written(file: Path, sums: Any) -> bool:

@@ -75,8 +75,7 @@ def fit(
         check_measured(objective, settings)
         dev.check_installed()
     check_objective(objective, model, teacher, candidates.columns)
-    if objective.trains_own_head or objective.reads_relations_alone:
-        mark_head(model.model.config, trained=objective.trains_own_head)
+    note_head(model, objective)
     for line in objective.told(model.model, teacher and teacher.model):
         say(line)
     if objective.masking is not None and masked_lm is None:
@@ -145,6 +144,18 @@ def fit(
             settings=told(settings),
         ),
     )
+
+
+def note_head(model: CrossEncoder, objective: Objective) -> None:
+    """Note in a model's config whether its own head will be trained once an objective has been learned.
+
+    One that the objective leaves alone is as it was: trained before, or drawn (`CrossEncoder`'s ``untrained``). A loss
+    of relations alone trains no last layer for it to read.
+    """
+    if objective.trains_own_head:
+        model.untrained = frozenset()
+    if objective.trains_own_head or model.untrained or objective.reads_relations_alone:
+        mark_head(model.model.config, objective.reads_relations_alone or model.untrained)
 
 
 def planned(

@@ -18,7 +18,7 @@ from rankdistill.models.card import Training
 from rankdistill.models.shared_encoder import heads_beside, share_encoder
 from rankdistill.progress import say
 from rankdistill.tasks import Task
-from rankdistill.training.fit import check_objective, dev_facts, planned, say_left_out, told
+from rankdistill.training.fit import check_objective, dev_facts, note_head, planned, say_left_out, told
 from rankdistill.training.list_source import ListSource
 from rankdistill.training.loop import Measuring, check_outputs, run_training
 from rankdistill.training.mixed import Mixed, sampled_batches
@@ -68,6 +68,8 @@ def fit_tasks(
     check_outputs(out, models)
     for part in parts.values():
         check_objective(part.objective, part.model, None, part.candidates.columns)
+    for part in parts.values():
+        note_head(part.model, part.objective)
     share_encoder({name: part.model for name, part in parts.items()})
     [first, *_] = (part.model for part in parts.values())
     read = _mixed(parts, settings, sampling)

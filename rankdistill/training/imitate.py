@@ -18,6 +18,7 @@ from rankdistill.models import CrossEncoder, keep_layers
 from rankdistill.models.embeddings import one_lookup
 from rankdistill.models.families import n_layers_of
 from rankdistill.models.parts import forward_parts
+from rankdistill.models.untrained import mark_head
 from rankdistill.models.weights import weights_beyond
 from rankdistill.training.batches import Batch, BatchSource
 from rankdistill.training.distributed import mean_of_all, processes
@@ -56,6 +57,8 @@ def imitate(
     settings = settings or TrainingSettings(learning_rate=3e-4)
     begins_as, kept = (start, range(len(layers))) if start else (model, layers)
     student = model.with_model(keep_layers(begins_as.model, kept))
+    if student.untrained:
+        mark_head(student.model.config, student.untrained)
     at = -2 if layers[-1] == n_layers_of(model.model) - 1 else -1
     plan = plan_lists(candidates, settings.list_size, settings.epochs, settings.seed, most=settings.most_lists)
     source = ListSource(student, candidates, collection, plan, (), settings.lists_per_batch, teacher=model)

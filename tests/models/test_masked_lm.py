@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from tiny import lively
 from transformers import AutoModelForMaskedLM, AutoModelForSequenceClassification
 
@@ -55,6 +56,38 @@ def test_a_folder_without_a_head_has_none(family: str, tmp_path: Path) -> None:
     assert load_masked_lm_head(model, tmp_path) is None
 
 
+@pytest.mark.parametrize("family", WITH_HEAD)
+def test_a_norm_by_its_first_names_is_the_norm(family: str, tmp_path: Path) -> None:
+    """As in the hub's checkpoints of the first BERT, of which transformers renames the encoder's, too."""
+    _, classifier = masked_lm(family, tmp_path)
+    expected = load_masked_lm_head(classifier, tmp_path)
+    weights, norm = load_file(tmp_path / "model.safetensors"), FAMILIES[family].masked_lm.norm  # type: ignore[union-attr]
+    first = {f"{norm}.weight": f"{norm}.gamma", f"{norm}.bias": f"{norm}.beta"}
+    assert first.keys() & weights.keys()
+    first |= {name: name.replace("LayerNorm.weight", "LayerNorm.gamma") for name in weights if "LayerNorm.w" in name}
+    first |= {name: name.replace("LayerNorm.bias", "LayerNorm.beta") for name in weights if "LayerNorm.b" in name}
+    save_file({first.get(name, name): each for name, each in weights.items()}, tmp_path / "model.safetensors")
+    loaded = load_masked_lm_head(classifier, tmp_path)
+    assert loaded is not None
+    assert expected is not None
+    assert loaded.fingerprint() == expected.fingerprint()
+    again = AutoModelForSequenceClassification.from_pretrained(tmp_path, num_labels=1)
+    for name, each in again.base_model.state_dict().items():
+        assert "pooler" in name or torch.equal(each, classifier.base_model.state_dict()[name]), name
+
+
+def test_a_head_in_several_files_is_put_together(tmp_path: Path) -> None:
+    whole, classifier = masked_lm("bert", tmp_path)
+    expected = load_masked_lm_head(classifier, tmp_path)
+    (tmp_path / "model.safetensors").unlink()
+    whole.save_pretrained(tmp_path, max_shard_size=4000)
+    assert len(list(tmp_path.glob("*.safetensors"))) > 5
+    loaded = load_masked_lm_head(classifier, tmp_path)
+    assert loaded is not None
+    assert expected is not None
+    assert loaded.fingerprint() == expected.fingerprint()
+
+
 def test_a_saved_head_is_read_before_the_checkpoints_own(tmp_path: Path) -> None:
     _, classifier = masked_lm("bert", tmp_path)
     head = MaskedLMHead(classifier)
@@ -87,8 +120,6 @@ def test_a_head_of_another_width_is_refused(tmp_path: Path) -> None:
 
 def _as_electra(folder: Path) -> Path:
     """The folder with BERT's head under ELECTRA's names."""
-    from safetensors.torch import load_file, save_file
-
     weights = load_file(folder / "model.safetensors")
     names = {
         "cls.predictions.transform.dense.weight": "generator_predictions.dense.weight",

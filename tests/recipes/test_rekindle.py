@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import warnings
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from pair_tasks import write_glue
+from safetensors.torch import load_file, save_file
 from tiny import WORDS, make_model, make_tokenizer
 from tokenizers import Tokenizer
 
@@ -18,10 +22,25 @@ from rankdistill.cli.entry import main
 from rankdistill.data import load_collection
 from rankdistill.data.collection import own_candidates
 from rankdistill.data.pair_parts import SCHEMA
+from rankdistill.errors import DataError, UsageError
 from rankdistill.models import CrossEncoder, ScoreContract
+from rankdistill.models.expert import Expert
+from rankdistill.models.untrained import ENTRY
 from rankdistill.recipes.finetune import own_settings
-from rankdistill.recipes.guided import GuidedSettings, expert_columns, guide, guided_objective, pairs_read
+from rankdistill.recipes.guided import (
+    UNUSED,
+    GuidedSettings,
+    Terms,
+    check_guiding,
+    expert_columns,
+    guide,
+    guided_objective,
+    like,
+    pairs_read,
+)
 from rankdistill.recipes.rekindle import RESULT
+from rankdistill.recipes.rekindle import rekindle as rekindled
+from rankdistill.scoring.settings import ScoringSettings
 from rankdistill.tasks import Task
 from rankdistill.training import TrainingSettings
 
@@ -149,7 +168,7 @@ def test_what_was_drawn_before_changes_nothing(base: Path, parts: Path, tmp_path
 
 def test_one_experts_head_is_the_students_own(base: Path, parts: Path, tmp_path: Path) -> None:
     pairs, teacher = load_collection(f"pairs:{parts}"), {"nli": experts(base)["nli"]}
-    settings = GuidedSettings(guided_steps=60, guided_batch=16, head_steps=0, terms="kd", guided_learning_rate=5e-3)
+    settings = GuidedSettings(guided_steps=60, guided_batch=16, terms="kd", guided_learning_rate=5e-3)
     training = TrainingSettings(logging_steps=1)
     guided = guide(base, teacher, pairs, settings, training, out=tmp_path / "out")
     assert pairs.candidates is not None
@@ -159,6 +178,72 @@ def test_one_experts_head_is_the_students_own(base: Path, parts: Path, tmp_path:
     ]
     assert log[-1] < log[0]
     assert guided.logits(texts).shape == (40, 3)
+
+
+UNTRAINED = "its head is not trained, so that its scores mean nothing"
+
+
+@pytest.mark.parametrize(("names", "terms"), [(("nli", "sst"), "kd+mlm"), (("nli",), "mlm")])
+def test_a_head_that_nothing_trained_is_marked_and_drawn_anew_by_the_seed_of_the_next_training(
+    base: Path, parts: Path, tmp_path: Path, names: tuple[str, ...], terms: Terms
+) -> None:
+    """MoEGP learns by heads beside the model's own, and the language alone by none."""
+    pairs, known, folder = load_collection(f"pairs:{parts}"), experts(base), tmp_path / "out" / "guided"
+    settings = GuidedSettings(guided_steps=2, guided_batch=8, terms=terms, head_steps=2, keep_steps=(1,))
+    guide(base, {name: known[name] for name in names}, pairs, settings, out=tmp_path / "out")
+    for each in (folder / "model", folder / "steps" / "1", tmp_path / "out" / "head" / "model"):
+        with pytest.warns(UserWarning, match=UNTRAINED):
+            guided = CrossEncoder.from_pretrained(each)
+    own = guided.model.classifier.weight
+    starts = [like(known["nli"], folder / "model", seed=seed) for seed in (1, 1, 2)]
+    heads = [start.model.classifier.weight for start in starts]
+    assert torch.equal(heads[0], heads[1])
+    assert not torch.equal(heads[0], heads[2])
+    assert not torch.equal(heads[0], own)
+    assert starts[2].contract == known["nli"].contract
+    trained = CrossEncoder.from_base(folder / "model", 3, contract=known["nli"].contract).model.state_dict()
+    for name, weights in starts[2].model.state_dict().items():
+        assert "classifier" in name or torch.equal(weights, trained[name]), f"{name} was drawn anew with the head"
+
+
+def test_a_pooler_that_the_base_lacks_is_drawn_anew_with_the_head(base: Path, parts: Path, tmp_path: Path) -> None:
+    known, bare = experts(base), tmp_path / "bare"
+    CrossEncoder.from_base(base).save(bare)
+    file = bare / "model.safetensors"
+    save_file({name: each for name, each in load_file(file).items() if "pooler" not in name}, file, {"format": "pt"})
+    (bare / "checksums.json").unlink()
+    settings, out = GuidedSettings(guided_steps=1, guided_batch=8, head_steps=0), tmp_path / "out"
+    guide(bare, {name: known[name] for name in ("nli", "sst")}, load_collection(f"pairs:{parts}"), settings, out=out)
+    one, other = (like(known["nli"], out / "guided" / "model", seed=seed).model.state_dict() for seed in (0, 1))
+    differ = {name for name in one if not torch.equal(one[name], other[name])}
+    assert differ == {"bert.pooler.dense.weight", "classifier.weight"}
+
+
+def test_a_head_that_was_trained_before_is_no_untrained_one(base: Path, parts: Path, tmp_path: Path) -> None:
+    """A trained base keeps its head, which all seeds go on from."""
+    known, settings = experts(base), GuidedSettings(guided_steps=1, guided_batch=8, terms="mlm", head_steps=0)
+    known["nli"].save(tmp_path / "trained")
+    guide(
+        tmp_path / "trained", {"nli": known["nli"]}, load_collection(f"pairs:{parts}"), settings, out=tmp_path / "out"
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        guided = CrossEncoder.from_pretrained(tmp_path / "out" / "guided" / "model")
+    start = like(known["nli"], tmp_path / "out" / "guided" / "model", seed=5)
+    assert torch.equal(start.model.classifier.weight, guided.model.classifier.weight)
+    assert torch.equal(start.model.classifier.weight, known["nli"].model.classifier.weight)
+
+
+def test_a_training_of_the_head_takes_the_mark_away(base: Path, parts: Path, tmp_path: Path) -> None:
+    known, pairs = experts(base), load_collection(f"pairs:{parts}")
+    alone = GuidedSettings(guided_steps=1, guided_batch=8, terms="mlm", head_steps=0)
+    guide(base, {"nli": known["nli"]}, pairs, alone, out=tmp_path / "language")
+    again = GuidedSettings(guided_steps=1, guided_batch=8, terms="kd")
+    guide(tmp_path / "language" / "guided" / "model", {"nli": known["nli"]}, pairs, again, out=tmp_path / "out")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert not CrossEncoder.from_pretrained(tmp_path / "out" / "guided" / "model").untrained
+    assert ENTRY not in json.loads((tmp_path / "out" / "guided" / "model" / "config.json").read_text())
 
 
 def test_experts_may_have_a_vocabulary_of_their_own(base: Path, parts: Path, tmp_path: Path) -> None:
@@ -247,8 +332,13 @@ def test_pairs_that_hold_experts_scores_are_not_scored_again(
 @pytest.mark.parametrize(
     ("options", "said"),
     [
+        (["--guided-learning-rate", "5"], "guided_learning_rate must be at most 1, got 5"),
+        (["--guided-learning-rate", "0"], "guided_learning_rate must be above 0, got 0"),
+        (["--guided-learning-rate", "-1"], "guided_learning_rate must be above 0, got -1"),
+        (["--scoring.passages", "max"], "passages must be 'first', got 'max'"),
+        (["--terms", "kd"], "head_steps would not change: leave it out, or take terms 'kd.mlm'"),
         (["--keep-steps", "9"], "keep_steps must be from 1 to the 3 guided_steps, got 9"),
-        (["--guided-warmup-ratio", "1.5"], "guided_warmup_ratio is a share"),
+        (["--guided-warmup-ratio", "1.5"], "guided_warmup_ratio must be at most 1, got 1.5"),
         (["--data", "absent"], "is a folder without parts|there is no"),
         (["--terms", "mse"], "terms"),
         (["--test-split", "absent"], "unknown split"),
@@ -263,8 +353,86 @@ def test_what_cannot_be_rekindled_is_refused(
     given = {"--task": source, "--data": parts, "--base": base, "--out": tmp_path / "out"}
     given |= dict([options])
     assert rekindle(*(word for pair in given.items() for word in pair)) in (1, 2)
-    assert re.search(said, capsys.readouterr().err)
-    assert not list((tmp_path / "out").rglob("*.safetensors"))
+    assert re.search(said, " ".join(capsys.readouterr().err.replace("│", " ").split()))
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"guided_learning_rate": 5.0}, "guided_learning_rate must be at most 1"),
+        ({"guided_learning_rate": float("nan")}, "guided_learning_rate must be above 0"),
+        ({"guided_steps": 0}, "guided_steps must be at least 1"),
+        ({"guided_batch": 0.5}, "guided_batch must be a whole number"),
+        ({"guided_save_steps": -1}, "guided_save_steps must be at least 0"),
+        ({"head_steps": -1}, "head_steps must be at least 0"),
+        ({"mlm_weight": 0}, "mlm_weight must be at least"),
+        ({"expert_weights": (1.0, -1.0)}, "an expert's weight must be at least"),
+        ({"kd_reads": "half"}, "text that the student reads"),
+        ({"terms": "kd", "kd_reads": "masked"}, "which kd_reads would not change: leave it out"),
+        ({"terms": "kd", "mlm_weight": 0.5, "head_steps": 3}, "which mlm_weight, head_steps would not change"),
+        ({"terms": "mlm", "expert_weights": (3.0,)}, "the language alone, which expert_weights would not change"),
+        ({"terms": "mlm", "kd_reads": "masked"}, "the language alone, which kd_reads would not change"),
+    ],
+)
+def test_settings_that_cannot_be_or_have_no_effect_are_refused(settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        GuidedSettings(**settings)
+
+
+@pytest.mark.parametrize("terms", get_args(Terms))
+def test_settings_of_other_terms_keep_what_these_have_a_use_for(terms: Terms) -> None:
+    given = GuidedSettings(guided_steps=7, mlm_weight=0.5, kd_reads="masked", head_steps=3, expert_weights=(2.0,))
+    other = given.with_terms(terms)
+    assert (other.guided_steps, other.terms) == (7, terms)
+    for name in ("mlm_weight", "kd_reads", "head_steps", "expert_weights"):
+        assert getattr(other, name) == getattr(GuidedSettings if name in UNUSED[terms] else given, name), name
+
+
+@pytest.mark.parametrize("given", ["pairs", "scores", "passages"])
+def test_what_the_experts_cannot_score_is_refused_before_the_first_training(
+    base: Path, parts: Path, tmp_path: Path, given: str
+) -> None:
+    collection, pairs, known = load_collection(f"glue:rte@{write_glue(tmp_path / 'glue')}"), parts, experts(base)
+    unlabelled, task = load_collection(f"pairs:{pairs}"), Task(collection, own_candidates(collection))
+    guides: dict[str, Any] = {"nli": known["nli"]}
+    more: dict[str, Any] = {}
+    said = "pairs has no pairs: expected"
+    if given == "pairs":
+        unlabelled = replace(unlabelled, candidates=None)
+    elif given == "scores":
+        guides, said = {"nli": Expert.of(known["nli"])}, "lacks scores in the column 'nli.0'"
+    else:
+        more, said = {"scoring": ScoringSettings(passages="mean")}, "passages must be 'first', got 'mean'"
+    for call in (
+        lambda: rekindled(task, unlabelled, base, guides, out=tmp_path / "out", **more),
+        lambda: guide(base, guides, unlabelled, out=tmp_path / "out", **more),
+    ):
+        with pytest.raises((DataError, UsageError), match=said):
+            call()
+        assert not (tmp_path / "out").exists()
+
+
+def test_passages_are_no_matter_where_no_expert_scores(base: Path, parts: Path) -> None:
+    """Experts whose scores the pairs hold, and the language alone."""
+    known, pairs, long = experts(base), load_collection(f"pairs:{parts}"), ScoringSettings(passages="max")
+    nothing: tuple[Any, ...] = (TrainingSettings(), long)
+    check_guiding({"sts": known["sts"], "rank": known["rank"]}, pairs, GuidedSettings(), *nothing)
+    check_guiding({"nli": known["nli"]}, pairs, GuidedSettings(terms="mlm"), *nothing)
+    assert pairs.candidates is not None
+    scores = dict.fromkeys(["nli.0", "nli.1", "nli.2"], np.zeros(40, np.float32))
+    scored = replace(pairs, candidates=pairs.candidates.with_columns(scores))
+    check_guiding({"nli": Expert.of(known["nli"])}, scored, GuidedSettings(), *nothing)
+
+
+def test_layers_of_a_base_that_cannot_learn_the_language_imitate_nothing(
+    parts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    CrossEncoder(make_model("qwen3"), make_tokenizer(), max_length=32).save(tmp_path / "base")
+    given = ["--task", f"glue:rte@{write_glue(tmp_path / 'glue')}", "--data", parts, "--out", tmp_path / "out"]
+    assert rekindle(*given, "--base", tmp_path / "base", "--layers", 0, 1) == 1
+    assert "has no masked language model" in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_base_that_cannot_learn_the_language_is_refused_before_any_training(

@@ -307,7 +307,7 @@ def test_experts_of_other_kinds_guide_a_ranking(base: Path, task: Path, tmp_path
         (["--data", "absent"], "is a folder without parts|there is no"),
         (["--expert-weights", "1", "2"], "got 2 expert weights for 1 experts: give one for each"),
         (["--expert-weights", "0"], "weight"),
-        (["--guided-list-size", "1"], "guided_list_size must be 0, for whole lists, or at least 2, got 1"),
+        (["--guided-list-size", "1"], "guided_list_size must be at least 2, or 0, got 1"),
         (["--test-split", "absent"], "unknown split"),
         (["--measures", "nDGC@10"], "'nDGC'"),
         (["--run", "absent.trec"], "absent.trec"),

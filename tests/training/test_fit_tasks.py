@@ -15,6 +15,7 @@ from tiny import judged_collection, labelled, make_collection, make_model, make_
 from rankdistill.errors import UnknownNameError
 from rankdistill.models import CrossEncoder, ScoreContract
 from rankdistill.models.shared_encoder import head_parts, with_new_head
+from rankdistill.models.untrained import mark_head, untrained_weights
 from rankdistill.retrieval.bm25 import bm25
 from rankdistill.scoring import score
 from rankdistill.tasks import Task
@@ -90,6 +91,17 @@ def test_one_task_is_trained_as_fit_trains_it(tmp_path: Path) -> None:
     )
     for key, weight in weights(other).items():
         assert torch.equal(part.model.model.state_dict()[key], weight)
+
+
+def test_heads_that_are_trained_together_are_no_untrained_ones() -> None:
+    """As where the encoder is that of a student of relations alone."""
+    tasks = parts()
+    for part in tasks.values():
+        mark_head(part.model.model.config, True)
+    fit_tasks(tasks, replace(SETTINGS, max_steps=2))
+    for part in tasks.values():
+        assert not part.model.untrained
+        assert not untrained_weights(part.model.model)
 
 
 class KilledError(Exception):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from tiny import make_candidates, make_collection, make_model, make_tokenizer
 
 from rankdistill.models import CrossEncoder, keep_layers
+from rankdistill.models.untrained import untrained_weights
 from rankdistill.training import TrainingSettings, imitate
 
 SETTINGS = TrainingSettings(epochs=20, list_size=4, lists_per_batch=4, learning_rate=2e-3)
@@ -59,6 +63,19 @@ def test_a_last_layer_in_common_and_the_head_stay_as_they_are() -> None:
     assert torch.equal(student.classifier.weight, teacher.model.classifier.weight)
     changed = first.attention.self.value.weight != teacher.model.bert.encoder.layer[1].attention.self.value.weight
     assert changed.any()
+
+
+def test_a_head_that_was_drawn_stays_an_untrained_one(tmp_path: Path) -> None:
+    """And one that was trained stays trained, as the states that it reads are the teacher's."""
+    collection, teacher = make_collection(8), make_teacher()
+    teacher.model.bert.save_pretrained(tmp_path / "base")
+    teacher.tokenizer.save_pretrained(tmp_path / "base")
+    settings = replace(SETTINGS, max_steps=1)
+    for model in (CrossEncoder.from_base(tmp_path / "base"), teacher):
+        student = imitate(model, [0, 3], make_candidates(collection, 10), collection, settings)
+        assert student.untrained == model.untrained
+        drawn = {"classifier.weight", "classifier.bias"} if model is not teacher else set()
+        assert set(untrained_weights(student.model)) == drawn
 
 
 def test_a_student_goes_on_where_it_was_left() -> None:
