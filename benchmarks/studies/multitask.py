@@ -23,6 +23,7 @@ import rankdistill as rd
 from benchmarks.results import FOLDER, QUICK, STUDIES, Folder, Row, run, study
 from benchmarks.studies.marco import DATA
 from rankdistill.data.collection import hash_percent, own_candidates
+from rankdistill.errors import UnknownNameError
 from rankdistill.models import DEFAULT_BASE
 from rankdistill.recipes.multitask import Run
 from rankdistill.recipes.multitask_result import DISTILLED, MKD, SINGLE, TEACHER, TUNED
@@ -93,8 +94,9 @@ def rows(
     training: TrainingSettings,
     settings: MultitaskSettings,
     seeds: Sequence[int],
+    groups: Sequence[str],
 ) -> Iterator[Row]:
-    """The teacher, students of each task alone, and those of every group, before and after fine-tuning."""
+    """The teacher, students of each task alone, and those of the groups, before and after fine-tuning."""
     whole = made(tasks, student, folder / "all", training, settings, folder / "scores")
     teachers, own = whole.refined_teachers(), whole.own_teachers()
     for seed in seeds:
@@ -105,8 +107,8 @@ def rows(
     yield {"student of": "each task", **points(alone, held_out)}
     before = {name: [folder / "all" / f"{MKD}{seed}" / DISTILLED / name for seed in seeds] for name in tasks}
     yield {"student of": "all, not fine-tuned", **points(before, held_out)}
-    for group, members in GROUPS.items():
-        joint = tuple(name for name in members if name in tasks)
+    for group in groups:
+        joint = tuple(name for name in GROUPS[group] if name in tasks)
         if not joint:
             continue
         if len(joint) < len(tasks):
@@ -165,11 +167,17 @@ def main(
     sampling: Annotated[str, Parameter(help="proportional or sqrt.")] = "proportional",
     epochs: Annotated[int, Parameter(help="Of the distillations.")] = EPOCHS,
     seeds: Annotated[tuple[int, ...], Parameter(help="Of the students.")] = SEEDS,
+    groups: Annotated[tuple[str, ...], Parameter(help="Only these, of tasks that are distilled on together.")] = tuple(
+        GROUPS
+    ),
     name: Annotated[str, Parameter(help="The result's.")] = "study_multitask",
     quick: Annotated[bool, Parameter(help="Two updates of the students, on few pairs of two tasks.")] = False,
 ) -> None:
     """Train what is not yet trained, print the table as it grows and write the result."""
     settings = replace(SETTINGS, sampling=sampling)  # type: ignore[arg-type]  # checked by the settings
+    for group in groups:
+        if group not in GROUPS:
+            raise UnknownNameError("group of tasks", group, GROUPS)
     training = replace(
         TrainingSettings(**STUDENTS[student.partition(":")[0]].training), epochs=epochs, logging_steps=50
     )
@@ -180,7 +188,7 @@ def main(
         training = replace(training, epochs=1)
         settings = replace(settings, teacher_epochs=1, tune_epochs=1, curve_points=1)
     loaded = {task: load_task(task, *sizes) for task in tasks}
-    lines = rows(loaded, student, folder / student.replace(":", " "), training, settings, seeds)
+    lines = rows(loaded, student, folder / student.replace(":", " "), training, settings, seeds, groups)
     study(name, lines, seeds, folder=QUICK if quick else FOLDER)
 
 
