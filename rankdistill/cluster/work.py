@@ -80,7 +80,9 @@ class ScoreParts:
         collection = load_collection(self.collection)
         scored = collection.scored_pairs
         model = load_model(self.model, self.settings, as_classifier=scored is not None)
-        return model if scored is None else read_for_task(model, scored, collection.name, self.model), collection
+        if scored is not None:  # here, so that what is noted of the model is what the labels are of
+            model = read_for_task(model, scored, collection.name, str(model.folder))
+        return model, collection
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what is loaded: each process loads it itself."""

@@ -80,7 +80,7 @@ def score_with_report(
     chunk_pairs by less than 1e-5.
     """
     settings = ScoringSettings.of(settings, overrides)
-    named = "the model" if not isinstance(model, str | Path) else str(model)
+    named = str(model if isinstance(model, str | Path) else getattr(model, "folder", None) or "the model")
     model = read_for(load_scorer(model, settings, collection), candidates, collection, named)
     numbers, report = _run(model, candidates, collection, settings, description, chunk_pairs, False, shared)
     warn_of_doubts(numbers[:, 0], model.contract, candidates, collection)

@@ -6,20 +6,24 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from public_models import PAIRS, RTE, classification, public, similarity
 
 from rankdistill.cli.entry import main
+from rankdistill.data.candidates import concatenate
+from rankdistill.data.parts import parts_of, read_part
 from rankdistill.errors import DataError
-from rankdistill.models import CrossEncoder, ScoreContract
+from rankdistill.models import CrossEncoder, ScoreContract, ready
 from rankdistill.recipes.class_teachers import add_logits
 from rankdistill.recipes.distill import Lesson, with_targets
 from rankdistill.recipes.measure import measure_model
 from rankdistill.recipes.teachers import teacher_beside
-from rankdistill.scoring.score import score
+from rankdistill.scoring.score import load_scorer, score
 from rankdistill.scoring.settings import ScoringSettings
+from rankdistill.tasks import Task
 
 SIGMOID = "torch.nn.modules.activation.Sigmoid"
 
@@ -169,15 +173,20 @@ def test_targets_that_no_student_reaches_are_told(tmp_path: Path) -> None:
         with_targets(task.candidates, task, lesson, ScoringSettings())
 
 
-def test_the_commands_take_public_models_of_a_task(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    folder = tmp_path / "task"
+def own_task(folder: Path) -> str:
+    """Write a task of three classes over the pairs; return its source."""
     folder.mkdir()
     (folder / "task.yaml").write_text("kind: classification\ntexts: [a, b]\nlabel: y\nclasses: [no, maybe, yes]\n")
     for split in ("train", "dev"):
         rows = [f"{a}\t{b}\t{['no', 'maybe', 'yes'][i % 3]}" for i, (a, b) in enumerate(PAIRS)]
         (folder / f"{split}.tsv").write_text("\n".join(["a\tb\ty", *rows, ""]))
+    return f"task:{folder}"
+
+
+def test_the_commands_take_public_models_of_a_task(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = own_task(tmp_path / "task")
     model = public(tmp_path / "model", ["yes", "no", "maybe"])
-    source, labels = f"task:{folder}", logits_of(model)[:, [1, 2, 0]].argmax(axis=1)
+    labels = logits_of(model)[:, [1, 2, 0]].argmax(axis=1)
     words = ["score", "--model", model, "--collection", source, "--split", "dev", "--out", tmp_path / "out.trec"]
     assert main([str(word) for word in words]) == 0
     given = {line.split()[0]: float(line.split()[4]) for line in (tmp_path / "out.trec").read_text().splitlines()}
@@ -189,3 +198,41 @@ def test_the_commands_take_public_models_of_a_task(tmp_path: Path, capsys: pytes
     case = ["case", "dev-1", "--collection", source, "--models", model, "--json"]
     assert main([str(word) for word in case]) == 0
     assert json.loads(capsys.readouterr().out)["rows"]
+
+
+def test_a_run_in_parts_is_scored_by_the_same_classes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = own_task(tmp_path / "task")
+    rows = [f"dev-{i} Q0 dev-{i} 1 1 x" for i in range(len(PAIRS))]
+    (tmp_path / "run.trec").write_text("\n".join([*rows, ""]))
+    words = ["parts", "--run", tmp_path / "run.trec", "--queries", 2, "--out", tmp_path / "parts"]
+    assert main([str(word) for word in words]) == 0
+    for labels, places in ((["yes", "no", "maybe"], [1, 2, 0]), (["LABEL_0", "LABEL_1", "LABEL_2"], [0, 1, 2])):
+        model, out = public(tmp_path / labels[0], labels), tmp_path / f"{labels[0]}.parts"
+        words = ["score", "--model", model, "--collection", source, "--run", tmp_path / "parts", "--out", out]
+        assert main([str(word) for word in words]) == 0
+        scored = concatenate([read_part(part) for part in parts_of(out)])
+        given = dict(zip(scored.query_ids.to_pylist(), scored["score"].tolist(), strict=True))
+        expected = logits_of(model)[:, places].argmax(axis=1)
+        assert given == {f"dev-{i}": label for i, label in enumerate(expected)}
+        assert capsys.readouterr().err.count("by number") == (labels[0] == "LABEL_0")
+
+
+@pytest.mark.parametrize(
+    ("contract", "task", "taken"),
+    [
+        (ScoreContract("logit"), None, True),
+        (ScoreContract("logit"), similarity(0.0, 5.0), False),
+        (ScoreContract("sigmoid"), similarity(0.0, 5.0), False),
+        (ScoreContract("sigmoid", scale=5.0), similarity(0.0, 5.0), True),
+        (ScoreContract("margin"), classification(*RTE), False),
+    ],
+)
+def test_what_was_left_ready_is_taken_only_where_its_scores_are_the_tasks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, contract: ScoreContract, task: Task | None, taken: bool
+) -> None:
+    kept = SimpleNamespace(contract=contract)
+    monkeypatch.setattr(ready, "ready_model", lambda *_: kept)
+    monkeypatch.setattr(ready, "keep_ready", None)  # what is there is not made again
+    folder = public(tmp_path / "model", RTE)
+    found = load_scorer(folder, ScoringSettings(engine="auto"), task and task.collection)
+    assert (found is kept) == taken
