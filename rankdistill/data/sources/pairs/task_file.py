@@ -21,6 +21,7 @@ Tables are TSV without quoting, as GLUE's, CSV, JSON lines or Parquet.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -59,8 +60,8 @@ NEEDED["ranking"] = ("texts", "label", "ids")
 def load(argument: str) -> Collection:
     """Load the folder of a task; the collection's name is the folder's.
 
-    A label is hidden where its row, or its whole table, has none. Raises `DataError` for a ``task.yaml`` that is
-    missing or says what cannot be, for a column of labels that no table has, and what the tables' readers raise.
+    A label is hidden where its row, or its whole table, has none; where no table has one, a warning says so. Raises
+    `DataError` for a ``task.yaml`` that is missing or says what cannot be, and what the tables' readers raise.
     """
     folder = Path(argument)
     task = read_task_file(folder / FILE)
@@ -73,9 +74,10 @@ def load(argument: str) -> Collection:
         tables = {split: read_table(folder / file, (*texts, *ids), (label,)) for split, file in places.items()}
     if not any(label in table.columns for table in tables.values()):
         there = dict.fromkeys(column for table in tables.values() for column in column_names(table.path))
-        raise DataError(
-            f"{folder / FILE}: 'label' is {label!r}, and no table has such a column; there are {', '.join(there)}: "
-            "name the column of labels, which may be empty where they are hidden"
+        warnings.warn(
+            f"{folder / FILE}: 'label' is {label!r}, and no table has such a column, so that all labels are hidden; "
+            f"there are {', '.join(there)}",
+            stacklevel=2,
         )
     if scored is None:
         return _ranking(name, tables, texts, ids, label)

@@ -150,12 +150,13 @@ def test_truth_values_are_classes_called_true_and_false(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["similarity\nrange: [0, 1]", "ranking\nids: [a, b]"])
 @pytest.mark.parametrize("shared", ["", "table: dev.tsv\nsplit: part\nsplits: {dev: d}\n"])
-def test_a_column_of_labels_that_no_table_has_is_refused(tmp_path: Path, kind: str, shared: str) -> None:
+def test_a_column_of_labels_that_no_table_has_is_told(tmp_path: Path, kind: str, shared: str) -> None:
     asked = f"kind: {kind}\ntexts: [a, b]\nlabel: lable\n{shared}"
-    rows = {"train__jsonl": '{"a": "x", "b": "z"}\n{"a": "v", "b": "w", "label": 1}\n'} if not shared else {}
+    rows = {"train__jsonl": '{"a": "u", "b": "y"}\n{"a": "v", "b": "w", "label": 1}\n'} if not shared else {}
     there = "a, b, label, part"
-    with pytest.raises(DataError, match=rf"task\.yaml: 'label' is 'lable', and no table .*; there are {there}: name"):
-        task(tmp_path, asked, dev__tsv="a\tb\tlabel\tpart\nx\tz\t1\td\n", **rows)
+    with pytest.warns(UserWarning, match=rf"task\.yaml: 'label' is 'lable', and no table .*; there are {there}$"):
+        loaded = task(tmp_path, asked, dev__tsv="a\tb\tlabel\tpart\nx\tz\t1\td\n", **rows)
+    assert loaded.qrels is None
 
 
 @pytest.mark.parametrize(
