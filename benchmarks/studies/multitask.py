@@ -4,9 +4,10 @@ Run in the project's root: python -m benchmarks.studies.multitask   (--quick: a 
 The thesis's Table 4.3: the student is distilled on the tasks of one group together (sentiment, paraphrases,
 inference, or all), and fine-tuned on every task; those outside the group get a new head then. All students of groups
 have the logits of one teacher, MiniLM-L6 refined on all tasks. They are compared with students of each task alone,
-distilled from MiniLM-L6 fine-tuned on that task. Of tasks whose training set is not at hand a part of what is there is
-learnt from, see `SOURCES`. Measured on held-out pairs by GLUE's first measure, over three seeds. Estimated at three
-hours on two free cores with the BiLSTM, ten with the bi-attentive LSTM; killed, it resumes after what is finished.
+distilled from MiniLM-L6 fine-tuned on that task. At most 4,000 pairs of a task are learnt from; of tasks whose
+training set is not at hand a part of what is there, see `SOURCES`. Measured on held-out pairs by GLUE's first measure,
+over three seeds. Estimated, for the BiLSTM, at three and a half hours of one core with AVX2, of which the teachers take
+two; killed, it resumes after what is finished.
 """
 
 from __future__ import annotations
