@@ -49,6 +49,8 @@ PACKAGES = ("rankdistill", "torch", "transformers", "onnxruntime", "openvino")
 BERT, MINILM, BILSTM = "BERT-base shape", "MiniLM-L6", "bilstm"
 PEERS = {BERT: "BERT-base", MINILM: "MiniLM-L6"}
 SYSTEMS = (BERT, MINILM, "transformer:3x768", "biattentive", BILSTM)
+LATENCY_PAIRS = 2000
+"""Whose queries are ranked for where the time of 100 candidates is all that is measured."""
 Data = tuple[Collection, Candidates]
 
 
@@ -58,7 +60,7 @@ def sentences(n: int) -> Data:
     return collection, collection.in_split(own_candidates(collection), "train").take_queries(slice(0, n))
 
 
-def pairs(n: int) -> Data:
+def pairs_of(n: int) -> Data:
     """BM25's 20 best sentences for the first questions of squad-sentences."""
     folder = DATA / "squad-sentences"
     lists = rd.read_run(folder / "runs" / "bm25.part1.depth20.trec.gz", column="bm25")
@@ -121,6 +123,25 @@ def latency(model: CrossEncoder, data: Data, rounds: int) -> float:
     return round(1000 * float(np.median(taken)), 2)
 
 
+def latencies(model: CrossEncoder, data: Data, rounds: int) -> Row:
+    """The median time of 100 candidates, and of those that a model keeps texts of."""
+    row: Row = {"p50 of 100, ms": latency(model, data, rounds)}
+    if model.keep_texts(CANDIDATES + rounds):
+        row["p50 of 100 kept, ms"] = latency(model, data, rounds)
+    return row
+
+
+def latency_rows(data: Data, rounds: int, systems: tuple[str, ...] = (MINILM, "biattentive", BILSTM)) -> Iterator[Row]:
+    """The median time alone of small systems, and how many times as fast as MiniLM-L6 they are."""
+    slow = 0.0
+    for name in systems:
+        engine, best, _ = by_best_engine(made(name, data), data)
+        row = latencies(best, data, rounds)
+        fastest = min(row.values())
+        slow = slow or fastest
+        yield {"system": name, "engine": engine, **row, "times MiniLM-L6": round(slow / fastest, 1)}
+
+
 def scoring_rows(what: str, data: Data, rounds: int, systems: tuple[str, ...]) -> Iterator[Row]:
     """Systems on one set of texts, and how many times as fast as the two transformers they are."""
     took: dict[str, float] = {}
@@ -136,9 +157,7 @@ def scoring_rows(what: str, data: Data, rounds: int, systems: tuple[str, ...]) -
         row |= {"texts": len(lists), "seconds": round(taken, 2), "per second": round(1 / took[name])}
         row |= {f"times {short}": round(took[of] / took[name], 1) for of, short in PEERS.items() if of in took}
         if data[0].scored_pairs is None:
-            row["p50 of 100, ms"] = latency(best, data, rounds)
-            if best.keep_texts(CANDIDATES + rounds):
-                row["p50 of 100 kept, ms"] = latency(best, data, rounds)
+            row |= latencies(best, data, rounds)
         yield row
 
 
@@ -197,7 +216,7 @@ def rows(
     """Scoring of sentences, where there are any, and of pairs, and training."""
     if n_sentences:
         yield from scoring_rows("sentences of SST-2", sentences(n_sentences), rounds, systems)
-    yield from scoring_rows("query-passage pairs", pairs(n_pairs), rounds, systems)
+    yield from scoring_rows("query-passage pairs", pairs_of(n_pairs), rounds, systems)
     yield from training_rows(sentences(n_trained))
 
 
@@ -206,9 +225,15 @@ def main(
     sentences: Annotated[int, Parameter(help="Of SST-2, at most.")] = 67_349,
     pairs: Annotated[int, Parameter(help="Of squad-sentences.")] = 100_000,
     trained: Annotated[int, Parameter(help="Sentences of the trainings.")] = 20_000,
+    only_latency: Annotated[
+        bool, Parameter(name="--latency", help="Only the time of 100 candidates, of the small systems.")
+    ] = False,
     quick: Annotated[bool, Parameter(help="Two systems, 512 pairs, 100 sentences.")] = False,
 ) -> None:
     """Measure all, print the table as it grows and write the result."""
+    if only_latency:
+        study("student_latency", latency_rows(pairs_of(LATENCY_PAIRS), ROUNDS), [0], PACKAGES)
+        return
     given = rows(0, 512, 100, 5, (MINILM, BILSTM)) if quick else rows(sentences, pairs, trained, ROUNDS)
     study("student_speed", given, [0], PACKAGES, folder=QUICK if quick else FOLDER)
 
