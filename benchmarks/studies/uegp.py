@@ -35,7 +35,8 @@ from rankdistill.models import DEFAULT_BASE, CrossEncoder
 from rankdistill.models.masked_lm import FILE as HEAD
 from rankdistill.models.masked_lm import save_masked_lm_head
 from rankdistill.recipes.finetune import own_settings, sample_queries
-from rankdistill.recipes.guided import GuidedSettings, KDReads, Terms, guide, like, masked_lm_head
+from rankdistill.recipes.guided import guide, like, masked_lm_head
+from rankdistill.recipes.guided_settings import GuidedSettings, KDReads, Terms
 from rankdistill.recipes.rekindle import finetuned
 from rankdistill.recipes.start import StartSettings, start_model
 from rankdistill.scoring.settings import ScoringSettings

@@ -31,7 +31,8 @@ from rankdistill.data.sources.query_file import read_queries
 from rankdistill.data.texts import concatenate_texts
 from rankdistill.ensembling.join import join_runs
 from rankdistill.models import DEFAULT_BASE, CrossEncoder
-from rankdistill.recipes.guided import GuidedSettings, Terms, guide, like
+from rankdistill.recipes.guided import guide, like
+from rankdistill.recipes.guided_settings import GuidedSettings, Terms
 from rankdistill.recipes.rekindle import finetuned, starts
 from rankdistill.recipes.start import StartSettings
 from rankdistill.scoring.settings import ScoringSettings

@@ -16,7 +16,8 @@ from rankdistill.models import CrossEncoder, ScoreContract
 from rankdistill.models.expert import Expert
 from rankdistill.progress import say
 from rankdistill.recipes.finetune import finetune_on, own_settings
-from rankdistill.recipes.guided import GuidedSettings, check_guiding, check_language, guide, like
+from rankdistill.recipes.guided import check_guiding, check_language, guide, like
+from rankdistill.recipes.guided_settings import GuidedSettings
 from rankdistill.recipes.measure import measure_model
 from rankdistill.recipes.start import StartSettings, start_model
 from rankdistill.scoring.among import refuse_asking

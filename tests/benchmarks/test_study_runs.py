@@ -10,7 +10,7 @@ import pytest
 from benchmarks.studies.runs import AGAIN, RUN, chosen, keep_runs, kept_runs, model_of, restore_runs
 from benchmarks.studies.uegp_rank import Size
 from rankdistill.errors import UsageError
-from rankdistill.recipes.guided import GuidedSettings
+from rankdistill.recipes.guided_settings import GuidedSettings
 from rankdistill.training import TrainingSettings
 
 SETTINGS = {"updates": 300}

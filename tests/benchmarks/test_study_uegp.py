@@ -10,7 +10,7 @@ from benchmarks.results import FOLDER
 from benchmarks.studies import uegp_rank
 from benchmarks.studies.runs import RUN, restore_runs
 from benchmarks.studies.uegp import GUIDED, QUICK_GUIDED, WAYS, Trainings, with_means
-from rankdistill.recipes.guided import GuidedSettings
+from rankdistill.recipes.guided_settings import GuidedSettings
 
 
 def test_means_are_over_tasks_and_tested_over_seeds() -> None:

@@ -27,17 +27,8 @@ from rankdistill.models import CrossEncoder, ScoreContract
 from rankdistill.models.expert import Expert
 from rankdistill.models.untrained import ENTRY
 from rankdistill.recipes.finetune import own_settings
-from rankdistill.recipes.guided import (
-    UNUSED,
-    GuidedSettings,
-    Terms,
-    check_guiding,
-    expert_columns,
-    guide,
-    guided_objective,
-    like,
-    pairs_read,
-)
+from rankdistill.recipes.guided import check_guiding, expert_columns, guide, guided_objective, like, pairs_read
+from rankdistill.recipes.guided_settings import UNUSED, GuidedSettings, Terms
 from rankdistill.recipes.rekindle import RESULT
 from rankdistill.recipes.rekindle import rekindle as rekindled
 from rankdistill.scoring.settings import ScoringSettings

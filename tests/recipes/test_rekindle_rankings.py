@@ -19,8 +19,9 @@ from rankdistill.data.query_lists import write_lists
 from rankdistill.errors import UsageError
 from rankdistill.models import CrossEncoder, ScoreContract
 from rankdistill.models.masked_lm import MaskedLMHead, save_masked_lm_head
-from rankdistill.recipes import guided as guided_module
-from rankdistill.recipes.guided import GuidedSettings, expert_columns, guide, guided_objective
+from rankdistill.recipes import guided_settings
+from rankdistill.recipes.guided import expert_columns, guide, guided_objective
+from rankdistill.recipes.guided_settings import GuidedSettings
 from rankdistill.recipes.rekindle import RESULT
 from rankdistill.retrieval.bm25 import bm25
 from rankdistill.training import TrainingSettings
@@ -168,7 +169,7 @@ def test_a_batch_holds_whole_lists_and_no_more_pairs_than_asked(
 def test_a_killed_guided_training_over_lists_ends_as_an_uninterrupted_one(
     base: Path, lists: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(guided_module, "GUIDED", replace(guided_module.GUIDED, save_steps=2))
+    monkeypatch.setattr(guided_settings, "GUIDED", replace(guided_settings.GUIDED, save_steps=2))
     experts = mixture(base)
     settings = GuidedSettings(guided_steps=5, guided_batch=12)
 

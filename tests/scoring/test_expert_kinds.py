@@ -18,7 +18,8 @@ from rankdistill.data.query_lists import LISTS, write_lists
 from rankdistill.errors import UnknownNameError, UsageError
 from rankdistill.models import CrossEncoder, ScoreContract, as_one_logit
 from rankdistill.models.expert import Expert
-from rankdistill.recipes.guided import GuidedSettings, guide, guided_objective
+from rankdistill.recipes.guided import guide, guided_objective
+from rankdistill.recipes.guided_settings import GuidedSettings
 from rankdistill.scoring.experts import load_experts, score_experts, stored_experts
 from rankdistill.scoring.settings import ScoringSettings
 from rankdistill.training import TrainingSettings

@@ -22,7 +22,7 @@ from rankdistill.errors import UsageError
 from rankdistill.evaluation.conventions import Conventions
 from rankdistill.files.lock import locked
 from rankdistill.models import DEFAULT_BASE
-from rankdistill.recipes.guided import GuidedSettings, check_weights
+from rankdistill.recipes.guided_settings import GuidedSettings
 from rankdistill.recipes.rekindle import RESULT
 from rankdistill.recipes.rekindle import rekindle as rekindled
 from rankdistill.recipes.start import StartSettings
@@ -91,7 +91,6 @@ def rekindle(
     with locked(out) if processes()[0] == 0 else nullcontext():
         parts, classes = parts_that_are_read(data, data_run), scored.classes if scored else ()
         guides = experts_over(parts, experts, scoring, classifiers, classes)
-        check_weights(guided, len(guides) or 1)
         pairs = unlabelled(data, data_run)
         result = rekindled(
             labelled_task(task, run, splits, measures, conventions),
