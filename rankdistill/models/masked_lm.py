@@ -116,8 +116,8 @@ def _filled(head: MaskedLMHead, files: Iterable[Path], names: dict[str, tuple[st
         try:
             with safe_open(file, "pt") as opened:
                 there = set(opened.keys())
-                for name in names.keys() - found.keys():
-                    if key := next((key for key in names[name] if key in there), None):
+                for name, keys in names.items():  # in their order, so that an error names the same weight each time
+                    if name not in found and (key := next((key for key in keys if key in there), None)):
                         found[name] = opened.get_tensor(key), f"{file} has a masked language model's head whose {key}"
         except (SafetensorError, OSError) as error:
             raise DataError(f"cannot read {file}: {error}") from error
