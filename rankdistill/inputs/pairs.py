@@ -13,6 +13,7 @@ import numpy as np
 from rankdistill.arrays import I32, I64, Bools
 from rankdistill.errors import DataError, UsageError
 from rankdistill.inputs.batches import batches_by_group, length_sorted_batches
+from rankdistill.inputs.kept_tokens import KeptTokens
 from rankdistill.inputs.template import PairTemplate
 from rankdistill.inputs.tokens import GrowingTexts, TokenizedTexts
 from rankdistill.inputs.windows import Windows, ragged_range
@@ -83,6 +84,7 @@ class PairAssembler:
                 f"(special tokens or prompt), got {max_length}"
             )
         self.max_length = max_length
+        self.kept: KeptTokens | None = None
         self.input_names = _made_by(tokenizer) if input_names is None else tuple(input_names)
         self.pad_id, self.pad_type = _pad_id(tokenizer), int(tokenizer.pad_token_type_id)
         self.padding_side = tokenizer.padding_side if padding_side is None else padding_side
@@ -114,6 +116,10 @@ class PairAssembler:
             )
         return cls(tokenizer, max_length, template, input_names=names, padding_side="right", prompt=prompt)
 
+    def keep_texts(self, most: int) -> None:
+        """Keep the tokens of the last ``most`` texts of the lists that are tokenised from now on; 0: none."""
+        self.kept = KeptTokens(most, self.room) if most else None
+
     @property
     def around(self) -> list[Any]:
         """What is put around texts before they are tokenised, as JSON can hold it: with the same, tokens are shared."""
@@ -131,7 +137,9 @@ class PairAssembler:
         return tokenizer(*read, truncation=True, max_length=self.max_length, **options)
 
     def tokenize(self, tokenizer: Any, texts: Any) -> TokenizedTexts:
-        """Tokenise texts, keeping no more tokens of each than a pair can hold."""
+        """Tokenise texts, keeping no more tokens of each than a pair holds; a list's may be kept, see `keep_texts`."""
+        if self.kept is not None and isinstance(texts, list):
+            return self.kept.tokenize(tokenizer, texts)
         return TokenizedTexts.from_texts(tokenizer, texts, max_tokens=self.room)
 
     def tokenize_queries(self, tokenizer: Any, texts: Any) -> TokenizedTexts:

@@ -403,12 +403,15 @@ class CrossEncoder:
         """Keep what is computed of the last ``most`` texts, so that a document of many queries is read once; 0: none.
 
         Only a BiLSTM student, by torch on a CPU in float32, reads a query and a document apart: False for all others,
-        of which nothing is kept. A text takes about 2 KB with 150 hidden units. Scores then depend by float noise on
-        what was scored before.
+        of which nothing is kept. A text takes about 2 KB with 150 hidden units, beside its tokens. Scores then depend
+        by float noise on what was scored before.
         """
         if most < 0:
             raise UsageError(f"texts to keep must be 0 or more, got {most}")
-        return isinstance(self.engine, TorchEngine) and self.engine.keep_texts(most)
+        keeps = isinstance(self.engine, TorchEngine) and self.engine.keep_texts(most)
+        if keeps:
+            self.assembler.keep_texts(most)
+        return keeps
 
     # -- facts ---------------------------------------------------------------------------------------------------------
 

@@ -10,11 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from rankdistill.lru_cache import LRUCache
 from rankdistill.models.changes import state_of
 from rankdistill.models.kernels.lstm_cell import lstm_cell
 from rankdistill.models.recurrent.bilstm import BiLSTMForSequenceClassification, compared
 from rankdistill.models.recurrent.distinct import DistinctTexts
-from rankdistill.models.recurrent.kept import KeptStates
 from rankdistill.models.recurrent.texts import texts_of
 
 WORDS = 512
@@ -40,7 +40,8 @@ class _Made:
     """(V, 4·H) for each direction: what words add to the gates, where blocks of them are filled."""
     filled: Tensor
     """bool, for each block of `WORDS` words."""
-    kept: KeptStates
+    kept: LRUCache[bytes, Tensor]
+    """Texts, by their tokens, and their last states (2·H,)."""
 
 
 class FoldedLSTM:
@@ -86,7 +87,8 @@ class FoldedLSTM:
         new = torch.tensor([each is None for each in found])
         if new.any():
             states = self._last(made, read.only(new))
-            made.kept.keep([key for key, each in zip(keys, found, strict=True) if each is None], states)
+            read_now = [key for key, each in zip(keys, found, strict=True) if each is None]
+            made.kept.keep(read_now, map(torch.clone, states))  # each in memory of its own, which a dropped one frees
             computed = iter(states)
             found = [next(computed) if each is None else each for each in found]
         return torch.stack([each for each in found if each is not None])
@@ -120,7 +122,7 @@ class FoldedLSTM:
                 n_words, size = model.config.vocab_size, 4 * model.config.lstm_size
                 gates = [torch.empty(n_words, size) for _ in range(2)]
                 filled = torch.zeros(-(-n_words // WORDS), dtype=torch.bool)
-                self._known = _Made(state, gates, filled, KeptStates(self._kept_texts))
+                self._known = _Made(state, gates, filled, LRUCache(self._kept_texts))
             return self._known
 
     def _fill(self, made: _Made, ids: Tensor) -> None:

@@ -14,7 +14,6 @@ from rankdistill.models.recurrent import folded
 from rankdistill.models.recurrent.bilstm import BiLSTMForSequenceClassification
 from rankdistill.models.recurrent.config import BiLSTMConfig
 from rankdistill.models.recurrent.folded import FoldedLSTM
-from rankdistill.models.recurrent.kept import KeptStates
 
 N_WORDS = 1300
 
@@ -156,15 +155,6 @@ def test_a_kept_text_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
         assert sum(read) == 14
         keeping.logits(inputs, "float32")
         assert sum(read) == 24
-
-
-def test_the_texts_that_were_not_asked_for_longest_are_dropped() -> None:
-    kept = KeptStates(2)
-    kept.keep([b"one", b"two"], torch.tensor([[1.0], [2.0]]))
-    assert kept.of([b"one", b"none"]) == [torch.tensor([1.0]), None]
-    kept.keep([b"three"], torch.tensor([[3.0]]))
-    assert kept.of([b"one", b"two", b"three"]) == [torch.tensor([1.0]), None, torch.tensor([3.0])]
-    assert len(kept) == 2
 
 
 def test_threads_share_kept_texts() -> None:
