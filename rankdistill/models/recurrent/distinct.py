@@ -22,12 +22,15 @@ class DistinctTexts:
     """int64 (N,): the tokens of all, in the order of texts."""
     rows: list[Tensor]
     """int64 (B,) for first and second texts: the row that each pair's is."""
+    keys: list[bytes]
+    """What names each of the texts: its tokens."""
 
     @classmethod
     def of(cls, texts: Sequence[Text], tokens: Sequence[Tensor]) -> DistinctTexts:
         """Find them by the tokens int64 (B, n) of each of the texts."""
         found = [_different(text, ids) for text, ids in zip(texts, tokens, strict=True)]
-        return cls([text for text, _, _ in found], torch.cat([ids for _, ids, _ in found]), [row for *_, row in found])
+        kinds, ids, rows, keys = zip(*found, strict=True)
+        return cls(list(kinds), torch.cat(ids), list(rows), [key for each in keys for key in each])
 
     @cached_property
     def packed(self) -> PackedTexts:
@@ -44,17 +47,10 @@ class DistinctTexts:
         """int64 (D,): tokens of each."""
         return torch.cat([text.lengths for text in self.texts])
 
-    @property
-    def keys(self) -> list[bytes]:
-        """What names each of the texts: its tokens."""
-        ends = self.lengths.cumsum(0).tolist()
-        tokens = self.ids.numpy()
-        return [tokens[start:end].tobytes() for start, end in zip([0, *ends[:-1]], ends, strict=True)]
-
     def only(self, wanted: Tensor) -> DistinctTexts:
-        """The texts that are wanted, bool (D,), of no pairs."""
+        """The texts that are wanted, bool (D,), without names and pairs."""
         texts = [text.rows(own) for text, own in zip(self.texts, wanted.split(self.sizes), strict=True)]
-        return DistinctTexts(texts, self.ids[wanted.repeat_interleave(self.lengths)], [])
+        return DistinctTexts(texts, self.ids[wanted.repeat_interleave(self.lengths)], [], [])
 
     def of_pairs(self, values: Sequence[Tensor]) -> list[Tensor]:
         """Give each pair, (B, ...), what was computed of its texts, (D, ...).
@@ -64,12 +60,19 @@ class DistinctTexts:
         return [each.index_select(0, rows) for each, rows in zip(values, self.rows, strict=True)]
 
 
-def _different(text: Text, ids: Tensor) -> tuple[Text, Tensor, Tensor]:
-    """The different rows of a text, their tokens int64 (N,), and the row that each pair's text is, int64 (B,)."""
+def _different(text: Text, ids: Tensor) -> tuple[Text, Tensor, Tensor, list[bytes]]:
+    """The different rows of a text, their tokens int64 (N,), the row that each pair's text is, and what names them.
+
+    By a dict of bytes, as torch's unique rows are sorted.
+    """
     known = text.known
-    kinds, rows = ids.masked_fill(~known, -1).unique(dim=0, return_inverse=True)
-    each = torch.arange(len(ids), device=ids.device)
-    if len(kinds) == len(ids):
-        return text, ids[known], each
-    first = rows.new_empty(len(kinds)).scatter_(0, rows.flip(0), each.flip(0))
-    return text.rows(first), ids[first][known[first]], rows
+    flat, ends = ids[known], (text.lengths.cumsum(0) * ids.element_size()).tolist()
+    tokens = flat.numpy().tobytes()
+    keys = [tokens[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+    firsts: dict[bytes, int] = {}
+    for place, key in enumerate(keys):
+        firsts.setdefault(key, place)
+    if len(firsts) == len(keys):
+        return text, flat, torch.arange(len(keys)), keys
+    first, numbers = torch.tensor(list(firsts.values())), {key: number for number, key in enumerate(firsts)}
+    return text.rows(first), ids[first][known[first]], torch.tensor([numbers[key] for key in keys]), list(firsts)
