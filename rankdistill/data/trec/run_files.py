@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import gzip
+import json
 import re
 import zlib
 from pathlib import Path
 
+from rankdistill.data.parquet import column_names
 from rankdistill.data.parts import is_parts
 from rankdistill.data.score_files.found import scores_by_id
+from rankdistill.data.score_files.recognise import is_parquet
 from rankdistill.data.trec.forms import RANKED_SCORES, RUNS, TREC_RUN, UNUSED, recognise
 from rankdistill.errors import DataError, FileFormatError
 
@@ -30,9 +33,9 @@ JSON_RUN = re.compile(rb'\s*\{\s*"[^"]*"\s*:\s*\{\s*"[^"]*"\s*:\s*-?[0-9]')
 
 
 def runs_in(folder: Path) -> tuple[list[tuple[str, Path]], list[Path]]:
-    """List the runs in a folder, each with its name, by path, and the files that look like runs and are not taken.
+    """List the runs in a folder, each with its name, by path, and the files that may be runs and are not taken.
 
-    Runs are files with names as in `PATTERNS`, other ``.txt`` and ``.tsv`` files whose first line is TREC's, and
+    They look like runs, or their names are those of scores and they are damaged. Runs are files with names as in `PATTERNS`, other ``.txt`` and ``.tsv`` files whose first line is TREC's, and
     folders of parts. Raises `DataError` where there is no such folder.
     """
     if not folder.is_dir():
@@ -47,7 +50,7 @@ def runs_in(folder: Path) -> tuple[list[tuple[str, Path]], list[Path]]:
                 left += [file for file in inside if _has_suffix(file.name, RUN_SUFFIXES)]
         elif name := run_name(path) or _score_name(path):
             runs.append((name, path))
-        elif looks_like_run(path):
+        elif looks_like_run(path) or _is_damaged(path):
             left.append(path)
     return runs, left
 
@@ -67,6 +70,24 @@ def _score_name(path: Path) -> str | None:
     """Get the name of the scores in a file of JSON lines or Parquet that names documents by their ids; else None."""
     stem = next((path.name.removesuffix(end) for end in SCORE_SUFFIXES if path.name.endswith(end)), None)
     return stem if stem and not stem.startswith(OTHER_FILES) and scores_by_id(path) else None
+
+
+def _is_damaged(path: Path) -> bool:
+    """Tell whether a file with a name of scores by id is no Parquet file, or begins with a line that is no JSON."""
+    if not path.name.endswith(SCORE_SUFFIXES) or path.name.startswith(OTHER_FILES):
+        return False
+    if is_parquet(path):
+        try:
+            column_names(path)
+        except DataError:
+            return True
+        return False
+    line, end, _ = _head(path).strip().partition(b"\n")
+    try:
+        json.loads(line or b"{}")
+    except ValueError:
+        return bool(end) or len(line) < HEAD  # a longer line may be whole
+    return False
 
 
 def looks_like_run(path: Path) -> bool:

@@ -122,7 +122,7 @@ def leaderboard(
 def find_runs(folder: str | Path) -> dict[str, Path]:
     """Find the runs in a folder, under the names that `runs_in` recognises: {NAME: path}, by name.
 
-    Warns, once, of files that look like runs and are not taken. Raises `DataError` where there is no run, or where two
+    Warns, once, of files that look like runs, or may be damaged ones, and are not taken. Raises `DataError` where there is no run, or where two
     have the same name.
     """
     folder = Path(folder)
@@ -135,7 +135,9 @@ def find_runs(folder: str | Path) -> dict[str, Path]:
     if left:
         names = [str(path.relative_to(folder)) for path in left]
         shown = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
-        not_read = f"not read in {folder}, though it looks like runs: {shown}; names of runs are {PATTERNS}"
+        not_read = (
+            f"not read in {folder}, though it looks like runs, or is damaged: {shown}; names of runs are {PATTERNS}"
+        )
         if not runs:
             raise DataError(not_read)
         warnings.warn(not_read, stacklevel=2)

@@ -149,6 +149,8 @@ def test_runs_under_other_tools_names_are_found_and_what_is_not_read_is_named_on
         ("log.txt", "epoch 1 loss 0.5\n"),
         ("page.html", "<html></html>\n"),
         ("leaderboard.json", '[{"system": "bm25", "nDCG@10": 0.5}]\n'),
+        ("losses.jsonl", '{"loss": 0.5}\n'),
+        ("empty.jsonl", ""),
     ):
         (tmp_path / name).write_text(other)
     with warnings.catch_warnings():
@@ -158,10 +160,14 @@ def test_runs_under_other_tools_names_are_found_and_what_is_not_read_is_named_on
     (tmp_path / "archived").write_text(text)
     (tmp_path / "ranx.json").write_text('{"q1": {"d1": 0.5}}')
     (tmp_path / "tevatron.tsv").write_text("q1\td1\t9.5\n")
+    (tmp_path / "cut.jsonl").write_text('{"qid": "q1", \n{"qid": "q1", "docid": "d1", "score": 9.5}\n')
+    (tmp_path / "cut.parquet").write_bytes(b"PAR1 and no more")
+    (tmp_path / "text.parquet").write_text(text)
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "bm25.trec").write_text(text)
     with pytest.warns(
-        UserWarning, match=r"not read .*: archived, deep/bm25.trec, ranx.json, tevatron.tsv; names of runs"
+        UserWarning,
+        match=r"or is damaged: archived, cut.jsonl, cut.parquet, deep/bm25.trec, ranx.json, tevatron.tsv, text.parquet; names of runs",
     ):
         assert find_runs(tmp_path) == found
     (tmp_path / "deep" / "bm25.trec").rename(tmp_path / "deep" / "bm25")
