@@ -35,8 +35,9 @@ JSON_RUN = re.compile(rb'\s*\{\s*"[^"]*"\s*:\s*\{\s*"[^"]*"\s*:\s*-?[0-9]')
 def runs_in(folder: Path) -> tuple[list[tuple[str, Path]], list[Path]]:
     """List the runs in a folder, each with its name, by path, and the files that may be runs and are not taken.
 
-    They look like runs, or their names are those of scores and they are damaged. Runs are files with names as in `PATTERNS`, other ``.txt`` and ``.tsv`` files whose first line is TREC's, and
-    folders of parts. Raises `DataError` where there is no such folder.
+    Those look like runs, or have names of scores by id and are damaged. Runs are files with names as in `PATTERNS`,
+    other ``.txt`` and ``.tsv`` files whose first line is TREC's, and folders of parts. Raises `DataError` where there
+    is no such folder.
     """
     if not folder.is_dir():
         raise DataError(f"there is no folder {folder}")

@@ -122,8 +122,8 @@ def leaderboard(
 def find_runs(folder: str | Path) -> dict[str, Path]:
     """Find the runs in a folder, under the names that `runs_in` recognises: {NAME: path}, by name.
 
-    Warns, once, of files that look like runs, or may be damaged ones, and are not taken. Raises `DataError` where there is no run, or where two
-    have the same name.
+    Warns, once, of files that look like runs, or may be damaged ones, and are not taken. Raises `DataError` where there
+    is no run, or where two have the same name.
     """
     folder = Path(folder)
     found, left = runs_in(folder)
