@@ -63,11 +63,10 @@ def multitask(
     """
     join_processes()
     run = Run.of(tasks, teacher, student, out, settings, student_settings, training, unlabelled, scoring)
-    teachers = run.refined_teachers()
-    own = run.own_teachers() if run.settings.single == "own" else teachers
+    teachers = run.teachers()
     numbers = [run.training.seed + number for number in range(seeds)]
     for seed in numbers:
-        run.distil(seed, teachers, own)
+        run.distil(seed, teachers)
     return write_result(run.held_out, run.out, numbers, run.settings)
 
 
@@ -123,6 +122,11 @@ class Run:
 
     # -- teachers ------------------------------------------------------------------------------------------------------
 
+    def teachers(self) -> dict[str, dict[str, CrossEncoder]]:
+        """Make the teachers that students learn from: "shared" and "own", as far as they are needed, by task."""
+        make = {"shared": self.refined_teachers, "own": self.own_teachers}
+        return {kind: make[kind]() for kind in make if kind in self.settings.kinds_of_teachers}
+
     def refined_teachers(self) -> dict[str, CrossEncoder]:
         """Refine the base on all tasks together; the teacher as each task's model, as it was written."""
         say(f"teacher: {self.teacher} is refined on {', '.join(self.tasks)} together")
@@ -147,8 +151,11 @@ class Run:
 
     # -- students ------------------------------------------------------------------------------------------------------
 
-    def distil(self, seed: int, teachers: Mapping[str, CrossEncoder], own: Mapping[str, CrossEncoder]) -> None:
-        """Distil the student on each task alone, and on all together, and fine-tune both on each task."""
+    def distil(self, seed: int, made: Mapping[str, Mapping[str, CrossEncoder]]) -> None:
+        """Distil the student on each task alone, and on all together, and fine-tune both on each task.
+
+        made: see `teachers`.
+        """
         training = replace(self.training, seed=seed)
         starts = start_students(
             self.learned,
@@ -160,17 +167,18 @@ class Run:
             seed=seed,
         )
         if self.settings.single != "none":
-            alone = self.out / f"{SINGLE}{seed}"
+            alone, own = self.out / f"{SINGLE}{seed}", made[self.settings.single]
             for name, start in starts.items():
                 model = start.with_model(copy.deepcopy(start.model))
                 part = self._taught(name, model, own[name], "model")
-                self._fit({name: part}, training, alone / DISTILLED / name, own[name])
+                self._fit({name: part}, training, alone / DISTILLED / name, [own[name]])
                 self._tune(name, self._measured(name, alone / DISTILLED / name), own[name], training, alone)
         joint = [name for name in self.tasks if name in (self.settings.joint or self.tasks)]
-        together = self.out / f"{MKD}{seed}"
+        together, teachers = self.out / f"{MKD}{seed}", made[self.settings.joint_teachers]
         say(f"{MKD}{seed}: one student is distilled on {', '.join(joint)} together")
         parts = {name: self._taught(name, starts[name], teachers[name]) for name in joint}
-        self._fit(parts, training, together / DISTILLED, next(iter(teachers.values())))
+        named = joint if self.settings.joint_teachers == "own" else joint[:1]  # a shared one is named once on the card
+        self._fit(parts, training, together / DISTILLED, [teachers[name] for name in named])
         for name, start in starts.items():
             if name in joint:
                 model = self._measured(name, together / DISTILLED / name)
@@ -187,7 +195,7 @@ class Run:
         learns_labels = self.settings.tune == "labels"
         part = self._labelled(name, model, "model") if learns_labels else self._taught(name, model, teacher, "model")
         self._fit(
-            {name: part}, self.settings.tuning(training), folder / TUNED / name, None if learns_labels else teacher
+            {name: part}, self.settings.tuning(training), folder / TUNED / name, () if learns_labels else [teacher]
         )
         self._measured(name, folder / TUNED / name)
 
@@ -208,7 +216,7 @@ class Run:
         return Part(model, lists, task.collection, objective, self._watched(name), folder)
 
     def _fit(
-        self, parts: Mapping[str, Part], settings: TrainingSettings, out: Path, teacher: CrossEncoder | None = None
+        self, parts: Mapping[str, Part], settings: TrainingSettings, out: Path, teachers: Sequence[CrossEncoder] = ()
     ) -> None:
         fit_tasks(
             parts,
@@ -216,7 +224,7 @@ class Run:
             sampling=self.settings.sampling,
             measurements=self.settings.curve_points,
             out=out,
-            card=Training(teachers=teacher_names([teacher] if teacher is not None else [])),
+            card=Training(teachers=teacher_names(teachers)),
         )
 
     def _watched(self, name: str) -> Task | None:

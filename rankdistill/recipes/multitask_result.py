@@ -21,6 +21,8 @@ from rankdistill.training.loop import LOG
 
 RESULT, CURVES = "multitask.json", "curves.html"
 TEACHER, OWN_TEACHERS = "teacher", "single-teacher"
+TEACHERS = {"shared": TEACHER, "own": OWN_TEACHERS}
+"""Kind of teachers -> their folder."""
 MKD, SINGLE = "mkd", "single"
 DISTILLED, TUNED = "distilled", "tuned"
 """Folders of the steps; those of students are numbered by their seeds, as mkd0/distilled."""
@@ -42,7 +44,7 @@ def write_result(
         first = task.measures[0]
         facts = {"collection": task.name, "kind": task.kind, "measure": first, "examples": task.n_examples}
         facts |= {**measures[name][first], "measures": measures[name]}
-        facts["teacher"] = _metric(out / TEACHER / name, first)
+        facts["teacher"] = _metric(out / TEACHERS[settings.joint_teachers] / name, first)
         steps = [_metric(out / f"{MKD}{seed}" / DISTILLED / name, first) for seed in seeds]
         known = [value for value in steps if value is not None]
         facts["distilled"] = float(np.mean(known)) if known else None
@@ -66,9 +68,8 @@ def _curves(
     alone = {name: out / f"{SINGLE}{seed}" / DISTILLED / name for name in held_out}
     charts: dict[str, dict[str, list[Curve]]] = {}
     for name, task in held_out.items():
-        logs = {"teacher of all tasks": out / TEACHER}
-        if settings.single == "own":
-            logs["teacher of this task"] = out / OWN_TEACHERS / name
+        shared, own = ("teacher of all tasks", out / TEACHER), ("teacher of this task", out / OWN_TEACHERS / name)
+        logs = dict({"shared": shared, "own": own}[kind] for kind in settings.kinds_of_teachers)
         logs |= {"student of all tasks": out / f"{MKD}{seed}" / DISTILLED}
         if settings.single != "none":
             logs["student of this task"] = alone[name]

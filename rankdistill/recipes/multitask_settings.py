@@ -13,6 +13,7 @@ from rankdistill.training import TrainingSettings
 from rankdistill.training.mixed import Sampling
 
 Tune = Literal["labels", "teacher", "none"]
+Teachers = Literal["shared", "own"]
 Single = Literal["own", "shared", "none"]
 DISTILLATION: dict[str, dict[str, float]] = {
     "classification": {LOGITS: 1},
@@ -35,8 +36,11 @@ class MultitaskSettings:
     joint: tuple[str, ...] = ()
     """Tasks that the student is distilled on together, by name; the others are only fine-tuned from its encoder, with
     a new head. Empty: all."""
+    joint_teachers: Teachers = "shared"
+    """What that student learns from: one teacher that is refined on all tasks together (shared), or teachers of which
+    each is fine-tuned on one task alone (own)."""
     teacher_epochs: int = 3
-    """Passes over the labelled data, in which the teacher is refined on all tasks together."""
+    """Passes over the labelled data, in which a teacher is refined."""
     teacher_learning_rate: float = 5e-5
     """Highest learning rate of the teacher."""
     teacher_batch: int = 32
@@ -67,6 +71,11 @@ class MultitaskSettings:
         object.__setattr__(self, "layers", tuple(self.layers or ()))
         for name, check in LIMITS.items():
             object.__setattr__(self, name, check(name, getattr(self, name)))
+
+    @property
+    def kinds_of_teachers(self) -> tuple[str, ...]:
+        """Whose logits the students learn, the joint one first."""
+        return tuple(dict.fromkeys(kind for kind in (self.joint_teachers, self.single) if kind != "none"))
 
     def teacher_training(self, training: TrainingSettings) -> TrainingSettings:
         """The settings of a teacher; lists, dtype, logs and seed are those of the student's training."""
@@ -108,6 +117,7 @@ def balanced(task: Task, terms: Mapping[str, float]) -> str:
 
 LIMITS: dict[str, Check] = {
     "sampling": one_of("way to sample tasks", get_args(Sampling)),
+    "joint_teachers": one_of("kind of teachers", get_args(Teachers)),
     "teacher_epochs": whole(1, 1_000_000),
     "teacher_learning_rate": number(0, 1, above=True),
     "teacher_batch": whole(1, 1_000_000),

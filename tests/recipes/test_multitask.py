@@ -124,6 +124,22 @@ def test_a_student_of_layers_is_distilled_on_some_tasks_and_tuned_on_all(
 
 
 @pytest.mark.slow
+def test_teachers_of_each_task_alone_teach_the_student_of_all(base: Path, glue: Path, tmp_path: Path) -> None:
+    given = ["--tasks", f"glue:rte@{glue}", f"glue:sst2@{glue}", "--teacher", base, *STUDENT, "--out", tmp_path / "out"]
+    assert multitask(*given, "--joint-teachers", "own", "--tune", "none") == 0
+    result = json.loads((tmp_path / "out" / RESULT).read_text())
+    assert not (tmp_path / "out" / "teacher").exists()
+    for name, facts in result["tasks"].items():
+        metrics = json.loads((tmp_path / "out" / "single-teacher" / name / "metrics.json").read_text())
+        assert facts["teacher"] == metrics[facts["measure"]]
+        card = (tmp_path / "out" / "mkd0" / "distilled" / name / "model" / "README.md").read_text()
+        assert "- teachers: rte/model, sst2/model\n" in card
+    curves = (tmp_path / "out" / CURVES).read_text()
+    assert "teacher of this task" in curves
+    assert "teacher of all tasks" not in curves
+
+
+@pytest.mark.slow
 def test_what_one_task_is_tuned_to_is_no_other_tasks_start(
     base: Path, glue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,4 +1,4 @@
-"""multitask: one student is distilled on several tasks together, from one teacher, and fine-tuned on each."""
+"""multitask: one student is distilled on several tasks together, and fine-tuned on each."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def multitask(
     ],
     out: Annotated[Path, OUTPUT_FOLDER, Parameter(help=f"Folder for the models of every step, {RESULT} and {CURVES}.")],
     teacher: Annotated[
-        str, Parameter(help="Encoder that the teacher starts from: it is refined on all tasks together.")
+        str, Parameter(help="Encoder that teachers start from: it is refined on all tasks together, and on each alone.")
     ] = DEFAULT_BASE,
     student: Annotated[
         str,
