@@ -350,13 +350,13 @@ class CrossEncoder:
     def batching(self) -> dict[str, bool]:
         """How pairs are batched: of one length where scores depend on padding, by query where that saves work."""
         in_prompt = isinstance(self.assembler, PromptAssembler) and not self.assembler.asked.document_first
-        by_query = in_prompt and self.engine_name == "torch" and can_share(self.model)
+        by_query = in_prompt and can_share(self.model) and isinstance(self.engine, TorchEngine)
         return {"equal": self.reads_padding, "by_query": by_query and not self.reads_padding}
 
     @property
     def batch_tokens(self) -> int:
         """Default number of padded tokens in a batch, by device; more where a prompt or an LSTM's step is shared."""
-        large = self.batching["by_query"] or (self.engine_name == "torch" and is_recurrent(self.model))
+        large = self.batching["by_query"] or (is_recurrent(self.model) and isinstance(self.engine, TorchEngine))
         return default_budget(torch.cuda.is_available(), large)
 
     def logits(self, pairs: Sequence[tuple[str, str]], *, batch_tokens: int | None = None) -> F32:

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tiny import make_tokenizer
 
 from rankdistill.inputs.kept_tokens import KeptTokens
 from rankdistill.inputs.pairs import PairAssembler
 from rankdistill.inputs.tokens import TokenizedTexts
-from tests.tiny import make_tokenizer
 
 TEXTS = ["a dog", "", "the cat wrote a long book", "zebra dog", "sort " * 30]
 TOKENIZER = make_tokenizer()

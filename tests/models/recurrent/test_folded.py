@@ -8,8 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import torch
+from tiny import make_tokenizer
 
+from rankdistill.models import CrossEncoder
 from rankdistill.models.engines.by_torch import TorchEngine
+from rankdistill.models.engines.threads import THREAD_BATCH_TOKENS
 from rankdistill.models.recurrent import folded
 from rankdistill.models.recurrent.bilstm import BiLSTMForSequenceClassification
 from rankdistill.models.recurrent.config import BiLSTMConfig
@@ -181,3 +184,13 @@ def test_the_engine_computes_by_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(model, "forward", None)
     given = TorchEngine(model).logits({name: values.numpy() for name, values in inputs.items()})
     np.testing.assert_allclose(given, expected, atol=2e-6, rtol=1e-5)
+
+
+def test_auto_that_is_torch_reads_as_large_batches_as_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    shape = {"embedding_size": 5, "lstm_size": 4, "dense_size": 6, "num_labels": 1}
+    tokenizer = make_tokenizer()
+    network = BiLSTMForSequenceClassification(BiLSTMConfig(vocab_size=len(tokenizer), **shape)).eval()
+    model = CrossEncoder(network, tokenizer, engine="auto")
+    monkeypatch.setattr("rankdistill.models.engines.fastest.importlib.util.find_spec", lambda name: name == "torch")
+    assert isinstance(model.engine, TorchEngine)
+    assert model.batch_tokens == model.with_engine("torch").batch_tokens > THREAD_BATCH_TOKENS
