@@ -3,10 +3,10 @@
 Run in the project's root: python -m benchmarks.student_speed   (--quick: under a minute, whose numbers say nothing)
 The thesis's tables 3.2 and 4.4. Weights are random or a base's, as speed does not depend on them. Engines in float32
 and bfloat16 are tried on a few of the texts. The fastest then scores them all, from strings to labels or scores, or as
-many as it manages in two minutes (column "texts"); systems are compared by their seconds for a text. All queries rank
-the same 100 candidates, which are read anew each time, or once by a BiLSTM that keeps texts. The last rows train a
-BiLSTM on SST-2's sentences by the project's trainer, and by a plain loop over `nn.LSTM` and padded batches, of the same
-sizes and optimizer. The goals: the BiLSTM 60 times as fast as BERT-base and 15 times MiniLM-L6 on pairs, 100
+many as it manages in two minutes, evenly spread (column "texts"); systems are compared by their seconds for a text.
+All queries rank the same 100 candidates, which are read anew each time, or once by a BiLSTM that keeps texts. The last
+rows train a BiLSTM on SST-2's sentences by the project's trainer, and by a plain loop over `nn.LSTM` and padded batches,
+of the same sizes and optimizer. The goals: the BiLSTM 60 times as fast as BERT-base and 15 times MiniLM-L6 on pairs, 100
 candidates in 5 ms, and 3 times the plain loop.
 """
 
@@ -96,7 +96,7 @@ def by_best_engine(model: CrossEncoder, data: Data) -> tuple[str, CrossEncoder, 
     Engines that do not run it are named.
     """
     collection, lists = data
-    some = lists.take_rows(np.arange(len(lists)) < TRIED)
+    some = lists.take_rows(spread(len(lists), TRIED))
     speeds: dict[tuple[str, str], float] = {}
     for engine, dtype in FLOATS:
         other = model.with_engine(engine, dtype)
@@ -107,6 +107,13 @@ def by_best_engine(model: CrossEncoder, data: Data) -> tuple[str, CrossEncoder, 
             print(f"{engine} {dtype} does not run {model.model.config.model_type}: {str(error).splitlines()[0][:120]}")
     engine, dtype = max(speeds, key=lambda each: speeds[each])
     return f"{engine} {dtype}", model.with_engine(engine, dtype), speeds[engine, dtype]
+
+
+def spread(n: int, most: int) -> Any:
+    """Which of n texts are taken where at most so many are, bool (n,): evenly spread, as the first ones are longer."""
+    taken = np.zeros(n, bool)
+    taken[np.linspace(0, n - 1, min(n, most)).astype(np.int64)] = True
+    return taken
 
 
 def latency(model: CrossEncoder, data: Data, rounds: int) -> float:
@@ -148,7 +155,7 @@ def scoring_rows(what: str, data: Data, rounds: int, systems: tuple[str, ...]) -
     for name in systems:
         model = made(name, data)
         engine, best, speed = by_best_engine(model, data)
-        lists = data[1].take_rows(np.arange(len(data[1])) < max(TRIED, LIMIT * speed))
+        lists = data[1].take_rows(spread(len(data[1]), max(TRIED, int(LIMIT * speed))))
         taken = seconds(lambda best=best, lists=lists: score_with_report(best, lists, data[0]))  # type: ignore[misc]
         took[name] = taken / len(lists)
         n_embeddings = sum(weight.numel() for key, weight in model.model.named_parameters() if "embeddings" in key)
