@@ -5,9 +5,9 @@ The thesis's tables 3.2 and 4.4. Weights are random or a base's, as speed does n
 and bfloat16 are tried on a few of the texts. The fastest then scores them all, from strings to labels or scores, or as
 many as it manages in two minutes, evenly spread (column "texts"); systems are compared by their seconds for a text.
 All queries rank the same 100 candidates, which are read anew each time, or once by a BiLSTM that keeps texts. The last
-rows train a BiLSTM on SST-2's sentences by the project's trainer, and by a plain loop over `nn.LSTM` and padded batches,
-of the same sizes and optimizer. The goals: the BiLSTM 60 times as fast as BERT-base and 15 times MiniLM-L6 on pairs, 100
-candidates in 5 ms, and 3 times the plain loop.
+rows train a BiLSTM on SST-2's sentences by the project's trainer, and by a plain loop over `nn.LSTM` and padded
+batches, of the same sizes and optimizer. The goals: the BiLSTM 60 times as fast as BERT-base and 15 times MiniLM-L6 on
+pairs, 100 candidates in 5 ms, and 3 times the plain loop.
 """
 
 from __future__ import annotations
