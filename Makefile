@@ -72,7 +72,7 @@ picture: install
 
 # The papers' tables on real judgments: many hours on two cores. Finished models are kept in runs/studies and reused.
 STUDIES := free_rows teachers rates pile pile_curves runs_as_teachers pd_bert squad mpnet losses strong \
-	uegp uegp_states uegp_steps uegp_rank recurrent rankers multitask textbooks
+	uegp uegp_states uegp_steps uegp_rank recurrent rankers multitask textbooks ranking_textbooks
 studies: install
 	@set -e; for study in $(STUDIES); do $(RUN)/python -m benchmarks.studies.$$study; done
 

@@ -22,9 +22,9 @@ BASE_HEADS, LARGE_HEADS, LARGE_WIDTH = 48, 64, 1024
 """Relation heads for a teacher of base size, for one of large size, and the width from which it is that."""
 BASE_LAYERS = 12
 """Layers up to which a teacher is of base size, and teaches by its last."""
-NARROWEST = 8
-"""Components of a relation head, at least, where the number of heads above does not divide the widths; a student's of
-width 384 have as many with 48 heads."""
+NARROWEST, PAPERS_NARROWEST = 8, 384
+"""Components of a relation head, at least, and the width of the paper's narrowest students: these have 8 with 48 heads,
+and 6 with 64, as in the paper."""
 
 TRANSFORMERS = {"student": "transformer:LxH, or --layers of the teacher", "teacher": "BERT"}
 """Examples, for messages."""
@@ -63,9 +63,10 @@ def relations(
 def choose_heads(widths: Sequence[tuple[int, int]], relation_heads: int | None = None) -> int:
     """The number of relation heads for vectors of these widths, each of the student and the teacher.
 
-    None: 48, or 64 for a teacher of 1024 or wider, as MiniLMv2 has; where that does not divide the widths, the greatest
-    number below it that does and leaves 8 components to a head. Raises `UsageError`, which names the widths and what
-    divides them, for a number that does not.
+    None: 48, or 64 for a teacher of 1024 or wider, as MiniLMv2 has; where that does not divide the widths, or leaves
+    fewer than 8 components to a head, the greatest number below it that divides them and leaves 8. A width of 384 has 6
+    with 64 heads, as in the paper. Raises `UsageError`, which names the widths and what divides them, for a number that
+    does not.
     """
     every = sorted({width for pair in widths for width in pair})
     common = gcd(*every)
@@ -79,7 +80,7 @@ def choose_heads(widths: Sequence[tuple[int, int]], relation_heads: int | None =
             )
         return relation_heads
     wanted = _papers_heads(widths)
-    if common % wanted == 0:
+    if common % wanted == 0 and (every[0] // wanted >= NARROWEST or every[0] == PAPERS_NARROWEST):
         return wanted
     fitting = [n for n in divisors if n <= wanted and (every[0] // n >= NARROWEST or n == 1)]
     if common == 1:
@@ -114,7 +115,8 @@ def told_relations(student: Any, teacher: Any, relation_heads: int | None = None
     n_heads, n_layers = choose_heads(widths, relation_heads), n_layers_of(teacher)
     wanted = _papers_heads(widths)
     forced = relation_heads is None and n_heads != wanted
-    why = f" ({wanted} do not divide the widths {_listed(widths)})" if forced else ""
+    fault = "leave a head too few components of" if _divides(wanted, widths) else "do not divide"
+    why = f" ({wanted} {fault} the widths {_listed(widths)})" if forced else ""
     at = choose_layer(n_layers, layer)
     return f"{n_heads} relation heads{why}, from layer {at} of the teacher's {n_layers}, from 0"
 
@@ -131,6 +133,10 @@ def _compared_widths(student: Any, teacher: Any, layer: int | None) -> list[tupl
     own = widths_of(student, n_layers_of(student) - 1)
     its = widths_of(teacher, choose_layer(n_layers_of(teacher), layer))
     return list(zip(own, its, strict=True))
+
+
+def _divides(n_heads: int, widths: Sequence[tuple[int, int]]) -> bool:
+    return all(width % n_heads == 0 for pair in widths for width in pair)
 
 
 def _papers_heads(widths: Sequence[tuple[int, int]]) -> int:

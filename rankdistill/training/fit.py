@@ -245,17 +245,26 @@ def check_objective(
     if beside is not None and beside.prompt != student.prompt:
         raise UsageError(
             f"the teacher reads queries after the prompt {beside.prompt!r}, the student after {student.prompt!r}, so "
-            "they cannot read the same batches: use the teacher's scores instead (score it, or name it among the "
-            "ensemble's teachers)"
+            f"they cannot read the same batches: {_instead(objective)}"
         )
     if beside is not None and beside.asked != student.asked:
         raise UsageError(
-            "the teacher and the student do not read the same prompt, so they cannot read the same batches: use the "
-            "teacher's scores instead (score it, or name it among the ensemble's teachers)"
+            "the teacher and the student do not read the same prompt, so they cannot read the same batches: "
+            f"{_instead(objective)}"
         )
     if beside is not None and beside.tokenizer.get_vocab() != student.tokenizer.get_vocab():
         raise UsageError(
-            "the teacher and the student do not share a vocabulary, so they cannot read the same batches: use the "
-            "teacher's scores instead (score it, or name it among the ensemble's teachers)"
+            "the teacher and the student do not share a vocabulary, so they cannot read the same batches: "
+            f"{_instead(objective)}"
         )
     objective.check_models(student.model, beside and beside.model)
+
+
+def _instead(objective: Objective) -> str:
+    """What to do where a teacher beside the student cannot read what the student reads: no score holds insides."""
+    if objective.compares_insides:
+        return (
+            "take a student with the teacher's tokens and prompt, --student transformer:LxH (--student-network plain), "
+            "or layers of the teacher, --student TEACHER --layers"
+        )
+    return "use the teacher's scores instead (score it, or name it among the ensemble's teachers)"

@@ -22,8 +22,16 @@ SYNTAX = "a sum such as 'hinge(label) + 0.5*pairwise_mse(pile)', or with setting
 def terms_of(text: str) -> tuple[Term, ...]:
     """Read the terms of an objective, see `Objective.parse`. Raises `UsageError`."""
     terms = tuple(_terms(_tree(text), text, 1.0))
-    names = [term.name for term in terms]
-    if len(set(names)) < len(names):
+    first: dict[str, Term] = {}
+    for term in terms:
+        other = first.setdefault(term.name, term)
+        if other is term:
+            continue
+        if other.settings != term.settings:
+            raise UsageError(
+                f"objective {text!r} has {term.name} with two sets of settings, expected one: an objective has each "
+                "loss once for the same columns and head, so keep one of them"
+            )
         raise UsageError(f"objective {text!r} names a term twice; add their weights instead")
     return terms
 

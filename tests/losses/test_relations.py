@@ -215,11 +215,15 @@ def test_a_teacher_of_base_size_teaches_by_its_last_layer_and_a_large_one_by_the
         ([(32, 32)] * 3, 4),
         ([(312, 768)] * 3, 24),
         ([(64, 128), (16, 64), (16, 64)], 2),
+        ([(48, 768)] * 3, 6),
+        ([(96, 768)] * 3, 12),
+        ([(192, 768)] * 3, 24),
+        ([(200, 768)] * 3, 8),
+        ([(192, 1024)] * 3, 16),
+        ([(384, 384), (96, 384), (96, 384)], 12),
     ],
 )
-def test_relation_heads_are_the_papers_where_they_divide_the_widths(
-    widths: list[tuple[int, int]], expected: int
-) -> None:
+def test_relation_heads_are_the_papers_where_they_suit_the_widths(widths: list[tuple[int, int]], expected: int) -> None:
     assert choose_heads(widths) == expected
 
 
@@ -244,6 +248,8 @@ def test_what_is_compared_is_said() -> None:
     assert told_relations(teacher, teacher, 8, 1) == "8 relation heads, from layer 1 of the teacher's 4, from 0"
     found = told_relations(make_model(hidden_size=24), teacher)
     assert found.startswith("2 relation heads (48 do not divide the widths 24 of the student and 32 of the teacher)")
+    narrow = told_relations(make_model(hidden_size=48), make_model(hidden_size=96))
+    assert narrow.startswith("6 relation heads (48 leave a head too few components of the widths 48 of the student and")
 
 
 def test_models_that_cannot_be_compared_are_refused_before_any_pass() -> None:
@@ -275,6 +281,11 @@ def test_a_model_without_known_projections_is_refused_by_name() -> None:
             "unknown setting of relations 'heads'.* layer, relation_heads",
         ),
         ("relations(teacher, head=other)", UsageError, "which no head changes"),
+        (
+            "relations(teacher, layer=0) + relations(teacher, layer=2)",
+            UsageError,
+            r"has relations\(teacher\) with two sets of settings, expected one",
+        ),
     ],
 )
 def test_objectives_that_cannot_be_meant_are_refused(text: str, error: Any, message: str) -> None:

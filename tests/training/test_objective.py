@@ -105,6 +105,8 @@ def test_lists_need_labels_that_differ_where_every_term_reads_them() -> None:
 def test_a_term_named_twice_is_refused() -> None:
     with pytest.raises(UsageError, match="names a term twice"):
         Objective.parse("hinge(label) + 2*hinge(label)")
+    with pytest.raises(UsageError, match=r"has hinge\(label\) with two sets of settings.* so keep one"):
+        Objective.parse("hinge(label, margin=0.5) + hinge(label)")
 
 
 def test_a_loss_over_two_logits_refuses_a_model_with_one() -> None:

@@ -143,8 +143,12 @@ def test_teachers_that_do_not_suit_are_refused() -> None:
         fit(two, candidates, collection, objective, SETTINGS, teacher=teacher)
     other = CrossEncoder(make_model(), make_tokenizer())
     other.tokenizer.add_tokens(["strange"])
-    with pytest.raises(UsageError, match="do not share a vocabulary"):
+    with pytest.raises(UsageError, match=r"vocabulary.* use the teacher's scores instead"):
         fit(student, candidates, collection, "pointwise_mse(teacher)", SETTINGS, teacher=other)
+    for changed in (other, CrossEncoder(make_model(), make_tokenizer(), prompt="query: ")):
+        for objective in ("relations(teacher)", "pointwise_mse(teacher) + hidden_mse(teacher)"):
+            with pytest.raises(UsageError, match="cannot read the same batches: take a student with the teacher's tok"):
+                fit(student, candidates, collection, objective, SETTINGS, teacher=changed)
     with pytest.raises(UsageError, match=r"hidden_mse fits the insides of a teacher.*write hidden_mse\(teacher\)"):
         Objective.parse("hidden_mse(pile)")
 
