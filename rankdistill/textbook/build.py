@@ -17,6 +17,7 @@ from rankdistill.corpus.build import NEAR_DUPLICATES_FROM
 from rankdistill.corpus.duplicates import threshold_of
 from rankdistill.corpus.finished import finished
 from rankdistill.corpus.languages import warn_without_rules
+from rankdistill.corpus.processes import check_guarded
 from rankdistill.corpus.sentences import letters_of
 from rankdistill.corpus.settings import CorpusSettings
 from rankdistill.corpus.sources import PairParts, identity_of, open_source
@@ -77,6 +78,8 @@ def build_textbook(
     settings, text = settings or TextbookSettings(), text or CorpusSettings()
     wanted = _wanted(size, k, settings.max_k)
     letters_of(text.script)  # an unknown script is refused before any work
+    processes = processes or os.cpu_count() or 1
+    check_guarded(processes)
     stop_words = stop_words_of(text.language, settings.stop_words)
     if not corpus:
         raise UsageError("no corpus given: expected parts that `corpus` wrote, text files, folders or collections")
@@ -107,7 +110,7 @@ def build_textbook(
     with unfinished(out, _shapes(made_of)) as work:
         queries, counts = queries_of(anchors, settings.keywords, stop_words, work)
         try:
-            units, of_corpus = units_of(sources, are_pairs, text, work, processes or os.cpu_count() or 1)
+            units, of_corpus = units_of(sources, are_pairs, text, work, processes)
             counts.update(of_corpus)
             if not len(units):
                 raise _no_units(corpus, are_pairs, of_corpus, text.wrapped)

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rankdistill.corpus.block import sentence_block
-from rankdistill.corpus.build import in_order
 from rankdistill.corpus.documents import blocks
+from rankdistill.corpus.processes import in_order
 from rankdistill.corpus.settings import CorpusSettings
 from rankdistill.corpus.sources import PairParts, is_pair_folder, is_text, open_source
 from rankdistill.data.collection import Collection

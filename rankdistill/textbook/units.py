@@ -24,9 +24,9 @@ from rankdistill.corpus.block import (
     sentence_block,
     write_block,
 )
-from rankdistill.corpus.build import in_order
 from rankdistill.corpus.documents import blocks
 from rankdistill.corpus.duplicates import repeated
+from rankdistill.corpus.processes import in_order
 from rankdistill.corpus.settings import CorpusSettings
 from rankdistill.corpus.sources import PairParts, Source
 from rankdistill.data.pair_parts import read_pair_part
