@@ -61,19 +61,21 @@ def build_textbook(
     """Write the sentences of a general corpus that a task's texts find as a new folder of Parquet parts.
 
     Every text of the task's split is an anchor, whose RAKE keywords query BM25 over the corpus. The k best sentences of
-    all anchors are merged, without duplicates. size: of the textbook; k is the least that reaches it, and of the
-    sentences of the last rank as many are taken as fit. Or give k itself. split: see `anchors_of`. corpus: parts that
-    `build_corpus` wrote, or text, which is split and filtered by ``text``; that holds the similarity of near
-    duplicates, too. processes: of this machine (None: one per core), and find, what searches: the bytes written do not
-    depend on them.
+    all anchors are merged, without duplicates. size: of the textbook, of an anchored one with the anchors that are
+    written; k is the least that reaches it, and of the sentences of the last rank as many are taken as fit. Or give k
+    itself. split: see `anchors_of`. corpus: parts that `build_corpus` wrote, or text, which is split and filtered by
+    ``text``; that holds the similarity of near duplicates and the language of the stop words, too, which also count
+    beside parts. processes: of this machine (None: one per core), and find, what searches: the bytes written do not
+    depend on them. Each process runs the main script again as it starts, so that a script calls this under
+    ``if __name__ == "__main__":``.
 
     Columns are id, first, second (empty for sentences), anchor (the text that found it at the best rank, the first of
-    several) and keywords (what that searched for). Rows are in the order of their rank, so that the first ones are a
-    smaller textbook. Returns what was counted. What is done is kept in a hidden folder beside ``out`` until the end, so
-    that the same call goes on after a kill. A finished textbook of the same texts and settings is left as it is. Raises
-    `UsageError` where ``out`` has anything else, unless one of size and k is given, and for a setting that has no
-    effect; `DataError` for a corpus without sentences, and a size that cannot be reached.
-    Source: CC §2.1 (docs/papers.md).
+    several) and keywords (what that searched for). Rows are in the order of their rank, those of a rank by hash, so
+    that the first ones are the textbook of a smaller size. Returns what was counted. What is done is kept in a hidden
+    folder beside ``out`` until the end, so that the same call goes on after a kill. A finished textbook of the same
+    texts and settings is left as it is. Raises `UsageError` where ``out`` has anything else, unless one of size and k
+    is given, for a setting that has no effect, and for a script without that guard; `DataError` for a corpus without
+    sentences, and a size that cannot be reached. Source: CC §2.1 (docs/papers.md).
     """
     settings, text = settings or TextbookSettings(), text or CorpusSettings()
     wanted = _wanted(size, k, settings.max_k)
@@ -119,7 +121,7 @@ def build_textbook(
             raise
         if advice := advice_for(of_corpus, text.wrapped):
             warnings.warn(advice, stacklevel=2)
-        book = choose(units, queries["terms"], wanted, text.similarity, work, find)
+        book = choose(units, queries, wanted, text.similarity, work, find, output == "anchored")
         if book is None:
             remove_work(work)
             raise DataError(f"none of the {len(queries):,} anchors finds anything: their words are not in the corpus")

@@ -200,6 +200,22 @@ def test_parts_of_a_corpus_give_their_sentences_or_their_pairs(tmp_path: Path) -
     assert load_collection(f"textbook:{tmp_path / 'anchored'}").documents["0"] == anchored[0]["second"]
 
 
+def test_the_first_rows_are_the_textbook_of_a_smaller_size(text: Path, tmp_path: Path) -> None:
+    task = task_of(NOUNS)
+    for size in ("7", "19", "40"):
+        build_textbook(task, [text], tmp_path / size, size=size, text=EXACT, processes=1)
+    most = rows(tmp_path / "40")
+    assert (rows(tmp_path / "7"), rows(tmp_path / "19")) == (most[:7], most[:19])
+
+
+def test_the_size_of_an_anchored_textbook_counts_its_anchors(text: Path, tmp_path: Path) -> None:
+    settings = TextbookSettings(output="anchored")
+    counts = build_textbook(TASK, [text], tmp_path / "out", size="2kB", settings=settings, text=EXACT, processes=1)
+    written = sum(len(f"{row['first']}{row['second']}".encode()) for row in rows(tmp_path / "out"))
+    assert counts["bytes"] == written
+    assert 1900 < written <= 2000
+
+
 def test_near_duplicates_of_what_was_found_before_are_left_out(tmp_path: Path) -> None:
     long = "The wolf and the king of the old garden walked along the river until the evening came to them at home"
     other = "Nobody has seen a wolf or a king in the north of this country for more than a hundred years."
