@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +91,7 @@ def build_textbook(
     output = settings.output if settings.output != "auto" else "pairs" if anchors.of_ranking else "sentences"
     are_pairs = output == "pairs"
     of_parts = all(isinstance(source, PairParts) for source in sources)
-    _check_text(text, of_parts, are_pairs)
+    _check_text(text, of_parts, are_pairs, settings.stop_words)
     if not of_parts:
         warn_without_rules(text.language)
     made_of = {
@@ -150,12 +150,17 @@ def _wanted(size: str | Size | None, k: int | None, max_k: int) -> Wanted:
     return Wanted(size, k, max_k)
 
 
-def _check_text(text: CorpusSettings, of_parts: bool, are_pairs: bool) -> None:
+def _check_text(text: CorpusSettings, of_parts: bool, are_pairs: bool, stop_words: str | None) -> None:
     """Raise `UsageError` for a setting of the text that has no effect on the textbook."""
-    changed = [field.name for field in fields(text) if getattr(text, field.name) != field.default]
+    changed = text.changed()
     if unused := [name for name in changed if name in ("pairs", "seed")]:
         raise UsageError(f"text.{unused[0]} is of the sample that `corpus` keeps; of a textbook, size is what to give")
-    if of_parts and (unused := [name for name in changed if name != "similarity"]):
+    if of_parts and "language" in changed and stop_words is not None:
+        raise UsageError(
+            "text.language chooses the stop words, which are those of a file, and splits text, and the corpus is "
+            "parts: leave out the language or the file"
+        )
+    if of_parts and (unused := [name for name in changed if name not in ("similarity", "language")]):
         raise UsageError(
             f"text.{unused[0]} is a setting of text, and the corpus is parts, which are taken as they are: leave it "
             "out, or give it to `corpus`"

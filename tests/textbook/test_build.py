@@ -200,6 +200,19 @@ def test_parts_of_a_corpus_give_their_sentences_or_their_pairs(tmp_path: Path) -
     assert load_collection(f"textbook:{tmp_path / 'anchored'}").documents["0"] == anchored[0]["second"]
 
 
+def test_the_language_chooses_the_stop_words_beside_parts_too(tmp_path: Path) -> None:
+    pytest.importorskip("spacy", reason="the extra 'augment' is not installed")
+    parts = write_parts(tmp_path, [f"Geschichte {i} sagt, dass die Katze den Hund im Garten traf." for i in range(8)])
+    task = task_of(["die Katze und der Hund"])
+    german = CorpusSettings(language="de", similarity=1.0)
+    build_textbook(task, [f"pairs:{parts}"], tmp_path / "out", k=2, text=german, processes=1)
+    assert {row["keywords"] for row in rows(tmp_path / "out")} == {"katze, hund"}
+    (tmp_path / "stop.txt").write_text("die der und")
+    settings = TextbookSettings(stop_words=str(tmp_path / "stop.txt"))
+    with pytest.raises(UsageError, match="leave out the language or the file"):
+        build_textbook(task, [parts], tmp_path / "none", k=2, text=german, settings=settings, processes=1)
+
+
 def test_the_first_rows_are_the_textbook_of_a_smaller_size(text: Path, tmp_path: Path) -> None:
     task = task_of(NOUNS)
     for size in ("7", "19", "40"):
