@@ -38,7 +38,7 @@ from rankdistill.textbook.rows import take_rows
 from rankdistill.textbook.settings import TextbookSettings
 from rankdistill.textbook.size import Size, Wanted, parse_size
 from rankdistill.textbook.stop_words import stop_words_of
-from rankdistill.textbook.units import units_of
+from rankdistill.textbook.units import SINGLE, units_of
 
 REPORT = "textbook.json"
 """File beside the parts: the task, the corpus, the settings, k, and what was counted at each step."""
@@ -78,10 +78,10 @@ def build_textbook(
     sentences, and a size that cannot be reached. Source: CC §2.1 (docs/papers.md).
     """
     settings, text = settings or TextbookSettings(), text or CorpusSettings()
-    wanted = _wanted(size, k, settings.max_k)
-    letters_of(text.script)  # an unknown script is refused before any work
     processes = processes or os.cpu_count() or 1
     check_guarded(processes)
+    wanted = _wanted(size, k, settings.max_k)
+    letters_of(text.script)  # an unknown script is refused before any work
     stop_words = stop_words_of(text.language, settings.stop_words)
     if not corpus:
         raise UsageError("no corpus given: expected parts that `corpus` wrote, text files, folders or collections")
@@ -173,6 +173,8 @@ def _no_units(corpus: Sequence[str | Path], are_pairs: bool, counts: Mapping[str
     told = ", ".join(f"{number:,} {what}" for what, number in counts.items() if number)
     units = "pair of adjacent sentences" if are_pairs else "sentence"
     advice = advice_for(counts, wrapped)
+    if not advice and are_pairs and counts.get(SINGLE):
+        advice = "give --output sentences, or parts of pairs, as `corpus` writes them"
     more = f"; {advice}" if advice else ""
     return DataError(f"{', '.join(map(str, corpus))} holds no {units}: {told or 'no text'}{more}")
 

@@ -229,6 +229,16 @@ def test_the_size_of_an_anchored_textbook_counts_its_anchors(text: Path, tmp_pat
     assert 1900 < written <= 2000
 
 
+def test_a_textbook_of_sentences_as_corpus_has_no_pairs_and_says_so(text: Path, tmp_path: Path) -> None:
+    book, pairs = tmp_path / "book", TextbookSettings(output="pairs")
+    n = build_textbook(TASK, [text], book, k=2, text=EXACT, processes=1)["kept"]
+    said = rf"no pair of adjacent sentences: {n} single sentences read; give --output sentences, or parts of pairs"
+    with pytest.raises(DataError, match=said):
+        build_textbook(TASK, [book], tmp_path / "out", k=2, settings=pairs, processes=1)
+    counts = build_textbook(TASK, [f"textbook:{book}"], tmp_path / "out", k=2, text=EXACT, processes=1)
+    assert (counts["pairs read"], counts["single sentences read"], counts["searched"]) == (0, n, n)
+
+
 def test_near_duplicates_of_what_was_found_before_are_left_out(tmp_path: Path) -> None:
     long = "The wolf and the king of the old garden walked along the river until the evening came to them at home"
     other = "Nobody has seen a wolf or a king in the north of this country for more than a hundred years."
