@@ -6,6 +6,7 @@ import dataclasses
 import json
 import random
 import shutil
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from itertools import chain
@@ -237,6 +238,19 @@ def test_a_textbook_of_sentences_as_corpus_has_no_pairs_and_says_so(text: Path, 
         build_textbook(TASK, [book], tmp_path / "out", k=2, settings=pairs, processes=1)
     counts = build_textbook(TASK, [f"textbook:{book}"], tmp_path / "out", k=2, text=EXACT, processes=1)
     assert (counts["pairs read"], counts["single sentences read"], counts["searched"]) == (0, n, n)
+
+
+def test_anchors_without_blanks_between_words_are_warned_about_once(tmp_path: Path) -> None:
+    chinese = anchors_of(task_of(["我喜欢猫和狗。", "河流和山", "a cat"]))
+    for _ in range(2):  # the second time from the file
+        with pytest.warns(UserWarning, match=r"2 of 3 anchors are written without blanks .* stop words") as warned:
+            queries.queries_of(chinese, None, {"和"}, tmp_path)
+        assert len(warned) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for name, said, stop_words in (("korean", "고양이와 개를 좋아한다", {"a"}), ("none", "河流和山", set[str]())):
+            (tmp_path / name).mkdir()
+            queries.queries_of(anchors_of(task_of([said])), None, stop_words, tmp_path / name)
 
 
 def test_near_duplicates_of_what_was_found_before_are_left_out(tmp_path: Path) -> None:
