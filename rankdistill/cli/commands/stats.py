@@ -38,7 +38,8 @@ def stats(
         bool, Parameter(help="Statistics of the texts, also of one collection; of several always.", show_default=False)
     ] = False,
     split: Annotated[
-        str | None, Parameter(help="Split of tasks whose texts count. [default: train; of a ranking all queries]")
+        str | None,
+        Parameter(help="Split of tasks whose texts count, or all. [default: train; of a ranking all queries]"),
     ] = None,
     vocabulary: Annotated[
         int, Parameter(help="Most frequent words of each corpus that are compared.", validator=Number(gte=1))
