@@ -77,6 +77,8 @@ def test_parts_give_both_texts_of_every_pair_part_by_part(tmp_path: Path) -> Non
     for source in (tmp_path / "parts", f"pairs:{tmp_path / 'parts'}", f"textbook:{tmp_path / 'parts'}"):
         assert listed(source) == corpus_texts(loaded).to_pylist()
         assert not has_splits(str(source))
+    with pytest.raises(DataError, match=r"is it the folder of a collection\?; .* textbook:.*parts or pairs:.*parts"):
+        load_collection(tmp_path / "parts")
 
 
 def test_folders_without_text_are_refused(tmp_path: Path) -> None:
