@@ -129,6 +129,8 @@ def test_a_benchmark_in_running_text_exists(module: str) -> None:
 def test_python_blocks_are_python(path: Path) -> None:
     for block in blocks(path, "python"):
         ast.parse(block)
+        starts_processes = re.search(r"\b(build_textbook|build_corpus|augment)\(", block)
+        assert not starts_processes or 'if __name__ == "__main__":' in block
 
 
 # -- links and names ---------------------------------------------------------------------------------------------------

@@ -32,8 +32,8 @@ from rankdistill.augment.variations import (
     save,
     write_block,
 )
-from rankdistill.corpus.build import in_order
 from rankdistill.corpus.duplicates import repeated
+from rankdistill.corpus.processes import check_guarded, in_order
 from rankdistill.data.collection import Collection
 from rankdistill.data.examples import SPLIT, Examples, examples_of
 from rankdistill.data.pair_parts import PAIRS_PER_PART, with_mask_token, write_pair_part
@@ -70,13 +70,15 @@ def augment(
     Columns are id (the example's, ``~`` and the round), first, second (empty for single texts) and label, which is the
     example's and need not hold for the variation. split: of the task (None: train; pairs without splits are taken
     whole). base: masked language model, for ``p_context``. processes: of this machine (None: one per core); the bytes
-    written do not depend on it. What a base proposed is kept in a hidden folder beside ``out`` until the end, so that
-    the same call goes on after a kill. Variations like their example, or like another text or pair, are left out.
-    Returns what was counted. Raises `UsageError` where ``out`` is a folder that has anything else, and for a base
-    without ``p_context`` or the other way round; `DataError` where no variation is left. Source: LSTM-KD §3.3
-    (docs/papers.md).
+    written do not depend on it. Each runs the main script again as it starts, so that a script calls this under
+    ``if __name__ == "__main__":``. What a base proposed is kept in a hidden folder beside ``out`` until the end, so
+    that the same call goes on after a kill. Variations like their example, or like another text or pair, are left out.
+    Returns what was counted. Raises `UsageError` where ``out`` is a folder that has anything else, for a script without
+    that guard, and for a base without ``p_context`` or the other way round; `DataError` where no variation is left.
+    Source: LSTM-KD §3.3 (docs/papers.md).
     """
     settings, out, processes = settings or AugmentSettings(), Path(out), processes or os.cpu_count() or 1
+    check_guarded(processes)
     if (base is None) != (settings.p_context == 0):
         raise UsageError("p_context and base belong together: a masked language model, and how often it is asked")
     tagger = resolve(settings.tagger) if settings.p_pos else None

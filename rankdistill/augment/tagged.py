@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from rankdistill.arrays import I32, I64
 from rankdistill.augment.pieces import Pieces, encode, is_word, split
 from rankdistill.augment.taggers import load
-from rankdistill.corpus.build import in_order
+from rankdistill.corpus.processes import in_order
 from rankdistill.progress import progress
 
 BLOCK = 2048

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import shutil
 import warnings
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +21,7 @@ from rankdistill.corpus.documents import blocks
 from rankdistill.corpus.duplicates import bands_for, repeated, threshold_of
 from rankdistill.corpus.finished import finished
 from rankdistill.corpus.languages import warn_without_rules
+from rankdistill.corpus.processes import check_guarded, in_order
 from rankdistill.corpus.sentences import letters_of
 from rankdistill.corpus.settings import CorpusSettings
 from rankdistill.corpus.sources import identity_of, open_source
@@ -34,8 +32,6 @@ from rankdistill.files.atomic import atomic_path
 from rankdistill.files.facts import write_facts
 from rankdistill.progress import progress
 
-In = TypeVar("In")
-Out = TypeVar("Out")
 REPORT = "corpus.json"
 """File beside the parts: the settings, the sources, and what was counted."""
 NEAR_DUPLICATES_FROM = "near duplicates from"
@@ -54,12 +50,15 @@ def build_corpus(
     """Write pairs of adjacent sentences as a new folder of Parquet parts, and return what was counted.
 
     sources: text files, folders of them, or collections, see `open_source`. processes: of this machine (None: one per
-    core); the bytes written do not depend on it. Documents stream through; memory holds the keys of one band, eight
-    bytes a pair. Of duplicates the first one is kept. A folder that was made of the same text with the same settings is
-    left as it is, and written again where a part of it is damaged. Raises `DataError` where no pair is left,
-    `UsageError` where ``out`` is a folder that has anything else. Source: UEGP §3.3, appendix A (docs/papers.md).
+    core); the bytes written do not depend on it. Each runs the main script again as it starts, so that a script calls
+    this under ``if __name__ == "__main__":``. Documents stream through; memory holds the keys of one band, eight bytes
+    a pair. Of duplicates the first one is kept. A folder that was made of the same text with the same settings is left
+    as it is, and written again where a part of it is damaged. Raises `DataError` where no pair is left, `UsageError`
+    where ``out`` is a folder that has anything else, and for a script without that guard. Source: UEGP §3.3, appendix A
+    (docs/papers.md).
     """
-    settings = settings or CorpusSettings()
+    settings, processes = settings or CorpusSettings(), processes or os.cpu_count() or 1
+    check_guarded(processes)
     letters_of(settings.script)  # an unknown script is refused before any work
     warn_without_rules(settings.language)
     if not sources:
@@ -79,7 +78,7 @@ def build_corpus(
         files, sizes = [], []
         with progress("documents", None, unit="documents") as advance:
             step = partial(process_block, settings=settings)
-            for number, block in enumerate(in_order(step, blocks(texts), processes or os.cpu_count() or 1)):
+            for number, block in enumerate(in_order(step, blocks(texts), processes)):
                 files.append(work / f"{number:06}.arrow")
                 write_block(block, files[-1])
                 counts.update(block.counts)  # += would drop what is 0
@@ -99,21 +98,6 @@ def build_corpus(
         shutil.rmtree(work)
         seal_parts(folder, out)
     return dict(counts)
-
-
-def in_order(function: Callable[[In], Out], items: Iterable[In], processes: int) -> Iterator[Out]:
-    """Apply a function in some processes and yield its results in the order of the items, a few of them ahead."""
-    if processes == 1:
-        yield from map(function, items)
-        return
-    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
-        waiting: deque[Future[Out]] = deque()
-        for item in items:
-            waiting.append(pool.submit(function, item))
-            if len(waiting) > 2 * processes:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
 
 
 def _kept(files: Sequence[Path], sizes: Sequence[int], settings: CorpusSettings, counts: Counter[str]) -> Bools:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from rankdistill.corpus.languages import check_language
 from rankdistill.errors import UsageError
@@ -37,6 +37,10 @@ class CorpusSettings:
     """Keep a random sample of this many pairs. [default: all]"""
     seed: int = 0
     """Of the sample."""
+
+    def changed(self) -> list[str]:
+        """The names of the settings that are not the default."""
+        return [field.name for field in fields(self) if getattr(self, field.name) != field.default]
 
     def __post_init__(self) -> None:
         check_language(self.language)

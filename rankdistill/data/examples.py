@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rankdistill.arrays import F32, I64
-from rankdistill.data.collection import Collection
-from rankdistill.errors import DataError
+from rankdistill.data.collection import HASHED_SPLITS, Collection
+from rankdistill.errors import DataError, UnknownNameError
 
 SPLIT, ALL = "train", "all"
 
@@ -42,15 +42,14 @@ def examples_of(collection: Collection, split: str | None = None) -> Examples:
     `UnknownNameError` for a split that the collection does not have, `DataError` where it has no texts.
     """
     pairs = collection.candidates
-    whole = split == ALL and ALL not in collection.splits
     queries_alone = not collection.is_of_pairs
     if queries_alone or pairs is None:
-        ids = collection.queries.ids if whole else pa.array(collection.split(split or SPLIT), pa.large_string())
+        ids = ids_of_split(collection, split or SPLIT)
         sides = [collection.queries.column(ids)]
     else:
         kept = pairs
-        if not whole and (split is not None or collection.splits):
-            kept = collection.in_split(pairs, split or SPLIT)
+        if not _is_everything(collection, split) and (split is not None or collection.splits):
+            kept = pairs.only_queries(ids_of_split(collection, split or SPLIT))
         ids = kept.row_query_ids
         sides = [collection.queries.column(ids)]
         seconds = collection.documents.column(kept.doc_ids)
@@ -65,3 +64,20 @@ def examples_of(collection: Collection, split: str | None = None) -> Examples:
         labels = kept.only_columns().join(collection.qrels, "label")["label"]
     columns = tuple(np.split(rows, len(sides)))
     return Examples(pa.array(ids, pa.large_string()), coded.dictionary, columns, labels, queries_alone)
+
+
+def ids_of_split(collection: Collection, split: str) -> pa.Array:
+    """The query ids of a split, or of everything for "all", in the collection's order: large_string (Q,).
+
+    Raises `UnknownNameError`, whose message has "all", too, for a split that the collection does not have.
+    """
+    if _is_everything(collection, split):
+        return collection.queries.ids
+    known = collection.splits or HASHED_SPLITS
+    if split not in known:
+        raise UnknownNameError(f"split of {collection.name}", split, {*known, ALL})
+    return pa.array(collection.split(split), pa.large_string())
+
+
+def _is_everything(collection: Collection, split: str | None) -> bool:
+    return split == ALL and ALL not in collection.splits

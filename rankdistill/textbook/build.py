@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from rankdistill.corpus.build import NEAR_DUPLICATES_FROM
 from rankdistill.corpus.duplicates import threshold_of
 from rankdistill.corpus.finished import finished
 from rankdistill.corpus.languages import warn_without_rules
+from rankdistill.corpus.processes import check_guarded
 from rankdistill.corpus.sentences import letters_of
 from rankdistill.corpus.settings import CorpusSettings
 from rankdistill.corpus.sources import PairParts, identity_of, open_source
@@ -37,7 +38,7 @@ from rankdistill.textbook.rows import take_rows
 from rankdistill.textbook.settings import TextbookSettings
 from rankdistill.textbook.size import Size, Wanted, parse_size
 from rankdistill.textbook.stop_words import stop_words_of
-from rankdistill.textbook.units import units_of
+from rankdistill.textbook.units import SINGLE, units_of
 
 REPORT = "textbook.json"
 """File beside the parts: the task, the corpus, the settings, k, and what was counted at each step."""
@@ -60,21 +61,25 @@ def build_textbook(
     """Write the sentences of a general corpus that a task's texts find as a new folder of Parquet parts.
 
     Every text of the task's split is an anchor, whose RAKE keywords query BM25 over the corpus. The k best sentences of
-    all anchors are merged, without duplicates. size: of the textbook; k is the least that reaches it, and of the
-    sentences of the last rank as many are taken as fit. Or give k itself. split: see `anchors_of`. corpus: parts that
-    `build_corpus` wrote, or text, which is split and filtered by ``text``; that holds the similarity of near
-    duplicates, too. processes: of this machine (None: one per core), and find, what searches: the bytes written do not
-    depend on them.
+    all anchors are merged, without duplicates. size: of the textbook, of an anchored one with the anchors that are
+    written; k is the least that reaches it, and of the sentences of the last rank as many are taken as fit. Or give k
+    itself. split: see `anchors_of`. corpus: parts that `build_corpus` wrote, or text, which is split and filtered by
+    ``text``; that holds the similarity of near duplicates and the language of the stop words, too, which also count
+    beside parts. processes: of this machine (None: one per core), and find, what searches: the bytes written do not
+    depend on them. Each process runs the main script again as it starts, so that a script calls this under
+    ``if __name__ == "__main__":``.
 
     Columns are id, first, second (empty for sentences), anchor (the text that found it at the best rank, the first of
-    several) and keywords (what that searched for). Rows are in the order of their rank, so that the first ones are a
-    smaller textbook. Returns what was counted. What is done is kept in a hidden folder beside ``out`` until the end, so
-    that the same call goes on after a kill. A finished textbook of the same texts and settings is left as it is. Raises
-    `UsageError` where ``out`` has anything else, unless one of size and k is given, and for a setting that has no
-    effect; `DataError` for a corpus without sentences, and a size that cannot be reached.
-    Source: CC §2.1 (docs/papers.md).
+    several) and keywords (what that searched for). Rows are in the order of their rank, those of a rank by hash, so
+    that the first ones are the textbook of a smaller size. Returns what was counted. What is done is kept in a hidden
+    folder beside ``out`` until the end, so that the same call goes on after a kill. A finished textbook of the same
+    texts and settings is left as it is. Raises `UsageError` where ``out`` has anything else, unless one of size and k
+    is given, for a setting that has no effect, and for a script without that guard; `DataError` for a corpus without
+    sentences, and a size that cannot be reached. Source: CC §2.1 (docs/papers.md).
     """
     settings, text = settings or TextbookSettings(), text or CorpusSettings()
+    processes = processes or os.cpu_count() or 1
+    check_guarded(processes)
     wanted = _wanted(size, k, settings.max_k)
     letters_of(text.script)  # an unknown script is refused before any work
     stop_words = stop_words_of(text.language, settings.stop_words)
@@ -86,7 +91,7 @@ def build_textbook(
     output = settings.output if settings.output != "auto" else "pairs" if anchors.of_ranking else "sentences"
     are_pairs = output == "pairs"
     of_parts = all(isinstance(source, PairParts) for source in sources)
-    _check_text(text, of_parts, are_pairs)
+    _check_text(text, of_parts, are_pairs, settings.stop_words)
     if not of_parts:
         warn_without_rules(text.language)
     made_of = {
@@ -107,7 +112,7 @@ def build_textbook(
     with unfinished(out, _shapes(made_of)) as work:
         queries, counts = queries_of(anchors, settings.keywords, stop_words, work)
         try:
-            units, of_corpus = units_of(sources, are_pairs, text, work, processes or os.cpu_count() or 1)
+            units, of_corpus = units_of(sources, are_pairs, text, work, processes)
             counts.update(of_corpus)
             if not len(units):
                 raise _no_units(corpus, are_pairs, of_corpus, text.wrapped)
@@ -116,7 +121,7 @@ def build_textbook(
             raise
         if advice := advice_for(of_corpus, text.wrapped):
             warnings.warn(advice, stacklevel=2)
-        book = choose(units, queries["terms"], wanted, text.similarity, work, find)
+        book = choose(units, queries, wanted, text.similarity, work, find, output == "anchored")
         if book is None:
             remove_work(work)
             raise DataError(f"none of the {len(queries):,} anchors finds anything: their words are not in the corpus")
@@ -145,12 +150,17 @@ def _wanted(size: str | Size | None, k: int | None, max_k: int) -> Wanted:
     return Wanted(size, k, max_k)
 
 
-def _check_text(text: CorpusSettings, of_parts: bool, are_pairs: bool) -> None:
+def _check_text(text: CorpusSettings, of_parts: bool, are_pairs: bool, stop_words: str | None) -> None:
     """Raise `UsageError` for a setting of the text that has no effect on the textbook."""
-    changed = [field.name for field in fields(text) if getattr(text, field.name) != field.default]
+    changed = text.changed()
     if unused := [name for name in changed if name in ("pairs", "seed")]:
         raise UsageError(f"text.{unused[0]} is of the sample that `corpus` keeps; of a textbook, size is what to give")
-    if of_parts and (unused := [name for name in changed if name != "similarity"]):
+    if of_parts and "language" in changed and stop_words is not None:
+        raise UsageError(
+            "text.language chooses the stop words, which are those of a file, and splits text, and the corpus is "
+            "parts: leave out the language or the file"
+        )
+    if of_parts and (unused := [name for name in changed if name not in ("similarity", "language")]):
         raise UsageError(
             f"text.{unused[0]} is a setting of text, and the corpus is parts, which are taken as they are: leave it "
             "out, or give it to `corpus`"
@@ -163,6 +173,8 @@ def _no_units(corpus: Sequence[str | Path], are_pairs: bool, counts: Mapping[str
     told = ", ".join(f"{number:,} {what}" for what, number in counts.items() if number)
     units = "pair of adjacent sentences" if are_pairs else "sentence"
     advice = advice_for(counts, wrapped)
+    if not advice and are_pairs and counts.get(SINGLE):
+        advice = "give --output sentences, or parts of pairs, as `corpus` writes them"
     more = f"; {advice}" if advice else ""
     return DataError(f"{', '.join(map(str, corpus))} holds no {units}: {told or 'no text'}{more}")
 

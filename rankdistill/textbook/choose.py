@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from rankdistill.arrays import I64, U64, Bools
 from rankdistill.corpus.duplicates import band_keys, bands_for, repeated
@@ -34,20 +35,30 @@ class Book:
 
 
 def choose(
-    units: pa.Table, terms: pa.ChunkedArray, wanted: Wanted, similarity: float, work: Path, find: Find
+    units: pa.Table,
+    queries: pa.Table,
+    wanted: Wanted,
+    similarity: float,
+    work: Path,
+    find: Find,
+    anchored: bool = False,
 ) -> Book | None:
     """Search, merge, leave out near duplicates and find k, deeper until the size is reached; None: nothing is found.
 
-    terms: of the anchors, lists of large_string (A,). Raises `DataError` for a size that cannot be reached,
+    queries: of the anchors, see `queries_of`. anchored: whether the anchor is written with each unit, so that its bytes
+    count, too. Raises `DataError` for a size that cannot be reached,
     `UsageError` for one that the first sentence exceeds.
     """
-    index, bytes_of, n_anchors = index_of(units, work), lengths_of(units), len(terms)
+    index, of_units, n_anchors = index_of(units, work), lengths_of(units), len(queries)
+    of_anchors: I64 = np.zeros(n_anchors, np.int64)
+    if anchored:
+        of_anchors = pc.binary_length(queries["anchor"]).to_numpy().astype(np.int64)
     most = depth = min(wanted.most, len(units))
     if wanted.size is not None:
-        sentences = wanted.size.number / max(1.0, wanted.lengths(bytes_of).mean())
+        sentences = wanted.size.number / max(1.0, wanted.lengths(of_units + round(of_anchors.mean())).mean())
         depth = min(most, int(2 * sentences / n_anchors) + 10)
     while True:
-        places, nothing = find(index, terms, depth, work)
+        places, nothing = find(index, queries["terms"], depth, work)
         found = np.flatnonzero(places != NEVER)
         if not len(found):
             return None
@@ -55,7 +66,8 @@ def choose(
         kept = ~_near_duplicates(units, found, similarity)
         numbers = found[kept]
         ranks, anchors = np.divmod(places[numbers], n_anchors)
-        sizes = wanted.lengths(bytes_of[numbers])
+        bytes_of: I64 = of_units[numbers] + of_anchors[anchors]
+        sizes = wanted.lengths(bytes_of)
         k = wanted.k if wanted.size is None else least_k(ranks, sizes, wanted.size.number)
         if k is not None:
             break
@@ -78,11 +90,14 @@ def choose(
             "near duplicates": int((before & ~kept).sum()),
             "beyond the size": int((ranks < k).sum() - rows.sum()),
             "kept": int(rows.sum()),
-            "bytes": int(bytes_of[numbers[rows]].sum()),
+            "bytes": int(bytes_of[rows].sum()),
             "k": k,
         }
     )
-    return Book(numbers[rows], anchors[rows], counts)
+    # Within a rank by hash, as `chosen` takes them, so that the first rows are the textbook of a smaller size.
+    in_order = np.flatnonzero(rows)
+    in_order = in_order[np.lexsort((keys[in_order], ranks[in_order]))]
+    return Book(numbers[in_order], anchors[in_order], counts)
 
 
 def _unreachable(wanted: Wanted, found: int, n_anchors: int, most: int, n_units: int, work: Path) -> DataError:

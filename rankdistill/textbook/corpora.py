@@ -12,12 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rankdistill.corpus.block import sentence_block
-from rankdistill.corpus.build import in_order
 from rankdistill.corpus.documents import blocks
+from rankdistill.corpus.processes import in_order
 from rankdistill.corpus.settings import CorpusSettings
 from rankdistill.corpus.sources import PairParts, is_pair_folder, is_text, open_source
 from rankdistill.data.collection import Collection
-from rankdistill.data.examples import examples_of
+from rankdistill.data.examples import examples_of, ids_of_split
 from rankdistill.data.pair_parts import read_pair_part
 from rankdistill.data.sources import load_collection
 
@@ -72,7 +72,8 @@ def corpus_texts(collection: Collection, split: str | None = None) -> pa.Array:
     """The texts of a collection, empty ones left out: large_string (N,).
 
     Of tasks of scored pairs each text of the pairs of a split (None: train), as often as it stands there; of pairs
-    without labels all texts; of a ranking its documents, and its queries, all or those of a split.
+    without labels all texts; of a ranking its documents, and its queries, all or those of a split. split: "all" for
+    everything. Raises `UnknownNameError` for a split that the collection does not have.
     """
     if collection.is_of_pairs:
         examples = examples_of(collection, split)
@@ -80,6 +81,6 @@ def corpus_texts(collection: Collection, split: str | None = None) -> pa.Array:
     else:
         asked = collection.queries.texts
         if split is not None:
-            asked = pa.array(collection.queries.take(collection.split(split)), pa.large_string())
+            asked = collection.queries.column(ids_of_split(collection, split))
         texts = pa.concat_arrays([collection.documents.texts, asked])
     return texts.filter(pc.greater(pc.utf8_length(pc.utf8_trim_whitespace(texts)), 0))

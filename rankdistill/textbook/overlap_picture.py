@@ -9,6 +9,8 @@ from xml.sax.saxutils import escape
 from rankdistill.files.atomic import atomic_path
 
 _SIDE, _MARGIN, _LETTER = 72, 16, 8
+_TITLE_LETTER = 7
+"""Pixels of a letter of the title, on average, in a wide font."""
 _LIGHT, _DARK = (247, 251, 255), (8, 48, 107)
 
 
@@ -16,7 +18,9 @@ def write_overlap(overlap: Mapping[str, Mapping[str, float]], vocabulary: int, p
     """Draw shares from 0 to 1, of each two corpora, as percentages, and write the picture as SVG."""
     names = list(overlap)
     left = _MARGIN + _LETTER * max(map(len, names))
-    width, top = left + _SIDE * len(names) + _MARGIN, 2 * _MARGIN + 10
+    title = f"Shared words of the {vocabulary:,} most frequent, in percent"
+    width = max(left + _SIDE * len(names), _MARGIN + _TITLE_LETTER * len(title)) + _MARGIN
+    top = 2 * _MARGIN + 10
     squares = [
         _square(left + _SIDE * column, top + _SIDE * row, overlap[one][other])
         for row, one in enumerate(names)
@@ -33,7 +37,6 @@ def write_overlap(overlap: Mapping[str, Mapping[str, float]], vocabulary: int, p
         for column, name in enumerate(names)
     ]
     height = bottom + left
-    title = f"Shared words of the {vocabulary:,} most frequent, in percent"
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
         'font-family="sans-serif" font-size="13" dominant-baseline="middle">',

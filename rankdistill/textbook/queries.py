@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections import Counter
 from collections.abc import Set
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from rankdistill.files.atomic import atomic_path
 from rankdistill.files.facts import read_facts, write_facts
 from rankdistill.progress import progress
 from rankdistill.retrieval.scripts import within_words
-from rankdistill.retrieval.terms import query_terms
+from rankdistill.retrieval.terms import MANY_UNSEGMENTED, is_unsegmented, query_terms
 from rankdistill.textbook.anchors import Anchors
 from rankdistill.textbook.rake import keywords
 from rankdistill.textbook.stop_words import STOP_WORDS
@@ -24,6 +25,8 @@ SCHEMA = pa.schema(
     [("anchor", pa.large_string()), ("keywords", pa.large_string()), ("terms", pa.list_(pa.large_string()))]
 )
 _QUERIES, _COUNTS = "queries.arrow", "queries.json"
+_UNSEGMENTED = "anchors without blanks between words"
+_HANGUL = re.compile("[\u1100-\u11ff\u3131-\u318e\ua960-\ua97f\uac00-\ud7ff\uffa0-\uffdc]")
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,8 @@ def query_of(text: str, limit: int | None, counts: Counter[str], stop_words: Set
 def queries_of(anchors: Anchors, limit: int | None, stop_words: Set[str], work: Path) -> tuple[pa.Table, Counter[str]]:
     """Write what the anchors search for into the folder ``work`` and map it: a table of `SCHEMA`, and counts.
 
-    limit, stop_words: see `query_of`. A file that is there already, as before a kill, is not made again.
+    limit, stop_words: see `query_of`. A file that is there already, as before a kill, is not made again. Warns where
+    many anchors have no blanks between words, so that stop words are not found in them.
     """
     if not (work / _COUNTS).is_file():
         counts = Counter(anchors=0)
@@ -61,6 +65,8 @@ def queries_of(anchors: Anchors, limit: int | None, stop_words: Set[str], work: 
             progress("keywords", len(anchors), unit="anchors") as advance,
         ):
             for texts in anchors:
+                if n_unsegmented := sum(map(_is_without_blanks, texts)):
+                    counts[_UNSEGMENTED] += n_unsegmented
                 queries = [query_of(text, limit, counts, stop_words) for text in texts]
                 counts["anchors"] += len(texts)
                 columns = [texts, [query.keywords for query in queries], [query.terms for query in queries]]
@@ -68,7 +74,19 @@ def queries_of(anchors: Anchors, limit: int | None, stop_words: Set[str], work: 
                 file.write_batch(pa.record_batch(arrays, schema=SCHEMA))
                 advance(len(texts))
         write_facts(work / _COUNTS, counts)
-    return pa.ipc.open_file(pa.memory_map(str(work / _QUERIES))).read_all(), Counter(read_facts(work / _COUNTS))
+    counts = Counter(read_facts(work / _COUNTS))
+    if stop_words and counts[_UNSEGMENTED] > MANY_UNSEGMENTED * counts["anchors"]:
+        warnings.warn(
+            f"{counts[_UNSEGMENTED]:,} of {counts['anchors']:,} anchors are written without blanks between words "
+            "(Chinese, Japanese, Thai and their like): stop words are found in them only where they stand alone",
+            stacklevel=3,
+        )
+    return pa.ipc.open_file(pa.memory_map(str(work / _QUERIES))).read_all(), counts
+
+
+def _is_without_blanks(text: str) -> bool:
+    """Tell whether a text has a run of words; Korean is a script of syllables, too, but has blanks."""
+    return is_unsegmented(text) and not _HANGUL.search(text)
 
 
 @cache

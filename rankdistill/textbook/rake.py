@@ -21,8 +21,9 @@ def keywords(text: str, stop_words: Set[str] = STOP_WORDS) -> list[tuple[str, fl
     A keyword is a run of words without a stop word or punctuation between them. A word's score is the number of words
     in all keywords that have it, itself included, through the number of times it occurs (degree through frequency); a
     keyword's is the sum of its words'. A word is letters of any script with their marks; one with inner hyphens,
-    apostrophes or points is one word, an identifier keeps its underscores; numbers are words. stop_words: of the text's
-    language, folded, see `rankdistill.textbook.stop_words.stop_words_of`.
+    apostrophes or points is one word, an identifier keeps its underscores; numbers are words. Text without blanks
+    between words, such as Chinese, is not segmented: what is between two punctuation marks is one word. stop_words: of
+    the text's language, folded, see `rankdistill.textbook.stop_words.stop_words_of`.
     Source: Rose et al. 2010, without the keywords that have stop words inside (docs/papers.md).
 
     >>> keywords("A rope-dancer and the red house of the dancer")

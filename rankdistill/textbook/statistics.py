@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
-from heapq import nsmallest
+from hashlib import blake2b
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 from rankdistill.arrays import I64, U64
 from rankdistill.corpus.duplicates import band_keys, bands_for, repeated, threshold_of
 from rankdistill.corpus.settings import CorpusSettings
+from rankdistill.data.kernels.random import hash_ids
 from rankdistill.errors import DataError, UsageError
 from rankdistill.textbook.stop_words import STOP_WORDS
 from rankdistill.textbook.word_file import WordFile, write_words
@@ -32,8 +33,10 @@ def text_statistics(
 
     "corpora": of each the texts, words, distinct words, the share of texts that are near duplicates of one before them,
     and the same of a sample ("sample"), with its distinct words and pairs of neighbouring words as parts of all
-    ("distinct_1", "distinct_2"). A sample has texts drawn by the seed, about as many words as the smallest corpus.
-    "overlap": of each two corpora the share of their most frequent words that both have, stop words left out;
+    ("distinct_1", "distinct_2"). A sample has texts drawn by the seed, and as many words as the smallest corpus: of the
+    last text drawn, the first words count, but for near duplicates.
+    "overlap": of each two corpora the share of their most frequent words that both have, stop words left out; of
+    equally frequent ones a hash chooses, which each corpus has of its own;
     "vocabulary" is how many words that are: at most ``vocabulary``, and no more than the corpus of fewest has.
     "near_duplicates_from": the similarity that was taken, nearest to the one asked for.
 
@@ -54,9 +57,9 @@ def text_statistics(
             read[name], words = write_words(Path(folder) / str(number), name, batches, bands)
             if not words:
                 raise DataError(f"{name} has no words: {len(read[name].lengths):,} texts")
-            content = [pair for pair in words.items() if pair[0] not in stop_words]
+            content = {word: count for word, count in words.items() if word not in stop_words}
             n_content.append(len(content))
-            counted[name] = [word for word, _ in nsmallest(vocabulary, content, key=lambda pair: (-pair[1], pair[0]))]
+            counted[name] = _most_frequent(content, vocabulary)
         n_words = min(each.n_words for each in read.values())
         of_corpora = {name: _numbers(each, n_words, seed) for name, each in read.items()}
     n_shared = min([vocabulary, *n_content])
@@ -72,9 +75,25 @@ def text_statistics(
     }
 
 
+def _most_frequent(counts: Mapping[str, int], n: int) -> list[str]:
+    """The most frequent words, at most n, the most frequent first; equally frequent ones by a hash of the corpus's own.
+
+    In an order that all corpora share, such as the alphabet's, the words where the list is cut would agree although the
+    corpora do not. The hash depends on the words and how often they occur, so that equal corpora have the same words.
+    """
+    if not counts:
+        return []
+    frequencies = np.fromiter(counts.values(), np.uint64, len(counts))
+    salt = int((hash_ids(list(counts)) * frequencies).sum()).to_bytes(8, "little")
+    least = np.sort(frequencies)[-n:][0]
+    frequent = [pair for pair in counts.items() if pair[1] >= least]
+    frequent.sort(key=lambda pair: (-pair[1], blake2b(pair[0].encode(), digest_size=8, key=salt).digest()))
+    return [word for word, _ in frequent[:n]]
+
+
 def _numbers(read: WordFile, n_words: int, seed: int) -> dict[str, Any]:
-    sample = _sample(read.lengths, n_words, seed)
-    words, ends = read.words_of(sample)
+    sample, n_taken = _sample(read.lengths, n_words, seed)
+    words, ends = read.words_of(sample, n_taken)
     return {
         "texts": len(read.lengths),
         "words": read.n_words,
@@ -97,11 +116,18 @@ def _share_repeated(keys: U64) -> float:
     return float(again.mean()) if len(again) else 0.0
 
 
-def _sample(lengths: I64, n_words: int, seed: int) -> I64:
-    """Draw texts until they have this many words, and put them in their order: rows int64 (M,)."""
+def _sample(lengths: I64, n_words: int, seed: int) -> tuple[I64, I64]:
+    """Draw texts until they have this many words, and put them in their order: rows int64 (M,).
+
+    Return how many words of each count, too, int64 (M,): all, but of the last one drawn as many as are wanted.
+    """
     order = np.random.default_rng(seed).permutation(len(lengths))
-    n = int(np.searchsorted(np.cumsum(lengths[order]), n_words)) + 1
-    return np.sort(order[:n])
+    ends = np.cumsum(lengths[order])
+    n = int(np.searchsorted(ends, n_words)) + 1
+    rows, n_taken = order[:n], lengths[order[:n]]
+    n_taken[-1] -= ends[n - 1] - n_words
+    risen = np.argsort(rows)
+    return rows[risen], n_taken[risen]
 
 
 def _distinct(words: I64, ends: I64, n_distinct: int) -> dict[str, float]:

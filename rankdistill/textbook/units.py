@@ -24,9 +24,9 @@ from rankdistill.corpus.block import (
     sentence_block,
     write_block,
 )
-from rankdistill.corpus.build import in_order
 from rankdistill.corpus.documents import blocks
 from rankdistill.corpus.duplicates import repeated
+from rankdistill.corpus.processes import in_order
 from rankdistill.corpus.settings import CorpusSettings
 from rankdistill.corpus.sources import PairParts, Source
 from rankdistill.data.pair_parts import read_pair_part
@@ -37,6 +37,8 @@ from rankdistill.progress import progress
 SCHEMA = pa.schema([("first", pa.large_string()), ("second", pa.large_string()), ("key", pa.uint64())])
 Item = Path | list[str]
 """A part of sentence pairs, or documents of text."""
+SINGLE = "single sentences read"
+"""What rows of parts are counted as that have one text."""
 _UNITS, _COUNTS, _BLOCKS = "units.arrow", "units.json", "blocks"
 
 
@@ -64,8 +66,11 @@ def process(item: Item, are_pairs: bool, settings: CorpusSettings) -> Block:
     if isinstance(item, Path):
         table = read_pair_part(item)
         pairs = list(zip(table["first"].to_pylist(), table["second"].to_pylist(), strict=True))
+        n_single = sum((not first) != (not second) for first, second in pairs)
         found = [pair for pair in pairs if all(pair)] if are_pairs else [(each, "") for pair in pairs for each in pair]
-        return block_of([pair for pair in found if pair[0]], Counter({"pairs read": len(pairs)}))
+        return block_of(
+            [pair for pair in found if pair[0]], Counter({"pairs read": len(pairs) - n_single, SINGLE: n_single})
+        )
     return process_block(item, replace(settings, similarity=1.0)) if are_pairs else sentence_block(item, settings)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from rankdistill.arrays import I32, I64, U64
 from rankdistill.corpus.duplicates import band_keys
+from rankdistill.data.offsets import offsets_of
 from rankdistill.progress import progress
 from rankdistill.textbook.words import words_of
 
@@ -35,12 +36,19 @@ class WordFile:
         """The keys that near duplicates share: uint64 (N, bands), mapped."""
         return _mapped(self.path.with_suffix(_KEYS), np.uint64).reshape(len(self.lengths), self.n_bands)
 
-    def words_of(self, rows: I64) -> tuple[I64, I64]:
-        """The words of texts by their rows, sorted, int64 (M,): numbers int64 (W,), and the texts' ends int64 (M,)."""
+    def words_of(self, rows: I64, n_first: I64) -> tuple[I64, I64]:
+        """The first words of texts by their rows, sorted: numbers int64 (W,), and the texts' ends int64 (M,).
+
+        rows, n_first: int64 (M,); how many words of each text are taken, at most all.
+        """
         chosen = np.zeros(len(self.lengths), bool)
         chosen[rows] = True
+        taken = np.repeat(chosen, self.lengths)
+        bounds = offsets_of(self.lengths)
+        for number in np.flatnonzero(n_first < self.lengths[rows]):
+            taken[bounds[rows[number]] + n_first[number] : bounds[rows[number] + 1]] = False
         words: I32 = _mapped(self.path.with_suffix(_WORDS), np.int32)
-        return words[np.repeat(chosen, self.lengths)].astype(np.int64), np.cumsum(self.lengths[rows])
+        return words[taken].astype(np.int64), np.cumsum(n_first)
 
 
 def write_words(

@@ -45,6 +45,9 @@ def test_a_textbook_is_written_counted_and_compared(run, glue, text, tmp_path):
     assert (found["corpora"]["book"]["texts"], found["overlap"]["book"][str(book)]) == (12, 1.0)
     assert picture.read_text().startswith("<svg")
     assert "sample: distinct-1" in run(*compared[:3]).out
+    alone = run("stats", book, "--json")
+    assert alone.code == 0, alone.err
+    assert json.loads(alone.out)["corpora"][str(book)]["texts"] == 12
     mixed = run("stats", text, book, f"task={glue}", "--split", "dev", "--json", "--text.min-characters", 10)
     assert mixed.code == 0, mixed.err
     found = json.loads(mixed.out)["corpora"]
@@ -76,12 +79,30 @@ def test_what_textbook_and_stats_cannot_do_is_an_error(run, glue, text, tmp_path
     ):
         told = run(*words, *more)
         assert (told.code, said in told.err) == (2, True), told.err
-    for more in (["--split", "dev"], ["--picture", tmp_path / "x.svg"]):
-        told = run("stats", glue, *more)
-        assert (told.code, "give --text" in told.err) == (2, True)
+    for option, value in (
+        ("--split", "dev"),
+        ("--picture", tmp_path / "x.svg"),
+        ("--vocabulary", 3),
+        ("--stop-words", tmp_path / "absent.txt"),
+        ("--seed", 1),
+        ("--text.similarity", 0.5),
+        ("--text.min-characters", 9),
+    ):
+        told = run("stats", glue, option, value)
+        assert (told.code, f"{option} is for statistics of texts: give --text" in told.err) == (2, True), told.err
+    (tmp_path / "stop.txt").write_text("the")
+    for more, said in (
+        (["--text.overlap"], "--text.overlap is a setting of `corpus`"),
+        (["--text.seed", 1], "the seed of samples is --seed"),
+        (["--text.min-characters", 400], "--text.min-characters is for text that is split"),
+        (["--text.language", "de", "--stop-words", tmp_path / "stop.txt"], "leave out one of them"),
+    ):
+        told = run("stats", f"a={glue}", f"b={glue}", *more)
+        assert (told.code, said in " ".join(told.err.split())) == (2, True), told.err
     for more, said in (
         (["--split", "dev"], f"leave it out for {text}"),
         (["--text.pairs", 3], "a setting of `corpus`"),
+        (["--text.overlap"], "a setting of `corpus`"),
         (["--text.language", "qu"], "stop words"),
         (["--text.language", "germann"], "did you mean 'de' (German)?"),
     ):

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import random
 import shutil
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from itertools import chain
@@ -198,6 +199,58 @@ def test_parts_of_a_corpus_give_their_sentences_or_their_pairs(tmp_path: Path) -
     anchored = rows(tmp_path / "anchored")
     assert all(row["first"] == row["anchor"] and row["second"] in lines for row in anchored)
     assert load_collection(f"textbook:{tmp_path / 'anchored'}").documents["0"] == anchored[0]["second"]
+
+
+def test_the_language_chooses_the_stop_words_beside_parts_too(tmp_path: Path) -> None:
+    pytest.importorskip("spacy", reason="the extra 'augment' is not installed")
+    parts = write_parts(tmp_path, [f"Geschichte {i} sagt, dass die Katze den Hund im Garten traf." for i in range(8)])
+    task = task_of(["die Katze und der Hund"])
+    german = CorpusSettings(language="de", similarity=1.0)
+    build_textbook(task, [f"pairs:{parts}"], tmp_path / "out", k=2, text=german, processes=1)
+    assert {row["keywords"] for row in rows(tmp_path / "out")} == {"katze, hund"}
+    (tmp_path / "stop.txt").write_text("die der und")
+    settings = TextbookSettings(stop_words=str(tmp_path / "stop.txt"))
+    with pytest.raises(UsageError, match="leave out the language or the file"):
+        build_textbook(task, [parts], tmp_path / "none", k=2, text=german, settings=settings, processes=1)
+
+
+def test_the_first_rows_are_the_textbook_of_a_smaller_size(text: Path, tmp_path: Path) -> None:
+    task = task_of(NOUNS)
+    for size in ("7", "19", "40"):
+        build_textbook(task, [text], tmp_path / size, size=size, text=EXACT, processes=1)
+    most = rows(tmp_path / "40")
+    assert (rows(tmp_path / "7"), rows(tmp_path / "19")) == (most[:7], most[:19])
+
+
+def test_the_size_of_an_anchored_textbook_counts_its_anchors(text: Path, tmp_path: Path) -> None:
+    settings = TextbookSettings(output="anchored")
+    counts = build_textbook(TASK, [text], tmp_path / "out", size="2kB", settings=settings, text=EXACT, processes=1)
+    written = sum(len(f"{row['first']}{row['second']}".encode()) for row in rows(tmp_path / "out"))
+    assert counts["bytes"] == written
+    assert 1900 < written <= 2000
+
+
+def test_a_textbook_of_sentences_as_corpus_has_no_pairs_and_says_so(text: Path, tmp_path: Path) -> None:
+    book, pairs = tmp_path / "book", TextbookSettings(output="pairs")
+    n = build_textbook(TASK, [text], book, k=2, text=EXACT, processes=1)["kept"]
+    said = rf"no pair of adjacent sentences: {n} single sentences read; give --output sentences, or parts of pairs"
+    with pytest.raises(DataError, match=said):
+        build_textbook(TASK, [book], tmp_path / "out", k=2, settings=pairs, processes=1)
+    counts = build_textbook(TASK, [f"textbook:{book}"], tmp_path / "out", k=2, text=EXACT, processes=1)
+    assert (counts["pairs read"], counts["single sentences read"], counts["searched"]) == (0, n, n)
+
+
+def test_anchors_without_blanks_between_words_are_warned_about_once(tmp_path: Path) -> None:
+    chinese = anchors_of(task_of(["我喜欢猫和狗。", "河流和山", "a cat"]))
+    for _ in range(2):  # the second time from the file
+        with pytest.warns(UserWarning, match=r"2 of 3 anchors are written without blanks .* stop words") as warned:
+            queries.queries_of(chinese, None, {"和"}, tmp_path)
+        assert len(warned) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for name, said, stop_words in (("korean", "고양이와 개를 좋아한다", {"a"}), ("none", "河流和山", set[str]())):
+            (tmp_path / name).mkdir()
+            queries.queries_of(anchors_of(task_of([said])), None, stop_words, tmp_path / name)
 
 
 def test_near_duplicates_of_what_was_found_before_are_left_out(tmp_path: Path) -> None:

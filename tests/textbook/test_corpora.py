@@ -12,7 +12,8 @@ from rankdistill.corpus.settings import CorpusSettings
 from rankdistill.corpus.sources import open_source
 from rankdistill.data import Collection, Texts, load_collection
 from rankdistill.data.candidates import Candidates
-from rankdistill.errors import DataError
+from rankdistill.errors import DataError, UnknownNameError
+from rankdistill.textbook.anchors import anchors_of
 from rankdistill.textbook.corpora import corpus_texts, gives_sentences, has_splits, texts_in
 from rankdistill.textbook.units import texts_of, units_of
 
@@ -34,6 +35,17 @@ def test_texts_of_each_kind_of_collection(tmp_path: Path) -> None:
     pairs = Collection("p", queries, documents, candidates=Candidates.from_rows(["1", "2"], ["1", "2"]))
     assert corpus_texts(pairs).to_pylist() == ["a", "c", "b"]
     assert corpus_texts(Collection("r", queries, documents)).to_pylist() == ["c", "a", "b"]
+
+
+def test_a_split_of_a_ranking_may_be_everything_and_errors_say_so() -> None:
+    queries, documents = Texts.from_pairs(["1", "2"], ["a", "b"]), Texts.from_pairs(["3"], ["c"])
+    ranking = Collection("r", queries, documents, splits={"test": ["2"]})
+    assert corpus_texts(ranking, "test").to_pylist() == ["c", "b"]
+    assert corpus_texts(ranking, "all").to_pylist() == ["c", "a", "b"]
+    assert corpus_texts(Collection("r", queries, documents), "all").to_pylist() == ["c", "a", "b"]
+    for take in (lambda: anchors_of(ranking), lambda: corpus_texts(ranking, "train")):
+        with pytest.raises(UnknownNameError, match=r"unknown split of r 'train'. Valid: all, test"):
+            take()
 
 
 @pytest.mark.parametrize("prefix", ["", "sentences:"])
@@ -65,6 +77,8 @@ def test_parts_give_both_texts_of_every_pair_part_by_part(tmp_path: Path) -> Non
     for source in (tmp_path / "parts", f"pairs:{tmp_path / 'parts'}", f"textbook:{tmp_path / 'parts'}"):
         assert listed(source) == corpus_texts(loaded).to_pylist()
         assert not has_splits(str(source))
+    with pytest.raises(DataError, match=r"is it the folder of a collection\?; .* textbook:.*parts or pairs:.*parts"):
+        load_collection(tmp_path / "parts")
 
 
 def test_folders_without_text_are_refused(tmp_path: Path) -> None:

@@ -43,8 +43,18 @@ def test_the_smallest_corpus_is_measured_whole_as_by_a_plain_reference() -> None
 def test_larger_corpora_are_sampled_to_the_words_of_the_smallest_by_the_seed() -> None:
     one, again, other = (text_statistics({"n": NARROW, "w": WIDE}, seed=seed)["corpora"] for seed in (0, 0, 1))
     assert one == again != other
-    assert 0 <= one["w"]["sample"]["words"] - one["n"]["words"] < 9
+    assert one["w"]["sample"]["words"] == one["n"]["words"]
     assert one["w"]["sample"]["distinct_1"] > one["n"]["sample"]["distinct_1"]
+
+
+def test_the_last_text_of_a_sample_is_cut() -> None:
+    book = " ".join(f"word{i}" for i in range(4000))
+    found = text_statistics({"short": [["a b c d e"] * 60], "long": [[book, book]]})["corpora"]["long"]["sample"]
+    assert (found["texts"], found["words"], found["distinct_1"], found["distinct_2"]) == (1, 300, 1.0, 1.0)
+    same = [[" ".join([f"word{i}"] * 7) for i in range(9)]]  # seven words of one text, three of another
+    for seed in range(5):
+        found = text_statistics({"short": [["a b c d e"] * 2], "same": same}, seed=seed)["corpora"]["same"]["sample"]
+        assert (found["texts"], found["words"], found["distinct_1"], found["distinct_2"]) == (2, 10, 2 / 10, 2 / 8)
 
 
 def test_near_duplicates_are_those_of_a_text_before() -> None:
@@ -59,10 +69,19 @@ def test_shared_words_are_of_the_most_frequent_ones_without_stop_words() -> None
     one = [["the cat the cat the dog", "the bird"]]
     two = [["the cat of the wolf", "the cat and wolf", "the bee"]]
     found = text_statistics({"one": one, "two": two}, vocabulary=2)
-    assert found["vocabulary"] == 2  # cat, bird (of bird and dog the first by the alphabet); cat, wolf
+    assert found["vocabulary"] == 2  # cat, and bird or dog; cat, wolf
     assert found["overlap"] == {"one": {"one": 1.0, "two": 0.5}, "two": {"one": 0.5, "two": 1.0}}
     assert text_statistics({"one": one, "two": two})["vocabulary"] == 3
     assert text_statistics({"one": one}, stop_words={"cat"})["vocabulary"] == 3  # the, dog, bird
+
+
+def test_equally_frequent_words_where_the_list_is_cut_agree_no_more_than_by_chance() -> None:
+    words = [f"word{i}" for i in range(1000)]
+    one, two = [["one one", *words]], [["two two", *words]]
+    found = text_statistics({"one": one, "again": [[*words, "one one"]], "two": two}, vocabulary=100)["overlap"]
+    assert found["one"]["again"] == 1.0
+    assert 0.02 < found["one"]["two"] < 0.2  # 99 of 1,000, drawn twice, share about 10; by the alphabet all 99
+    assert found == text_statistics({"one": one, "again": one, "two": two}, vocabulary=100)["overlap"]
 
 
 def test_pairs_of_words_are_of_one_text_and_texts_may_be_without_words() -> None:
@@ -110,3 +129,4 @@ def test_the_picture_has_a_square_for_each_two_and_escapes_names(tmp_path: Path)
     shares, names = ["100.0", "40.3", "40.3", "100.0"], ["a<b", "c"]
     assert texts == ["Shared words of the 5,000 most frequent, in percent", *shares, *names, *names]
     assert sum(element.tag.endswith("rect") for element in root.iter()) == 5
+    assert int(root.attrib["width"]) >= 16 + 358  # pixels of the title in a wide font, after the margin

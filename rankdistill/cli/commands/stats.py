@@ -15,6 +15,7 @@ from rankdistill.cli.outputs import OUTPUT_FILE
 from rankdistill.corpus.documents import FORMS
 from rankdistill.corpus.languages import warn_without_rules
 from rankdistill.corpus.settings import CorpusSettings
+from rankdistill.corpus.sources import is_pair_folder
 from rankdistill.data.sources import SYNTAX, load_collection
 from rankdistill.errors import UsageError
 from rankdistill.textbook.corpora import SENTENCES, gives_sentences, has_splits, texts_in
@@ -38,7 +39,8 @@ def stats(
         bool, Parameter(help="Statistics of the texts, also of one collection; of several always.", show_default=False)
     ] = False,
     split: Annotated[
-        str | None, Parameter(help="Split of tasks whose texts count. [default: train; of a ranking all queries]")
+        str | None,
+        Parameter(help="Split of tasks whose texts count, or all. [default: train; of a ranking all queries]"),
     ] = None,
     vocabulary: Annotated[
         int, Parameter(help="Most frequent words of each corpus that are compared.", validator=Number(gte=1))
@@ -68,9 +70,17 @@ def stats(
     """
     named = _named(collection)
     [source, *others] = named.values()
-    if not others and not text and not gives_sentences(source):
-        if picture is not None or split is not None:
-            raise UsageError("--picture and --split are for statistics of texts: give --text, or several collections")
+    if not others and not text and not gives_sentences(source) and not is_pair_folder(source):
+        of_texts = {
+            "--picture": picture is not None,
+            "--split": split is not None,
+            "--vocabulary": vocabulary != VOCABULARY,
+            "--stop-words": stop_words is not None,
+            "--seed": seed != 0,
+            **dict.fromkeys(map(_option, settings.changed()), True),
+        }
+        if given := [option for option, is_given in of_texts.items() if is_given]:
+            raise UsageError(f"{given[0]} is for statistics of texts: give --text, or several collections")
         numbers = load_collection(source).stats()
         if as_json:
             print_json(numbers)
@@ -79,9 +89,9 @@ def stats(
         return
     if split is not None and not any(map(has_splits, named.values())):
         raise UsageError(f"--split {split}: of tasks and rankings alone; leave it out for {', '.join(named)}")
-    if settings.pairs is not None:
-        raise UsageError("--text.pairs is a setting of `corpus`: leave it out")
-    if any(map(gives_sentences, named.values())):
+    of_sentences = any(map(gives_sentences, named.values()))
+    _check_settings(settings, of_sentences, stop_words)
+    if of_sentences:
         warn_without_rules(settings.language)
     found = text_statistics(
         {name: texts_in(source, split, settings, processes) for name, source in named.items()},
@@ -98,6 +108,32 @@ def stats(
         _print(found)
     if picture is not None:
         say_wrote(picture)
+
+
+def _check_settings(settings: CorpusSettings, of_sentences: bool, stop_words: Path | None) -> None:
+    """Raise `UsageError` for a setting of the text that changes none of the numbers."""
+    changed = settings.changed()
+    for name in ("pairs", "overlap", "seed"):
+        if name in changed:
+            seed = "; the seed of samples is --seed" if name == "seed" else ""
+            raise UsageError(f"{_option(name)} is a setting of `corpus`, for pairs: leave it out{seed}")
+    if of_sentences:
+        return
+    if "language" in changed and stop_words is not None:
+        raise UsageError(
+            "--text.language chooses the stop words, which are those of --stop-words: leave out one of them, as there "
+            "is no text to split into sentences"
+        )
+    if unused := [name for name in changed if name not in ("similarity", "language")]:
+        raise UsageError(
+            f"{_option(unused[0])} is for text that is split into sentences, and there is none: leave it out, or "
+            f"give {SENTENCES}COLLECTION"
+        )
+
+
+def _option(setting: str) -> str:
+    """The option of a setting of the text: --text.min-characters."""
+    return f"--text.{setting.replace('_', '-')}"
 
 
 def _named(words: Sequence[str]) -> dict[str, str]:

@@ -30,6 +30,7 @@ import pyarrow as pa
 
 from rankdistill.data.candidates import Candidates
 from rankdistill.data.collection import Collection
+from rankdistill.data.parts import is_parts
 from rankdistill.data.score_files.read import first_stage
 from rankdistill.data.sources.judgments import read_jsonl_qrels, read_parquet_qrels
 from rankdistill.data.sources.layout import JSONL, PARQUET, TaggedFile, find_files
@@ -55,6 +56,8 @@ def load(argument: str) -> Collection:
     for pattern, files in (("corpus*.jsonl", found.documents), ("queries*.jsonl or queries*.tsv", found.queries)):
         if not files:
             there = f"; not read are {unread}" if unread else ""
+            if is_parts(folder):
+                there += f"; its parts, of texts or of pairs, are textbook:{folder} or pairs:{folder}"
             raise DataError(f"{folder} holds no {pattern} (or .parquet, .gz): is it the folder of a collection?{there}")
     if unread:
         _say_passed_over(folder, unread)
