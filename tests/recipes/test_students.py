@@ -147,6 +147,37 @@ def test_the_frozen_channel_does_not_move_and_the_other_does(tmp_path: Path) -> 
 
 def test_a_transformer_of_the_bases_width_starts_from_its_first_layers(base: Path) -> None:
     collection, candidates = lists()
+@pytest.mark.parametrize("recurrent", ["bilstm", "biattentive"])
+def test_hidden_states_of_a_recurrent_network_are_refused_before_any_work(recurrent: str, base: Path) -> None:
+    collection, candidates = lists()
+    lstm = make_student(recurrent, collection, candidates, base=base, **SMALL)
+    transformer = CrossEncoder.from_pretrained(base)
+    for role, student, teacher in (("student", lstm, transformer), ("teacher", transformer, lstm)):
+        with pytest.raises(
+            DataError, match=f"hidden_mse compares .* the {role}, .*LSTM, gives one vector.*transformer"
+        ):
+            fit(student, candidates, collection, "hidden_mse(teacher)", TrainingSettings(list_size=4), teacher=teacher)
+
+
+@pytest.mark.parametrize("recurrent", ["bilstm", "biattentive"])
+@pytest.mark.parametrize(("width", "lstm_size"), [(12, 8), (12, 4), (32, 8)])
+def test_a_recurrent_student_learns_its_teachers_embeddings(
+    recurrent: str, width: int, lstm_size: int, base: Path, tmp_path: Path
+) -> None:
+    """Whether their width, or that of the vector before its head, is the teacher's or not."""
+    collection, candidates = lists()
+    sizes = {**SMALL, "embedding_size": width, "lstm_size": lstm_size}
+    student = make_student(recurrent, collection, candidates, base=base, **sizes)
+    teacher = CrossEncoder.from_pretrained(base)
+    settings = TrainingSettings(
+        list_size=4, lists_per_batch=4, epochs=6, learning_rate=0.02, logging_steps=1, dtype="float32"
+    )
+    objective = "pointwise_mse(teacher) + embedding_mse(teacher)"
+    fit(student, candidates, collection, objective, settings, teacher=teacher, out=tmp_path)
+    log = [entry for entry in json.loads((tmp_path / "log.json").read_text()) if "loss" in entry]
+    assert log[-1]["embedding_mse(teacher)"] < 0.9 * log[0]["embedding_mse(teacher)"]
+
+
     source = CrossEncoder.from_pretrained(base).model.bert.state_dict()
     student = make_student("transformer:2x32", collection, candidates, base=base, max_length=32).model.bert.state_dict()
     assert all(torch.equal(weight, source[name]) for name, weight in student.items())
