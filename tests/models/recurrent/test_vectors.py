@@ -61,6 +61,16 @@ def test_a_word_may_hold_blanks_and_the_first_of_a_repeated_word_counts(tmp_path
 def test_only_the_first_words_and_the_wanted_ones_are_kept(tmp_path: Path) -> None:
     path = tmp_path / "vectors.txt"
     path.write_text(text_of())
+@pytest.mark.parametrize("header", ["", "2 3\n"])
+@pytest.mark.parametrize("blank", ["  ", "\t", " \t "])
+def test_any_number_of_blanks_parts_a_word_from_its_numbers(blank: str, header: str, tmp_path: Path) -> None:
+    path = tmp_path / "vectors.txt"
+    path.write_text(f"{header} good{blank}1{blank}2  3 \n. .{blank}4 5{blank}6\n")
+    read = read_vectors(path)
+    assert read.words == ["good", ". ."]
+    assert read.vectors.tolist() == [[1, 2, 3], [4, 5, 6]]
+
+
     assert read_vectors(path, first=1, wanted={"null"}).words == ["the", "null"]
 
 
