@@ -13,6 +13,8 @@ import pytest
 import torch
 from pair_tasks import write_glue
 from tiny import judged_collection, make_model, make_tokenizer
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
+from transformers import PreTrainedTokenizerFast
 
 from rankdistill.cli.entry import main
 from rankdistill.data import Candidates, Texts, load_collection
@@ -145,8 +147,6 @@ def test_the_frozen_channel_does_not_move_and_the_other_does(tmp_path: Path) -> 
     assert after["frozen.weight"][row].tolist() == [1, 2, 3, 4]
 
 
-def test_a_transformer_of_the_bases_width_starts_from_its_first_layers(base: Path) -> None:
-    collection, candidates = lists()
 @pytest.mark.parametrize("recurrent", ["bilstm", "biattentive"])
 def test_hidden_states_of_a_recurrent_network_are_refused_before_any_work(recurrent: str, base: Path) -> None:
     collection, candidates = lists()
@@ -178,6 +178,8 @@ def test_a_recurrent_student_learns_its_teachers_embeddings(
     assert log[-1]["embedding_mse(teacher)"] < 0.9 * log[0]["embedding_mse(teacher)"]
 
 
+def test_a_transformer_of_the_bases_width_starts_from_its_first_layers(base: Path) -> None:
+    collection, candidates = lists()
     source = CrossEncoder.from_pretrained(base).model.bert.state_dict()
     student = make_student("transformer:2x32", collection, candidates, base=base, max_length=32).model.bert.state_dict()
     assert all(torch.equal(weight, source[name]) for name, weight in student.items())
@@ -341,6 +343,25 @@ def test_a_file_of_vectors_gives_pieces_theirs_and_no_others_are_kept(base: Path
     (tmp_path / "vectors.txt").write_text("unseen 9 9 9\n")
     with pytest.raises(DataError, match="has a vector for none of the student's"):
         make_student("bilstm", *lists(), base=base, **settings, **SMALL)
+
+
+def test_a_file_of_vectors_gives_pieces_after_a_blank_those_of_their_words(tmp_path: Path) -> None:
+    tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *"dog", "\u0120", "do", "dog", "\u0120dog"]
+    merges = [("d", "o"), ("do", "g"), ("\u0120", "dog")]
+    tokenizer = Tokenizer(models.BPE({token: at for at, token in enumerate(tokens)}, merges, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+    names = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=64, **names)
+    make_model().save_pretrained(tmp_path / "base")
+    fast.save_pretrained(tmp_path / "base")
+    (tmp_path / "vectors.txt").write_text("unseen 9 9 9\ndog 1 2 3\n")
+    settings: dict[str, Any] = {"embeddings": str(tmp_path / "vectors.txt"), "tokens": "wordpiece"}
+    student = make_student("bilstm", *lists(), base=tmp_path / "base", **settings, **SMALL)
+    weight, rows = student.model.embeddings.weight, student.tokenizer.get_vocab()
+    assert weight[rows["\u0120dog"]].tolist() == [1, 2, 3]
+    assert weight[rows["dog"]].abs().max() <= 0.25
 
 
 def test_compounds_of_the_texts_get_their_vector_also_beyond_the_first_words(tmp_path: Path) -> None:
