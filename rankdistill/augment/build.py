@@ -153,7 +153,8 @@ def _with_proposals(varied: Varied, model: MaskedWords, kept: Path, work: Path) 
     settings, pieces = varied.settings, varied.pieces
     places = [np.zeros(0, np.int64)]
     for number in range(-(-len(varied.ids) // BLOCK)):
-        places += [np.unique(drawn.places[drawn.operation == CONTEXT]) for drawn in varied.drawn(number)]
+        for some in varied.drawn(number):
+            places += [np.unique(drawn.places[drawn.operation == CONTEXT]) for drawn in some]
     proposed: I64 = np.unique(np.concatenate(places))
     found = proposals(model, pieces, proposed, settings.context_words, kept)
     numbers = {piece: number for number, piece in enumerate(pieces.vocabulary.to_pylist())}
