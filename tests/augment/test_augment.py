@@ -212,6 +212,18 @@ def test_queries_of_a_ranking_are_varied_for_retrieve(tmp_path: Path) -> None:
     assert {each.partition("~")[0] for each in queries.ids.to_pylist()} <= set(collection.split("train"))
 
 
+@pytest.mark.parametrize("p_mask", [0, 0.1])
+def test_masked_words_of_queries_are_said_as_lists_do_not_say_them(
+    p_mask: float, glue: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = AugmentSettings(tagger="forms", p_mask=p_mask, mask_token="<m>")
+    augment(judged_collection(), tmp_path / "out", settings, processes=1)
+    told = "masked words of the queries are written <m>, and lists that are retrieved"
+    assert (told in capsys.readouterr().err) == (p_mask > 0)
+    made(f"glue:sst2@{glue}", tmp_path / "task", settings)
+    assert "masked words" not in capsys.readouterr().err
+
+
 def test_parts_of_variations_can_be_varied_again(glue: Path, tmp_path: Path) -> None:
     made(f"glue:rte@{glue}", tmp_path / "once")
     again = made(f"pairs:{tmp_path / 'once'}", tmp_path / "twice")
