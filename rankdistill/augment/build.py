@@ -43,7 +43,7 @@ from rankdistill.files.atomic import atomic_path
 from rankdistill.files.facts import write_facts
 from rankdistill.files.lock import locked
 from rankdistill.inputs.own_masks import with_mask
-from rankdistill.progress import progress
+from rankdistill.progress import progress, say
 
 if TYPE_CHECKING:  # it imports torch
     from rankdistill.augment.contextual import MaskedWords
@@ -120,6 +120,11 @@ def augment(
             told = ", ".join(f"{number:,} {what}" for what, number in counts.items())
             raise DataError(f"no variation of {collection.name} is left: {told}; raise p_mask or p_pos")
         masks = settings.mask_token if settings.p_mask > 0 or collection.mask_token is not None else None
+        if examples.are_queries and masks is not None:
+            say(
+                f"masked words of the queries are written {masks}, and lists that are retrieved for {QUERIES} do not "
+                "say so: models read it as text. Give --mask-token as the models have it, or --p-mask 0"
+            )
         _write_parts(examples, work, kept, folder, pairs_per_part, masks, counts)
         write_facts(folder / REPORT, {**made_of, "counts": dict(counts)})
         shutil.rmtree(work)
@@ -155,7 +160,8 @@ def _with_proposals(varied: Varied, model: MaskedWords, kept: Path, work: Path) 
     settings, pieces = varied.settings, varied.pieces
     places = [np.zeros(0, np.int64)]
     for number in range(-(-len(varied.ids) // BLOCK)):
-        places += [np.unique(drawn.places[drawn.operation == CONTEXT]) for drawn in varied.drawn(number)]
+        for some in varied.drawn(number):
+            places += [np.unique(drawn.places[drawn.operation == CONTEXT]) for drawn in some]
     proposed: I64 = np.unique(np.concatenate(places))
     found = proposals(model, pieces, proposed, settings.context_words, kept)
     numbers = {piece: number for number, piece in enumerate(pieces.vocabulary.to_pylist())}

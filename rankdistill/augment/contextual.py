@@ -7,6 +7,7 @@ others. Here every word is masked as a whole, by one mask token, and the proposa
 from __future__ import annotations
 
 import hashlib
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from rankdistill.models.engines.threads import CPU_BATCH_TOKENS, GPU_BATCH_TOKEN
 from rankdistill.models.masked_lm import embeddings_of, load_masked_lm_head
 from rankdistill.models.outputs import forward
 from rankdistill.models.precision import default_device
+from rankdistill.models.tokenizer import are_words
 from rankdistill.progress import progress, say
 
 CHUNK = 8192
@@ -118,8 +120,8 @@ def whole_words(tokenizer: Any, size: int) -> tuple[I64, list[str]]:
     texts = [text.strip() for text in tokenizer.batch_decode([[token] for token in ids])]
     mask = tokenizer.mask_token
     fit = [place for place, text in enumerate(texts) if text and split(text, mask) == [text] and is_word(text, mask)]
-    again = tokenizer([f" {texts[place]}" for place in fit], add_special_tokens=False)["input_ids"] if fit else []
-    kept = [place for place, tokens in zip(fit, again, strict=True) if tokens == [ids[place]]]
+    whole = are_words(tokenizer, [ids[place] for place in fit], [texts[place] for place in fit])
+    kept = list(compress(fit, whole))
     return np.array([ids[place] for place in kept], np.int64), [texts[place] for place in kept]
 
 

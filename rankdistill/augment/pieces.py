@@ -13,11 +13,11 @@ import pyarrow.compute as pc
 
 from rankdistill.arrays import I32, I64, Bools
 from rankdistill.data.offsets import offsets_of
-from rankdistill.retrieval.scripts import within_words
+from rankdistill.retrieval.scripts import CHARACTERS, character_class, within_words
 
-_HAN = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-"""Kana and Chinese characters, each of which is a word, as nothing parts them."""
-_LETTER = rf"[^\W{_HAN}]"
+_CHARACTERS = character_class(CHARACTERS)
+"""Kana and Chinese characters, each of which is a word."""
+_LETTER = rf"[^\W{_CHARACTERS}]"
 _CLITIC = "['\u2019](?:s|m|d|re|ve|ll|t|em|n|til|tis|cause)"
 
 
@@ -27,9 +27,9 @@ def _pattern(mask_token: str) -> re.Pattern[str]:
     bracket = r"-[lr][rcs]b-"  # as the Penn Treebank writes brackets
     marks = within_words()
     clitic = rf"{_CLITIC}(?![\w{marks}])"
-    word = rf"{_LETTER}(?:(?:(?!{mask})[^\s{_HAN}])*{_LETTER})?[{marks}]*"
+    word = rf"{_LETTER}(?:(?:(?!{mask})[^\s{_CHARACTERS}])*{_LETTER})?[{marks}]*"
     return re.compile(
-        rf"\s+|{mask}|{bracket}|{clitic}|{word}|[{_HAN}][{marks}]*|(?:(?!{mask})[^\w\s])+",
+        rf"\s+|{mask}|{bracket}|{clitic}|{word}|[{_CHARACTERS}][{marks}]*|(?:(?!{mask})[^\w\s])+",
         re.I,
     )
 
@@ -38,8 +38,8 @@ def split(text: str, mask_token: str) -> list[str]:
     """Split a text into pieces: runs of white space, words, and runs of punctuation; joined they are the text.
 
     A word is what stands between blanks, without punctuation before and after it; marks are part of the letter that
-    they follow, as vowels of many scripts are. ``n't`` and ``'s`` are words, and each Chinese character is one. A mask
-    token is a piece of its own.
+    they follow, as vowels of many scripts are. ``n't`` and ``'s`` are words, and each Chinese or Japanese character is
+    one. A mask token is a piece of its own.
     """
     return _pattern(mask_token).findall(text)
 

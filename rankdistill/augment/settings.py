@@ -28,7 +28,8 @@ class AugmentSettings:
     context_words: int = 15
     """Words that the masked language model proposes for a place, of which one is drawn, each as likely."""
     mask_token: str = "[MASK]"
-    """What is written for a masked word. Every model that learns from the variations reads its own mask token there."""
+    """What is written for a masked word. Every model that reads the parts takes its own mask token there. In lists that
+    are retrieved for a ranking's queries it is plain text: give the models' own."""
     tagger: str = "auto"
     """What tells parts of speech: spacy (the model of the extra `augment`), spacy:MODEL (another one, a package or a
     folder), forms (English by word lists and endings, nothing to install). auto: spacy where it is installed, else

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -20,14 +22,28 @@ from rankdistill.data.kernels.random import hash_ids
 
 BLOCK = 2048
 """Examples that are varied at once, with draws of their own: the result depends on it."""
+PIECES = 1 << 20
+"""Pieces of the variations that are in memory at once, at most, but for a longer text: about 60 bytes each. The result
+does not depend on it."""
 MASK, POS, CONTEXT = 0, 1, 2
 MODES = ("first", "second", "both")
 """Which text of a pair a round changes, in turn."""
 
 
+VARIATIONS = pa.schema(
+    [
+        ("id", pa.large_string()),
+        ("first", pa.large_string()),
+        ("second", pa.large_string()),
+        ("example", pa.int64()),
+        ("round", pa.int64()),
+    ]
+)
+
+
 @dataclass(frozen=True, eq=False)
 class Drawn:
-    """What is done to the words of one text of every variation of a block.
+    """What is done to the words of one text of some variations of a block.
 
     places: int64 (P,) of the pieces, text after text. offsets: int64 (variations + 1,). operation: int8 (P,), `MASK`,
     `POS`, `CONTEXT`, or another number where nothing is done. uniform: float64 (P,), which decides the new word.
@@ -56,24 +72,43 @@ class Varied:
     proposed: I64
     proposals: I32
 
-    def drawn(self, number: int) -> list[Drawn]:
-        """Draw what is done in block ``number``: it depends on the seed, the block and the text's column alone."""
-        settings, rounds = self.settings, self.settings.n_iter
+    def drawn(self, number: int) -> Iterator[list[Drawn]]:
+        """Draw what is done in block ``number``, of each text of some variations after the other, in their order.
+
+        It depends on the seed, the block and the text's column alone.
+        """
+        rounds = self.settings.n_iter
+        texts = [np.repeat(column[number * BLOCK : (number + 1) * BLOCK], rounds) for column in self.columns]
+        sizes = [self.pieces.offsets[rows + 1] - self.pieces.offsets[rows] for rows in texts]
+        # a block has one sequence of draws for what is done to its pieces, and then one for the new words
+        draws = [self._generator(number, side, 0) for side in range(len(texts))]
+        uniform = [self._generator(number, side, int(of.sum())) for side, of in enumerate(sizes)]
+        bounds = _cuts(np.sum(sizes, axis=0))
+        for start, stop in pairwise(bounds):
+            turns = np.arange(start, stop) % rounds
+            yield [
+                self._operations(side, rows[start:stop], turns, draws[side], uniform[side])
+                for side, rows in enumerate(texts)
+            ]
+
+    def _generator(self, number: int, side: int, drawn: int) -> np.random.Generator:
+        """The generator of a block's text, after so many draws."""
+        return np.random.Generator(np.random.PCG64([self.settings.seed, number, side]).advance(drawn))
+
+    def _operations(
+        self, side: int, rows: I64, turns: I64, draws: np.random.Generator, uniform: np.random.Generator
+    ) -> Drawn:
+        """Draw what is done to texts ``rows``, int64 (n,), which are the side of a pair in rounds ``turns``, from 0."""
+        settings = self.settings
         bounds = np.cumsum([settings.p_mask, settings.p_pos, settings.p_context])
-        found = []
-        for side, column in enumerate(self.columns):
-            rows = np.repeat(column[number * BLOCK : (number + 1) * BLOCK], rounds)
-            places, offsets = self.pieces.places(rows)
-            rng = np.random.default_rng([settings.seed, number, side])
-            draws, uniform = rng.random(len(places)), rng.random(len(places))
-            operation = np.searchsorted(bounds, draws, side="right").astype(np.int32)
-            if len(self.columns) == 2:
-                mode = np.arange(len(rows)) % rounds % len(MODES)
-                is_changed = (mode == side) | (mode == 2)
-                operation[np.repeat(~is_changed, np.diff(offsets))] = len(bounds)
-            operation[~self.pieces.words[self.pieces.ids[places]]] = len(bounds)
-            found.append(Drawn(places, offsets, operation, uniform))
-        return found
+        places, offsets = self.pieces.places(rows)
+        operation = np.searchsorted(bounds, draws.random(len(places)), side="right").astype(np.int32)
+        if len(self.columns) == 2:
+            mode = turns % len(MODES)
+            is_changed = (mode == side) | (mode == 2)
+            operation[np.repeat(~is_changed, np.diff(offsets))] = len(bounds)
+        operation[~self.pieces.words[self.pieces.ids[places]]] = len(bounds)
+        return Drawn(places, offsets, operation, uniform.random(len(places)))
 
     def applied(self, drawn: Drawn, counts: Counter[str]) -> tuple[I32, Bools]:
         """Pieces int32 (P,) after the changes, and which variations differ from their text."""
@@ -97,6 +132,17 @@ class Varied:
         return new, np.bincount(of, new != ids, n) > 0
 
 
+def _cuts(sizes: I64) -> list[int]:
+    """Cut variations of so many pieces each into runs of `PIECES` at most, or of one: their bounds."""
+    bounds, held = [0], 0
+    for place, size in enumerate(sizes.tolist()):
+        if held and held + size > PIECES:
+            bounds.append(place)
+            held = 0
+        held += size
+    return [*bounds, len(sizes)]
+
+
 def _put(new: I32, at: I64, words: I64 | I32, counts: Counter[str], done: str, not_done: str) -> None:
     found = words >= 0
     new[at[found]] = words[found]
@@ -115,35 +161,36 @@ class Block:
 def write_block(number: int, work: Path) -> Block:
     """Vary a block and write its variations as an Arrow file: id, first, second, example and round."""
     varied = load(work)
-    rounds, counts = varied.settings.n_iter, Counter[str]()
+    counts, keys, start = Counter[str](), [], number * BLOCK * varied.settings.n_iter
+    with pa.ipc.new_file(str(work / f"{number:06}.arrow"), VARIATIONS) as file:
+        for drawn in varied.drawn(number):
+            table = _variations(varied, drawn, start, counts)
+            start += len(drawn[0].offsets) - 1
+            keys.append(content_keys(table["first"].combine_chunks(), table["second"].combine_chunks()))
+            file.write_table(table)
+    return Block(np.concatenate(keys), counts)
+
+
+def _variations(varied: Varied, drawn: list[Drawn], start: int, counts: Counter[str]) -> pa.Table:
+    """The variations that differ from their examples. start: number of the first one among all."""
+    rounds = varied.settings.n_iter
     sides: list[pa.Array] = []
-    differ = np.zeros(0, bool)
-    for drawn in varied.drawn(number):
-        new, changed = varied.applied(drawn, counts)
-        differ = changed if not sides else differ | changed
-        sides.append(joined(varied.pieces.vocabulary, new, drawn.offsets))
-    n = len(differ)
-    counts["variations"], counts["unchanged"] = n, int((~differ).sum())
-    second = sides[1] if len(sides) == 2 else pa.array([""] * n, pa.string())
-    kept = pa.array(differ)
-    firsts, seconds = sides[0].filter(kept), second.filter(kept)
-    example = number * BLOCK + np.arange(n)[differ] // rounds
-    turn = np.arange(n)[differ] % rounds + 1
+    n = len(drawn[0].offsets) - 1
+    differ = np.zeros(n, bool)
+    for each in drawn:
+        new, changed = varied.applied(each, counts)
+        differ |= changed
+        sides.append(joined(varied.pieces.vocabulary, new, each.offsets).cast(pa.large_string()))
+    counts["variations"] += n
+    counts["unchanged"] += int((~differ).sum())
+    second = sides[1] if len(sides) == 2 else pa.array([""] * n, pa.large_string())
+    kept, places = pa.array(differ), start + np.flatnonzero(differ)
+    example, turn = places // rounds, places % rounds + 1
     ids = pc.binary_join_element_wise(
         varied.ids.take(pa.array(example)), pa.array(turn).cast(pa.large_string()), pa.scalar("~", pa.large_string())
     )
-    table = pa.table(
-        {
-            "id": ids,
-            "first": firsts.cast(pa.large_string()),
-            "second": seconds.cast(pa.large_string()),
-            "example": pa.array(example),
-            "round": pa.array(turn),
-        }
-    )
-    with pa.ipc.new_file(str(work / f"{number:06}.arrow"), table.schema) as file:
-        file.write_table(table)
-    return Block(content_keys(firsts, seconds), counts)
+    columns = [ids, sides[0].filter(kept), second.filter(kept), pa.array(example), pa.array(turn)]
+    return pa.table(columns, schema=VARIATIONS)
 
 
 def content_keys(firsts: pa.Array, seconds: pa.Array) -> U64:

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
-from rankdistill.errors import UnknownNameError, UsageError
+from rankdistill.errors import DataError, UnknownNameError, UsageError
+from rankdistill.losses.relations import TRANSFORMERS
 from rankdistill.models.families import family_of
 from rankdistill.models.outputs import Outputs, check_attention
 
@@ -86,12 +87,14 @@ def count_scores(student: Outputs) -> int:
 def hidden_projections(student: Any, teacher: Any, layers: LayerChoice = "every", shared: bool = False) -> Companions:
     """The projections that `hidden_mse` needs between models of these configs: none where the widths are the same."""
     pairs = layer_map(student.num_hidden_layers, teacher.num_hidden_layers, layers)
-    return _projections(student, teacher, [_projection("hidden_mse", i, shared) for i, _ in pairs])
+    names = [_projection("hidden_mse", i, shared) for i, _ in pairs]
+    return _projections(student.hidden_size, teacher.hidden_size, names)
 
 
 def embedding_projection(student: Any, teacher: Any) -> Companions:
-    """The projection that `embedding_mse` needs between models of these configs."""
-    return _projections(student, teacher, [_projection("embedding_mse", 0, True)])
+    """The projection that `embedding_mse` needs between models of these configs: none where the widths are the same."""
+    own, its = (getattr(config, "embedded_size", config.hidden_size) for config in (student, teacher))
+    return _projections(own, its, [_projection("embedding_mse", 0, True)])
 
 
 def check_attention_pair(student: Any, teacher: Any, layers: LayerChoice = "every") -> None:
@@ -99,6 +102,18 @@ def check_attention_pair(student: Any, teacher: Any, layers: LayerChoice = "ever
     for model in (student, teacher):
         check_attention(family_of(model))
     _check_heads(student.config.num_attention_heads, teacher.config.num_attention_heads)
+    layer_map(student.config.num_hidden_layers, teacher.config.num_hidden_layers, layers)
+
+
+def check_hidden_pair(student: Any, teacher: Any, layers: LayerChoice = "every", shared: bool = False) -> None:
+    """Raise where `hidden_mse` cannot compare two transformers models: a network without states of tokens, layers."""
+    for role, model in (("student", student), ("teacher", teacher)):
+        family = family_of(model)
+        if not family.states_of_tokens:
+            raise DataError(
+                f"hidden_mse compares the states that layers give each token, and the {role}, {family.name}, gives "
+                f"one vector for a whole text: leave the term out, or take a transformer, such as {TRANSFORMERS[role]}"
+            )
     layer_map(student.config.num_hidden_layers, teacher.config.num_hidden_layers, layers)
 
 
@@ -140,9 +155,8 @@ def _projection(loss: str, layer: int, shared: bool) -> str:
     return loss if shared else f"{loss}_{layer}"
 
 
-def _projections(student: Any, teacher: Any, names: Sequence[str]) -> Companions:
-    widths = student.hidden_size, teacher.hidden_size
-    return {} if widths[0] == widths[1] else {name: lambda: nn.Linear(*widths) for name in names}
+def _projections(own: int, its: int, names: Sequence[str]) -> Companions:
+    return {} if own == its else {name: lambda: nn.Linear(own, its) for name in names}
 
 
 def _distance(student: Outputs, state: Tensor, target: Tensor, projection: str) -> Tensor:

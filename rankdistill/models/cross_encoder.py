@@ -37,6 +37,7 @@ from rankdistill.models.length import checked_length
 from rankdistill.models.opened import Opened
 from rankdistill.models.precision import own_dtype, reads_float32_alone
 from rankdistill.models.probe import reads_padding
+from rankdistill.models.recurrent.bilstm import BiLSTMForSequenceClassification
 from rankdistill.models.recurrent.network import is_recurrent
 from rankdistill.models.recurrent.texts_read import with_texts
 from rankdistill.models.sentence.classifier import ENTRY as CHAIN_ENTRY
@@ -399,12 +400,18 @@ class CrossEncoder:
         order = np.argsort(-margins, kind="stable")[:top_k]
         return [{"corpus_id": int(i), "score": float(scores[i]), "text": documents[i]} for i in order]
 
+    @property
+    def reads_apart(self) -> bool:
+        """Whether the model reads the texts of a pair apart, so that what it made of one may be kept."""
+        return isinstance(self.model, BiLSTMForSequenceClassification)
+
     def keep_texts(self, most: int) -> bool:
         """Keep what is computed of the last ``most`` texts, so that a document of many queries is read once; 0: none.
 
-        Only a BiLSTM student, by torch on a CPU in float32, reads a query and a document apart: False for all others,
-        of which nothing is kept. A text takes about 2 KB with 150 hidden units, beside its tokens. Scores then depend
-        by float noise on what was scored before.
+        False where nothing is kept. Only a BiLSTM student reads a query and a document apart (`reads_apart`), and texts
+        are kept by torch on a CPU in float32 alone, where the vocabulary is not too large: tokens times hidden units
+        times 32 bytes are at most 2 GiB. A text takes about 2 KB with 150 hidden units, beside its tokens. Scores then
+        depend by float noise on what was scored before.
         """
         if most < 0:
             raise UsageError(f"texts to keep must be 0 or more, got {most}")

@@ -80,6 +80,8 @@ class Family:
     None: not so, or not known."""
     masked_lm: MaskedLMParts | None = None
     """The head of ``…ForMaskedLM``; None where there is no such model."""
+    states_of_tokens: bool = True
+    """Whether the last hidden state has a row for each token; else it is the one vector that the head reads."""
     in_int8: tuple[str, ...] = ()
     """Of a network without a list of layers, the modules whose matrices are in int8 where the model is."""
 
@@ -136,9 +138,10 @@ _RECURRENT: dict[str, Any] = {
     "queries": None,
     "keys": None,
     "values": None,
+    "states_of_tokens": False,
     "in_int8": ("embeddings", "frozen", "projection", "dense"),
 }
-"""Networks without a list of layers; the last hidden state is the one vector that the head reads."""
+"""Networks without a list of layers."""
 
 FAMILIES: dict[str, Family] = {
     "bert": Family("BERT", "bert.encoder.layer", head="classifier", positions=_from_0, masked_lm=_CLS, **_BERT_LAYER),

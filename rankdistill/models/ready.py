@@ -36,7 +36,7 @@ from rankdistill.progress import say
 if TYPE_CHECKING:  # torch is imported by what makes a model ready
     from rankdistill.models.cross_encoder import CrossEncoder
 
-FORM = 2
+FORM = 3
 """The number of what is kept, its graph included; another is not read."""
 ENGINES = ("auto", "onnx", "openvino")
 """Engines that compute an exported model, or may."""
@@ -100,6 +100,7 @@ class ReadyModel:
         self.contract = ScoreContract(**facts["contract"])
         self.max_length, self.n_texts = facts["max_length"], facts["n_texts"]
         self.batching, self.batch_tokens = facts["batching"], facts["batch_tokens"]
+        self.reads_apart: bool = facts["reads_apart"]
         self.engine = ReadyEngine(folder / ENGINE / facts["engine"]["file"], facts["engine"])
         self.assembler = PairAssembler(
             self.tokenizer,
@@ -192,6 +193,7 @@ def _facts(model: CrossEncoder, engine: Any, file: str) -> dict[str, Any]:
         "prompt": model.prompt,
         "batching": model.batching,
         "batch_tokens": model.batch_tokens,
+        "reads_apart": model.reads_apart,
         "inputs": list(model.assembler.input_names),
         "template": {
             "ids": [part.tolist() for part in template.ids],

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tokenizers import Tokenizer
-from tokenizers.normalizers import Lowercase, Normalizer, Sequence
+from tokenizers import Tokenizer, normalizers
+from tokenizers.normalizers import Lowercase, Normalizer
 from transformers import AutoTokenizer
 
 from rankdistill.errors import DataError
@@ -133,6 +134,14 @@ def check_ids(folder: str | Path, tokenizer: Any, model: Any) -> None:
         )
 
 
+def are_words(tokenizer: Any, ids: Sequence[int], texts: Sequence[str]) -> list[bool]:
+    """Whether each token is what the tokenizer makes of its text after a blank, and so no piece inside a word."""
+    if not texts:
+        return []
+    made = tokenizer([f" {text}" for text in texts], add_special_tokens=False, verbose=False)["input_ids"]
+    return [tokens == [token] for tokens, token in zip(made, ids, strict=True)]
+
+
 def _check_settings(folder: Path, tokenizer: Any, shortest: int) -> None:
     """Raise `DataError` for settings of a tokenizer under which no pair can be read."""
     length, names = tokenizer.model_max_length, tokenizer.model_input_names
@@ -191,4 +200,4 @@ def _fold_case(backend: Tokenizer) -> None:
     """Make a tokenizer fold texts to lower case, unless it does."""
     known: Normalizer | None = backend.normalizer
     if known is None or known.normalize_str("A") != "a":
-        backend.normalizer = Lowercase() if known is None else Sequence([Lowercase(), known])
+        backend.normalizer = Lowercase() if known is None else normalizers.Sequence([Lowercase(), known])

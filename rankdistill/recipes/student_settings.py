@@ -68,8 +68,8 @@ class StudentSettings:
     """Model whose pieces a student reads, and whose embeddings or first layers it starts from: a folder or a hub id.
     Empty: the first teacher that is a model, else the base."""
     tokens: Tokens = "auto"
-    """What a student reads: words of the training's texts, or the base's pieces; auto: words where embeddings is a
-    file, else the base's pieces."""
+    """What a student reads: words of the training's texts, or the base's pieces, which languages without blanks such
+    as Thai need; auto: words where embeddings is a file, else the base's pieces."""
     vocabulary_size: int = 50_000
     """Words that a student knows at most, where it reads words: the most frequent ones of the training's texts, and
     those of the file of vectors."""

@@ -12,6 +12,7 @@ from rankdistill.data.collection import own_candidates
 from rankdistill.errors import DataError
 from rankdistill.inputs.texts import PairTexts
 from rankdistill.models import resolve_base
+from rankdistill.models.recurrent.start import words_of_tokens
 from rankdistill.models.recurrent.vectors import WordVectors, read_vectors
 from rankdistill.models.recurrent.vocabulary import (
     count_compounds,
@@ -43,7 +44,8 @@ def tokens_and_vectors(
     if settings.reads_words:
         return _words(settings, sources, max_length)
     tokenizer = with_segments(load_tokenizer(resolve_base(base)))
-    return tokenizer, _vectors(settings, 0, tokenizer.get_vocab())
+    wanted = set(words_of_tokens(tokenizer).values()) if settings.is_file else ()
+    return tokenizer, _vectors(settings, 0, wanted)
 
 
 def _words(settings: StudentSettings, sources: Sources, max_length: int) -> tuple[Any, WordVectors | None]:

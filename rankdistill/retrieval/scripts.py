@@ -37,6 +37,15 @@ UNSPACED = (
     (0x11700, 0x1173F),  # Ahom
 )
 """Alphabets of South East Asia that are written without blanks between words."""
+CHARACTERS = (
+    (0x3040, 0x30FF),  # Hiragana, Katakana
+    (0x3400, 0x4DBF),  # Han
+    (0x4E00, 0x9FFF),
+    (0xF900, 0xFAFF),
+    (0x20000, 0x323AF),
+)
+"""Kana and Chinese characters, each of which a student of words and `augment` take for a word, as no blank parts them;
+Hangul is none of them, as blanks part Korean words."""
 IGNORED = (
     (0x00AD, 0x00AD),  # soft hyphen
     (0x034F, 0x034F),
@@ -96,6 +105,12 @@ def within_words() -> str:
 def other_than_plain() -> re.Pattern[str]:
     """Compile the pattern of a character outside `PLAIN`; in a text without one, words are runs of letters."""
     return re.compile(f"[^{character_class(PLAIN)}]")
+
+
+@cache
+def unparted_pattern() -> re.Pattern[str]:
+    """Compile the pattern of a letter whose words no blanks part: of `CHARACTERS` and `UNSPACED`."""
+    return re.compile(f"[{_letters(CHARACTERS)}{_letters(UNSPACED)}]")
 
 
 @cache

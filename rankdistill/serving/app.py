@@ -20,6 +20,7 @@ from starlette.exceptions import HTTPException
 from rankdistill import __version__
 from rankdistill.arrays import F32
 from rankdistill.models.contract import CONTRACTS
+from rankdistill.progress import say
 from rankdistill.serving.batcher import Batcher, Closed
 from rankdistill.serving.guards import Guards, error_body
 from rankdistill.serving.jobs import Job, make_job
@@ -169,7 +170,11 @@ def build_app(
     nothing.
     """
     model.contract.margins(np.zeros((0, model.contract.n_logits), np.float32))
-    model.keep_texts(settings.kept_texts)
+    if not model.keep_texts(settings.kept_texts) and settings.kept_texts and model.reads_apart:
+        say(
+            f"no texts of {name} are kept (--kept-texts): that takes torch on a CPU in float32, and a vocabulary of at "
+            "most 2 GiB of tokens times hidden units times 32 bytes"
+        )
     server = Server(model, name, settings, batch_tokens or model.batch_tokens, n_threads)
     app = FastAPI(
         title="rankdistill",

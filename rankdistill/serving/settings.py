@@ -36,8 +36,9 @@ class ServingSettings:
     """Size of one request in MB."""
 
     kept_texts: int = 100_000
-    """Texts of which a BiLSTM student's tokens and states are kept, so that a document of many queries is read once;
-    0 keeps none. Other models read query and document together, and keep nothing."""
+    """Texts of which a BiLSTM student's tokens and states are kept, so that a document of many queries is read once, by
+    torch on a CPU in float32; 0 keeps none. Exported files and other models read query and document together, and keep
+    nothing."""
 
     def __post_init__(self) -> None:
         if not self.host.strip():

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+import tracemalloc
+from collections import Counter, defaultdict
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pair_tasks import write_glue
 from tiny import judged_collection
 
-from rankdistill.augment import AugmentSettings, augment
+from rankdistill.augment import AugmentSettings, augment, variations
 from rankdistill.augment.build import QUERIES, REPORT
 from rankdistill.augment.forms import tag_by_form
-from rankdistill.augment.pieces import is_word, split
+from rankdistill.augment.pieces import Pieces, encode, is_word, split
 from rankdistill.augment.tagged import _tag_block
-from rankdistill.augment.variations import load
+from rankdistill.augment.variations import Varied, load
 from rankdistill.data.pair_parts import read_pairs
 from rankdistill.data.parts import LIST
 from rankdistill.data.sources import load_collection
@@ -105,6 +107,53 @@ def test_bytes_do_not_depend_on_the_number_of_processes(long_task: str, tmp_path
     assert {"00000.parquet", "00003.parquet", REPORT, LIST} < set(files(tmp_path / "1"))
 
 
+def varied_texts(n: int, words: int, rounds: int) -> Varied:
+    """Texts of so many words, each varied in so many rounds of seed 5."""
+    texts = [split(" ".join(f"w{(text + at) % 50}" for at in range(words)), MASK) for text in range(n)]
+    vocabulary, ids, offsets = encode(texts)
+    pieces = Pieces(vocabulary, ids, offsets, np.zeros(len(ids), np.int32), (), np.ones(len(vocabulary), bool))
+    settings = AugmentSettings(n_iter=rounds, p_pos=0, seed=5)
+    names, none = pa.array([str(text) for text in range(n)], pa.large_string()), np.zeros(0, np.int64)
+    return Varied(pieces, (np.arange(n),), names, 0, settings, None, none, np.zeros((0, 1), np.int32))
+
+
+@pytest.mark.parametrize("most", [1, 30, 1 << 40])
+def test_draws_are_one_sequence_however_many_pieces_are_in_memory(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(variations, "PIECES", most)
+    varied = varied_texts(7, 6, 3)
+    parts = [drawn for [drawn] in varied.drawn(0)]
+    assert (len(parts) > 1) == (most < 1 << 40)
+    places = np.concatenate([part.places for part in parts])
+    np.testing.assert_array_equal(places, varied.pieces.places(np.repeat(np.arange(7), 3))[0])
+    draws, uniform = np.random.default_rng([5, 0, 0]).random((2, len(places)))
+    np.testing.assert_array_equal(np.concatenate([part.uniform for part in parts]), uniform)
+    masked = np.concatenate([part.operation for part in parts]) == variations.MASK
+    np.testing.assert_array_equal(masked, draws < 0.1)
+
+
+@pytest.mark.parametrize("task", ["rte", "sst2"])
+def test_bytes_do_not_depend_on_the_pieces_in_memory(
+    task: str, glue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(f"glue:{task}@{glue}", tmp_path / "whole")
+    monkeypatch.setattr(variations, "PIECES", 100)
+    made(f"glue:{task}@{glue}", tmp_path / "parts")
+    assert files(tmp_path / "whole") == files(tmp_path / "parts")
+
+
+def test_memory_does_not_grow_with_the_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(variations, "PIECES", 10_000)
+    peaks = []
+    for rounds in (5, 40):
+        varied = varied_texts(200, 50, rounds)
+        tracemalloc.start()
+        for [drawn] in varied.drawn(0):
+            varied.applied(drawn, Counter())
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 2 * peaks[0]
+
+
 def test_another_seed_gives_others_and_the_same_seed_the_same(glue: Path, tmp_path: Path) -> None:
     one, again = (made(f"glue:rte@{glue}", tmp_path / name) for name in "ab")
     other = made(f"glue:rte@{glue}", tmp_path / "c", AugmentSettings(tagger="forms", seed=1))
@@ -161,6 +210,18 @@ def test_queries_of_a_ranking_are_varied_for_retrieve(tmp_path: Path) -> None:
     assert queries.ids.to_pylist() == table["id"].to_pylist()
     assert queries.texts.to_pylist() == table["first"].to_pylist()
     assert {each.partition("~")[0] for each in queries.ids.to_pylist()} <= set(collection.split("train"))
+
+
+@pytest.mark.parametrize("p_mask", [0, 0.1])
+def test_masked_words_of_queries_are_said_as_lists_do_not_say_them(
+    p_mask: float, glue: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = AugmentSettings(tagger="forms", p_mask=p_mask, mask_token="<m>")
+    augment(judged_collection(), tmp_path / "out", settings, processes=1)
+    told = "masked words of the queries are written <m>, and lists that are retrieved"
+    assert (told in capsys.readouterr().err) == (p_mask > 0)
+    made(f"glue:sst2@{glue}", tmp_path / "task", settings)
+    assert "masked words" not in capsys.readouterr().err
 
 
 def test_parts_of_variations_can_be_varied_again(glue: Path, tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ def test_numbered_pieces_joined_are_the_texts(texts: list[str]) -> None:
         ("the U.S. paid $5.00, don\u2019t it", ["the", "U.S", "paid", "5.00", "don\u2019t", "it"]),
         ("a [MASK] b[MASK]c [mask]", ["a", "b", "c"]),
         ("\u6771\u4eac is 2 big", ["\u6771", "\u4eac", "is", "2", "big"]),
+        ("\U00020bb7\u91ce \u30bf\u30ef", ["\U00020bb7", "\u91ce", "\u30bf", "\u30ef"]),
         ("one\u00a0two", ["one", "two"]),
         ("हिन्दी भाषा, सुन्दर है।", ["हिन्दी", "भाषा", "सुन्दर", "है"]),
         ("a cafe\u0301, it 's s\u0301", ["a", "cafe\u0301", "it", "'s", "s\u0301"]),

@@ -21,6 +21,7 @@ from rankdistill.losses.insides import (
 )
 from rankdistill.models.families import FAMILIES
 from rankdistill.models.outputs import OWN, Outputs
+from rankdistill.models.recurrent.config import BiLSTMConfig
 
 P, L, H, HEADS = 3, 5, 6, 2
 MASK = torch.ones(1, P, dtype=torch.bool)
@@ -111,6 +112,17 @@ def test_projections_are_made_for_the_layers_compared_where_widths_differ():
     assert list(hidden_projections(narrow, wide, layers="last")) == ["hidden_mse_1"]
     assert list(hidden_projections(narrow, wide, shared=True)) == ["hidden_mse"]
     assert embedding_projection(narrow, wide)["embedding_mse"]().weight.shape == (6, 4)
+
+
+def test_embeddings_of_a_recurrent_network_are_projected_from_their_own_width():
+    """Which is not that of the vector that its head reads."""
+    transformer = make_model().config
+    for channels, width in ((1, 20), (2, 40)):
+        recurrent = BiLSTMConfig(embedding_size=20, channels=channels, lstm_size=4)
+        assert recurrent.hidden_size == transformer.hidden_size
+        assert embedding_projection(recurrent, transformer)["embedding_mse"]().weight.shape == (32, width)
+        assert embedding_projection(transformer, recurrent)["embedding_mse"]().weight.shape == (width, 32)
+    assert embedding_projection(BiLSTMConfig(embedding_size=16, channels=2), transformer) == {}
 
 
 def test_a_family_whose_attention_is_more_than_products_is_refused():

@@ -13,6 +13,8 @@ import pytest
 import torch
 from pair_tasks import write_glue
 from tiny import judged_collection, make_model, make_tokenizer
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
+from transformers import PreTrainedTokenizerFast
 
 from rankdistill.cli.entry import main
 from rankdistill.data import Candidates, Texts, load_collection
@@ -143,6 +145,37 @@ def test_the_frozen_channel_does_not_move_and_the_other_does(tmp_path: Path) -> 
     assert not torch.equal(after["embeddings.weight"], before["embeddings.weight"])
     row = student.tokenizer.get_vocab()["dog"]
     assert after["frozen.weight"][row].tolist() == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("recurrent", ["bilstm", "biattentive"])
+def test_hidden_states_of_a_recurrent_network_are_refused_before_any_work(recurrent: str, base: Path) -> None:
+    collection, candidates = lists()
+    lstm = make_student(recurrent, collection, candidates, base=base, **SMALL)
+    transformer = CrossEncoder.from_pretrained(base)
+    for role, student, teacher in (("student", lstm, transformer), ("teacher", transformer, lstm)):
+        with pytest.raises(
+            DataError, match=f"hidden_mse compares .* the {role}, .*LSTM, gives one vector.*transformer"
+        ):
+            fit(student, candidates, collection, "hidden_mse(teacher)", TrainingSettings(list_size=4), teacher=teacher)
+
+
+@pytest.mark.parametrize("recurrent", ["bilstm", "biattentive"])
+@pytest.mark.parametrize(("width", "lstm_size"), [(12, 8), (12, 4), (32, 8)])
+def test_a_recurrent_student_learns_its_teachers_embeddings(
+    recurrent: str, width: int, lstm_size: int, base: Path, tmp_path: Path
+) -> None:
+    """Whether their width, or that of the vector before its head, is the teacher's or not."""
+    collection, candidates = lists()
+    sizes = {**SMALL, "embedding_size": width, "lstm_size": lstm_size}
+    student = make_student(recurrent, collection, candidates, base=base, **sizes)
+    teacher = CrossEncoder.from_pretrained(base)
+    settings = TrainingSettings(
+        list_size=4, lists_per_batch=4, epochs=6, learning_rate=0.02, logging_steps=1, dtype="float32"
+    )
+    objective = "pointwise_mse(teacher) + embedding_mse(teacher)"
+    fit(student, candidates, collection, objective, settings, teacher=teacher, out=tmp_path)
+    log = [entry for entry in json.loads((tmp_path / "log.json").read_text()) if "loss" in entry]
+    assert log[-1]["embedding_mse(teacher)"] < 0.9 * log[0]["embedding_mse(teacher)"]
 
 
 def test_a_transformer_of_the_bases_width_starts_from_its_first_layers(base: Path) -> None:
@@ -310,6 +343,25 @@ def test_a_file_of_vectors_gives_pieces_theirs_and_no_others_are_kept(base: Path
     (tmp_path / "vectors.txt").write_text("unseen 9 9 9\n")
     with pytest.raises(DataError, match="has a vector for none of the student's"):
         make_student("bilstm", *lists(), base=base, **settings, **SMALL)
+
+
+def test_a_file_of_vectors_gives_pieces_after_a_blank_those_of_their_words(tmp_path: Path) -> None:
+    tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *"dog", "\u0120", "do", "dog", "\u0120dog"]
+    merges = [("d", "o"), ("do", "g"), ("\u0120", "dog")]
+    tokenizer = Tokenizer(models.BPE({token: at for at, token in enumerate(tokens)}, merges, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+    names = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=64, **names)
+    make_model().save_pretrained(tmp_path / "base")
+    fast.save_pretrained(tmp_path / "base")
+    (tmp_path / "vectors.txt").write_text("unseen 9 9 9\ndog 1 2 3\n")
+    settings: dict[str, Any] = {"embeddings": str(tmp_path / "vectors.txt"), "tokens": "wordpiece"}
+    student = make_student("bilstm", *lists(), base=tmp_path / "base", **settings, **SMALL)
+    weight, rows = student.model.embeddings.weight, student.tokenizer.get_vocab()
+    assert weight[rows["\u0120dog"]].tolist() == [1, 2, 3]
+    assert weight[rows["dog"]].abs().max() <= 0.25
 
 
 def test_compounds_of_the_texts_get_their_vector_also_beyond_the_first_words(tmp_path: Path) -> None:

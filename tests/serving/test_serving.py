@@ -20,6 +20,7 @@ from rankdistill.errors import UsageError
 from rankdistill.models.contract import ScoreContract
 from rankdistill.models.cross_encoder import CrossEncoder
 from rankdistill.models.ready import ReadyModel
+from rankdistill.models.recurrent import folded
 from rankdistill.models.recurrent.bilstm import BiLSTMForSequenceClassification
 from rankdistill.models.recurrent.config import BiLSTMConfig
 from rankdistill.models.recurrent.distinct import DistinctTexts
@@ -314,6 +315,20 @@ def test_a_served_bilstm_keeps_the_documents_that_it_read(monkeypatch: pytest.Mo
                 given = {each["index"]: each["relevance_score"] for each in results}
                 assert [given[place] for place in range(len(DOCUMENTS))] == pytest.approx(expected[query], abs=CLOSE)
         assert computed == texts
+
+
+@pytest.mark.parametrize(("kept", "is_said"), [(100, True), (0, False)])
+def test_a_served_bilstm_that_keeps_no_texts_says_so(
+    kept: int, is_said: bool, model: CrossEncoder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shape = {"vocab_size": 64, "embedding_size": 5, "lstm_size": 4, "dense_size": 6, "num_labels": 1}
+    lstm = CrossEncoder(BiLSTMForSequenceClassification(BiLSTMConfig(**shape)).eval(), make_tokenizer())
+    build_app(lstm, "keeps", ServingSettings(kept_texts=kept))
+    build_app(model, "reads pairs", ServingSettings(kept_texts=kept))
+    assert "no texts" not in capsys.readouterr().err
+    monkeypatch.setattr(folded, "MOST_BYTES", 1000)
+    build_app(lstm, "small", ServingSettings(kept_texts=kept))
+    assert ("no texts of small are kept" in capsys.readouterr().err) == is_said
 
 
 def test_only_a_bilstm_in_float32_keeps_texts(model: CrossEncoder) -> None:

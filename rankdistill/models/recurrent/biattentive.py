@@ -32,7 +32,7 @@ class BiAttentiveForSequenceClassification(RecurrentForSequenceClassification):
 
     def make(self, config: Any) -> None:
         """Make both LSTMs, the layer before them and the attention of the pooling."""
-        self.projection = nn.Linear(config.channels * config.embedding_size, config.lstm_size)
+        self.projection = nn.Linear(config.embedded_size, config.lstm_size)
         self.encoder = BiLSTM(config.lstm_size, config.lstm_size)
         self.integrator = BiLSTM(6 * config.lstm_size, config.lstm_size)
         self.attention = nn.ModuleList(nn.Linear(2 * config.lstm_size, 1) for _ in range(2))

@@ -26,7 +26,7 @@ class BiLSTMForSequenceClassification(RecurrentForSequenceClassification):
 
     def make(self, config: Any) -> None:
         """Make the LSTM, which both texts of a pair share."""
-        self.lstm = BiLSTM(config.channels * config.embedding_size, config.lstm_size)
+        self.lstm = BiLSTM(config.embedded_size, config.lstm_size)
 
     def vector(self, embedded: list[Tensor], texts: list[Text]) -> Tensor:
         """Compute h, or two texts compared."""

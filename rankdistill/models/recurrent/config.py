@@ -51,6 +51,11 @@ class BiLSTMConfig(PreTrainedConfig):
         return self.n_texts
 
     @property
+    def embedded_size(self) -> int:
+        """Width of a token's embeddings, of all channels."""
+        return self.channels * self.embedding_size
+
+    @property
     def hidden_size(self) -> int:
         """Width of the vector that a head reads: both directions' last states of one text, or two texts compared."""
         return 2 * self.lstm_size * (1 if self.n_texts == 1 else 4)

@@ -19,8 +19,9 @@ from rankdistill.models.recurrent.texts import texts_of
 
 WORDS = 512
 """Words that are multiplied together: a product's last bits depend on its size, and none on what was read before."""
-MOST_BYTES = 1 << 29
-"""Of the products of the whole vocabulary; with more of them nothing is folded."""
+MOST_BYTES = 1 << 31
+"""Of the products of the whole vocabulary, of which blocks that were read take memory; with more of them nothing is
+folded. XLM-R's 250,002 words at 150 hidden units are 1.2 GB."""
 
 
 def _can_fold(model: Any) -> bool:

@@ -11,19 +11,42 @@ from torch import nn
 from rankdistill.arrays import F32
 from rankdistill.models.recurrent.network import UNKNOWN
 from rankdistill.models.recurrent.vectors import WordVectors
+from rankdistill.models.tokenizer import are_words
+from rankdistill.retrieval.scripts import unparted_pattern
+
+BROKEN = "\ufffd"
+"""What a token of a part of a character's bytes is decoded to."""
+
+
+def words_of_tokens(tokenizer: Any) -> dict[int, str]:
+    """The words that tokens are by themselves: id -> word.
+
+    A token that begins with a letter or digit is a word if the tokenizer makes it of its text after a blank: ``Ġgood``
+    or ``▁good`` is the word "good", and ``good`` beside it is inside a word, as ``##good`` is. A mark is a word
+    wherever it stands, and so is what begins with a letter of a script without blanks between words. Special tokens are
+    what they are called.
+    """
+    ids = sorted(tokenizer.get_vocab().values())
+    texts = [text.strip() for text in tokenizer.batch_decode([[token] for token in ids])]
+    unparted = unparted_pattern()
+    return {
+        token: text
+        for token, text, is_word in zip(ids, texts, are_words(tokenizer, ids, texts), strict=True)
+        if text and BROKEN not in text and (is_word or not text[0].isalnum() or unparted.match(text))
+    }
 
 
 def embeddings_by_words(tokenizer: Any, vectors: WordVectors, seed: int) -> tuple[F32, int]:
     """Give every token of a vocabulary its word's vector, float32 (V, D), and count those that have one.
 
-    Others are drawn evenly from -`UNKNOWN` to `UNKNOWN`, the same for the same seed; the padding token's is 0.
+    The words are those of `words_of_tokens`. Others are drawn evenly from -`UNKNOWN` to `UNKNOWN`, the same for the
+    same seed; the padding token's is 0.
     """
-    vocabulary = tokenizer.get_vocab()
     width = vectors.vectors.shape[1]
-    n_rows = max(vocabulary.values()) + 1
+    n_rows = max(tokenizer.get_vocab().values()) + 1
     matrix = np.random.default_rng(seed).uniform(-UNKNOWN, UNKNOWN, (n_rows, width)).astype(np.float32)
     rows = {word: row for row, word in enumerate(vectors.words)}
-    places = [(place, rows[token]) for token, place in vocabulary.items() if token in rows]
+    places = [(token, rows[word]) for token, word in words_of_tokens(tokenizer).items() if word in rows]
     if places:
         to, of = map(np.array, zip(*places, strict=True))
         matrix[to] = vectors.vectors[of]

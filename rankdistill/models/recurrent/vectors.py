@@ -43,10 +43,10 @@ def read_vectors(path: str | Path, first: int | None = None, wanted: Collection[
 
     first: keep its first words (None: all), which are the most frequent ones in published files, and beside them those
     ``wanted``. A first line of two numbers is word2vec's header, and what follows is text or binary; without it the
-    file is GloVe's. A word may hold blanks, where what follows them is no number: the numbers are counted from the
-    right. Raises `FileFormatError`, with file and line (in a binary file: the number of the word), for a vector of
-    another width, for what is no finite number and for a file that ends early; `DataError` where the file cannot be
-    read.
+    file is GloVe's. Between a word and its numbers may be any number of blanks. A word may hold blanks, where what
+    follows them is no number: the numbers are counted from the right. Raises `FileFormatError`, with file and line (in
+    a binary file: the number of the word), for a vector of another width, for what is no finite number and for a file
+    that ends early; `DataError` where the file cannot be read.
     """
     path, wanted = Path(path), frozenset(wanted)
     words: list[str] = []
@@ -98,16 +98,16 @@ def _text(path: Path, lines: Iterator[bytes], line: int, width: int, n_words: in
     """Yield the rows of lines of text. width: of every vector."""
     n_read = 0
     for text in lines:
-        row = text.rstrip(b" \r\n\t").replace(b"\t", b" ")
+        row = text.strip()
         if width < 1:
             raise FileFormatError(path, line, _shown(row), "a word, blanks and its numbers")
         if not row:
             if any(rest.strip() for rest in lines):
                 raise FileFormatError(path, line, "an empty line", TEXT.format(width))
             break
-        word, *numbers = row.rsplit(b" ", width)
-        last = word.rpartition(b" ")[2]
-        if len(numbers) != width or not word.strip() or (last != word and NUMBER.fullmatch(last)):
+        word, *numbers = row.rsplit(None, width)
+        *before, last = word.split()
+        if len(numbers) != width or (before and NUMBER.fullmatch(last)):
             raise FileFormatError(path, line, f"{len(row.split()) - 1} numbers", TEXT.format(width))
         yield word, line, numbers
         line, n_read = line + 1, n_read + 1

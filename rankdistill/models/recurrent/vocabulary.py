@@ -13,6 +13,7 @@ from transformers import PreTrainedTokenizerFast
 
 from rankdistill.errors import DataError
 from rankdistill.inputs.template import PairTemplate
+from rankdistill.retrieval.scripts import CHARACTERS
 
 SPECIAL = {
     "pad_token": "[PAD]",
@@ -22,15 +23,21 @@ SPECIAL = {
     "mask_token": "[MASK]",
 }
 NAMES = ["input_ids", "token_type_ids", "attention_mask"]
-WORD = r"(?i)\w+(?=n't\b)|n't\b|'(?:s|re|ve|d|ll|m)\b|\d+(?:[.,]\d+)+|\w+|[^\w\s]"
-"""A word: English endings apart (do n't, it 's), as published vectors have them; numbers whole; each other mark."""
+_CHARACTERS = "".join(f"{chr(first)}-{chr(last)}" for first, last in CHARACTERS)
+_LETTERS = rf"[\w&&[^{_CHARACTERS}]]+"
+WORD = (
+    rf"(?i){_LETTERS}(?=n't\b)|n't\b|'(?:s|re|ve|d|ll|m)\b|\d+(?:[.,]\d+)+"
+    rf"|[{_CHARACTERS}]\p{{M}}*|{_LETTERS}|[^\w\s]"
+)
+"""A word, in Oniguruma's syntax: English endings apart (do n't, it 's), as published vectors have them; numbers whole;
+each kana or Chinese character, as `augment` has them; each other mark."""
 AROUND = "()[]{}<>,;:!?\"'`\u201c\u201d\u2018\u2019"
 """Marks around a word, with which it stands between blanks."""
 LONGEST = 512
 
 
 def word_tokenizer(words: Sequence[str], lower_case: bool, max_length: int) -> PreTrainedTokenizerFast:
-    """Make a tokenizer of these words; others are [UNK]. Chinese characters are words.
+    """Make a tokenizer of these words; others are [UNK]. Kana and Chinese characters are words, one each.
 
     A word that `WORD` would split, such as ``long-term``, ``u.s.`` or ``--``, is found whole where it stands by itself:
     of what the vocabulary has, the longest counts.
@@ -101,7 +108,10 @@ def _unwrapped(run: str) -> Iterator[str]:
 @cache
 def _normalizer(lower_case: bool) -> Any:
     own = normalizers.BertNormalizer(
-        clean_text=True, handle_chinese_chars=True, strip_accents=False, lowercase=lower_case
+        clean_text=True,
+        handle_chinese_chars=False,  # `WORD` parts them, kana too
+        strip_accents=False,
+        lowercase=lower_case,
     )
     return normalizers.Sequence([own, normalizers.Replace("\u2019", "'")])
 

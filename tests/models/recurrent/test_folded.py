@@ -121,6 +121,13 @@ def test_a_vocabulary_that_would_take_too_much_memory_is_not_folded(monkeypatch:
     assert FoldedLSTM(student()).logits(batch([(2, 2)], 2), "float32") is None
 
 
+@pytest.mark.parametrize("n_words", [119_547, 250_002])
+def test_the_vocabularies_of_multilingual_bases_are_folded(n_words: int) -> None:
+    """mBERT's and XLM-R's, at the size that a BiLSTM has unless told."""
+    shape = {"vocab_size": n_words, "embedding_size": 1, "num_labels": 1}
+    assert FoldedLSTM(BiLSTMForSequenceClassification(BiLSTMConfig(**shape))).can
+
+
 # -- kept texts --------------------------------------------------------------------------------------------------------
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import gzip
 import tracemalloc
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from transformers import AutoTokenizer
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
+from rankdistill.augment.pieces import is_word, split
 from rankdistill.errors import DataError, FileFormatError
 from rankdistill.models.recurrent.start import embeddings_by_words, projected
 from rankdistill.models.recurrent.vectors import read_vectors
@@ -55,6 +58,16 @@ def test_a_word_may_hold_blanks_and_the_first_of_a_repeated_word_counts(tmp_path
     path.write_text("the 1 2 3\n. . . 4 5 6\nthe 7 8 9\n")
     read = read_vectors(path)
     assert (read.words, read.n_repeated) == (["the", ". . ."], 1)
+    assert read.vectors.tolist() == [[1, 2, 3], [4, 5, 6]]
+
+
+@pytest.mark.parametrize("header", ["", "2 3\n"])
+@pytest.mark.parametrize("blank", ["  ", "\t", " \t "])
+def test_any_number_of_blanks_parts_a_word_from_its_numbers(blank: str, header: str, tmp_path: Path) -> None:
+    path = tmp_path / "vectors.txt"
+    path.write_text(f"{header} good{blank}1{blank}2  3 \n. .{blank}4 5{blank}6\n")
+    read = read_vectors(path)
+    assert read.words == ["good", ". ."]
     assert read.vectors.tolist() == [[1, 2, 3], [4, 5, 6]]
 
 
@@ -257,6 +270,74 @@ def test_words_of_the_vocabulary_get_their_vectors_and_padding_gets_none(tmp_pat
     assert matrix[rows["the"]].tolist() == VALUES[0].tolist()
     assert not matrix[tokenizer.pad_token_id].any()
     assert 0 < abs(matrix[rows["unseen"]]).max() <= 0.25
+
+
+def byte_level() -> Tokenizer:
+    tokens = ["[PAD]", "[UNK]", *"godx,", "\u0120", "go", "od", "good", "\u0120good", "\u0120,"]
+    merges = [("g", "o"), ("o", "d"), ("go", "od"), ("\u0120", "good"), ("\u0120", ",")]
+    tokenizer = Tokenizer(models.BPE({token: at for at, token in enumerate(tokens)}, merges, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    return tokenizer
+
+
+def sentencepiece() -> Tokenizer:
+    pieces = ["\u2581good", "good", "\u2581", "\u2581,", ",", "\u65e5\u672c", *"godx"]
+    scores = [("[PAD]", 0.0), ("[UNK]", 0.0), *((piece, -1.0 - at) for at, piece in enumerate(pieces))]
+    tokenizer = Tokenizer(models.Unigram(scores, unk_id=1))
+    tokenizer.pre_tokenizer, tokenizer.decoder = pre_tokenizers.Metaspace(), decoders.Metaspace()
+    return tokenizer
+
+
+def wordpiece() -> Tokenizer:
+    tokens = ["[PAD]", "[UNK]", "good", "##good", "x", ",", "\u65e5\u672c"]
+    tokenizer = Tokenizer(models.WordPiece({token: at for at, token in enumerate(tokens)}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer, tokenizer.decoder = pre_tokenizers.BertPreTokenizer(), decoders.WordPiece()
+    return tokenizer
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (byte_level, {"\u0120good": "good", "\u0120,": ",", ",": ","}),
+        (sentencepiece, {"\u2581good": "good", "\u2581,": ",", ",": ",", "\u65e5\u672c": "\u65e5\u672c"}),
+        (wordpiece, {"good": "good", ",": ",", "\u65e5\u672c": "\u65e5\u672c"}),
+    ],
+)
+def test_a_piece_gets_the_vector_of_its_word_and_a_piece_inside_words_none(
+    make: Callable[[], Tokenizer], words: dict[str, str], tmp_path: Path
+) -> None:
+    path = tmp_path / "vectors.txt"
+    path.write_text("good 1 2 3\n, 4 5 6\n\u65e5\u672c 7 8 9\n\ufffd 1 1 1\n")
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=make(), pad_token="[PAD]", unk_token="[UNK]")
+    vectors = read_vectors(path)
+    known = dict(zip(vectors.words, vectors.vectors.tolist(), strict=True))
+    matrix, n_found = embeddings_by_words(tokenizer, vectors, seed=0)
+    rows = tokenizer.get_vocab()
+    found = {token: matrix[row].tolist() for token, row in rows.items() if abs(matrix[row]).max() > 0.25}
+    assert found == {token: known[word] for token, word in words.items()}
+    assert n_found == len(words)
+
+
+JAPANESE = [*"\u30e9\u30fc\u30e1\u30f3\u3092\u98df\u3079\u308b", "\u304b\u3099", "\U00020bb7", "\u91ce"]
+
+
+def test_words_of_kana_and_chinese_characters_are_those_of_augment() -> None:
+    text = "".join(JAPANESE) + " hot" + "\u30e9" * 2
+    counts = count_words(count_runs([[text]]), lower_case=True)
+    assert counts == Counter([*JAPANESE, "hot", "\u30e9", "\u30e9"])
+    assert counts == Counter(piece for piece in split(text, "[MASK]") if is_word(piece, "[MASK]"))
+
+
+def test_words_of_the_vectors_are_found_where_blanks_part_kana_or_chinese_characters() -> None:
+    tokyo, desu = "\u6771\u4eac", "\u3067\u3059"
+    tokenizer = word_tokenizer([tokyo, desu, *tokyo, *desu], lower_case=True, max_length=32)
+
+    def tokens(text: str) -> list[str]:
+        return tokenizer.convert_ids_to_tokens(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    assert tokens(f"{tokyo} {desu}") == [tokyo, desu]
+    assert tokens(tokyo + desu) == [*tokyo, *desu]
 
 
 def test_projection_keeps_the_directions_in_which_embeddings_differ_most() -> None:
