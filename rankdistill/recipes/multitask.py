@@ -20,7 +20,16 @@ from rankdistill.recipes.distill import Lesson, with_targets
 from rankdistill.recipes.labels import with_labels
 from rankdistill.recipes.measure import measure_model
 from rankdistill.recipes.multitask_checks import check_tasks
-from rankdistill.recipes.multitask_result import DISTILLED, MKD, OWN_TEACHERS, SINGLE, TEACHER, TUNED, write_result
+from rankdistill.recipes.multitask_result import (
+    DISTILLED,
+    MKD,
+    OWN_TEACHERS,
+    SINGLE,
+    TEACHER,
+    TUNED,
+    check_no_others,
+    write_result,
+)
 from rankdistill.recipes.multitask_settings import MultitaskSettings, balanced
 from rankdistill.recipes.multitask_start import check_no_layers, start_students, start_tasks
 from rankdistill.recipes.student_settings import DEFAULT_STUDENT, StudentSettings, made_from_scratch
@@ -58,13 +67,15 @@ def multitask(
 
     The result, also in ``multitask.json``: of every task the first measure of both students, means over the seeds, with
     ``difference``, ``interval`` and ``p_value``, and the same of all ``measures``; and the ``mean`` over the tasks.
-    Raises `UsageError` for fewer than two tasks and for names that cannot be folders, `DataError` for a task without
-    enough labels to train or to measure on. Source: LSTM-KD §4.2, algorithm 1 (docs/papers.md).
+    Raises `UsageError` for fewer than two tasks, for names that cannot be folders, and where ``out`` holds models of
+    other tasks, seeds or steps, which would stay beside those of this call; `DataError` for a task without enough
+    labels to train or to measure on. Source: LSTM-KD §4.2, algorithm 1 (docs/papers.md).
     """
     join_processes()
     run = Run.of(tasks, teacher, student, out, settings, student_settings, training, unlabelled, scoring)
-    teachers = run.teachers()
     numbers = [run.training.seed + number for number in range(seeds)]
+    check_no_others(run.out, tasks, numbers, run.settings)
+    teachers = run.teachers()
     for seed in numbers:
         run.distil(seed, teachers)
     return write_result(run.held_out, run.out, numbers, run.settings)
@@ -173,7 +184,7 @@ class Run:
                 part = self._taught(name, model, own[name], "model")
                 self._fit({name: part}, training, alone / DISTILLED / name, [own[name]])
                 self._tune(name, self._measured(name, alone / DISTILLED / name), own[name], training, alone)
-        joint = [name for name in self.tasks if name in (self.settings.joint or self.tasks)]
+        joint = self.settings.joint_of(self.tasks)
         together, teachers = self.out / f"{MKD}{seed}", made[self.settings.joint_teachers]
         say(f"{MKD}{seed}: one student is distilled on {', '.join(joint)} together")
         parts = {name: self._taught(name, starts[name], teachers[name]) for name in joint}

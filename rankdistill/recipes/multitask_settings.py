@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
@@ -76,6 +76,10 @@ class MultitaskSettings:
     def kinds_of_teachers(self) -> tuple[str, ...]:
         """Whose logits the students learn, the joint one first."""
         return tuple(dict.fromkeys(kind for kind in (self.joint_teachers, self.single) if kind != "none"))
+
+    def joint_of(self, tasks: Iterable[str]) -> list[str]:
+        """Those of the tasks that the student is distilled on together, in their order."""
+        return [name for name in tasks if not self.joint or name in self.joint]
 
     def teacher_training(self, training: TrainingSettings) -> TrainingSettings:
         """The settings of a teacher; lists, dtype, logs and seed are those of the student's training."""

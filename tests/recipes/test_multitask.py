@@ -15,8 +15,10 @@ from tiny import judged_collection, make_model, make_tokenizer, write_collection
 from rankdistill.cli.app import build_app
 from rankdistill.cli.entry import main
 from rankdistill.data import write_run
+from rankdistill.errors import UsageError
 from rankdistill.models import CrossEncoder
-from rankdistill.recipes.multitask_result import CURVES, RESULT
+from rankdistill.recipes.multitask_result import CURVES, RESULT, check_no_others
+from rankdistill.recipes.multitask_settings import MultitaskSettings
 from rankdistill.retrieval.bm25 import bm25
 
 STUDENT = ["--student", "bilstm", "--lstm-size", 8, "--dense-size", 8, "--embedding-size", 8]
@@ -158,6 +160,54 @@ def test_what_one_task_is_tuned_to_is_no_other_tasks_start(
     assert multitask("--tasks", *tasks, *given) == 0
     encoders = [model.model.bert.embeddings.word_embeddings.weight for model in tuned.values()]
     assert len({id(weight) for weight in encoders}) == len({weight.data_ptr() for weight in encoders}) == 3
+
+
+ALL = [
+    "teacher",
+    "single-teacher",
+    *(f"{each}/{step}" for each in ("mkd0", "single0") for step in ("distilled", "tuned")),
+]
+LEFT_OVER: dict[str, tuple[dict[str, Any], list[str], str | None]] = {
+    "nothing": ({}, [f"{step}/{task}" for step in ALL for task in ("rte", "sst2")], None),
+    "what is no step's": ({}, ["mkd/distilled/rte", "old/mkd0/tuned", "mkd0/other/rte"], None),
+    "a task": ({}, ["teacher/rte", "teacher/mrpc"], "teacher/mrpc"),
+    "a seed": ({}, ["mkd1/tuned/rte"], "mkd1/tuned/rte"),
+    "joint": (
+        {"joint": ("rte",)},
+        ["mkd0/distilled/rte", "mkd0/distilled/sst2", "mkd0/tuned/sst2"],
+        "mkd0/distilled/sst2",
+    ),
+    "tune": ({"tune": "none"}, ["mkd0/distilled/rte", "mkd0/tuned/rte", "single0/distilled/rte"], "mkd0/tuned/rte"),
+    "single none": (
+        {"single": "none"},
+        ["single-teacher/rte", "single0/tuned/rte", "teacher/rte"],
+        "single-teacher/rte, single0/tuned/rte",
+    ),
+    "single shared": ({"single": "shared"}, ["single-teacher/rte", "single0/tuned/rte"], "single-teacher/rte"),
+    "joint teachers": ({"joint_teachers": "own"}, ["single-teacher/rte", "teacher/rte"], "teacher/rte"),
+}
+
+
+@pytest.mark.parametrize("case", LEFT_OVER)
+def test_models_that_would_stay_beside_those_of_this_call_are_refused(case: str, tmp_path: Path) -> None:
+    settings, folders, others = LEFT_OVER[case]
+    for folder in folders:
+        (tmp_path / folder / "model").mkdir(parents=True)
+    if others is None:
+        check_no_others(tmp_path, ["rte", "sst2"], [0], MultitaskSettings(**settings))
+        return
+    with pytest.raises(UsageError, match=f" holds {others} of an earlier call.*: delete these folders, or give"):
+        check_no_others(tmp_path, ["rte", "sst2"], [0], MultitaskSettings(**settings))
+
+
+def test_they_are_refused_before_any_training(
+    base: Path, glue: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "out" / "mkd0" / "distilled" / "sst2" / "model").mkdir(parents=True)
+    given = ["--tasks", f"glue:rte@{glue}", f"glue:sst2@{glue}", "--joint", "rte", "--teacher", base, *STUDENT]
+    assert multitask(*given, "--out", tmp_path / "out") == 2
+    assert "holds mkd0/distilled/sst2 of an earlier call" in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "out" / "teacher").exists()
 
 
 REFUSED = {
