@@ -12,7 +12,6 @@ import numpy as np
 
 from rankdistill.data import Collection
 from rankdistill.ensembling.settings import EnsembleSettings
-from rankdistill.errors import UnknownNameError
 from rankdistill.models import DEFAULT_BASE, CrossEncoder
 from rankdistill.models.card import Training, teacher_names
 from rankdistill.progress import say
@@ -116,11 +115,8 @@ class Run:
         training = training or TrainingSettings(**student_training(student))
         if made_from_scratch(student, student_settings):
             check_no_layers(student, settings.layers)
-        check_tasks(tasks, settings, training)
         more = unlabelled or {}
-        for name in more:
-            if name not in tasks:
-                raise UnknownNameError("task with unlabelled texts", name, tasks)
+        check_tasks(tasks, settings, training, more)
         learned = {name: with_unlabelled(task.training, more.get(name, ())) for name, task in tasks.items()}
         if scoring.store is None:
             scoring = replace(scoring, store=Path(out) / "scores")

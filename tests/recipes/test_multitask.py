@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 import torch
 from pair_tasks import write_glue
@@ -14,12 +15,17 @@ from tiny import judged_collection, make_model, make_tokenizer, write_collection
 
 from rankdistill.cli.app import build_app
 from rankdistill.cli.entry import main
-from rankdistill.data import write_run
+from rankdistill.data import load_collection, write_run
+from rankdistill.data.collection import own_candidates
+from rankdistill.data.pair_parts import SCHEMA, write_pair_part
 from rankdistill.errors import UsageError
 from rankdistill.models import CrossEncoder
+from rankdistill.recipes.multitask_checks import check_tasks
 from rankdistill.recipes.multitask_result import CURVES, RESULT, check_no_others
 from rankdistill.recipes.multitask_settings import MultitaskSettings
 from rankdistill.retrieval.bm25 import bm25
+from rankdistill.tasks import Task
+from rankdistill.training import TrainingSettings
 
 STUDENT = ["--student", "bilstm", "--lstm-size", 8, "--dense-size", 8, "--embedding-size", 8]
 SHORT = ["--teacher-epochs", 1, "--teacher-batch", 30, "--epochs", 1, "--lists-per-batch", 30, "--tune-epochs", 1]
@@ -45,6 +51,11 @@ def ranking(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_collection(made, folder / "docs")
     write_run(bm25(made, k=6), folder / "bm25.trec", by="bm25")
     return folder
+
+
+def task_of(source: str) -> Task:
+    collection = load_collection(source)
+    return Task(collection, own_candidates(collection))
 
 
 def multitask(*words: object) -> int:
@@ -208,6 +219,36 @@ def test_they_are_refused_before_any_training(
     assert multitask(*given, "--out", tmp_path / "out") == 2
     assert "holds mkd0/distilled/sst2 of an earlier call" in " ".join(capsys.readouterr().err.split())
     assert not (tmp_path / "out" / "teacher").exists()
+
+
+def test_unlabelled_texts_that_no_teacher_labels_are_refused(
+    base: Path, glue: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parts = tmp_path / "parts"
+    parts.mkdir()
+    write_pair_part(pa.table([["0", "1"], ["a cat", "a dog"], ["", ""]], schema=SCHEMA), parts / "00000.parquet")
+    given = ["--tasks", f"glue:rte@{glue}", f"glue:sst2@{glue}", "--unlabelled", f"sst2={parts}", "--joint", "rte"]
+    assert multitask(*given, "--single", "none", "--teacher", base, *STUDENT, "--out", tmp_path / "out") == 2
+    said = "unlabelled texts of sst2 would not be read: it is not in joint, single is none and tune is labels"
+    assert said in " ".join(capsys.readouterr().err.split())
+    assert not list(tmp_path.rglob("model"))
+
+
+@pytest.mark.parametrize(("settings", "read"), [({"joint": ("rte",)}, True), ({}, True), ({"joint": ("sst2",)}, False)])
+def test_unlabelled_texts_of_a_task_that_learns_of_a_teacher_are_read(
+    settings: dict[str, Any], read: bool, glue: Path
+) -> None:
+    tasks = {name: task_of(f"glue:{name}@{glue}") for name in ("rte", "sst2")}
+    more = {"rte": [load_collection(f"glue:rte@{glue}")]}
+    for others in ({"tune": "teacher"}, {"single": "own"}, {"single": "shared"}):
+        check_tasks(tasks, MultitaskSettings(**{"single": "none", **settings, **others}), TrainingSettings(), more)
+    alone = MultitaskSettings(**settings, single="none")
+    if read:
+        check_tasks(tasks, alone, TrainingSettings(), more)
+        return
+    check_tasks(tasks, alone, TrainingSettings(), {"rte": []})
+    with pytest.raises(UsageError, match="unlabelled texts of rte would not be read"):
+        check_tasks(tasks, alone, TrainingSettings(), more)
 
 
 REFUSED = {
