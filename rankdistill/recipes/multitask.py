@@ -13,7 +13,7 @@ import numpy as np
 from rankdistill.data import Collection
 from rankdistill.ensembling.settings import EnsembleSettings
 from rankdistill.models import DEFAULT_BASE, CrossEncoder
-from rankdistill.models.card import Training, teacher_names
+from rankdistill.models.card import teacher_names
 from rankdistill.progress import say
 from rankdistill.recipes.distill import Lesson, with_targets
 from rankdistill.recipes.labels import with_labels
@@ -178,14 +178,16 @@ class Run:
             for name, start in starts.items():
                 model = start.with_model(copy.deepcopy(start.model))
                 part = self._taught(name, model, own[name], "model")
-                self._fit({name: part}, training, alone / DISTILLED / name, [own[name]])
+                self._fit({name: part}, training, alone / DISTILLED / name)
                 self._tune(name, self._measured(name, alone / DISTILLED / name), own[name], training, alone)
         joint = self.settings.joint_of(self.tasks)
         together, teachers = self.out / f"{MKD}{seed}", made[self.settings.joint_teachers]
         say(f"{MKD}{seed}: one student is distilled on {', '.join(joint)} together")
         parts = {name: self._taught(name, starts[name], teachers[name]) for name in joint}
-        named = joint if self.settings.joint_teachers == "own" else joint[:1]  # a shared one is named once on the card
-        self._fit(parts, training, together / DISTILLED, [teachers[name] for name in named])
+        if self.settings.joint_teachers == "own":  # the encoder of each learns from all of them
+            named = teacher_names([teachers[name] for name in joint])
+            parts = {name: replace(part, teachers=named) for name, part in parts.items()}
+        self._fit(parts, training, together / DISTILLED)
         for name, start in starts.items():
             if name in joint:
                 model = self._measured(name, together / DISTILLED / name)
@@ -201,9 +203,7 @@ class Run:
             return
         learns_labels = self.settings.tune == "labels"
         part = self._labelled(name, model, "model") if learns_labels else self._taught(name, model, teacher, "model")
-        self._fit(
-            {name: part}, self.settings.tuning(training), folder / TUNED / name, () if learns_labels else [teacher]
-        )
+        self._fit({name: part}, self.settings.tuning(training), folder / TUNED / name)
         self._measured(name, folder / TUNED / name)
 
     # -- their steps ---------------------------------------------------------------------------------------------------
@@ -220,18 +220,17 @@ class Run:
         objective = Objective.parse(self.settings.distillation(task))
         lesson = Lesson.of({"t1": teacher}, objective, EnsembleSettings(method="single"))
         lists, _ = with_targets(with_labels(task), task, lesson, self.scoring, seed=self.training.seed)
-        return Part(model, lists, task.collection, objective, self._watched(name), folder)
+        return Part(
+            model, lists, task.collection, objective, self._watched(name), folder, teachers=teacher_names([teacher])
+        )
 
-    def _fit(
-        self, parts: Mapping[str, Part], settings: TrainingSettings, out: Path, teachers: Sequence[CrossEncoder] = ()
-    ) -> None:
+    def _fit(self, parts: Mapping[str, Part], settings: TrainingSettings, out: Path) -> None:
         fit_tasks(
             parts,
             settings,
             sampling=self.settings.sampling,
             measurements=self.settings.curve_points,
             out=out,
-            card=Training(teachers=teacher_names(teachers)),
         )
 
     def _watched(self, name: str) -> Task | None:

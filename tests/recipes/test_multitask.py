@@ -91,6 +91,9 @@ def test_tasks_of_every_kind_are_distilled_together_and_compared(
         metrics = json.loads((out / "mkd0" / "tuned" / name / "metrics.json").read_text())
         facts = result["tasks"][name]
         assert facts["values"]["mkd"][0] == pytest.approx(metrics[facts["measure"]], abs=1e-6)
+    for name in names:  # the teacher of all tasks, as each task's model
+        card = (out / "mkd0" / "distilled" / name / "model" / "README.md").read_text()
+        assert f"- teachers: {name}/model\n" in card
     one, other = (
         CrossEncoder.from_pretrained(out / "mkd0" / "distilled" / name / "model") for name in ("sst2", "docs")
     )
