@@ -129,36 +129,40 @@ class Run:
 
     # -- teachers ------------------------------------------------------------------------------------------------------
 
-    def teachers(self) -> dict[str, dict[str, CrossEncoder]]:
-        """Make the teachers that students learn from: "shared" and "own", as far as they are needed, by task."""
+    def teachers(self) -> dict[str, dict[str, Path]]:
+        """Make the teachers that students learn from, "shared" and "own" as far as they are needed: task -> folder.
+
+        They are folders, which are loaded one by one to score, so that no teacher is in memory while students train.
+        """
         make = {"shared": self.refined_teachers, "own": self.own_teachers}
         return {kind: make[kind]() for kind in make if kind in self.settings.kinds_of_teachers}
 
-    def refined_teachers(self) -> dict[str, CrossEncoder]:
-        """Refine the base on all tasks together; the teacher as each task's model, as it was written."""
+    def refined_teachers(self) -> dict[str, Path]:
+        """Refine the base on all tasks together; return the folder of each task's model of the teacher."""
         say(f"teacher: {self.teacher} is refined on {', '.join(self.tasks)} together")
         starts = self._starts(self.tasks)
         parts = {name: self._labelled(name, starts[name]) for name in self.tasks}
         settings = self.settings.teacher_training(self.training)
         self._fit(parts, settings, self.out / TEACHER)
-        return {name: self._measured(name, self.out / TEACHER / name) for name in self.tasks}
+        for name in self.tasks:
+            self._measured(name, self.out / TEACHER / name)
+        return {name: self.out / TEACHER / name / "model" for name in self.tasks}
 
-    def own_teachers(self) -> dict[str, CrossEncoder]:
-        """Fine-tune the base on each task alone."""
-        teachers = {}
+    def own_teachers(self) -> dict[str, Path]:
+        """Fine-tune the base on each task alone; return the folder of each task's model."""
         for name, task in self.tasks.items():
             [start] = self._starts({name: task}).values()
             settings = self.settings.teacher_training(self.training)
             self._fit({name: self._labelled(name, start, "model")}, settings, self.out / OWN_TEACHERS / name)
-            teachers[name] = self._measured(name, self.out / OWN_TEACHERS / name)
-        return teachers
+            self._measured(name, self.out / OWN_TEACHERS / name)
+        return {name: self.out / OWN_TEACHERS / name / "model" for name in self.tasks}
 
     def _starts(self, tasks: Mapping[str, Task]) -> dict[str, CrossEncoder]:
         return start_tasks(tasks, self.teacher, max_length=self.settings.max_length, seed=self.training.seed)
 
     # -- students ------------------------------------------------------------------------------------------------------
 
-    def distil(self, seed: int, made: Mapping[str, Mapping[str, CrossEncoder]]) -> None:
+    def distil(self, seed: int, made: Mapping[str, Mapping[str, Path]]) -> None:
         """Distil the student on each task alone, and on all together, and fine-tune both on each task.
 
         made: see `teachers`.
@@ -195,9 +199,7 @@ class Run:
                 model = start.with_model(copy.deepcopy(start.model))
             self._tune(name, model, teachers[name], training, together)
 
-    def _tune(
-        self, name: str, model: CrossEncoder, teacher: CrossEncoder, training: TrainingSettings, folder: Path
-    ) -> None:
+    def _tune(self, name: str, model: CrossEncoder, teacher: Path, training: TrainingSettings, folder: Path) -> None:
         """Fine-tune a distilled student on its task, where that is wanted."""
         if self.settings.tune == "none":
             return
@@ -214,11 +216,11 @@ class Run:
         objective = Objective.parse(balanced(task, {task.objective: 1}))
         return Part(model, task.labelled()[0], task.collection, objective, self._watched(name), folder)
 
-    def _taught(self, name: str, model: CrossEncoder, teacher: CrossEncoder, folder: str = "") -> Part:
-        """A part that learns a teacher's logits."""
+    def _taught(self, name: str, model: CrossEncoder, teacher: Path, folder: str = "") -> Part:
+        """A part that learns the logits of a teacher, which is in memory only here. teacher: its folder."""
         task = self.learned[name]
         objective = Objective.parse(self.settings.distillation(task))
-        lesson = Lesson.of({"t1": teacher}, objective, EnsembleSettings(method="single"))
+        lesson = Lesson.of({"t1": CrossEncoder.from_pretrained(teacher)}, objective, EnsembleSettings(method="single"))
         lists, _ = with_targets(with_labels(task), task, lesson, self.scoring, seed=self.training.seed)
         return Part(
             model, lists, task.collection, objective, self._watched(name), folder, teachers=teacher_names([teacher])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +62,20 @@ def task_of(source: str) -> Task:
 
 def multitask(*words: object) -> int:
     return main([str(word) for word in ("multitask", *SHORT, *OTHERS, *words)])
+
+
+def fake_training(
+    monkeypatch: pytest.MonkeyPatch, see: Callable[[dict[str, Any], Any, Path], None] = lambda *_: None
+) -> None:
+    """Models are written as they start, in place of every training, which ``see`` is told of."""
+
+    def kept(parts: Any, settings: Any, *, out: Path, **_: Any) -> None:
+        see(parts, settings, out)
+        for name, part in parts.items():
+            part.model.save(out / (part.folder or f"{name}/model"))
+        (out / "log.json").write_text("[]")
+
+    monkeypatch.setattr("rankdistill.recipes.multitask.fit_tasks", kept)
 
 
 @pytest.mark.slow
@@ -161,14 +177,11 @@ def test_what_one_task_is_tuned_to_is_no_other_tasks_start(
 ) -> None:
     tuned: dict[str, CrossEncoder] = {}
 
-    def kept(parts: Any, settings: Any, *, out: Path, **_: Any) -> None:
-        for name, part in parts.items():
-            part.model.save(out / (part.folder or f"{name}/model"))
-            if "tuned" in out.parts:
-                tuned[name] = part.model
-        (out / "log.json").write_text("[]")
+    def see(parts: dict[str, Any], settings: Any, out: Path) -> None:
+        if "tuned" in out.parts:
+            tuned.update((name, part.model) for name, part in parts.items())
 
-    monkeypatch.setattr("rankdistill.recipes.multitask.fit_tasks", kept)
+    fake_training(monkeypatch, see)
     tasks = [f"glue:{name}@{glue}" for name in ("rte", "sst2", "stsb")]
     given = ["--teacher", base, "--student", base, "--joint", "rte", "--single", "none", "--out", tmp_path / "out"]
     assert multitask("--tasks", *tasks, *given) == 0
@@ -222,6 +235,34 @@ def test_they_are_refused_before_any_training(
     assert multitask(*given, "--out", tmp_path / "out") == 2
     assert "holds mkd0/distilled/sst2 of an earlier call" in " ".join(capsys.readouterr().err.split())
     assert not (tmp_path / "out" / "teacher").exists()
+
+
+def test_no_teacher_is_in_memory_while_students_train_and_none_scores_twice(
+    base: Path, glue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: dict[str, int] = {}
+
+    def see(parts: dict[str, Any], settings: Any, out: Path) -> None:
+        gc.collect()
+        teachers = (tmp_path / "out" / "teacher", tmp_path / "out" / "single-teacher")
+        if not any(out.is_relative_to(folder) for folder in teachers):
+            models = [each for each in gc.get_objects() if isinstance(each, CrossEncoder) and each.folder]
+            of_teachers = [each for each in models if any(Path(each.folder).is_relative_to(f) for f in teachers)]
+            loaded[str(out)] = len(of_teachers)
+
+    fake_training(monkeypatch, see)
+    given = ["--tasks", f"glue:rte@{glue}", f"glue:sst2@{glue}", "--teacher", base, *STUDENT, "--out", tmp_path / "out"]
+    assert multitask(*given) == 0
+    assert len(loaded) == 2 + 2 + 1 + 2
+    assert set(loaded.values()) == {0}
+    stored = sorted((tmp_path / "out" / "scores").iterdir())
+
+    def scored(*_: Any) -> None:
+        raise AssertionError("scored anew")
+
+    monkeypatch.setattr("rankdistill.scoring.chunks.ChunkScorer.logits", scored)
+    assert multitask(*given) == 0
+    assert sorted((tmp_path / "out" / "scores").iterdir()) == stored
 
 
 def test_unlabelled_texts_that_no_teacher_labels_are_refused(
