@@ -265,6 +265,22 @@ def test_no_teacher_is_in_memory_while_students_train_and_none_scores_twice(
     assert sorted((tmp_path / "out" / "scores").iterdir()) == stored
 
 
+def test_tasks_of_different_splits_are_learned_together(
+    base: Path, glue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "task.yaml").write_text("kind: classification\nclasses: [x, y]\ntexts: [text]\nlabel: label\n")
+    for split, n_pairs in (("first", 6), ("second", 4)):
+        lines = [f"{split} cat {row}\t{'xy'[row % 2]}" for row in range(n_pairs)]
+        (tmp_path / "own" / f"{split}.tsv").write_text("\n".join(["text\tlabel", *lines, ""]))
+    fake_training(monkeypatch)
+    given = ["--tasks", f"glue:rte@{glue}", f"task:{tmp_path / 'own'}", "--teacher", base, *STUDENT, "--single", "none"]
+    splits = ["--train-split", "own=first", "--test-split", "dev", "own=second", "--dev-split", "own=second"]
+    assert multitask(*given, *splits, "--out", tmp_path / "out") == 0
+    result = json.loads((tmp_path / "out" / RESULT).read_text())
+    assert {name: facts["examples"] for name, facts in result["tasks"].items()} == {"rte": 20, "own": 4}
+
+
 def test_unlabelled_texts_that_no_teacher_labels_are_refused(
     base: Path, glue: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
