@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from rankdistill.errors import UnknownNameError, UsageError
 from rankdistill.tasks.names import check_task_names
+from rankdistill.tasks.splits import Splits
 
 NAMED = re.compile(r"([A-Za-z0-9][\w.-]*)=(.+)", re.DOTALL)
 
@@ -59,3 +61,35 @@ def by_task(words: Sequence[str], tasks: Collection[str], option: str) -> dict[s
             raise UnknownNameError("task", name, tasks)
         values.setdefault(name, []).append(value)
     return values
+
+
+@dataclass(frozen=True)
+class TaskSplits:
+    """Names of splits by purpose, as `Splits`: each is of all tasks, or NAME=SPLIT of one."""
+
+    train_split: tuple[str, ...] = ()
+    """Split to train on: SPLIT of all tasks, NAME=SPLIT of one. [default: train]"""
+    dev_split: tuple[str, ...] = ()
+    """Split to choose the best weights on, with eval_steps: SPLIT of all tasks, NAME=SPLIT of one. [default: dev; of
+    MNLI, which has none, dev_matched]"""
+    test_split: tuple[str, ...] = ()
+    """Split to measure on: SPLIT of all tasks, NAME=SPLIT of one. [default: test; of GLUE's tasks dev, as the labels
+    of test are hidden]"""
+
+    def by_task(self, tasks: Collection[str]) -> dict[str, Splits]:
+        """The splits of each task: NAME=SPLIT wins over SPLIT, which wins over the defaults.
+
+        Raises `UsageError` for two splits of one task and purpose, `UnknownNameError` for a name that is no task.
+        """
+        splits: dict[str, dict[str, str]] = {name: {} for name in tasks}
+        for purpose in fields(self):
+            words, option = getattr(self, purpose.name), f"--{purpose.name.replace('_', '-')}"
+            named = by_task([word for word in words if NAMED.fullmatch(word)], tasks, option)
+            of_all = [word for word in words if not NAMED.fullmatch(word)]
+            for whose, given in {"all tasks": of_all, **named}.items():
+                if len(given) > 1:
+                    raise UsageError(f"{option} names {len(given)} splits of {whose}, {', '.join(given)}: name one")
+            for name in tasks:
+                for split in named.get(name, of_all):
+                    splits[name][purpose.name] = split
+        return {name: Splits(**given) for name, given in splits.items()}

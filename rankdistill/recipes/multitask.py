@@ -12,15 +12,23 @@ import numpy as np
 
 from rankdistill.data import Collection
 from rankdistill.ensembling.settings import EnsembleSettings
-from rankdistill.errors import UnknownNameError
 from rankdistill.models import DEFAULT_BASE, CrossEncoder
-from rankdistill.models.card import Training, teacher_names
+from rankdistill.models.card import teacher_names
 from rankdistill.progress import say
 from rankdistill.recipes.distill import Lesson, with_targets
 from rankdistill.recipes.labels import with_labels
 from rankdistill.recipes.measure import measure_model
 from rankdistill.recipes.multitask_checks import check_tasks
-from rankdistill.recipes.multitask_result import DISTILLED, MKD, OWN_TEACHERS, SINGLE, TEACHER, TUNED, write_result
+from rankdistill.recipes.multitask_result import (
+    DISTILLED,
+    MKD,
+    OWN_TEACHERS,
+    SINGLE,
+    TEACHER,
+    TUNED,
+    check_no_others,
+    write_result,
+)
 from rankdistill.recipes.multitask_settings import MultitaskSettings, balanced
 from rankdistill.recipes.multitask_start import check_no_layers, start_students, start_tasks
 from rankdistill.recipes.student_settings import DEFAULT_STUDENT, StudentSettings, made_from_scratch
@@ -58,13 +66,15 @@ def multitask(
 
     The result, also in ``multitask.json``: of every task the first measure of both students, means over the seeds, with
     ``difference``, ``interval`` and ``p_value``, and the same of all ``measures``; and the ``mean`` over the tasks.
-    Raises `UsageError` for fewer than two tasks and for names that cannot be folders, `DataError` for a task without
-    enough labels to train or to measure on. Source: LSTM-KD §4.2, algorithm 1 (docs/papers.md).
+    Raises `UsageError` for fewer than two tasks, for names that cannot be folders, and where ``out`` holds models of
+    other tasks, seeds or steps, which would stay beside those of this call; `DataError` for a task without enough
+    labels to train or to measure on. Source: LSTM-KD §4.2, algorithm 1 (docs/papers.md).
     """
     join_processes()
     run = Run.of(tasks, teacher, student, out, settings, student_settings, training, unlabelled, scoring)
-    teachers = run.teachers()
     numbers = [run.training.seed + number for number in range(seeds)]
+    check_no_others(run.out, tasks, numbers, run.settings)
+    teachers = run.teachers()
     for seed in numbers:
         run.distil(seed, teachers)
     return write_result(run.held_out, run.out, numbers, run.settings)
@@ -105,11 +115,8 @@ class Run:
         training = training or TrainingSettings(**student_training(student))
         if made_from_scratch(student, student_settings):
             check_no_layers(student, settings.layers)
-        check_tasks(tasks, settings, training)
         more = unlabelled or {}
-        for name in more:
-            if name not in tasks:
-                raise UnknownNameError("task with unlabelled texts", name, tasks)
+        check_tasks(tasks, settings, training, more)
         learned = {name: with_unlabelled(task.training, more.get(name, ())) for name, task in tasks.items()}
         if scoring.store is None:
             scoring = replace(scoring, store=Path(out) / "scores")
@@ -122,36 +129,40 @@ class Run:
 
     # -- teachers ------------------------------------------------------------------------------------------------------
 
-    def teachers(self) -> dict[str, dict[str, CrossEncoder]]:
-        """Make the teachers that students learn from: "shared" and "own", as far as they are needed, by task."""
+    def teachers(self) -> dict[str, dict[str, Path]]:
+        """Make the teachers that students learn from, "shared" and "own" as far as they are needed: task -> folder.
+
+        They are folders, which are loaded one by one to score, so that no teacher is in memory while students train.
+        """
         make = {"shared": self.refined_teachers, "own": self.own_teachers}
         return {kind: make[kind]() for kind in make if kind in self.settings.kinds_of_teachers}
 
-    def refined_teachers(self) -> dict[str, CrossEncoder]:
-        """Refine the base on all tasks together; the teacher as each task's model, as it was written."""
+    def refined_teachers(self) -> dict[str, Path]:
+        """Refine the base on all tasks together; return the folder of each task's model of the teacher."""
         say(f"teacher: {self.teacher} is refined on {', '.join(self.tasks)} together")
         starts = self._starts(self.tasks)
         parts = {name: self._labelled(name, starts[name]) for name in self.tasks}
         settings = self.settings.teacher_training(self.training)
         self._fit(parts, settings, self.out / TEACHER)
-        return {name: self._measured(name, self.out / TEACHER / name) for name in self.tasks}
+        for name in self.tasks:
+            self._measured(name, self.out / TEACHER / name)
+        return {name: self.out / TEACHER / name / "model" for name in self.tasks}
 
-    def own_teachers(self) -> dict[str, CrossEncoder]:
-        """Fine-tune the base on each task alone."""
-        teachers = {}
+    def own_teachers(self) -> dict[str, Path]:
+        """Fine-tune the base on each task alone; return the folder of each task's model."""
         for name, task in self.tasks.items():
             [start] = self._starts({name: task}).values()
             settings = self.settings.teacher_training(self.training)
             self._fit({name: self._labelled(name, start, "model")}, settings, self.out / OWN_TEACHERS / name)
-            teachers[name] = self._measured(name, self.out / OWN_TEACHERS / name)
-        return teachers
+            self._measured(name, self.out / OWN_TEACHERS / name)
+        return {name: self.out / OWN_TEACHERS / name / "model" for name in self.tasks}
 
     def _starts(self, tasks: Mapping[str, Task]) -> dict[str, CrossEncoder]:
         return start_tasks(tasks, self.teacher, max_length=self.settings.max_length, seed=self.training.seed)
 
     # -- students ------------------------------------------------------------------------------------------------------
 
-    def distil(self, seed: int, made: Mapping[str, Mapping[str, CrossEncoder]]) -> None:
+    def distil(self, seed: int, made: Mapping[str, Mapping[str, Path]]) -> None:
         """Distil the student on each task alone, and on all together, and fine-tune both on each task.
 
         made: see `teachers`.
@@ -171,14 +182,16 @@ class Run:
             for name, start in starts.items():
                 model = start.with_model(copy.deepcopy(start.model))
                 part = self._taught(name, model, own[name], "model")
-                self._fit({name: part}, training, alone / DISTILLED / name, [own[name]])
+                self._fit({name: part}, training, alone / DISTILLED / name)
                 self._tune(name, self._measured(name, alone / DISTILLED / name), own[name], training, alone)
-        joint = [name for name in self.tasks if name in (self.settings.joint or self.tasks)]
+        joint = self.settings.joint_of(self.tasks)
         together, teachers = self.out / f"{MKD}{seed}", made[self.settings.joint_teachers]
         say(f"{MKD}{seed}: one student is distilled on {', '.join(joint)} together")
         parts = {name: self._taught(name, starts[name], teachers[name]) for name in joint}
-        named = joint if self.settings.joint_teachers == "own" else joint[:1]  # a shared one is named once on the card
-        self._fit(parts, training, together / DISTILLED, [teachers[name] for name in named])
+        if self.settings.joint_teachers == "own":  # the encoder of each learns from all of them
+            named = teacher_names([teachers[name] for name in joint])
+            parts = {name: replace(part, teachers=named) for name, part in parts.items()}
+        self._fit(parts, training, together / DISTILLED)
         for name, start in starts.items():
             if name in joint:
                 model = self._measured(name, together / DISTILLED / name)
@@ -186,17 +199,13 @@ class Run:
                 model = start.with_model(copy.deepcopy(start.model))
             self._tune(name, model, teachers[name], training, together)
 
-    def _tune(
-        self, name: str, model: CrossEncoder, teacher: CrossEncoder, training: TrainingSettings, folder: Path
-    ) -> None:
+    def _tune(self, name: str, model: CrossEncoder, teacher: Path, training: TrainingSettings, folder: Path) -> None:
         """Fine-tune a distilled student on its task, where that is wanted."""
         if self.settings.tune == "none":
             return
         learns_labels = self.settings.tune == "labels"
         part = self._labelled(name, model, "model") if learns_labels else self._taught(name, model, teacher, "model")
-        self._fit(
-            {name: part}, self.settings.tuning(training), folder / TUNED / name, () if learns_labels else [teacher]
-        )
+        self._fit({name: part}, self.settings.tuning(training), folder / TUNED / name)
         self._measured(name, folder / TUNED / name)
 
     # -- their steps ---------------------------------------------------------------------------------------------------
@@ -207,24 +216,23 @@ class Run:
         objective = Objective.parse(balanced(task, {task.objective: 1}))
         return Part(model, task.labelled()[0], task.collection, objective, self._watched(name), folder)
 
-    def _taught(self, name: str, model: CrossEncoder, teacher: CrossEncoder, folder: str = "") -> Part:
-        """A part that learns a teacher's logits."""
+    def _taught(self, name: str, model: CrossEncoder, teacher: Path, folder: str = "") -> Part:
+        """A part that learns the logits of a teacher, which is in memory only here. teacher: its folder."""
         task = self.learned[name]
         objective = Objective.parse(self.settings.distillation(task))
-        lesson = Lesson.of({"t1": teacher}, objective, EnsembleSettings(method="single"))
+        lesson = Lesson.of({"t1": CrossEncoder.from_pretrained(teacher)}, objective, EnsembleSettings(method="single"))
         lists, _ = with_targets(with_labels(task), task, lesson, self.scoring, seed=self.training.seed)
-        return Part(model, lists, task.collection, objective, self._watched(name), folder)
+        return Part(
+            model, lists, task.collection, objective, self._watched(name), folder, teachers=teacher_names([teacher])
+        )
 
-    def _fit(
-        self, parts: Mapping[str, Part], settings: TrainingSettings, out: Path, teachers: Sequence[CrossEncoder] = ()
-    ) -> None:
+    def _fit(self, parts: Mapping[str, Part], settings: TrainingSettings, out: Path) -> None:
         fit_tasks(
             parts,
             settings,
             sampling=self.settings.sampling,
             measurements=self.settings.curve_points,
             out=out,
-            card=Training(teachers=teacher_names(teachers)),
         )
 
     def _watched(self, name: str) -> Task | None:

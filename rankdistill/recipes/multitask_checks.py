@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from rankdistill.data import Candidates
+from rankdistill.data import Candidates, Collection
 from rankdistill.data.candidates import positions_of
 from rankdistill.errors import DataError, UnknownNameError, UsageError
 from rankdistill.recipes.finetune import check_classes
@@ -21,12 +21,18 @@ FEWEST = 2
 """Labelled pairs, or queries, that a task needs to train on, and to measure on."""
 
 
-def check_tasks(tasks: Mapping[str, Task], settings: MultitaskSettings, training: TrainingSettings) -> None:
+def check_tasks(
+    tasks: Mapping[str, Task],
+    settings: MultitaskSettings,
+    training: TrainingSettings,
+    unlabelled: Mapping[str, Sequence[Collection]],
+) -> None:
     """Raise, before any work, where tasks cannot be learned together.
 
-    `UsageError` for fewer than two tasks and for names that collide with each other or with what a training writes,
-    `UnknownNameError` for a name in ``joint`` that is no task, `DataError` with the task's name for one without enough
-    labels to train or to measure on.
+    unlabelled: task -> more texts of it. `UsageError` for fewer than two tasks, for names that collide with each other
+    or with what a training writes, and for unlabelled texts that no teacher would label; `UnknownNameError` for a name
+    in ``joint`` or in ``unlabelled`` that is no task, `DataError` with the task's name for one without enough labels to
+    train or to measure on.
     """
     if len(tasks) < 2:
         raise UsageError(
@@ -39,6 +45,7 @@ def check_tasks(tasks: Mapping[str, Task], settings: MultitaskSettings, training
             raise UnknownNameError("task", name, tasks)
     if settings.tune == "none" and settings.joint and set(settings.joint) != set(tasks):
         raise UsageError("tasks that are not in joint are only fine-tuned, which tune none leaves out")
+    _check_unlabelled(tasks, settings, unlabelled)
     for name, task in tasks.items():
         try:
             task.check_measurable()
@@ -52,6 +59,22 @@ def check_tasks(tasks: Mapping[str, Task], settings: MultitaskSettings, training
                 _check_enough(task.required(task.dev_split), "choose weights on")
         except DataError as error:
             raise DataError(f"task {name}: {error}") from error
+
+
+def _check_unlabelled(
+    tasks: Mapping[str, Task], settings: MultitaskSettings, unlabelled: Mapping[str, Sequence[Collection]]
+) -> None:
+    """Raise where unlabelled texts are of no task, or of one whose student learns nothing from a teacher."""
+    for name, sources in unlabelled.items():
+        if name not in tasks:
+            raise UnknownNameError("task with unlabelled texts", name, tasks)
+        taught = settings.single != "none" or settings.tune == "teacher" or name in settings.joint_of(tasks)
+        if sources and not taught:
+            raise UsageError(
+                f"unlabelled texts of {name} would not be read: it is not in joint, single is none and tune is "
+                f"{settings.tune}, so that no teacher labels them. Put {name} in joint, compare it with single own or "
+                "shared, take tune teacher, or leave its unlabelled texts out"
+            )
 
 
 def _check_enough(part: Task, purpose: str) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from rankdistill.errors import UsageError
 from rankdistill.evaluation.report.curves import Curve, write_curves
 from rankdistill.files.atomic import atomic_path
 from rankdistill.files.finite_json import finite
@@ -26,6 +28,31 @@ TEACHERS = {"shared": TEACHER, "own": OWN_TEACHERS}
 MKD, SINGLE = "mkd", "single"
 DISTILLED, TUNED = "distilled", "tuned"
 """Folders of the steps; those of students are numbered by their seeds, as mkd0/distilled."""
+STEP = re.compile(rf"({TEACHER}|{OWN_TEACHERS}|({MKD}|{SINGLE})\d+/({DISTILLED}|{TUNED}))/[^/]+")
+"""The folder of a task in that of a step."""
+
+
+def check_no_others(out: Path, tasks: Collection[str], seeds: Sequence[int], settings: MultitaskSettings) -> None:
+    """Raise `UsageError`, before any work, where ``out`` holds models that this call would leave beside its own.
+
+    They are of tasks, seeds or steps of an earlier call that this one does not have. Those that it has are trained
+    anew where anything of them changed.
+    """
+    ours = {f"{TEACHERS[kind]}/{task}" for kind in settings.kinds_of_teachers for task in tasks}
+    for seed in seeds:
+        ours |= {f"{MKD}{seed}/{DISTILLED}/{task}" for task in settings.joint_of(tasks)}
+        if settings.single != "none":
+            ours |= {f"{SINGLE}{seed}/{DISTILLED}/{task}" for task in tasks}
+        if settings.tune != "none":
+            systems = (MKD, SINGLE) if settings.single != "none" else (MKD,)
+            ours |= {f"{system}{seed}/{TUNED}/{task}" for system in systems for task in tasks}
+    models = [*out.glob("*/*/model"), *out.glob("*/*/*/model")]
+    found = {model.parent.relative_to(out).as_posix() for model in models}
+    if others := sorted(folder for folder in found - ours if STEP.fullmatch(folder)):
+        raise UsageError(
+            f"{out} holds {', '.join(others)} of an earlier call with other tasks, seeds or settings, which would stay "
+            "beside the models of this one: delete these folders, or give another folder"
+        )
 
 
 def write_result(
@@ -45,7 +72,8 @@ def write_result(
         facts = {"collection": task.name, "kind": task.kind, "measure": first, "examples": task.n_examples}
         facts |= {**measures[name][first], "measures": measures[name]}
         facts["teacher"] = _metric(out / TEACHERS[settings.joint_teachers] / name, first)
-        steps = [_metric(out / f"{MKD}{seed}" / DISTILLED / name, first) for seed in seeds]
+        joint = settings.joint_of([name])
+        steps = [_metric(out / f"{MKD}{seed}" / DISTILLED / each, first) for each in joint for seed in seeds]
         known = [value for value in steps if value is not None]
         facts["distilled"] = float(np.mean(known)) if known else None
         result["tasks"][name] = facts
@@ -97,7 +125,6 @@ def _keys(log: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _metric(folder: Path, measure: str) -> float | None:
-    """A measure of the model in a folder; None where it was not measured."""
-    file = folder / "metrics.json"
-    value: float | None = json.loads(file.read_text(encoding="utf-8"))[measure] if file.is_file() else None
+    """A measure of the model in a folder; None where it is infinite or undefined."""
+    value: float | None = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))[measure]
     return value

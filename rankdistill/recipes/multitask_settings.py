@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
@@ -77,14 +77,17 @@ class MultitaskSettings:
         """Whose logits the students learn, the joint one first."""
         return tuple(dict.fromkeys(kind for kind in (self.joint_teachers, self.single) if kind != "none"))
 
+    def joint_of(self, tasks: Iterable[str]) -> list[str]:
+        """Those of the tasks that the student is distilled on together, in their order."""
+        return [name for name in tasks if not self.joint or name in self.joint]
+
     def teacher_training(self, training: TrainingSettings) -> TrainingSettings:
-        """The settings of a teacher; lists, dtype, logs and seed are those of the student's training."""
+        """The settings of a teacher; lists, dtype, eval_steps, logs and seed are those of the student's training."""
         return self._adamw(training, self.teacher_learning_rate, self.teacher_epochs, self.teacher_batch)
 
     def tuning(self, training: TrainingSettings) -> TrainingSettings:
         """The settings of the fine-tuning of each task."""
-        tuned = self._adamw(training, self.tune_learning_rate, self.tune_epochs, training.lists_per_batch)
-        return replace(tuned, eval_steps=training.eval_steps)
+        return self._adamw(training, self.tune_learning_rate, self.tune_epochs, training.lists_per_batch)
 
     def distillation(self, task: Task) -> str:
         """The objective by which a task is distilled."""
@@ -97,7 +100,7 @@ class MultitaskSettings:
 
     @staticmethod
     def _adamw(training: TrainingSettings, rate: float, epochs: int, batch: int) -> TrainingSettings:
-        kept = ("list_size", "relevant_share", "dtype", "save_steps", "logging_steps", "seed")
+        kept = ("list_size", "relevant_share", "dtype", "eval_steps", "save_steps", "logging_steps", "seed")
         settings = TrainingSettings(learning_rate=rate, epochs=epochs, lists_per_batch=batch)
         return replace(settings, **{name: getattr(training, name) for name in kept})
 

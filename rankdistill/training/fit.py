@@ -20,6 +20,7 @@ from rankdistill.models.untrained import mark_head
 from rankdistill.progress import say
 from rankdistill.tasks import Task
 from rankdistill.training.draw import ListPlan, drawn_by, plan_lists, relevance_column
+from rankdistill.training.finished import MODEL
 from rankdistill.training.frozen import unlearned
 from rankdistill.training.list_source import ListSource
 from rankdistill.training.loop import Measuring, check_outputs, run_training
@@ -136,13 +137,15 @@ def fit(
         out=out,
         facts=claimed,
         keep_steps=keep_steps,
-        card=replace(
-            card or Training(),
-            objective=str(objective),
-            data=f"{getattr(collection, 'name', '') or 'a collection'}, {candidates.n_queries:,} queries, "
-            f"{len(candidates):,} candidates",
-            settings=told(settings),
-        ),
+        cards={
+            MODEL: replace(
+                card or Training(),
+                objective=str(objective),
+                data=f"{getattr(collection, 'name', '') or 'a collection'}, {candidates.n_queries:,} queries, "
+                f"{len(candidates):,} candidates",
+                settings=told(settings),
+            )
+        },
     )
 
 

@@ -40,6 +40,8 @@ class Part:
     """What the task is measured on while the model trains."""
     folder: str = ""
     """Of the model, in that of the training. Empty: TASK/model."""
+    teachers: tuple[str, ...] = ()
+    """Whom the model learns from, as its card names them."""
 
 
 def fit_tasks(
@@ -50,7 +52,6 @@ def fit_tasks(
     measurements: int = 0,
     out: str | Path | None = None,
     facts: Mapping[str, Any] | None = None,
-    card: Training | None = None,
 ) -> None:
     """Train the models of all parts in place; they share the first one's encoder from here on, see `share_encoder`.
 
@@ -89,6 +90,11 @@ def fit_tasks(
         claimed |= {"tasks": {name: _facts(part, read.sources[name]) for name, part in parts.items()}}
         claimed |= {"order of the tasks": read.digest()}
     n_candidates = sum(len(part.candidates) for part in parts.values())
+    training = Training(
+        objective="; ".join(f"{name}: {objective}" for name, objective in objectives.items()),
+        data=f"{', '.join(parts)}, {n_candidates:,} candidates",
+        settings=told(settings),
+    )
     run_training(
         first,
         trainer,
@@ -101,12 +107,10 @@ def fit_tasks(
         measuring=_measuring(settings, measurements, len(read)) if devs else None,
         out=out,
         facts=claimed,
-        card=replace(
-            card or Training(),
-            objective="; ".join(f"{name}: {objective}" for name, objective in objectives.items()),
-            data=f"{', '.join(parts)}, {n_candidates:,} candidates",
-            settings=told(settings),
-        ),
+        cards={
+            folder: replace(training, teachers=part.teachers)
+            for folder, part in zip(models, parts.values(), strict=True)
+        },
         models=models,
     )
 

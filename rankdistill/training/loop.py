@@ -69,7 +69,7 @@ def run_training(
     facts: Mapping[str, Any] | None = None,
     save_beside: Callable[[Path], object] | None = None,
     keep_steps: Sequence[int] = (),
-    card: Training | None = None,
+    cards: Mapping[str, Training] | None = None,
     models: Mapping[str, CrossEncoder] | None = None,
 ) -> CrossEncoder:
     """Train a model in place and return it, in eval mode.
@@ -80,9 +80,9 @@ def run_training(
     measuring: how the trainer's ``evaluate`` is used. out: see `fit`. facts: what beside the settings makes the
     training what it is, as JSON can hold it; texts, weights and the like by their hashes. save_beside: writes into
     ``out`` what beside the model is left of the training. keep_steps: updates after which the model is kept, see
-    `KeepModels`. card: what the model's card says of the training (None: the model gets no card). models: folder in
-    ``out`` -> what is written there at the end (None: the model, as ``model/``); all that is trained of them is in
-    the model or beside it. Raises `UsageError` for a training in float32 of weights that are not.
+    `KeepModels`. models: folder in ``out`` -> what is written there at the end (None: the model, as ``model/``); all
+    that is trained of them is in the model or beside it. cards: such a folder -> what the card of its model says of the
+    training (None: no model gets a card). Raises `UsageError` for a training in float32 of weights that are not.
     """
     models = {MODEL: model} if models is None else models
     join_processes()
@@ -97,8 +97,8 @@ def run_training(
     if folder and shared("finished" if processes()[0] == 0 and is_finished(folder, facts) else ""):
         for name, each in models.items():
             finished = _as_finished(each, folder / name)
-            if card is not None and processes()[0] == 0:
-                write_card(folder / name, finished, card)
+            if cards is not None and processes()[0] == 0:
+                write_card(folder / name, finished, cards[name])
         if processes()[0] == 0:
             shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
         return model
@@ -134,9 +134,9 @@ def run_training(
                         json.dumps(trainer.state.log_history, indent=1, sort_keys=True) + "\n"
                     )  # as in checkpoints
                 record(folder, facts, models)
-                if card is not None:
+                if cards is not None:
                     for name, each in models.items():
-                        write_card(folder / name, each, card)
+                        write_card(folder / name, each, cards[name])
             shutil.rmtree(checkpoints, ignore_errors=True)
         wait_for_all()  # others may read what this one wrote
     return model

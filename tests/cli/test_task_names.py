@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from rankdistill.cli.task_names import by_task, named_tasks, own_name
+from rankdistill.cli.task_names import TaskSplits, by_task, named_tasks, own_name
 from rankdistill.errors import UnknownNameError, UsageError
+from rankdistill.tasks import Splits
 
 
 @pytest.mark.parametrize(
@@ -66,3 +67,24 @@ def test_values_are_read_by_task_in_their_order() -> None:
         by_task(["x"], ["a"], "--runs")
     with pytest.raises(UnknownNameError, match="task 'c'"):
         by_task(["c=x"], ["a"], "--runs")
+
+
+def test_a_split_is_of_all_tasks_or_of_one() -> None:
+    given = TaskSplits(train_split=("b=few",), dev_split=("x", "a=y"), test_split=("z",))
+    assert given.by_task(["a", "b"]) == {"a": Splits("train", "y", "z"), "b": Splits("few", "x", "z")}
+    assert TaskSplits().by_task(["a"]) == {"a": Splits()}
+
+
+@pytest.mark.parametrize(
+    ("words", "error", "said"),
+    [
+        (("x", "y"), UsageError, "--train-split names 2 splits of all tasks, x, y: name one"),
+        (("z", "a=x", "a=y"), UsageError, "--train-split names 2 splits of a, x, y: name one"),
+        (("c=x",), UnknownNameError, "task 'c'"),
+    ],
+)
+def test_two_splits_of_one_task_and_those_of_no_task_are_refused(
+    words: tuple[str, ...], error: type[Exception], said: str
+) -> None:
+    with pytest.raises(error, match=said):
+        TaskSplits(train_split=words).by_task(["a", "b"])

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 import torch
 from pair_tasks import write_glue
@@ -14,10 +17,17 @@ from tiny import judged_collection, make_model, make_tokenizer, write_collection
 
 from rankdistill.cli.app import build_app
 from rankdistill.cli.entry import main
-from rankdistill.data import write_run
+from rankdistill.data import load_collection, write_run
+from rankdistill.data.collection import own_candidates
+from rankdistill.data.pair_parts import SCHEMA, write_pair_part
+from rankdistill.errors import UsageError
 from rankdistill.models import CrossEncoder
-from rankdistill.recipes.multitask_result import CURVES, RESULT
+from rankdistill.recipes.multitask_checks import check_tasks
+from rankdistill.recipes.multitask_result import CURVES, RESULT, check_no_others
+from rankdistill.recipes.multitask_settings import MultitaskSettings
 from rankdistill.retrieval.bm25 import bm25
+from rankdistill.tasks import Task
+from rankdistill.training import TrainingSettings
 
 STUDENT = ["--student", "bilstm", "--lstm-size", 8, "--dense-size", 8, "--embedding-size", 8]
 SHORT = ["--teacher-epochs", 1, "--teacher-batch", 30, "--epochs", 1, "--lists-per-batch", 30, "--tune-epochs", 1]
@@ -45,8 +55,27 @@ def ranking(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def task_of(source: str) -> Task:
+    collection = load_collection(source)
+    return Task(collection, own_candidates(collection))
+
+
 def multitask(*words: object) -> int:
     return main([str(word) for word in ("multitask", *SHORT, *OTHERS, *words)])
+
+
+def fake_training(
+    monkeypatch: pytest.MonkeyPatch, see: Callable[[dict[str, Any], Any, Path], None] = lambda *_: None
+) -> None:
+    """Models are written as they start, in place of every training, which ``see`` is told of."""
+
+    def kept(parts: Any, settings: Any, *, out: Path, **_: Any) -> None:
+        see(parts, settings, out)
+        for name, part in parts.items():
+            part.model.save(out / (part.folder or f"{name}/model"))
+        (out / "log.json").write_text("[]")
+
+    monkeypatch.setattr("rankdistill.recipes.multitask.fit_tasks", kept)
 
 
 @pytest.mark.slow
@@ -78,6 +107,9 @@ def test_tasks_of_every_kind_are_distilled_together_and_compared(
         metrics = json.loads((out / "mkd0" / "tuned" / name / "metrics.json").read_text())
         facts = result["tasks"][name]
         assert facts["values"]["mkd"][0] == pytest.approx(metrics[facts["measure"]], abs=1e-6)
+    for name in names:  # the teacher of all tasks, as each task's model
+        card = (out / "mkd0" / "distilled" / name / "model" / "README.md").read_text()
+        assert f"- teachers: {name}/model\n" in card
     one, other = (
         CrossEncoder.from_pretrained(out / "mkd0" / "distilled" / name / "model") for name in ("sst2", "docs")
     )
@@ -145,19 +177,138 @@ def test_what_one_task_is_tuned_to_is_no_other_tasks_start(
 ) -> None:
     tuned: dict[str, CrossEncoder] = {}
 
-    def kept(parts: Any, settings: Any, *, out: Path, **_: Any) -> None:
-        for name, part in parts.items():
-            part.model.save(out / (part.folder or f"{name}/model"))
-            if "tuned" in out.parts:
-                tuned[name] = part.model
-        (out / "log.json").write_text("[]")
+    def see(parts: dict[str, Any], settings: Any, out: Path) -> None:
+        if "tuned" in out.parts:
+            tuned.update((name, part.model) for name, part in parts.items())
 
-    monkeypatch.setattr("rankdistill.recipes.multitask.fit_tasks", kept)
+    fake_training(monkeypatch, see)
     tasks = [f"glue:{name}@{glue}" for name in ("rte", "sst2", "stsb")]
     given = ["--teacher", base, "--student", base, "--joint", "rte", "--single", "none", "--out", tmp_path / "out"]
     assert multitask("--tasks", *tasks, *given) == 0
     encoders = [model.model.bert.embeddings.word_embeddings.weight for model in tuned.values()]
     assert len({id(weight) for weight in encoders}) == len({weight.data_ptr() for weight in encoders}) == 3
+
+
+ALL = [
+    "teacher",
+    "single-teacher",
+    *(f"{each}/{step}" for each in ("mkd0", "single0") for step in ("distilled", "tuned")),
+]
+LEFT_OVER: dict[str, tuple[dict[str, Any], list[str], str | None]] = {
+    "nothing": ({}, [f"{step}/{task}" for step in ALL for task in ("rte", "sst2")], None),
+    "what is no step's": ({}, ["mkd/distilled/rte", "old/mkd0/tuned", "mkd0/other/rte"], None),
+    "a task": ({}, ["teacher/rte", "teacher/mrpc"], "teacher/mrpc"),
+    "a seed": ({}, ["mkd1/tuned/rte"], "mkd1/tuned/rte"),
+    "joint": (
+        {"joint": ("rte",)},
+        ["mkd0/distilled/rte", "mkd0/distilled/sst2", "mkd0/tuned/sst2"],
+        "mkd0/distilled/sst2",
+    ),
+    "tune": ({"tune": "none"}, ["mkd0/distilled/rte", "mkd0/tuned/rte", "single0/distilled/rte"], "mkd0/tuned/rte"),
+    "single none": (
+        {"single": "none"},
+        ["single-teacher/rte", "single0/tuned/rte", "teacher/rte"],
+        "single-teacher/rte, single0/tuned/rte",
+    ),
+    "single shared": ({"single": "shared"}, ["single-teacher/rte", "single0/tuned/rte"], "single-teacher/rte"),
+    "joint teachers": ({"joint_teachers": "own"}, ["single-teacher/rte", "teacher/rte"], "teacher/rte"),
+}
+
+
+@pytest.mark.parametrize("case", LEFT_OVER)
+def test_models_that_would_stay_beside_those_of_this_call_are_refused(case: str, tmp_path: Path) -> None:
+    settings, folders, others = LEFT_OVER[case]
+    for folder in folders:
+        (tmp_path / folder / "model").mkdir(parents=True)
+    if others is None:
+        check_no_others(tmp_path, ["rte", "sst2"], [0], MultitaskSettings(**settings))
+        return
+    with pytest.raises(UsageError, match=f" holds {others} of an earlier call.*: delete these folders, or give"):
+        check_no_others(tmp_path, ["rte", "sst2"], [0], MultitaskSettings(**settings))
+
+
+def test_they_are_refused_before_any_training(
+    base: Path, glue: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "out" / "mkd0" / "distilled" / "sst2" / "model").mkdir(parents=True)
+    given = ["--tasks", f"glue:rte@{glue}", f"glue:sst2@{glue}", "--joint", "rte", "--teacher", base, *STUDENT]
+    assert multitask(*given, "--out", tmp_path / "out") == 2
+    assert "holds mkd0/distilled/sst2 of an earlier call" in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "out" / "teacher").exists()
+
+
+def test_no_teacher_is_in_memory_while_students_train_and_none_scores_twice(
+    base: Path, glue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: dict[str, int] = {}
+
+    def see(parts: dict[str, Any], settings: Any, out: Path) -> None:
+        gc.collect()
+        teachers = (tmp_path / "out" / "teacher", tmp_path / "out" / "single-teacher")
+        if not any(out.is_relative_to(folder) for folder in teachers):
+            models = [each for each in gc.get_objects() if isinstance(each, CrossEncoder) and each.folder]
+            of_teachers = [each for each in models if any(Path(each.folder).is_relative_to(f) for f in teachers)]
+            loaded[str(out)] = len(of_teachers)
+
+    fake_training(monkeypatch, see)
+    given = ["--tasks", f"glue:rte@{glue}", f"glue:sst2@{glue}", "--teacher", base, *STUDENT, "--out", tmp_path / "out"]
+    assert multitask(*given) == 0
+    assert len(loaded) == 2 + 2 + 1 + 2
+    assert set(loaded.values()) == {0}
+    stored = sorted((tmp_path / "out" / "scores").iterdir())
+
+    def scored(*_: Any) -> None:
+        raise AssertionError("scored anew")
+
+    monkeypatch.setattr("rankdistill.scoring.chunks.ChunkScorer.logits", scored)
+    assert multitask(*given) == 0
+    assert sorted((tmp_path / "out" / "scores").iterdir()) == stored
+
+
+def test_tasks_of_different_splits_are_learned_together(
+    base: Path, glue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "task.yaml").write_text("kind: classification\nclasses: [x, y]\ntexts: [text]\nlabel: label\n")
+    for split, n_pairs in (("first", 6), ("second", 4)):
+        lines = [f"{split} cat {row}\t{'xy'[row % 2]}" for row in range(n_pairs)]
+        (tmp_path / "own" / f"{split}.tsv").write_text("\n".join(["text\tlabel", *lines, ""]))
+    fake_training(monkeypatch)
+    given = ["--tasks", f"glue:rte@{glue}", f"task:{tmp_path / 'own'}", "--teacher", base, *STUDENT, "--single", "none"]
+    splits = ["--train-split", "own=first", "--test-split", "dev", "own=second", "--dev-split", "own=second"]
+    assert multitask(*given, *splits, "--out", tmp_path / "out") == 0
+    result = json.loads((tmp_path / "out" / RESULT).read_text())
+    assert {name: facts["examples"] for name, facts in result["tasks"].items()} == {"rte": 20, "own": 4}
+
+
+def test_unlabelled_texts_that_no_teacher_labels_are_refused(
+    base: Path, glue: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parts = tmp_path / "parts"
+    parts.mkdir()
+    write_pair_part(pa.table([["0", "1"], ["a cat", "a dog"], ["", ""]], schema=SCHEMA), parts / "00000.parquet")
+    given = ["--tasks", f"glue:rte@{glue}", f"glue:sst2@{glue}", "--unlabelled", f"sst2={parts}", "--joint", "rte"]
+    assert multitask(*given, "--single", "none", "--teacher", base, *STUDENT, "--out", tmp_path / "out") == 2
+    said = "unlabelled texts of sst2 would not be read: it is not in joint, single is none and tune is labels"
+    assert said in " ".join(capsys.readouterr().err.split())
+    assert not list(tmp_path.rglob("model"))
+
+
+@pytest.mark.parametrize(("settings", "read"), [({"joint": ("rte",)}, True), ({}, True), ({"joint": ("sst2",)}, False)])
+def test_unlabelled_texts_of_a_task_that_learns_of_a_teacher_are_read(
+    settings: dict[str, Any], read: bool, glue: Path
+) -> None:
+    tasks = {name: task_of(f"glue:{name}@{glue}") for name in ("rte", "sst2")}
+    more = {"rte": [load_collection(f"glue:rte@{glue}")]}
+    for others in ({"tune": "teacher"}, {"single": "own"}, {"single": "shared"}):
+        check_tasks(tasks, MultitaskSettings(**{"single": "none", **settings, **others}), TrainingSettings(), more)
+    alone = MultitaskSettings(**settings, single="none")
+    if read:
+        check_tasks(tasks, alone, TrainingSettings(), more)
+        return
+    check_tasks(tasks, alone, TrainingSettings(), {"rte": []})
+    with pytest.raises(UsageError, match="unlabelled texts of rte would not be read"):
+        check_tasks(tasks, alone, TrainingSettings(), more)
 
 
 REFUSED = {

@@ -14,7 +14,7 @@ from rankdistill.data.collection import own_candidates
 from rankdistill.recipes.multitask_settings import MultitaskSettings, balanced
 from rankdistill.retrieval.bm25 import bm25
 from rankdistill.tasks import Task
-from rankdistill.training import Objective
+from rankdistill.training import Objective, TrainingSettings
 from rankdistill.training.objective import ListOutputs
 
 RANGES = [(0, 5), (0, 1), (-1, 1), (1, 10_000), (0, 1e-3)]
@@ -49,6 +49,17 @@ def test_a_similarity_is_distilled_by_what_its_logits_differ_whatever_its_range(
     assert labels == pytest.approx(expected, rel=0.02)
     both = MultitaskSettings(label_weight=0.5).distillation(task)
     assert value(both, student, target=scores, label=scores) == pytest.approx(1.5 * expected, rel=0.02)
+
+
+def test_what_is_said_of_choosing_weights_and_of_lists_holds_for_every_training() -> None:
+    given = TrainingSettings(eval_steps=7, save_steps=5, logging_steps=3, seed=2, list_size=9, relevant_share=0.3)
+    settings = MultitaskSettings(teacher_learning_rate=1e-4, teacher_epochs=4, teacher_batch=11, tune_epochs=6)
+    teacher, tuned = settings.teacher_training(given), settings.tuning(given)
+    for training in (teacher, tuned):
+        for name in ("eval_steps", "save_steps", "logging_steps", "seed", "list_size", "relevant_share", "dtype"):
+            assert getattr(training, name) == getattr(given, name)
+    assert (teacher.learning_rate, teacher.epochs, teacher.lists_per_batch) == (1e-4, 4, 11)
+    assert (tuned.epochs, tuned.lists_per_batch) == (6, given.lists_per_batch)
 
 
 def test_a_ranking_is_distilled_by_terms_whose_weights_are_one_in_sum() -> None:

@@ -51,6 +51,16 @@ def parts() -> dict[str, Part]:
     }
 
 
+def test_the_card_of_each_model_names_its_own_teachers(tmp_path: Path) -> None:
+    named = {name: replace(part, teachers=(f"teacher of {name}",)) for name, part in parts().items()}
+    for _ in range(2):  # the second call finds the training finished
+        fit_tasks(named, replace(SETTINGS, max_steps=2), out=tmp_path)
+        for name in named:
+            assert f"- teachers: teacher of {name}\n" in (tmp_path / name / "model" / "README.md").read_text()
+            (tmp_path / name / "model" / "README.md").unlink()
+        named = {name: replace(part, teachers=named[name].teachers) for name, part in parts().items()}
+
+
 def log_of(out: Path) -> list[dict[str, Any]]:
     log: list[dict[str, Any]] = json.loads((out / "log.json").read_text())
     return log

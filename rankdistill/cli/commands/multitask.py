@@ -15,7 +15,7 @@ from rankdistill.cli.output import print_json, print_rich, say_wrote, table
 from rankdistill.cli.outputs import OUTPUT_FOLDER, SCORE_STORE
 from rankdistill.cli.rekindle_data import labelled_task
 from rankdistill.cli.rekindle_data import unlabelled as load_unlabelled
-from rankdistill.cli.task_names import by_task, named_tasks
+from rankdistill.cli.task_names import TaskSplits, by_task, named_tasks
 from rankdistill.data.sources import SYNTAX, describe_pairs
 from rankdistill.errors import UsageError
 from rankdistill.evaluation.conventions import Conventions
@@ -26,11 +26,11 @@ from rankdistill.recipes.multitask_result import CURVES, MKD, RESULT, SINGLE
 from rankdistill.recipes.multitask_settings import MultitaskSettings
 from rankdistill.recipes.student_settings import DEFAULT_STUDENT, StudentSettings, made_from_scratch
 from rankdistill.scoring.settings import ScoringSettings
-from rankdistill.tasks import KINDS, Splits
+from rankdistill.tasks import KINDS
 from rankdistill.training import TrainingSettings
 from rankdistill.training.distributed import join_processes, processes
 
-SETTINGS, SHAPE, SPLITS, TRAINING = MultitaskSettings(), StudentSettings(), Splits(), TrainingSettings()
+SETTINGS, SHAPE, SPLITS, TRAINING = MultitaskSettings(), StudentSettings(), TaskSplits(), TrainingSettings()
 SCORING = ScoringSettings()
 
 
@@ -74,7 +74,7 @@ def multitask(
     ] = 1,
     settings: Annotated[MultitaskSettings, Parameter(name="*")] = SETTINGS,
     student_settings: Annotated[StudentSettings, Parameter(name="*")] = SHAPE,
-    splits: Annotated[Splits, Parameter(name="*")] = SPLITS,
+    splits: Annotated[TaskSplits, Parameter(name="*")] = SPLITS,
     conventions: Measuring = Conventions(),  # noqa: B008  # frozen
     training: Annotated[TrainingSettings, Parameter(name="*")] = TRAINING,
     scoring: Annotated[ScoringSettings, SCORE_STORE, Parameter(name="--scoring")] = SCORING,
@@ -94,6 +94,7 @@ def multitask(
     sources = named_tasks(tasks)
     given = {name: Path(each[-1]) for name, each in by_task(runs, sources, "--runs").items()}
     more = by_task(unlabelled, sources, "--unlabelled")
+    split_names = splits.by_task(sources)
     measured = {name: tuple(each) for name, each in by_task(measures, sources, "--measures").items()}
     for name, each in measured.items():
         scored = describe_pairs(sources[name])
@@ -105,7 +106,7 @@ def multitask(
     join_processes()
     with locked(out) if processes()[0] == 0 else nullcontext():
         loaded = {
-            name: labelled_task(source, given.get(name), splits, measured.get(name, ()), conventions)
+            name: labelled_task(source, given.get(name), split_names[name], measured.get(name, ()), conventions)
             for name, source in sources.items()
         }
         result = distilled(
