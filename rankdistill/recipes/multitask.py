@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +65,8 @@ def multitask(
     ordinary folder: ``teacher/TASK/model``, ``mkdSEED/distilled/TASK/model``, and at last ``mkdSEED/tuned/TASK/model``.
 
     The result, also in ``multitask.json``: of every task the first measure of both students, means over the seeds, with
-    ``difference``, ``interval`` and ``p_value``, and the same of all ``measures``; and the ``mean`` over the tasks.
+    ``difference``, ``interval`` and ``p_value``, and the same of all ``measures``, and that of the ``teachers``; the
+    ``mean`` over the tasks; and what all is the result of: ``teacher``, ``student``, ``settings``, ``training`` ...
     Raises `UsageError` for fewer than two tasks, for names that cannot be folders, and where ``out`` holds models of
     other tasks, seeds or steps, which would stay beside those of this call; `DataError` for a task without enough
     labels to train or to measure on. Source: LSTM-KD §4.2, algorithm 1 (docs/papers.md).
@@ -77,7 +78,7 @@ def multitask(
     teachers = run.teachers()
     for seed in numbers:
         run.distil(seed, teachers)
-    return write_result(run.held_out, run.out, numbers, run.settings)
+    return write_result(run.held_out, run.out, numbers, run.settings, run.told(unlabelled or {}))
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,6 +127,16 @@ class Run:
     def held_out(self) -> dict[str, Task]:
         """Task -> its part to measure on."""
         return {name: task.held_out for name, task in self.tasks.items()}
+
+    def told(self, unlabelled: Mapping[str, Sequence[Collection]]) -> dict[str, Any]:
+        """What the result is the result of, beside tasks, seeds and settings, as JSON can hold it."""
+        return {
+            "teacher": str(self.teacher),
+            "student": self.student,
+            "student_settings": asdict(self.student_settings),
+            "training": asdict(self.training),
+            "unlabelled": {name: [source.name for source in sources] for name, sources in unlabelled.items()},
+        }
 
     # -- teachers ------------------------------------------------------------------------------------------------------
 

@@ -56,9 +56,16 @@ def check_no_others(out: Path, tasks: Collection[str], seeds: Sequence[int], set
 
 
 def write_result(
-    held_out: Mapping[str, Task], out: Path, seeds: Sequence[int], settings: MultitaskSettings
+    held_out: Mapping[str, Task],
+    out: Path,
+    seeds: Sequence[int],
+    settings: MultitaskSettings,
+    told: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Compare the students of all seeds, write `RESULT` and `CURVES` into ``out``, and return the result."""
+    """Compare the students of all seeds, write `RESULT` and `CURVES` into ``out``, and return the result.
+
+    told: what else the result is the result of.
+    """
     last = DISTILLED if settings.tune == "none" else TUNED
     systems = (SINGLE, MKD) if settings.single != "none" else (MKD, MKD)
     runs = {
@@ -69,9 +76,10 @@ def write_result(
     result: dict[str, Any] = {"tasks": {}, "mean": mean}
     for name, task in held_out.items():
         first = task.measures[0]
-        facts = {"collection": task.name, "kind": task.kind, "measure": first, "examples": task.n_examples}
+        facts = {"collection": task.name, "splits": asdict(task.splits), "kind": task.kind}
+        facts |= {"measure": first, "examples": task.n_examples}
         facts |= {**measures[name][first], "measures": measures[name]}
-        facts["teacher"] = _metric(out / TEACHERS[settings.joint_teachers] / name, first)
+        facts["teachers"] = {kind: _metric(out / TEACHERS[kind] / name, first) for kind in settings.kinds_of_teachers}
         joint = settings.joint_of([name])
         steps = [_metric(out / f"{MKD}{seed}" / DISTILLED / each, first) for each in joint for seed in seeds]
         known = [value for value in steps if value is not None]
@@ -81,7 +89,7 @@ def write_result(
         for facts in (mean, *result["tasks"].values(), *(each for task in measures.values() for each in task.values())):
             for name in ("difference", "interval", "p_value"):
                 facts.pop(name, None)
-    result |= {"seeds": list(seeds), "settings": asdict(settings)}
+    result |= {"seeds": list(seeds), "settings": asdict(settings), **told}
     if processes()[0] == 0:
         with atomic_path(out / RESULT) as path:
             path.write_text(json.dumps(finite(result), indent=1) + "\n", encoding="utf-8")

@@ -12,10 +12,12 @@ from typing import Any
 import pyarrow as pa
 import pytest
 import torch
+import yaml
 from pair_tasks import write_glue
 from tiny import judged_collection, make_model, make_tokenizer, write_collection
 
 from rankdistill.cli.app import build_app
+from rankdistill.cli.commands.multitask import _table
 from rankdistill.cli.entry import main
 from rankdistill.data import load_collection, write_run
 from rankdistill.data.collection import own_candidates
@@ -163,7 +165,7 @@ def test_teachers_of_each_task_alone_teach_the_student_of_all(base: Path, glue: 
     assert not (tmp_path / "out" / "teacher").exists()
     for name, facts in result["tasks"].items():
         metrics = json.loads((tmp_path / "out" / "single-teacher" / name / "metrics.json").read_text())
-        assert facts["teacher"] == metrics[facts["measure"]]
+        assert facts["teachers"] == {"own": metrics[facts["measure"]]}
         card = (tmp_path / "out" / "mkd0" / "distilled" / name / "model" / "README.md").read_text()
         assert "- teachers: rte/model, sst2/model\n" in card
     curves = (tmp_path / "out" / CURVES).read_text()
@@ -237,6 +239,7 @@ def test_they_are_refused_before_any_training(
     assert not (tmp_path / "out" / "teacher").exists()
 
 
+@pytest.mark.slow
 def test_no_teacher_is_in_memory_while_students_train_and_none_scores_twice(
     base: Path, glue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -246,7 +249,7 @@ def test_no_teacher_is_in_memory_while_students_train_and_none_scores_twice(
         gc.collect()
         teachers = (tmp_path / "out" / "teacher", tmp_path / "out" / "single-teacher")
         if not any(out.is_relative_to(folder) for folder in teachers):
-            models = [each for each in gc.get_objects() if isinstance(each, CrossEncoder) and each.folder]
+            models = [each for each in gc.get_objects() if type(each) is CrossEncoder and each.folder]
             of_teachers = [each for each in models if any(Path(each.folder).is_relative_to(f) for f in teachers)]
             loaded[str(out)] = len(of_teachers)
 
@@ -269,7 +272,8 @@ def test_tasks_of_different_splits_are_learned_together(
     base: Path, glue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "own").mkdir()
-    (tmp_path / "own" / "task.yaml").write_text("kind: classification\nclasses: [x, y]\ntexts: [text]\nlabel: label\n")
+    told = "kind: classification\nclasses: [x, y]\ntexts: [text]\nlabel: label\n"
+    (tmp_path / "own" / "task.yaml").write_text(f"{told}splits: {{first: first.tsv, second: second.tsv}}\n")
     for split, n_pairs in (("first", 6), ("second", 4)):
         lines = [f"{split} cat {row}\t{'xy'[row % 2]}" for row in range(n_pairs)]
         (tmp_path / "own" / f"{split}.tsv").write_text("\n".join(["text\tlabel", *lines, ""]))
@@ -279,6 +283,35 @@ def test_tasks_of_different_splits_are_learned_together(
     assert multitask(*given, *splits, "--out", tmp_path / "out") == 0
     result = json.loads((tmp_path / "out" / RESULT).read_text())
     assert {name: facts["examples"] for name, facts in result["tasks"].items()} == {"rte": 20, "own": 4}
+
+
+@pytest.mark.slow
+def test_a_result_says_what_it_is_the_result_of(
+    base: Path, glue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_training(monkeypatch)
+    first, again = tmp_path / "first", tmp_path / "again"
+    given = ["--tasks", f"glue:rte@{glue}", f"glue:sst2@{glue}", "--teacher", base, *STUDENT]
+    given += ["--measures", "rte=f1", "--train-split", "rte=dev", "--test-split", "dev", "rte=train"]
+    assert multitask(*given, "--out", first) == 0
+    config = yaml.safe_load((first / "config.yaml").read_text())
+    arguments = build_app("multitask")["multitask"].assemble_argument_collection()
+    options = {each.name.removeprefix("--").replace("-", "_") for each in arguments if not each.children}
+    assert set(config) == options - {"out", "config", "json"}
+    assert (config["teacher"], config["student"], config["epochs"]) == (str(base), "bilstm", 1)
+    result = json.loads((first / RESULT).read_text())
+    assert (result["teacher"], result["student"], result["training"]["epochs"]) == (str(base), "bilstm", 1)
+    assert (result["student_settings"]["lstm_size"], result["unlabelled"]) == (8, {})
+    assert result["tasks"]["rte"]["splits"] == {"train_split": "dev", "dev_split": None, "test_split": "train"}
+    for name, facts in result["tasks"].items():
+        for kind, folder in (("shared", "teacher"), ("own", "single-teacher")):
+            metrics = json.loads((first / folder / name / "metrics.json").read_text())
+            assert facts["teachers"][kind] == metrics[facts["measure"]]
+    headings = [str(column.header) for column in _table(result, True).columns]
+    assert headings[:5] == ["task", "measure", "shared teacher", "own teacher", "single"]
+    assert main(["multitask", "--config", str(first / "config.yaml"), "--out", str(again)]) == 0
+    assert yaml.safe_load((again / "config.yaml").read_text()) == config
+    assert json.loads((again / RESULT).read_text()) == result
 
 
 def test_unlabelled_texts_that_no_teacher_labels_are_refused(

@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
+import yaml
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
@@ -16,10 +17,13 @@ from rankdistill.cli.outputs import OUTPUT_FOLDER, SCORE_STORE
 from rankdistill.cli.rekindle_data import labelled_task
 from rankdistill.cli.rekindle_data import unlabelled as load_unlabelled
 from rankdistill.cli.task_names import TaskSplits, by_task, named_tasks
+from rankdistill.cli.written import written
 from rankdistill.data.sources import SYNTAX, describe_pairs
 from rankdistill.errors import UsageError
 from rankdistill.evaluation.conventions import Conventions
+from rankdistill.files.atomic import atomic_path
 from rankdistill.files.lock import locked
+from rankdistill.files.outputs import check_output_file
 from rankdistill.models import DEFAULT_BASE
 from rankdistill.recipes.multitask import multitask as distilled
 from rankdistill.recipes.multitask_result import CURVES, MKD, RESULT, SINGLE
@@ -32,6 +36,7 @@ from rankdistill.training.distributed import join_processes, processes
 
 SETTINGS, SHAPE, SPLITS, TRAINING = MultitaskSettings(), StudentSettings(), TaskSplits(), TrainingSettings()
 SCORING = ScoringSettings()
+CONFIG = "config.yaml"
 
 
 def multitask(
@@ -40,7 +45,9 @@ def multitask(
         tuple[str, ...],
         Parameter(help=f"Tasks, scored pairs and rankings in any mixture, each as SOURCE or NAME=SOURCE: {SYNTAX}."),
     ],
-    out: Annotated[Path, OUTPUT_FOLDER, Parameter(help=f"Folder for the models of every step, {RESULT} and {CURVES}.")],
+    out: Annotated[
+        Path, OUTPUT_FOLDER, Parameter(help=f"Folder for the models of every step, {RESULT}, {CURVES} and {CONFIG}.")
+    ],
     teacher: Annotated[
         str, Parameter(help="Encoder that teachers start from: it is refined on all tasks together, and on each alone.")
     ] = DEFAULT_BASE,
@@ -91,6 +98,7 @@ def multitask(
             --measures docs=RR@10 --student bilstm --sampling sqrt --seeds 3 \\
             --scoring.dtype bfloat16 --scoring.store runs/scores --out runs/mkd
     """
+    parameters = written(multitask, locals())
     sources = named_tasks(tasks)
     given = {name: Path(each[-1]) for name, each in by_task(runs, sources, "--runs").items()}
     more = by_task(unlabelled, sources, "--unlabelled")
@@ -104,6 +112,8 @@ def multitask(
             raise UsageError(f"--runs are for rankings, and {name} has its own pairs")
     made_from_scratch(student, student_settings)
     join_processes()
+    for file in (CONFIG, RESULT, CURVES):
+        check_output_file(out / file)
     with locked(out) if processes()[0] == 0 else nullcontext():
         loaded = {
             name: labelled_task(source, given.get(name), split_names[name], measured.get(name, ()), conventions)
@@ -121,6 +131,9 @@ def multitask(
             scoring=scoring,
             seeds=seeds,
         )
+        if processes()[0] == 0:
+            with atomic_path(out / CONFIG) as path:
+                path.write_text(yaml.safe_dump(parameters, sort_keys=False))
     if processes()[0]:  # what is left is for the first of torchrun's processes
         return
     if as_json:
@@ -129,19 +142,22 @@ def multitask(
         print_rich(_table(result, SINGLE in result["mean"]))
     say_wrote(out / RESULT)
     say_wrote(out / CURVES)
+    say_wrote(out / CONFIG)
 
 
 def _table(result: Mapping[str, Any], compared: bool) -> Any:
-    """Each task's measures, and the mean over the tasks of their first ones."""
-    headings = ["task", "measure", "teacher", MKD]
+    """Each task's measures, and the mean over the tasks of their first ones; of teachers the first ones."""
+    teachers = list(next(iter(result["tasks"].values()))["teachers"])
+    headings = ["task", "measure", *(f"{kind} teacher" for kind in teachers), MKD]
     if compared:
-        headings = ["task", "measure", "teacher", SINGLE, MKD, "difference", "95 % interval", "p"]
+        headings[-1:] = [SINGLE, MKD, "difference", "95 % interval", "p"]
     rows = []
     for name, facts in result["tasks"].items():
         for measure, values in facts["measures"].items():
-            teacher = facts["teacher"] if measure == facts["measure"] else None
-            rows.append([name, measure, "" if teacher is None else f"{teacher:.4f}", *_numbers(values, compared)])
-    rows.append(["mean", "first measures", "", *_numbers(result["mean"], compared)])
+            known = facts["teachers"] if measure == facts["measure"] else dict.fromkeys(facts["teachers"])
+            told = ["" if value is None else f"{value:.4f}" for value in known.values()]
+            rows.append([name, measure, *told, *_numbers(values, compared)])
+    rows.append(["mean", "first measures", *("" for _ in teachers), *_numbers(result["mean"], compared)])
     return table(headings, rows, left=2)
 
 
