@@ -76,7 +76,7 @@ def write_result(
     result: dict[str, Any] = {"tasks": {}, "mean": mean}
     for name, task in held_out.items():
         first = task.measures[0]
-        facts = {"collection": task.name, "splits": asdict(task.splits), "kind": task.kind}
+        facts: dict[str, Any] = {"collection": task.name, "splits": asdict(task.splits), "kind": task.kind}
         facts |= {"measure": first, "examples": task.n_examples}
         facts |= {**measures[name][first], "measures": measures[name]}
         facts["teachers"] = {kind: _metric(out / TEACHERS[kind] / name, first) for kind in settings.kinds_of_teachers}
