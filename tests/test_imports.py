@@ -36,7 +36,7 @@ ORDER = [
     "cluster",
     "cli",
 ]
-ANYWHERE = {"arrays", "errors", "lazy", "parallel", "progress"}
+ANYWHERE = {"arrays", "errors", "lazy", "lru_cache", "parallel", "progress"}
 HEAVY = ["torch", "transformers", "numba", "bm25s", "faiss", "ir_datasets", "ir_measures", "pyarrow"]
 
 
