@@ -358,7 +358,7 @@ class CrossEncoder:
     def batch_tokens(self) -> int:
         """Default number of padded tokens in a batch, by device; more where a prompt or an LSTM's step is shared."""
         large = self.batching["by_query"] or (is_recurrent(self.model) and isinstance(self.engine, TorchEngine))
-        return default_budget(torch.cuda.is_available(), large)
+        return max(default_budget(torch.cuda.is_available(), large), self.engine.least_tokens if large else 0)
 
     def logits(self, pairs: Sequence[tuple[str, str]], *, batch_tokens: int | None = None) -> F32:
         """Compute the logits float32 (N, n_logits) of (query, document) pairs.

@@ -22,8 +22,9 @@ from rankdistill.models.recurrent.network import is_recurrent
 
 Shortcuts = tuple[SharedPrefix, FoldedLSTM]
 """What computes the same logits with less work, for the models and batches that it suits."""
-STEP_TOKENS = 4096
-"""Tokens of a batch of which a step of an LSTM has enough rows."""
+STEP_TOKENS, KEPT_TOKENS = 4096, 16_384
+"""Tokens of a batch of which a step of an LSTM has enough rows; and where texts are kept, of which few are read, so
+that a second batch costs more than a second thread saves: 100 candidates are one."""
 
 
 class TorchEngine:
@@ -61,13 +62,18 @@ class TorchEngine:
     @property
     def least_tokens(self) -> int:
         """More for an LSTM, each of whose steps is a small product of its own."""
+        if self._kept_texts:
+            return KEPT_TOKENS
         return STEP_TOKENS if is_recurrent(self.model) else LEAST_TOKENS
 
     def keep_texts(self, most: int) -> bool:
         """Keep what is computed of at most so many texts, see `FoldedLSTM`; False where no text is computed alone."""
         can = self.device.type == "cpu" and self.dtype == "float32" and FoldedLSTM(self.model).can
         if can and most != self._kept_texts:
-            self._kept_texts, self._computing = most, None
+            self._kept_texts = most
+            if self._computing is not None:
+                _, (_, folded) = self._computing[1:]
+                folded.keep_texts(most)
         return can
 
     @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any
 
@@ -41,6 +41,8 @@ class _Made:
     """(V, 4·H) for each direction: what words add to the gates, where blocks of them are filled."""
     filled: Tensor
     """bool, for each block of `WORDS` words."""
+    steps: Tensor
+    """(2, H, 4·H): what the state before adds to the gates of either direction."""
     kept: LRUCache[bytes, Tensor]
     """Texts, by their tokens, and their last states (2·H,)."""
 
@@ -63,6 +65,13 @@ class FoldedLSTM:
         self._kept_texts = kept_texts
         self._known: _Made | None = None
         self._changes = Lock()  # threads that need the same words wait for them
+
+    def keep_texts(self, most: int) -> None:
+        """Keep the states of another number of texts, from none on; what was made of words stays."""
+        with self._changes:
+            self._kept_texts = most
+            if self._known is not None:
+                self._known = replace(self._known, kept=LRUCache(most))
 
     def logits(self, inputs: Mapping[str, Tensor], dtype: str) -> Tensor | None:
         """Compute logits float32 (B, n_logits) of a padded batch; None for another model, dtype or device.
@@ -99,8 +108,7 @@ class FoldedLSTM:
         self._fill(made, read.ids)
         gates, packed = made.gates, read.packed
         words = packed.both_ways(read.ids)
-        lstm, n_rows = self.model.lstm, len(packed.order)
-        weights = torch.stack([lstm.onwards.weight_hh_l0, lstm.backwards.weight_hh_l0]).transpose(1, 2)
+        n_rows, weights = len(packed.order), made.steps
         hidden, cell = (torch.zeros(2, n_rows, weights.shape[1]) for _ in range(2))
         step = torch.empty(2, n_rows, weights.shape[2])
         arrays, first = (step.numpy(), hidden.numpy(), cell.numpy()), 0
@@ -123,7 +131,9 @@ class FoldedLSTM:
                 n_words, size = model.config.vocab_size, 4 * model.config.lstm_size
                 gates = [torch.empty(n_words, size) for _ in range(2)]
                 filled = torch.zeros(-(-n_words // WORDS), dtype=torch.bool)
-                self._known = _Made(state, gates, filled, LRUCache(self._kept_texts))
+                lstm = model.lstm
+                steps = torch.stack([lstm.onwards.weight_hh_l0.t(), lstm.backwards.weight_hh_l0.t()])
+                self._known = _Made(state, gates, filled, steps, LRUCache(self._kept_texts))
             return self._known
 
     def _fill(self, made: _Made, ids: Tensor) -> None:
